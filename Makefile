@@ -1,0 +1,47 @@
+# From a bare checkout on a bare machine: each target first makes .venv and installs what is missing (tools/bootstrap.sh).
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-full check format bench lock image wheel clean
+SHELL := /bin/bash
+bin := .venv/bin
+pytest := $(bin)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+setup: ## .venv, system packages (as root), the compiled parts
+	@tools/bootstrap.sh
+
+demo: setup ## a container, a bad network, and what the application sees
+	@$(bin)/netweather demo
+
+test: setup ## every level: unit, contract, kernel, e2e, meta
+	@$(pytest) $(ARGS)
+
+test-full: setup ## the same with the long fault injections
+	@$(pytest) --full $(ARGS)
+
+check: setup ## style, types, layers, unit tests: for every commit; needs no root
+	@$(bin)/ruff check
+	@$(bin)/ruff format --check
+	@$(bin)/mypy
+	@$(bin)/lint-imports --no-logo 2>/dev/null || $(bin)/lint-imports
+	@$(pytest) -q tests/unit tests/meta $(ARGS)
+
+format: setup ## what `make check` would ask for, as far as it is mechanical
+	@$(bin)/ruff check --fix --exit-zero -q
+	@$(bin)/ruff format
+
+bench: setup ## cost and accuracy beside the baselines, as a table and JSON
+	@$(bin)/python -m tools.bench $(ARGS)
+
+lock: setup ## renew requirements.lock from pyproject.toml
+	@$(bin)/python -m tools.lock
+
+image: setup ## a container image made from this checkout, without a registry
+	@tools/image.sh
+
+wheel: setup ## dist/*.whl for this machine, or for NETWEATHER_ARCH
+	@$(bin)/python -m pip --disable-pip-version-check wheel -q --no-deps --no-build-isolation -w dist .
+
+clean: ## what the targets above made, except .venv
+	@rm -rf dist src/netweather/_built .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

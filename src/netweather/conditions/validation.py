@@ -1,0 +1,241 @@
+"""What makes no sense, refused with the reason before anything is tried: types, ranges, and fields that contradict.
+
+Zero is a value everywhere: a jitter of 0 with a correlation passes (only fields that weren't given at all are missed, by
+the loaders). Not here: what a kernel or an engine can't do (lines/), and what surprises but holds (explain).
+Codes: bad-type, out-of-range, conflicting-fields, missing-key, bad-loss-model, bad-name, bad-text, bad-lease, bad-peer,
+bad-interface, bad-distribution, too-many-rules, repeated-match.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from types import UnionType
+from typing import Any, Final, Literal, Union, get_args, get_origin
+
+from netweather.conditions.declare import Declared, declared_fields, is_declared
+from netweather.conditions.loss import LossBurst, LossGemodel, LossList, LossState
+from netweather.conditions.match import Match
+from netweather.conditions.model import DISTRIBUTIONS, Condition, NetworkCondition, Rule
+from netweather.conditions.nearest import unknown
+from netweather.errors import UsageError
+from netweather.units import Duration
+
+MOST_RULES: Final = 1000
+MOST_LISTED: Final = 10_000
+_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?")
+_INTERFACE: Final = re.compile(r"[^\s/:,]{1,15}")
+_WITH_PORTS: Final = (None, "tcp", "udp", "sctp", 33, 136)
+
+
+def validate(condition: NetworkCondition) -> NetworkCondition:
+    """The same network condition, when it makes sense. Raises UsageError."""
+    check_types(condition, "")
+    _check_names(condition)
+    if isinstance(condition.lease, Duration) and condition.lease.ns == 0:
+        why = "a condition that ends at once changes nothing"
+        raise UsageError("bad-lease", "lease: it is 0", why, "write 10m, or forever")
+    for key, items in (("rules", condition.rules), ("exclude", condition.exclude)):
+        if len(items) > MOST_RULES:
+            why = f"the classifier holds {MOST_RULES}"
+            raise UsageError("too-many-rules", f"{key}: there are {len(items)}", why, "join rules: each may name many peers")
+    for index, match in enumerate(condition.exclude):
+        _check_match(match, f"exclude[{index}]")
+    seen: dict[Match, int] = {}
+    for index, rule in enumerate(condition.rules):
+        validate_rule(rule, f"rules[{index}]")
+        if rule.match in seen:
+            why = f"rules[{seen[rule.match]}] has the same match, and the first that matches wins"
+            raise UsageError("repeated-match", f"rules[{index}] would never apply", why, "join the two conditions in one rule")
+        seen[rule.match] = index
+    return condition
+
+
+def validate_rule(rule: Rule, where: str = "rule") -> Rule:
+    """The same rule, when it makes sense. Raises UsageError."""
+    check_types(rule, where)
+    _check_match(rule.match, where)
+    validate_condition(rule.condition, f"{where}.condition")
+    mtu = rule.condition.mtu
+    if mtu is not None and mtu < 1280 and rule.match.family == "ipv6":
+        why = "IPv6 has no links of less than 1280 bytes"
+        raise UsageError("out-of-range", f"{where}.condition.mtu: {mtu} is too small for IPv6", why, "write 1280 or more")
+    return rule
+
+
+def validate_condition(condition: Condition, where: str = "condition") -> Condition:
+    """The same condition, when it makes sense. Raises UsageError."""
+    check_types(condition, where)
+    _check_company(condition, where)
+    _check_loss(condition.loss, f"{where}.loss")
+    delay, slot = condition.delay, condition.slot
+    if delay is not None:
+        _check_distribution(delay.distribution, f"{where}.delay.distribution")
+        if delay.keep_order and condition.reorder is not None:
+            raise _conflict(f"{where}: keepOrder and reorder are given", "the one forbids what the other asks for")
+    if slot is not None and slot.maximum is not None and slot.maximum < slot.minimum:
+        raise _conflict(f"{where}.slot: the maximum {slot.maximum} is below the minimum {slot.minimum}", "", "swap them")
+    return condition
+
+
+def _conflict(what: str, why: str, remedy: str = "leave one of them out") -> UsageError:
+    return UsageError("conflicting-fields", what, why, remedy)
+
+
+def _check_company(condition: Condition, where: str) -> None:
+    """Fields that need others, and fields that exclude others. A profile may give what is needed."""
+    given = {field.key for field in declared_fields(Condition) if getattr(condition, field.attribute) != field.default}
+    others = sorted(given - {"block"})
+    if "block" in given and others:
+        raise _conflict(f"{where}: block and {others[0]} are given", "nothing arrives that could be changed")
+    if "trace" in given and "rate" in given:
+        raise _conflict(f"{where}: trace and rate are given", "the trace tells the rate")
+    if "profile" in given:
+        return
+    for key, needed, why in (
+        ("reorder", {"delay"}, "packets overtake those that wait for the delay"),
+        ("ecn", {"loss"}, "it marks the packets that would be lost"),
+        ("queue", {"rate", "trace"}, "without a rate nothing waits in a queue"),
+    ):
+        if key in given and not needed & given:
+            word = min(needed)
+            raise UsageError("missing-key", f"{where}: {key} needs {word}", why, f"add {word}")
+
+
+def _check_loss(loss: object, where: str) -> None:
+    if isinstance(loss, LossGemodel) and loss.loss_in_good > loss.loss_in_bad:
+        what = f"{where}: the good state loses {loss.loss_in_good} and the bad one {loss.loss_in_bad}"
+        raise UsageError("bad-loss-model", what, "the bad state is the one that loses more", "swap lossInGood and lossInBad")
+    if isinstance(loss, LossState):
+        for one, other in (("p13", "p14"), ("p31", "p32")):
+            if getattr(loss, one).ppb + getattr(loss, other).ppb > 10**9:
+                why = "they are ways out of the same state"
+                raise UsageError("bad-loss-model", f"{where}: {one} and {other} are more than 100%", why, "lower one of them")
+    if isinstance(loss, LossBurst):
+        length, share = loss.mean_length.thousandths, loss.share.ppb
+        if share * (length + 1000) > length * 10**9:
+            why = f"between two bursts of {loss.mean_length} at least one packet arrives"
+            raise UsageError("bad-loss-model", f"{where}: a share of {loss.share} is too much", why, "make bursts longer")
+    if isinstance(loss, LossList):
+        listed = loss.indices
+        if not 0 < len(listed) <= MOST_LISTED or any(a >= b for a, b in pairwise(listed)):
+            why = f"one to {MOST_LISTED} numbers are needed, each larger than the one before"
+            raise UsageError("bad-loss-model", f"{where}.indices: they are not a rising list", why, "write list:3,7,9")
+
+
+def _check_distribution(distribution: str, where: str) -> None:
+    if distribution not in DISTRIBUTIONS and not re.search(r"[/.]", distribution):
+        raise unknown("unknown-distribution", distribution, [*DISTRIBUTIONS, "a path with a /"], where)
+
+
+def _check_match(match: Match, where: str) -> None:
+    if match.ports and match.protocol not in _WITH_PORTS:
+        raise _conflict(f"{where}: ports and protocol {match.protocol} are given", f"{match.protocol} has no ports")
+    if match.tcp_flags is not None and match.protocol not in (None, "tcp"):
+        raise _conflict(f"{where}: tcpFlags and protocol {match.protocol} are given", "only TCP has these flags")
+    if match.connection is not None:
+        _check_connection(match, where)
+    for interface in match.interfaces:
+        if interface == "lo" or not _INTERFACE.fullmatch(interface) or interface in (".", ".."):
+            why = "loopback traffic is never affected" if interface == "lo" else "1 to 15 characters, and no / : , or space"
+            raise UsageError("bad-interface", f"{where}.interfaces: {interface[:40]!r} can't be used", why, "write eth0")
+    families = {family for peer in match.to if (family := _check_peer(peer, f"{where}.to"))}
+    if match.family and families and match.family not in families and all(_check_peer(peer, "") for peer in match.to):
+        raise _conflict(f"{where}: family {match.family} is given, and no peer has it", "nothing would match")
+
+
+def _check_connection(match: Match, where: str) -> None:
+    connection = match.connection
+    assert connection is not None
+    for key, extra in (("to", match.to), ("ports", match.ports), ("share", match.share)):
+        if extra:
+            raise _conflict(f"{where}: connection and {key} are given", "a connection already says who and where")
+    if match.family is not None and match.family != connection.family:
+        raise _conflict(f"{where}: the connection {connection} is not {match.family}", "nothing would match")
+    if match.protocol not in _WITH_PORTS:
+        raise _conflict(f"{where}: connection and protocol {match.protocol} are given", f"{match.protocol} has no ports")
+
+
+def _check_peer(peer: str, where: str) -> str | None:
+    """The family of an address or prefix; None for names and references."""
+    from ipaddress import ip_network
+
+    if not peer or re.search(r"[\s,]", peer) or not peer.isprintable():
+        raise UsageError("bad-peer", f"{where}: {peer[:60]!r} is not a peer", "", "write an address, prefix, host name or target")
+    if not re.fullmatch(r"[0-9.]+(/.*)?|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(/.*)?", peer):
+        return None
+    try:
+        return f"ipv{ip_network(peer).version}"
+    except ValueError as error:
+        remedy = _without_host_bits(peer) or "write 192.0.2.1, 198.51.100.0/24 or 2001:db8::/32"
+        raise UsageError("bad-peer", f"{where}: {peer[:60]!r} is not an address or prefix", str(error)[:120], remedy) from error
+
+
+def _without_host_bits(peer: str) -> str:
+    from ipaddress import ip_network
+
+    try:
+        return f"write {ip_network(peer, strict=False)}"
+    except ValueError:
+        return ""
+
+
+def _check_names(condition: NetworkCondition) -> None:
+    if not _NAME.fullmatch(condition.name):
+        why = "1 to 63 small letters, digits, hyphens and dots are allowed, and a letter or digit at both ends"
+        raise UsageError("bad-name", f"metadata.name: {condition.name[:80]!r} can't be a name", why, "write it as slow-database")
+    texts = [("targets", target) for target in condition.targets]
+    texts += [("owner", condition.owner), ("reason", condition.reason)]
+    for key, text in texts:
+        if len(text) > 1000 or not text.isprintable() or (key == "targets" and not text.strip()):
+            why = "it is empty, longer than 1000 characters or has control characters"
+            raise UsageError("bad-text", f"{key}: {text[:60]!r} can't be used", why, "write it on one line")
+    if len(set(condition.targets)) != len(condition.targets):
+        raise UsageError("repeated-target", "targets: one stands twice", "", "leave one out")
+
+
+def check_types(value: object, where: str) -> None:
+    """Every declared field below `value` has its type and range. Raises UsageError bad-type or out-of-range."""
+    for field in declared_fields(type(value)):
+        content = getattr(value, field.attribute)
+        place = f"{where}.{field.key}" if where and not field.about.flat else where or field.key
+        if not _conforms(field.hint, content):
+            remedy = "parse it first, or use load()" if isinstance(content, str) else ""
+            what = f"{place}: {content!r:.60} is not of the type {_type_name(field.hint)}"
+            raise UsageError("bad-type", what, f"it is a {type(content).__name__}", remedy)
+        for inner in _inner(content):
+            _check_range(field, inner, place)
+            if is_declared(type(inner)):
+                check_types(inner, place)
+
+
+def _inner(content: object) -> Iterator[object]:
+    yield from content if isinstance(content, tuple) else (content,)
+
+
+def _type_name(hint: Any) -> str:
+    return hint.__name__ if isinstance(hint, type) and not get_args(hint) else str(hint).replace("netweather.", "")
+
+
+def _conforms(hint: Any, value: object) -> bool:
+    origin = get_origin(hint)
+    if origin in (Union, UnionType):
+        return any(_conforms(member, value) for member in get_args(hint))
+    if origin is Literal:
+        return isinstance(value, str) and value in get_args(hint)
+    if origin is tuple:
+        return isinstance(value, tuple) and all(_conforms(get_args(hint)[0], item) for item in value)
+    return type(value) is hint
+
+
+def _check_range(field: Declared, value: object, where: str) -> None:
+    if type(value) is not int:
+        return
+    low, high = field.about.minimum, field.about.maximum
+    if (low is not None and value < low) or (high is not None and value > high):
+        remedy = f"write {field.about.example}" if field.about.example else "choose a value in that range"
+        raise UsageError("out-of-range", f"{where}: {value} is out of range", f"it must be {low} to {high}", remedy)
+
+
+__all__ = ["MOST_RULES", "check_types", "validate", "validate_condition", "validate_rule"]

@@ -1,15 +1,17 @@
 # From a bare checkout on a bare machine: each target first makes .venv and installs what is missing (tools/bootstrap.sh).
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-full check format bench lock image wheel clean
+.PHONY: help setup build demo test test-full check format bench lock image wheel clean
 SHELL := /bin/bash
 bin := .venv/bin
-pytest := $(bin)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup
+pytest := $(bin)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 setup: ## .venv, system packages (as root), the compiled parts
 	@tools/bootstrap.sh
+
+build: setup ## the BPF objects and the pump, when their sources changed (setup does it too)
 
 demo: setup ## a container, a bad network, and what the application sees
 	@$(bin)/netweather demo
@@ -24,7 +26,7 @@ check: setup ## style, types, layers, unit tests: for every commit; needs no roo
 	@$(bin)/ruff check
 	@$(bin)/ruff format --check
 	@$(bin)/mypy
-	@$(bin)/lint-imports --no-logo 2>/dev/null || $(bin)/lint-imports
+	@$(bin)/lint-imports | sed -n '/^Contracts$$/,$$p'; exit $${PIPESTATUS[0]}
 	@$(pytest) -q tests/unit tests/meta $(ARGS)
 
 format: setup ## what `make check` would ask for, as far as it is mechanical

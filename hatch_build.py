@@ -9,7 +9,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from tools import natives  # noqa: E402 - importable only once the folder of this file is on the path
+from tools import natives
 
 
 class NativesHook(BuildHookInterface[Any]):

@@ -111,8 +111,8 @@ def build(root: Path = ROOT, built: Path | None = None, arch: str | None = None)
         if not cached.exists():
             compile_object(wanted, root, cached)
         made[built / wanted.output] = install(cached, built / wanted.output)
-    for stale in {*built.glob("bpf/*.bpf.o"), *built.glob(f"{arch}/*")} - made.keys():
-        stale.unlink()
+    for stale in {*built.glob("bpf/*.bpf.o"), *built.glob(f"{arch}/[!.]*")} - made.keys():
+        stale.unlink(missing_ok=True)
     return made
 
 

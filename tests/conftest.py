@@ -1,0 +1,87 @@
+"""What all tests share: levels by folder, who needs root, who needs the machine alone, and the heavy fixtures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.support import docker as docker_support
+from tests.support import netns
+from tests.support.machine import machine
+
+HERE = Path(__file__).resolve().parent
+LEVELS = ("unit", "contract", "kernel", "e2e", "meta")
+
+settings.register_profile("repeat", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("explore", deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("repeat")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full", action="store_true", help="run the long tests too (marker full)")
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist names the groups
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        _mark(item)
+    if not config.getoption("--full"):
+        long = [item for item in items if item.get_closest_marker("full")]
+        if long:
+            config.hook.pytest_deselected(items=long)
+            items[:] = [item for item in items if not item.get_closest_marker("full")]
+    items.sort(key=_order)
+
+
+def _mark(item: pytest.Item) -> None:
+    level = item.path.relative_to(HERE).parts[0] if item.path.is_relative_to(HERE) else ""
+    if level in LEVELS:
+        item.add_marker(level)
+    if (level in ("kernel", "e2e") or item.get_closest_marker("root")) and os.geteuid():
+        item.add_marker(pytest.mark.skip(reason="needs root: namespaces, BPF and Docker"))
+    if _uses_docker(item):  # one worker runs them all, so that one daemon is enough
+        item.add_marker(pytest.mark.xdist_group("docker"))
+    elif item.get_closest_marker("serial"):
+        item.add_marker(pytest.mark.xdist_group("serial"))
+
+
+def _uses_docker(item: pytest.Item) -> bool:
+    return "docker" in getattr(item, "fixturenames", ())
+
+
+def _order(item: pytest.Item) -> int:
+    """Docker's first, beside the short ones on the other worker; those that need the machine alone last."""
+    return 2 if item.get_closest_marker("serial") else 0 if _uses_docker(item) else 1
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # outside pytest-timeout, which must not count the waiting
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    with machine(alone=item.get_closest_marker("serial") is not None):
+        return (yield)
+
+
+@pytest.fixture(scope="session")
+def docker() -> Iterator[docker_support.Docker]:
+    """A real Docker of this session's own, with the image nwt-busybox and the network nwt."""
+    if reason := docker_support.missing():
+        pytest.skip(reason)
+    with docker_support.daemon() as running:
+        yield running
+
+
+@pytest.fixture
+def make_lab() -> Callable[..., AbstractContextManager[netns.Lab]]:
+    """`with make_lab(bystander=True) as net:` namespaces joined by veth pairs."""
+    return netns.lab
+
+
+@pytest.fixture
+def lab() -> Iterator[netns.Lab]:
+    """A client and a server namespace, joined by a veth pair."""
+    with netns.lab() as made:
+        yield made

@@ -1,0 +1,174 @@
+"""tests/support: what other tests stand on. Nothing may be left behind, however a session ends."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support import docker as docker_support
+from tests.support import machine, netns, owner
+from tests.support.repository import ROOT
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.02)
+
+
+def start(body: str) -> subprocess.Popen[str]:
+    """A session of its own that says `ready` and the rest of its line, and then waits to be killed."""
+    code = f"import time\nfrom tests.support import docker, netns\n{body}\n    time.sleep(600)"
+    return subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+
+def ready(process: subprocess.Popen[str]) -> list[str]:
+    assert process.stdout
+    word, *rest = process.stdout.readline().split()
+    assert word == "ready"
+    return rest
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+
+
+class TestOwner:
+    def test_a_living_process_owns_its_things(self) -> None:
+        assert owner.alive(f"nwt-{owner.tag()}-0-client")
+
+    def test_a_dead_one_owns_nothing(self) -> None:
+        process = subprocess.Popen(["sleep", "600"])
+        name = f"nwt-{owner.tag(process.pid)}-0-client"
+        assert owner.alive(name)
+        process.kill()
+        process.wait()
+        assert not owner.alive(name)
+
+    def test_a_reused_number_is_somebody_else(self) -> None:
+        assert not owner.alive(f"nwt-{os.getpid():x}x1-0-client")
+
+    def test_what_has_no_tag_is_not_ours_to_judge(self) -> None:
+        assert owner.alive("nwt-targets")
+
+
+class TestMachine:
+    def test_alone_is_alone(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
+        order: list[str] = []
+
+        def other() -> None:
+            with machine.machine(alone=True):
+                order.append("alone")
+
+        with machine.machine(alone=False), machine.machine(alone=False):
+            thread = threading.Thread(target=other)
+            thread.start()
+            time.sleep(0.1)
+            order.append("shared")
+        thread.join()
+        assert order == ["shared", "alone"]
+
+    def test_patience_ends(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
+        monkeypatch.setattr(machine, "PATIENCE", 0.05)
+        with machine.machine(alone=True) as first, machine.machine(alone=False) as second:
+            assert first
+            assert not second
+
+
+@pytest.mark.root
+class TestLab:
+    def test_both_families_work_at_once(self, lab: netns.Lab) -> None:
+        for address in (lab.server.v4, lab.server.v6):
+            lab.client.run("ping", "-c1", "-W2", str(address))
+
+    def test_a_bystander_is_on_the_same_bridge(self) -> None:
+        with netns.lab(bystander=True) as net:
+            assert net.bystander
+            for one in (net.client, net.server):
+                net.bystander.run("ping", "-c1", "-W2", str(one.v6))
+                net.bystander.run("ping", "-c1", "-W2", str(one.v4))
+
+    def test_there_is_no_way_out(self, lab: netns.Lab) -> None:
+        assert lab.client.run("ip", "route", "show", "default").stdout == ""
+
+    def test_sockets_stay_inside(self, lab: netns.Lab) -> None:
+        place = (str(lab.server.v4), 80)
+        with (
+            lab.server.call(socket.create_server, place) as listener,
+            lab.client.call(socket.create_connection, place) as client,
+        ):
+            accepted, peer = listener.accept()
+            with accepted:
+                assert peer == client.getsockname()
+        with pytest.raises(ConnectionRefusedError):
+            lab.client.call(socket.create_connection, place)
+
+    def test_a_failing_command_shows_its_output(self, lab: netns.Lab) -> None:
+        with pytest.raises(AssertionError, match="exit 3\nmore"):
+            lab.client.run("sh", "-c", "echo more; exit 3")
+
+    def test_nothing_is_left(self) -> None:
+        with netns.lab(bystander=True) as net:
+            process = net.client.start("sleep", "600")
+            paths = [one.path for one in net.namespaces]
+            assert all(path.exists() for path in paths)
+        assert process.poll() is not None
+        assert not any(path.exists() for path in paths)
+
+    def test_the_next_session_sweeps_after_a_killed_one(self) -> None:
+        session = start(
+            "with netns.lab() as net:\n    net.client.start('sleep', '600')\n    print('ready', net.client.name, flush=True)"
+        )
+        (name,) = ready(session)
+        kill(session)
+        assert (netns.FOLDER / name).exists()
+        with netns.lab():
+            assert not (netns.FOLDER / name).exists()
+
+
+@pytest.mark.root
+class TestDocker:
+    def test_containers_reach_each_other(self, docker: docker_support.Docker) -> None:
+        with docker.container() as here, docker.container() as there:
+            docker("exec", here, "ping", "-c1", "-W2", docker.address(there))
+
+    def test_a_container_is_a_process_of_this_machine(self, docker: docker_support.Docker) -> None:
+        with docker.container("sleep", "777") as name:
+            pid = docker.inspect(name)["State"]["Pid"]
+            assert Path(f"/proc/{pid}/cmdline").read_bytes() == b"sleep\x00777\x00"
+
+    def test_a_failing_command_shows_its_error(self, docker: docker_support.Docker) -> None:
+        with pytest.raises(AssertionError, match="No such container"):
+            docker("exec", "nobody", "true")
+
+    def test_nothing_is_left_after_a_killed_session(self, docker: docker_support.Docker) -> None:
+        session = start(
+            "with docker.daemon() as it, it.container('sleep', '4242') as name:\n"
+            "    print('ready', it.socket.parent, it.inspect(name)['State']['Pid'], flush=True)"
+        )
+        where, container = ready(session)
+        home, inside = Path(where), owner.tag(int(container))
+        before = mounts()
+        kill(session)
+        wait_until(lambda: not owner.alive(home.name))
+        docker_support.sweep()
+        assert not home.exists()
+        wait_until(lambda: not owner.alive(inside))
+        assert docker_support._family(str(home)) == set()
+        assert mounts() <= before
+
+
+def mounts() -> set[str]:
+    return {line.split()[1] for line in Path("/proc/mounts").read_text().splitlines() if docker_support.PREFIX in line}

@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * The classifier: on every interface of the target, at egress and ingress. One run per packet decides which rule a packet
+ * meets, whatever their number, and sends it into its line, drops it, answers it, or lets it be.
+ */
+#include "../bpf.h"
+#include "classify.h"
+
+#define ETH_P_IP 0x0800
+#define ETH_P_IPV6 0x86dd
+#define EGRESS 0
+#define INGRESS 1
+
+struct packet {
+	__u8 source[16], destination[16]; /* IPv4 as ::ffff:a.b.c.d */
+	__u32 l4; /* offset of the transport header from the network header */
+	__be16 source_port, destination_port;
+	__u8 protocol, v6, has_ports, tcp_flags;
+	__u8 first_fragment, later_fragment;
+	__u32 fragment_id;
+	__u64 flow; /* hash of the 5-tuple, the same for both directions; when a rule asks for a share */
+};
+
+struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 1); __uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32); __type(value, struct nw_control); } control SEC(".maps");
+/* Its own map, since the unprivileged pump writes it: CLOCK_BOOTTIME ns of its last beat. */
+struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 1); __uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32); __type(value, __u64); } beat SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, NW_INTERFACES);
+	__type(key, __u32); __type(value, struct nw_interface); } interfaces SEC(".maps");
+/* The tables below hold two generations, one behind the other. Those with a size that is set at load start at two. */
+struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 2); __uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32); __type(value, struct nw_rule); } rules SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 2); __uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32); __type(value, struct nw_bits); } bits SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 2 * 256 / 4); __uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32); __type(value, struct nw_ids); } protocols SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 2); __uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32); __type(value, struct nw_ids); } ports SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_LPM_TRIE); __uint(max_entries, 1 << 20); __uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct nw_peer4); __type(value, __u32); } peers4 SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_LPM_TRIE); __uint(max_entries, 1 << 20); __uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct nw_peer6); __type(value, __u32); } peers6 SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 1 << 16); __uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct nw_connection); __type(value, __u32); } connections SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY); __uint(max_entries, 2);
+	__type(key, __u32); __type(value, struct nw_counter); } counters SEC(".maps");
+
+struct fragment_key { __u8 source[16], destination[16]; __u32 id; __u32 protocol; };
+struct { __uint(type, BPF_MAP_TYPE_LRU_HASH); __uint(max_entries, 1024);
+	__type(key, struct fragment_key); __type(value, __u32); } fragments SEC(".maps");
+
+/* Which rules can match: a bit vector for each dimension, and how far the search has come. */
+struct search {
+	__u32 here, peer, protocol, source, destination; /* indexes into bits */
+	__u32 connection; /* a rule that matches by its connection alone, or NW_RULES */
+	__u32 from; /* rules before this one are out */
+	__u32 word, words, first; /* the word at hand, how many there are, the index of this generation's first rule */
+};
+
+/* The packet at hand: too large for the stack, and all that a global function can be given. */
+struct scratch { struct packet packet; struct search search; __u64 now; };
+struct { __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY); __uint(max_entries, 1);
+	__type(key, __u32); __type(value, struct scratch); } scratch SEC(".maps");
+
+/* How many of each a generation has room for; set at load. */
+volatile const struct { __u32 rules, bits, ports; } room SEC(".rodata.room") = { 1, 1, 1 };
+
+#include "reject.h"
+
+struct ipv6_extension { __u8 next, length; __be16 offset; __be32 id; };
+
+static __always_inline int load(struct __sk_buff *skb, __u32 offset, void *to, __u32 size)
+{
+	return bpf_skb_load_bytes_relative(skb, offset, to, size, 1 /* from the network header */);
+}
+
+static __always_inline int parse_ipv4(struct __sk_buff *skb, struct packet *p)
+{
+	struct ipv4 ip;
+
+	if (load(skb, 0, &ip, sizeof(ip)))
+		return -1;
+	p->l4 = (ip.version_ihl & 15) * 4;
+	p->protocol = ip.protocol;
+	__builtin_memset(p->source, 0, 10);
+	__builtin_memset(p->source + 10, 0xff, 2);
+	__builtin_memcpy(p->source + 12, &ip.source, 4);
+	__builtin_memset(p->destination, 0, 10);
+	__builtin_memset(p->destination + 10, 0xff, 2);
+	__builtin_memcpy(p->destination + 12, &ip.destination, 4);
+	p->later_fragment = (ip.fragment & htons(0x1fff)) != 0;
+	p->first_fragment = !p->later_fragment && (ip.fragment & htons(0x2000));
+	p->fragment_id = ip.id;
+	return 0;
+}
+
+static __always_inline int parse_ipv6(struct __sk_buff *skb, struct packet *p)
+{
+	struct ipv6 ip;
+	struct ipv6_extension ext;
+	__u8 next;
+
+	if (load(skb, 0, &ip, sizeof(ip)))
+		return -1;
+	__builtin_memcpy(p->source, ip.source, 16);
+	__builtin_memcpy(p->destination, ip.destination, 16);
+	p->v6 = 1;
+	p->l4 = 40;
+	next = ip.next;
+	for (int i = 0; i < 8; i++) {
+		if (next != 0 && next != 43 && next != 44 && next != 51 && next != 60)
+			break;
+		if (load(skb, p->l4, &ext, sizeof(ext)))
+			return -1;
+		if (next == 44) {
+			p->later_fragment = (ext.offset & htons(0xfff8)) != 0;
+			p->first_fragment = !p->later_fragment && (ext.offset & htons(1));
+			p->fragment_id = ext.id;
+			p->l4 += 8;
+			next = ext.next;
+			if (p->later_fragment)
+				break;
+			continue;
+		}
+		p->l4 += next == 51 ? (ext.length + 2) * 4 : (ext.length + 1) * 8;
+		next = ext.next;
+	}
+	p->protocol = next;
+	return 0;
+}
+
+/* The ports, from the packet or, for a later fragment, from its first one. */
+static __always_inline void parse_ports(struct __sk_buff *skb, struct packet *p)
+{
+	struct fragment_key key;
+	__u32 both = 0;
+
+	if (p->protocol != 6 && p->protocol != 17 && p->protocol != 132 && p->protocol != 33 && p->protocol != 136)
+		return;
+	if (p->first_fragment || p->later_fragment) {
+		__builtin_memset(&key, 0, sizeof(key));
+		__builtin_memcpy(key.source, p->source, 16);
+		__builtin_memcpy(key.destination, p->destination, 16);
+		key.id = p->fragment_id;
+		key.protocol = p->protocol;
+	}
+	if (p->later_fragment) {
+		__u32 *known = bpf_map_lookup_elem(&fragments, &key);
+
+		if (!known)
+			return;
+		both = *known;
+	} else if (load(skb, p->l4, &both, 4)) {
+		return;
+	} else if (p->first_fragment) {
+		bpf_map_update_elem(&fragments, &key, &both, 0);
+	}
+	p->source_port = both & 0xffff;
+	p->destination_port = both >> 16;
+	p->has_ports = 1;
+	if (p->protocol == 6 && !p->later_fragment)
+		load(skb, p->l4 + 13, &p->tcp_flags, 1);
+}
+
+/* ARP never comes here; ND, router and listener discovery are the link's, not the network's that is being degraded. */
+static __always_inline int is_neighbour_discovery(struct __sk_buff *skb, struct packet *p)
+{
+	__u8 type;
+
+	if (!p->v6 || p->protocol != 58 || p->later_fragment || load(skb, p->l4, &type, 1))
+		return 0;
+	return (type >= 130 && type <= 137) || type == 143;
+}
+
+static __always_inline __u32 vector(__u32 generation, __u32 id)
+{
+	return generation * room.bits + id;
+}
+
+static __always_inline __u32 table_id(void *table, __u32 room, __u32 generation, __u32 value)
+{
+	__u32 index = generation * room + (value >> 2);
+	struct nw_ids *ids = bpf_map_lookup_elem(table, &index);
+
+	return ids ? ids->id[value & 3] : 0;
+}
+
+static __always_inline __u32 peer_id(struct packet *p, __u32 generation, int direction)
+{
+	const __u8 *peer = direction == EGRESS ? p->destination : p->source;
+	__u32 *id;
+
+	if (p->v6) {
+		struct nw_peer6 key = { .prefixlen = 32 + 128, .generation = generation };
+
+		__builtin_memcpy(key.address, peer, 16);
+		id = bpf_map_lookup_elem(&peers6, &key);
+	} else {
+		struct nw_peer4 key = { .prefixlen = 32 + 32, .generation = generation };
+
+		__builtin_memcpy(key.address, peer + 12, 4);
+		id = bpf_map_lookup_elem(&peers4, &key);
+	}
+	return id ? *id : 0;
+}
+
+/* The rule of exactly this connection, or NW_RULES. */
+static __always_inline __u32 connection_rule(struct packet *p, __u32 generation, int direction)
+{
+	struct nw_connection key;
+	__u32 *rule;
+
+	__builtin_memset(&key, 0, sizeof(key));
+	key.generation = generation;
+	key.protocol = p->protocol;
+	__builtin_memcpy(key.local, direction == EGRESS ? p->source : p->destination, 16);
+	__builtin_memcpy(key.remote, direction == EGRESS ? p->destination : p->source, 16);
+	key.local_port = direction == EGRESS ? p->source_port : p->destination_port;
+	key.remote_port = direction == EGRESS ? p->destination_port : p->source_port;
+	rule = bpf_map_lookup_elem(&connections, &key);
+	return rule ? *rule : NW_RULES;
+}
+
+/* A hash of the 5-tuple that is the same for both directions of a connection. */
+static __always_inline __u64 flow_hash(const struct packet *p)
+{
+	__u64 a = ((__u64)p->source_port << 32) ^ p->protocol, b = ((__u64)p->destination_port << 32) ^ p->protocol;
+
+	for (int i = 0; i < 16; i += 4) {
+		a = (a ^ *(const __u32 *)(p->source + i)) * 0x9e3779b97f4a7c15ULL;
+		a ^= a >> 29;
+		b = (b ^ *(const __u32 *)(p->destination + i)) * 0x9e3779b97f4a7c15ULL;
+		b ^= b >> 29;
+	}
+	return a + b;
+}
+
+static __always_inline __u32 share_hash(__u64 flow, __u32 seed)
+{
+	__u64 h = flow ^ ((__u64)seed * 0xbf58476d1ce4e5b9ULL);
+
+	h = (h ^ (h >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	h = (h ^ (h >> 27)) * 0x94d049bb133111ebULL;
+	return h >> 32;
+}
+
+/* What the bit vectors cannot say. */
+static __always_inline int refuses(struct __sk_buff *skb, const struct nw_rule *rule, const struct packet *p)
+{
+	if (likely(!(rule->flags & (NW_RULE_SHARE | NW_RULE_TCP_FLAGS | NW_RULE_VLAN))))
+		return 0;
+	if ((rule->flags & NW_RULE_TCP_FLAGS) && (p->protocol != 6 || (p->tcp_flags & rule->tcp_mask) != rule->tcp_value))
+		return 1;
+	if ((rule->flags & NW_RULE_VLAN) && (skb->vlan_present ? skb->vlan_tci & 0xfff : 0) != rule->vlan)
+		return 1;
+	return (rule->flags & NW_RULE_SHARE) && share_hash(p->flow, rule->share_seed) >= rule->share;
+}
+
+/*
+ * Looks at one candidate: NW_ACCEPTED, NW_REFUSED, or the rule to go on from. A global function, since the verifier walks such
+ * a one once, not once for every step of the loop.
+ */
+#define NW_ACCEPTED (-1)
+#define NW_REFUSED (-2)
+__attribute__((noinline)) int nw_consider(struct __sk_buff *skb, __u32 index)
+{
+	__u32 zero = 0, lease;
+	struct nw_rule *rule = bpf_map_lookup_elem(&rules, &index);
+	struct scratch *here = bpf_map_lookup_elem(&scratch, &zero);
+	struct nw_control *c = bpf_map_lookup_elem(&control, &zero);
+
+	if (!rule || !here || !c || refuses(skb, rule, &here->packet))
+		return NW_REFUSED;
+	if (!here->now)
+		here->now = bpf_ktime_get_boot_ns();
+	lease = *(volatile __u16 *)&rule->lease; /* one read, so that the verifier sees it checked */
+	if (lease >= NW_LEASES || here->now >= c->leases[lease])
+		return NW_REFUSED;
+	return rule->action == NW_ACTION_SKIP ? (int)rule->skip_to : NW_ACCEPTED;
+}
+
+struct vectors { struct nw_bits *here, *peer, *protocol, *source, *destination; };
+
+static __always_inline __u64 candidates(const struct search *s, const struct vectors *v, __u32 word)
+{
+	__u64 found = v->here->w[word] & v->peer->w[word] & v->protocol->w[word] &
+		      (v->source->w[word] | v->destination->w[word]);
+
+	if (s->connection / 64 == word)
+		found |= (1ULL << (s->connection % 64)) & v->here->w[word];
+	return found;
+}
+
+static __always_inline void count(__u32 index, struct __sk_buff *skb, int dropped)
+{
+	struct nw_counter *c = bpf_map_lookup_elem(&counters, &index);
+	__u32 packets = skb->gso_segs > 1 ? skb->gso_segs : 1; /* what the wire will see */
+
+	if (!c)
+		return;
+	c->packets += packets;
+	c->bytes += skb->wire_len;
+	if (dropped)
+		c->dropped += packets;
+}
+
+static __always_inline int act(struct __sk_buff *skb, const struct nw_rule *rule, struct nw_control *c, struct scratch *here,
+			       __u32 slot, int direction)
+{
+	__u32 line = NW_NO_LINE, zero = 0;
+
+	switch (rule->action) {
+	case NW_ACTION_DROP:
+		count(rule->counter, skb, 1);
+		/* A redirect to nowhere: silent on the sender's side, as SHOT is not, and tcx knows no STOLEN. */
+		return bpf_redirect(0, 0);
+	case NW_ACTION_REJECT:
+		count(rule->counter, skb, 1);
+		return reject(skb, &here->packet, direction == EGRESS);
+	case NW_ACTION_LINE:
+		break;
+	default:
+		return NW_NEXT;
+	}
+	if (slot < NW_INTERFACES)
+		line = rule->line[slot][direction];
+	if (line >= NW_LINES)
+		return NW_NEXT;
+	if (rule->flags & NW_RULE_HEARTBEAT) {
+		__u64 *last = bpf_map_lookup_elem(&beat, &zero);
+
+		/* A line without its pump is a black hole: better no condition than no network. */
+		if (!last || (__s64)(here->now - *(volatile __u64 *)last) > (__s64)c->stale_ns)
+			return NW_NEXT;
+	}
+	count(rule->counter, skb, 0);
+	skb->tc_index = NW_MAGIC | line;
+	return bpf_redirect(c->port_ifindex, 0);
+}
+
+/* The first rule that takes the packet, as an index into this generation's rules; NW_RULES: none. */
+__attribute__((noinline)) int nw_first(struct __sk_buff *skb)
+{
+	__u32 zero = 0, at;
+	struct scratch *work = bpf_map_lookup_elem(&scratch, &zero);
+	struct search *s;
+	struct vectors v;
+	__u64 found = 0;
+	int answer;
+
+	if (!work)
+		return NW_RULES;
+	s = &work->search;
+	v.here = bpf_map_lookup_elem(&bits, &s->here);
+	v.peer = bpf_map_lookup_elem(&bits, &s->peer);
+	v.protocol = bpf_map_lookup_elem(&bits, &s->protocol);
+	v.source = bpf_map_lookup_elem(&bits, &s->source);
+	v.destination = bpf_map_lookup_elem(&bits, &s->destination);
+	if (!v.here || !v.peer || !v.protocol || !v.source || !v.destination)
+		return NW_RULES;
+	/* A step either looks at the next 64 rules or at one candidate. One flat loop: the verifier walks nested ones in full. */
+	for (int step = 0; step < NW_WORDS + NW_REFUSALS; step++) {
+		if (!found) {
+			if (s->word >= s->words)
+				return NW_RULES;
+			found = candidates(s, &v, s->word & (NW_WORDS - 1));
+			s->word++; /* kept in memory: the verifier would follow each of its values through the loop */
+			continue;
+		}
+		at = (s->word - 1) * 64 + __builtin_ctzll(found);
+		found &= found - 1;
+		if (at < s->from)
+			continue;
+		answer = nw_consider(skb, s->first + at);
+		if (answer == NW_ACCEPTED)
+			return at;
+		if (answer > 0)
+			s->from = answer;
+	}
+	return NW_RULES;
+}
+
+static __always_inline int classify(struct __sk_buff *skb, int direction)
+{
+	struct search *s;
+	struct nw_interface *here;
+	struct nw_control *c;
+	struct nw_set *set;
+	struct nw_rule *rule;
+	struct scratch *work;
+	struct packet *p;
+	__u32 zero = 0, generation, index, ifindex = skb->ifindex;
+
+	if (unlikely((skb->tc_index & NW_MAGIC_MASK) == NW_MAGIC)) {
+		skb->tc_index = 0; /* before the wire: a peer that is a target too would take it for its own */
+		return NW_NEXT;
+	}
+	if (skb->protocol != htons(ETH_P_IP) && skb->protocol != htons(ETH_P_IPV6))
+		return NW_NEXT;
+	c = bpf_map_lookup_elem(&control, &zero);
+	here = bpf_map_lookup_elem(&interfaces, &ifindex);
+	work = bpf_map_lookup_elem(&scratch, &zero);
+	if (!c || !here || !work)
+		return NW_NEXT;
+	generation = *(volatile __u32 *)&c->generation & 1;
+	set = &c->sets[generation];
+	if (!set->rules)
+		return NW_NEXT;
+	__builtin_memset(work, 0, sizeof(*work));
+	p = &work->packet;
+	if (skb->protocol == htons(ETH_P_IP) ? parse_ipv4(skb, p) : parse_ipv6(skb, p))
+		return NW_NEXT;
+	if (is_neighbour_discovery(skb, p))
+		return NW_NEXT;
+	parse_ports(skb, p);
+
+	s = &work->search;
+	s->first = generation * room.rules;
+	s->words = (set->rules + 63) / 64;
+	s->connection = NW_RULES;
+	s->here = vector(generation, here->bits[generation][direction]);
+	s->peer = s->protocol = s->source = s->destination = s->here;
+	if (set->flags & NW_SET_PEERS)
+		s->peer = vector(generation, peer_id(p, generation, direction));
+	if (set->flags & NW_SET_PROTOCOLS)
+		s->protocol = vector(generation, table_id(&protocols, 64, generation, p->protocol));
+	if (set->flags & NW_SET_PORTS) {
+		s->source = s->destination = vector(generation, set->without_ports);
+		if (p->has_ports) {
+			s->source = vector(generation, table_id(&ports, room.ports, generation, ntohs(p->source_port)));
+			s->destination = vector(generation, table_id(&ports, room.ports, generation, ntohs(p->destination_port)));
+		}
+	}
+	if (set->flags & NW_SET_CONNECTIONS)
+		s->connection = connection_rule(p, generation, direction);
+	if (set->flags & NW_SET_SHARE)
+		p->flow = flow_hash(p);
+	index = nw_first(skb);
+	if (index >= NW_RULES)
+		return NW_NEXT;
+	index += generation * room.rules;
+	rule = bpf_map_lookup_elem(&rules, &index);
+	return rule ? act(skb, rule, c, work, here->slot, direction) : NW_NEXT;
+}
+
+SEC("tc") int nw_egress(struct __sk_buff *skb) { return classify(skb, EGRESS); }
+SEC("tc") int nw_ingress(struct __sk_buff *skb) { return classify(skb, INGRESS); }
+
+char _license[] SEC("license") = "Dual MIT/GPL";

@@ -1,0 +1,49 @@
+"""The one error type of Netweather: every failure carries code, what, why and remedy.
+
+Not here: exit handling and rendering, which are the front ends'.
+"""
+
+from __future__ import annotations
+
+
+class NetweatherError(Exception):
+    """Something could not be done, and nothing was left behind.
+
+    code: stable kebab-case identifier (a heading of docs/errors.md).
+    what: one sentence, what failed, naming the user's own words.
+    why: the cause, as far as it is known; may be empty.
+    remedy: what the user can do about it; may be empty only when nothing can be done.
+    """
+
+    exit_code = 1
+
+    def __init__(self, code: str, what: str, why: str = "", remedy: str = "") -> None:
+        super().__init__(what)
+        self.code = code
+        self.what = what
+        self.why = why
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        parts = [f"{self.what} [{self.code}]"]
+        if self.why:
+            parts.append(f"because: {self.why}")
+        if self.remedy:
+            parts.append(f"remedy: {self.remedy}")
+        return "\n".join(parts)
+
+    def as_problem(self) -> dict[str, str]:
+        """The error as an RFC 9457 problem object (strings only)."""
+        return {
+            "type": f"https://netweather.dev/errors/{self.code}",
+            "title": self.what,
+            "code": self.code,
+            "detail": self.why,
+            "remedy": self.remedy,
+        }
+
+
+class UsageError(NetweatherError):
+    """The request itself is wrong: nothing was tried (exit 2)."""
+
+    exit_code = 2

@@ -1,0 +1,193 @@
+"""The journal: what we made or were about to make, one directory per target, written before anything is done.
+
+A target's lock serialises everybody who changes it. The kernel enforces leases; the journal only remembers what for.
+Layout of the state directory: targets/DEV-INO/{journal.json,params,pump.sock,pump.pid,keeper.pid,netns}, locks/DEV-INO.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from netweather.conditions import NetworkCondition, dump, load
+from netweather.errors import NetweatherError
+from netweather.kernel.spec import NEVER, Interface, Prefix
+from netweather.planning.rules import InForce, Slots
+from netweather.planning.vectors import normal_prefix
+
+VERSION = 1
+LOCK_PATIENCE_S = 30.0
+
+
+@dataclass(frozen=True)
+class Whose:
+    """Enough of a target to find it again and to name it."""
+
+    reference: str
+    name: str
+    dev: int
+    ino: int
+    pid: int | None
+    path: str | None
+    runtime: str
+
+    @property
+    def identity(self) -> str:
+        return f"{self.dev}-{self.ino}"
+
+
+@dataclass
+class Entry:
+    """One target's journal. state: "making" while operations run, "made" when all is as written, "unmaking" at the end."""
+
+    target: Whose
+    conditions: list[InForce] = field(default_factory=list)
+    slots: Slots = field(default_factory=Slots)
+    interfaces: tuple[Interface, ...] = ()
+    hook: str = "tcx"
+    state: str = "making"
+
+
+class Journal:
+    """All journals below one state directory."""
+
+    def __init__(self, state: Path) -> None:
+        self.targets = state / "targets"
+        self.locks = state / "locks"
+
+    def directory(self, identity: str) -> Path:
+        return self.targets / identity
+
+    def identities(self) -> list[str]:
+        """The targets that have a journal, or the remains of one."""
+        try:
+            return sorted(p.name for p in self.targets.iterdir() if p.is_dir())
+        except FileNotFoundError:
+            return []
+
+    @contextlib.contextmanager
+    def locked(self, identity: str) -> Iterator[None]:
+        """Holds a target's lock. Raises NetweatherError: "no-root" without the right to write here, "busy" after 30 s."""
+        fd = self._acquire(self.locks / identity)
+        try:
+            yield
+        finally:
+            if not self.directory(identity).exists():
+                with contextlib.suppress(FileNotFoundError):
+                    (self.locks / identity).unlink()
+            os.close(fd)
+
+    def _acquire(self, path: Path) -> int:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            deadline = time.monotonic() + LOCK_PATIENCE_S
+            while True:
+                fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                if _try_lock(fd) and _same(fd, path):
+                    return fd
+                os.close(fd)
+                if time.monotonic() > deadline:
+                    raise NetweatherError("busy", "another command is changing this target", f"its lock is {path}", "try again")
+                time.sleep(0.005)
+        except PermissionError as error:
+            raise NetweatherError(
+                "no-root", "changing a network needs root", str(error), "run it with sudo, or through an agent"
+            ) from error
+        except OSError as error:
+            raise NetweatherError(
+                "no-state", f"{path.parent} cannot be written", str(error), "name another directory in NETWEATHER_STATE"
+            ) from error
+
+    def read(self, identity: str) -> Entry | None:
+        """The journal, or None when there is none. Raises NetweatherError(code="broken-journal")."""
+        path = self.directory(identity) / "journal.json"
+        try:
+            return _entry(json.loads(path.read_text()))
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError) as error:
+            raise NetweatherError(
+                "broken-journal", f"{path} cannot be read", repr(error), "`netweather recover` takes away what is ours without it"
+            ) from error
+
+    def write(self, entry: Entry) -> None:
+        """Replaces the journal, so that a reader sees the old one or the new one."""
+        directory = self.directory(entry.target.identity)
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        draft = directory / "journal.json.new"
+        draft.write_text(json.dumps(_document(entry), indent=1))
+        draft.replace(directory / "journal.json")
+
+    def forget(self, identity: str) -> None:
+        """Removes a target's directory; the namespace mounted in it must be gone."""
+        shutil.rmtree(self.directory(identity), ignore_errors=True)
+        for parent in (self.targets, self.locks):
+            with contextlib.suppress(OSError):
+                parent.rmdir()
+
+
+def _try_lock(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _same(fd: int, path: Path) -> bool:
+    """Whether the file is still the one at its path: its last holder may have removed it."""
+    try:
+        found, there = os.fstat(fd), path.stat()
+    except FileNotFoundError:
+        return False
+    return (found.st_dev, found.st_ino) == (there.st_dev, there.st_ino)
+
+
+def _document(entry: Entry) -> dict[str, Any]:
+    return {
+        "version": VERSION,
+        "target": asdict(entry.target),
+        "state": entry.state,
+        "hook": entry.hook,
+        "slots": asdict(entry.slots),
+        "interfaces": [asdict(i) for i in entry.interfaces],
+        "conditions": [
+            {
+                "document": dump(active.condition),
+                "deadline": None if active.deadline == NEVER else active.deadline,
+                "created": active.created,
+                "peers": {word: [str(p) for p in prefixes] for word, prefixes in active.peers.items()},
+            }
+            for active in entry.conditions
+        ],
+    }
+
+
+def _entry(document: dict[str, Any]) -> Entry:
+    if document["version"] != VERSION:
+        raise ValueError(f"version {document['version']}")
+    return Entry(
+        target=Whose(**document["target"]),
+        conditions=[_in_force(item) for item in document["conditions"]],
+        slots=Slots(**document["slots"]),
+        interfaces=tuple(Interface(**i) for i in document["interfaces"]),
+        hook=document["hook"],
+        state=document["state"],
+    )
+
+
+def _in_force(item: dict[str, Any]) -> InForce:
+    condition: NetworkCondition = load(item["document"])
+    peers: dict[str, tuple[Prefix, ...]] = {
+        word: tuple(normal_prefix(p) for p in prefixes) for word, prefixes in item["peers"].items()
+    }
+    deadline = NEVER if item["deadline"] is None else item["deadline"]
+    return InForce(condition, peers, deadline, item["created"])

@@ -1,0 +1,116 @@
+"""The keeper: direct mode's small process per target.
+
+It unmakes a condition when its lease ends or its target is gone, starts a dead pump again, holds the namespace open, and takes
+everything away when somebody deletes a device of ours. Everything works without it but for that: the kernel itself enforces
+the lease, and the next command sweeps up. Run as `python -m netweather.keeper DEV-INO FD`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import time
+
+from netweather.engine import Engine
+from netweather.errors import NetweatherError
+from netweather.journal import Entry
+from netweather.kernel import namespaces
+from netweather.kernel.links import PORT
+from netweather.kernel.real import RealTarget
+from netweather.kernel.spec import NEVER
+from netweather.targets import alive
+
+TURN_S = 0.2
+"""How often it looks around; a dead pump is back within two turns and a restart."""
+
+
+class Keeper:
+    """Keeps one target. identity: 'DEV-INO'; fd: its namespace, held until the end."""
+
+    def __init__(self, engine: Engine, identity: str, fd: int) -> None:
+        self.engine, self.identity, self.fd = engine, identity, fd
+        self.namespace = namespaces.Namespace(fd)
+        self.directory = engine.journal.directory(identity)
+        self.stamp = 0
+        self.entry: Entry | None = None
+        self.missed = 0
+
+    def run(self) -> None:
+        """Until nothing is left to keep."""
+        while self.turn():
+            time.sleep(self.pause())
+
+    def pause(self) -> float:
+        """Until the next lease ends, or the next look around."""
+        if self.entry is None:
+            return TURN_S
+        ends = min((c.deadline for c in self.entry.conditions), default=0)
+        if ends == NEVER:
+            return TURN_S
+        return min(TURN_S, max(0.0, (ends - namespaces.boot_ns()) / 1e9))
+
+    def turn(self) -> bool:
+        """One look around. Returns whether there is still something to keep."""
+        entry = self._read()
+        if entry is None:
+            return False
+        now = namespaces.boot_ns()
+        if not alive(entry.target, ignoring={os.getpid()}):
+            self._end("the target is gone")
+            return False
+        if entry.state == "made" and self._needs_lines(entry) and not self._whole():
+            self.missed += 1
+            if self.missed > 1:  # once may be a command at work
+                self._end("a device of ours was deleted")
+                return False
+        else:
+            self.missed = 0
+        if any(c.deadline <= now for c in entry.conditions) or not entry.conditions or self._pump_is_dead(entry):
+            return self.engine.expire(self.identity, self.fd)
+        return True
+
+    def _read(self) -> Entry | None:
+        try:
+            stamp = (self.directory / "journal.json").stat().st_mtime_ns
+            if stamp != self.stamp or self.entry is None:
+                self.entry, self.stamp = self.engine.journal.read(self.identity), stamp
+        except FileNotFoundError:
+            return None
+        return self.entry
+
+    @staticmethod
+    def _needs_lines(entry: Entry) -> bool:
+        return bool(entry.slots.lines)
+
+    def _whole(self) -> bool:
+        return self.namespace.run(lambda: any(name == PORT for _, name in socket.if_nameindex()))
+
+    def _pump_is_dead(self, entry: Entry) -> bool:
+        if not self._needs_lines(entry) or entry.state != "made":
+            return False
+        with RealTarget(self.fd, self.directory) as kernel:
+            return kernel.pump_process() is None
+
+    def _end(self, why: str) -> None:
+        print(f"{self.identity}: {why}: everything of ours is taken away", flush=True)
+        self.engine.end(self.identity, self.fd)
+
+
+def main(arguments: list[str]) -> int:
+    """Entry point: DEV-INO and the number of the inherited descriptor."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    identity, fd = arguments[0], int(arguments[1])
+    os.set_inheritable(fd, False)
+    try:
+        Keeper(Engine(), identity, fd).run()
+    except NetweatherError as error:
+        print(error, flush=True)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,308 @@
+"""BPF: objects loaded with libbpf (cffi, ABI mode), everything else by the bpf() system call.
+
+libbpf 1.1 does not know tcx, and what an earlier process attached is found again by query, program id and map id; both need
+the raw call. Layouts are the kernel's uapi (append-only).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import mmap
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from netweather.errors import NetweatherError
+
+SYS_BPF = {"x86_64": 321, "aarch64": 280}[os.uname().machine]
+(MAP_CREATE, MAP_LOOKUP, MAP_UPDATE, MAP_DELETE, MAP_NEXT_KEY, PROG_LOAD) = range(6)
+PROG_ATTACH, PROG_DETACH, PROG_TEST_RUN = 8, 9, 10
+PROG_GET_FD, MAP_GET_FD, OBJ_GET_INFO, PROG_QUERY = 13, 14, 15, 16
+TCX_INGRESS, TCX_EGRESS = 46, 47
+CONSTANTS = ".rodata.room"
+F_REPLACE, F_BEFORE, F_AFTER, F_ID = 4, 8, 16, 32
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def call(command: int, attributes: bytes | bytearray) -> tuple[int, bytes]:
+    """The bpf() system call. Returns its result and the attributes as the kernel left them; raises OSError."""
+    buffer = ctypes.create_string_buffer(bytes(attributes), len(attributes))
+    result = int(_libc.syscall(SYS_BPF, command, buffer, len(attributes)))
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"bpf({command}): {os.strerror(number)}")
+    return result, buffer.raw
+
+
+class Map:
+    """A BPF map by its descriptor. `mapped` gives the memory of one that can be mapped (BPF_F_MMAPABLE)."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        info = _info(fd, 88)
+        self.kind, self.id, self.key_size, self.value_size, self.max_entries, self.flags = struct.unpack_from("6I", info)
+        self.name = info[24:40].split(b"\0")[0].decode()
+        self._memory: mmap.mmap | None = None
+
+    @property
+    def mapped(self) -> mmap.mmap:
+        if self._memory is None:
+            stride = (self.value_size + 7) // 8 * 8
+            length = -(-stride * self.max_entries // mmap.PAGESIZE) * mmap.PAGESIZE
+            self._memory = mmap.mmap(self.fd, length)
+        return self._memory
+
+    def _element(self, command: int, key: bytes, value: Any = None, flags: int = 0) -> None:
+        held = ctypes.create_string_buffer(key, len(key))
+        address = ctypes.addressof(value) if value is not None else 0
+        call(command, struct.pack("IxxxxQQQ", self.fd, ctypes.addressof(held), address, flags))
+
+    def update(self, key: bytes, value: bytes) -> None:
+        """Sets one element. Raises OSError (E2BIG: the map is full)."""
+        self._element(MAP_UPDATE, key, ctypes.create_string_buffer(value, len(value)))
+
+    def lookup(self, key: bytes, size: int | None = None) -> bytes | None:
+        """One element's value, or None; `size` for per-CPU maps, whose values are one behind the other."""
+        value = ctypes.create_string_buffer(size or self.value_size)
+        try:
+            self._element(MAP_LOOKUP, key, value)
+        except FileNotFoundError:
+            return None
+        return value.raw
+
+    def delete(self, key: bytes) -> None:
+        """Deletes one element; one that isn't there is no error."""
+        try:
+            self._element(MAP_DELETE, key)
+        except FileNotFoundError:
+            pass
+
+    def keys(self) -> Iterator[bytes]:
+        """All keys, as a snapshot taken now."""
+        found: list[bytes] = []
+        after: Any = None
+        while True:
+            following = ctypes.create_string_buffer(self.key_size)
+            address = ctypes.addressof(after) if after is not None else 0
+            try:
+                call(MAP_NEXT_KEY, struct.pack("IxxxxQQ", self.fd, address, ctypes.addressof(following)))
+            except FileNotFoundError:
+                return iter(found)
+            found.append(following.raw)
+            after = following
+
+    def close(self) -> None:
+        if self._memory is not None:
+            self._memory.close()
+        os.close(self.fd)
+
+
+def _info(fd: int, size: int) -> bytes:
+    buffer = ctypes.create_string_buffer(size)
+    call(OBJ_GET_INFO, struct.pack("IIQ", fd, size, ctypes.addressof(buffer)))
+    return buffer.raw
+
+
+@dataclass
+class Program:
+    """A loaded program: its name, id and descriptor, and the ids of its maps."""
+
+    fd: int
+    id: int
+    name: str
+    map_ids: tuple[int, ...] = ()
+
+    @classmethod
+    def by_id(cls, identifier: int) -> Program:
+        """The program with this id. Raises FileNotFoundError when it is gone."""
+        fd, _ = call(PROG_GET_FD, struct.pack("III", identifier, 0, 0))
+        return cls.by_fd(fd)
+
+    @classmethod
+    def by_fd(cls, fd: int) -> Program:
+        ids = (ctypes.c_uint32 * 64)()
+        info = ctypes.create_string_buffer(208)
+        struct.pack_into("I", info, 52, 64)
+        struct.pack_into("Q", info, 56, ctypes.addressof(ids))
+        call(OBJ_GET_INFO, struct.pack("IIQ", fd, len(info), ctypes.addressof(info)))
+        identifier = struct.unpack_from("I", info.raw, 4)[0]
+        count = struct.unpack_from("I", info.raw, 52)[0]
+        name = info.raw[64:80].split(b"\0")[0].decode()
+        return cls(fd, identifier, name, tuple(ids[:count]))
+
+    def maps(self) -> dict[str, Map]:
+        """The program's maps by name."""
+        maps = (Map(call(MAP_GET_FD, struct.pack("III", identifier, 0, 0))[0]) for identifier in self.map_ids)
+        return {m.name: m for m in maps}
+
+    def close(self) -> None:
+        os.close(self.fd)
+
+
+_DECLARATIONS = """
+typedef struct bpf_object bpf_object; typedef struct bpf_program bpf_program; typedef struct bpf_map bpf_map;
+typedef int (*print_fn)(int level, const char *format, void *arguments);
+void *libbpf_set_print(void *fn);
+bpf_object *bpf_object__open_mem(const void *buffer, size_t size, const void *options);
+int bpf_object__load(bpf_object *object); void bpf_object__close(bpf_object *object);
+bpf_program *bpf_object__find_program_by_name(const bpf_object *object, const char *name);
+bpf_map *bpf_object__find_map_by_name(const bpf_object *object, const char *name);
+bpf_map *bpf_object__next_map(const bpf_object *object, const bpf_map *map);
+bpf_program *bpf_object__next_program(const bpf_object *object, bpf_program *program);
+int bpf_program__fd(const bpf_program *program); const char *bpf_program__name(const bpf_program *program);
+int bpf_map__fd(const bpf_map *map); const char *bpf_map__name(const bpf_map *map);
+int bpf_map__set_max_entries(bpf_map *map, uint32_t entries);
+int bpf_map__reuse_fd(bpf_map *map, int fd);
+void *bpf_map__initial_value(bpf_map *map, size_t *size);
+long libbpf_get_error(const void *pointer);
+int bpf_program__set_log_buf(bpf_program *program, char *buffer, size_t size);
+"""
+
+
+@functools.cache
+def _libbpf() -> tuple[Any, Any]:
+    from cffi import FFI
+
+    ffi = FFI()
+    ffi.cdef(_DECLARATIONS)
+    try:
+        library = ffi.dlopen("libbpf.so.1")
+    except OSError as error:
+        raise NetweatherError(
+            "no-libbpf", "libbpf 1.0 or later is not installed", str(error), "install it: apt-get install libbpf1"
+        ) from error
+    library.libbpf_set_print(ffi.NULL)
+    return ffi, library
+
+
+@dataclass
+class Object:
+    """A loaded BPF object: its programs and maps, whose descriptors are ours to close."""
+
+    programs: dict[str, Program] = field(default_factory=dict)
+    maps: dict[str, Map] = field(default_factory=dict)
+
+    def close(self) -> None:
+        for part in (*self.programs.values(), *self.maps.values()):
+            part.close()
+
+
+def _set_constants(ffi: Any, library: Any, handle: Any, constants: bytes) -> None:
+    entry = ffi.NULL
+    while True:
+        entry = library.bpf_object__next_map(handle, entry)
+        if entry == ffi.NULL:
+            return
+        if ffi.string(library.bpf_map__name(entry)).decode().endswith(CONSTANTS):
+            size = ffi.new("size_t *")
+            ffi.memmove(library.bpf_map__initial_value(entry, size), constants, len(constants))
+            return
+
+
+def load(
+    image: bytes, sizes: dict[str, int] | None = None, constants: bytes = b"", reused: dict[str, Map] | None = None
+) -> Object:
+    """Loads a BPF object file.
+
+    sizes: max_entries by map name. constants: what the object's section `.rodata.room` is to hold. reused: maps that take the place
+    of the object's own.
+    Raises NetweatherError(code="bpf-refused") with the end of the verifier's log.
+    """
+    ffi, library = _libbpf()
+    handle = library.bpf_object__open_mem(image, len(image), ffi.NULL)
+    if library.libbpf_get_error(handle):
+        raise NetweatherError("bpf-broken", "a BPF object cannot be read", "", "reinstall netweather")
+    log = ffi.new("char[]", 1 << 16)
+    try:
+        for name, size in (sizes or {}).items():
+            library.bpf_map__set_max_entries(library.bpf_object__find_map_by_name(handle, name.encode()), size)
+        for name, kept in (reused or {}).items():
+            library.bpf_map__reuse_fd(library.bpf_object__find_map_by_name(handle, name.encode()), kept.fd)
+        if constants:
+            _set_constants(ffi, library, handle, constants)
+        result = library.bpf_object__load(handle)
+        if result:
+            raise _refused(-result, bytes(ffi.buffer(log)).split(b"\0")[0].decode(errors="replace"))
+        return _take(ffi, library, handle)
+    finally:
+        library.bpf_object__close(handle)
+
+
+def _refused(number: int, log: str) -> NetweatherError:
+    remedy = "run as root, or with CAP_BPF and CAP_NET_ADMIN"
+    if os.geteuid() == 0:
+        remedy = "`netweather doctor` says what this kernel lacks; a container needs --privileged"
+    return NetweatherError("bpf-refused", "the kernel refused to load our BPF programs", os.strerror(number) + log[-500:], remedy)
+
+
+def _take(ffi: Any, library: Any, handle: Any) -> Object:
+    taken = Object()
+    program = ffi.NULL
+    while (program := library.bpf_object__next_program(handle, program)) != ffi.NULL:
+        found = Program.by_fd(os.dup(library.bpf_program__fd(program)))
+        taken.programs[found.name] = found
+    entry = ffi.NULL
+    while (entry := library.bpf_object__next_map(handle, entry)) != ffi.NULL:
+        found_map = Map(os.dup(library.bpf_map__fd(entry)))
+        taken.maps[ffi.string(library.bpf_map__name(entry)).decode()] = found_map
+    return taken
+
+
+def built(name: str) -> bytes:
+    """The compiled object `name` of this installation. Raises NetweatherError(code="not-built")."""
+    path = Path(__file__).parent.parent / "_built" / "bpf" / f"{name}.bpf.o"
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise NetweatherError(
+            "not-built", f"the BPF object {name} is missing", str(error), "reinstall netweather, or run `make build` in a checkout"
+        ) from error
+
+
+# Attaching. All of this must run inside the namespace of the interface.
+
+
+def tcx_query(ifindex: int, hook: int) -> list[int]:
+    """Ids of the tcx programs on an interface, in their order. Raises OSError (EINVAL: the kernel has no tcx)."""
+    ids = (ctypes.c_uint32 * 64)()
+    attributes = bytearray(64)
+    struct.pack_into("IIII", attributes, 0, ifindex, hook, 0, 0)
+    struct.pack_into("Q", attributes, 16, ctypes.addressof(ids))
+    struct.pack_into("I", attributes, 24, 64)
+    _, answer = call(PROG_QUERY, attributes)
+    return list(ids[: struct.unpack_from("I", answer, 24)[0]])
+
+
+def tcx_attach(ifindex: int, hook: int, program: Program, replaces: Program | None = None) -> None:
+    """Attaches before every other program there, or in place of one. It stays when we exit. Raises OSError."""
+    flags = F_REPLACE if replaces else F_BEFORE
+    attributes = struct.pack(
+        "IIIIIIQ", ifindex, program.fd, hook, flags, replaces.fd if replaces else 0, 0, 0
+    )
+    call(PROG_ATTACH, attributes)
+
+
+def tcx_detach(ifindex: int, hook: int, program: Program) -> None:
+    """Detaches one program. Raises FileNotFoundError when it isn't there."""
+    call(PROG_DETACH, struct.pack("IIIIIIQ", ifindex, program.fd, hook, 0, 0, 0, 0))
+
+
+def test_run(program: Program, frame: bytes, context: bytes = b"", repeat: int = 1) -> tuple[int, int]:
+    """BPF_PROG_TEST_RUN: the program's verdict and its mean duration in ns over `repeat` runs."""
+    data = ctypes.create_string_buffer(frame, len(frame))
+    out = ctypes.create_string_buffer(len(frame) + 512)
+    held = ctypes.create_string_buffer(context, len(context)) if context else None
+    attributes = bytearray(80)
+    struct.pack_into(
+        "IIIIQQII", attributes, 0, program.fd, 0, len(frame), len(out), ctypes.addressof(data), ctypes.addressof(out), repeat, 0
+    )
+    if held is not None:
+        struct.pack_into("IIQ", attributes, 40, len(context), 0, ctypes.addressof(held))
+    _, answer = call(PROG_TEST_RUN, attributes)
+    verdict, duration = struct.unpack_from("I", answer, 4)[0], struct.unpack_from("I", answer, 36)[0]
+    return verdict, duration

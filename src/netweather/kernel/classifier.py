@@ -1,0 +1,220 @@
+"""The classifier in the kernel: loading it, finding one that is attached, writing its tables and reading them back.
+
+All of it runs inside the target's namespace (the hooks are looked up there).
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from dataclasses import dataclass
+from typing import Literal
+
+from netweather.kernel import bpf, layout
+from netweather.kernel.hooks import Hook
+from netweather.kernel.spec import Datapath, Prefix, Room, Tables
+
+STALE_NS = 450_000_000
+"""A heartbeat older than this is a dead pump's: three beats of 150 ms."""
+PROGRAMS: dict[str, Literal["egress", "ingress"]] = {"nw_egress": "egress", "nw_ingress": "ingress"}
+
+
+@dataclass
+class Classifier:
+    """A loaded classifier: programs by name, maps by name."""
+
+    programs: dict[str, bpf.Program]
+    maps: dict[str, bpf.Map]
+
+    @classmethod
+    def load(cls, room: Room, kept: Classifier | None = None) -> Classifier:
+        """Loads one with room for so much; `kept`: an earlier one, whose heartbeat goes on."""
+        sizes = {
+            "rules": 2 * room.rules,
+            "bits": 2 * room.bits,
+            "ports": 2 * room.ports,
+            "counters": room.rules,
+        }
+        reused = {"beat": kept.maps["beat"]} if kept else {}
+        constants = struct.pack("=III", room.rules, room.bits, room.ports)
+        loaded = bpf.load(bpf.built("classify"), sizes, constants, reused)
+        found = cls(loaded.programs, loaded.maps)
+        found._write_control(0, struct.pack("=IIQ", 0, 0, STALE_NS))
+        if kept:
+            found._take_over(kept)
+        return found
+
+    @classmethod
+    def attached(cls, hook: Hook, ifindexes: list[int]) -> tuple[Classifier | None, dict[int, set[str]]]:
+        """The classifier that is attached, and which of its programs each interface has."""
+        places: dict[int, set[str]] = {}
+        programs: dict[str, bpf.Program] = {}
+        for ifindex in ifindexes:
+            for direction in ("egress", "ingress"):
+                for program in hook.programs(ifindex, direction):
+                    if PROGRAMS.get(program.name) == direction:
+                        places.setdefault(ifindex, set()).add(direction)
+                        if program.name not in programs:
+                            programs[program.name] = program
+                            continue
+                    program.close()
+        if not programs:
+            return None, places
+        return cls(programs, next(iter(programs.values())).maps()), places
+
+    @property
+    def room(self) -> Room:
+        sizes = {name: self.maps[name].max_entries // 2 for name in ("rules", "bits", "ports")}
+        return Room(**sizes)
+
+    @property
+    def generation(self) -> int:
+        return int(struct.unpack_from("=I", self.maps["control"].mapped, 0)[0]) & 1
+
+    @property
+    def digest(self) -> int:
+        """Of the rules in force; 0: none."""
+        return int(layout.SET.unpack_from(self.maps["control"].mapped, self._set_at(self.generation))[3])
+
+    @property
+    def beat_ns(self) -> int:
+        """CLOCK_BOOTTIME ns of the pump's last beat; 0: none yet."""
+        return int(struct.unpack_from("=Q", self.maps["beat"].mapped, 0)[0])
+
+    def set_port(self, ifindex: int) -> None:
+        self._write_control(4, struct.pack("=I", ifindex))
+
+    def leases(self, count: int) -> tuple[int, ...]:
+        return struct.unpack_from(f"={count}Q", self.maps["control"].mapped, layout.LEASES_AT)
+
+    def set_leases(self, leases: tuple[int, ...]) -> None:
+        """Aligned 8-byte writes: a reader sees the old end or the new."""
+        memory = memoryview(self.maps["control"].mapped)[layout.LEASES_AT : layout.LEASES_AT + 8 * len(leases)].cast("Q")
+        for slot, deadline in enumerate(leases):
+            memory[slot] = deadline
+        memory.release()
+
+    def write(self, tables: Tables, datapath: Datapath) -> None:
+        """Writes the generation that is not in force, then switches to it with one write."""
+        generation = 1 - self.generation
+        self._clear_generation(generation)
+        room = self.room
+        for index, rule in enumerate(tables.rules):
+            self._write("rules", layout.RULE.size, generation * room.rules + index, layout.rule_bytes(rule))
+        for index, vector in enumerate(tables.vectors):
+            self._write("bits", layout.BITS, generation * room.bits + index, vector.to_bytes(layout.BITS, "little"))
+        if tables.protocols is not None:
+            self._write("protocols", layout.IDS, generation * 64, tables.protocols.tobytes())
+        if tables.ports is not None:
+            self._write("ports", layout.IDS, generation * room.ports, tables.ports.tobytes())
+        for prefix, vector_id in tables.peers.items():
+            self._peers(prefix).update(layout.peer_key(prefix, generation), struct.pack("=I", vector_id))
+        for connection, index in tables.connections.items():
+            self.maps["connections"].update(layout.connection_key(connection, generation), struct.pack("=I", index))
+        self._write_interfaces(tables, datapath, generation)
+        self.set_leases(datapath.leases)
+        self._write_control(self._set_at(generation), self._set_bytes(tables))
+        self._write_control(0, struct.pack("=I", generation))
+
+    def differences(self, tables: Tables, datapath: Datapath) -> list[str]:
+        """What is in the kernel and isn't what was asked, in words; empty: all is as asked."""
+        generation, found = self.generation, []
+        room = self.room
+        if self.maps["control"].mapped[self._set_at(generation) : self._set_at(generation) + layout.SET.size] != self._set_bytes(tables):
+            found.append("the rule set")
+        for index, rule in enumerate(tables.rules):
+            if self._read("rules", layout.RULE.size, generation * room.rules + index) != layout.rule_bytes(rule):
+                found.append(f"rule {index}")
+        for index, vector in enumerate(tables.vectors):
+            if self._read("bits", layout.BITS, generation * room.bits + index) != vector.to_bytes(layout.BITS, "little"):
+                found.append(f"bit vector {index}")
+        for prefix, vector_id in tables.peers.items():
+            if self._peers(prefix).lookup(layout.peer_key(prefix, generation)) != struct.pack("=I", vector_id):
+                found.append(f"peer {prefix}")
+        if self.leases(len(datapath.leases)) != datapath.leases:
+            found.append("the leases")
+        return found
+
+    def counters(self, slots: list[int]) -> dict[int, tuple[int, int, int]]:
+        """(packets, bytes, dropped) of each counter, summed over the CPUs."""
+        counters = self.maps["counters"]
+        cpus = _possible_cpus()
+        found: dict[int, tuple[int, int, int]] = {}
+        for slot in slots:
+            raw = counters.lookup(struct.pack("=I", slot), layout.COUNTER.size * cpus)
+            each = list(layout.COUNTER.iter_unpack(raw or b""))
+            found[slot] = (sum(c[0] for c in each), sum(c[1] for c in each), sum(c[2] for c in each))
+        return found
+
+    def close(self) -> None:
+        for part in (*self.programs.values(), *self.maps.values()):
+            part.close()
+
+    def reset_counters(self, slots: list[int]) -> None:
+        """Counters that begin anew, of rules that are new."""
+        for slot in slots:
+            self.maps["counters"].update(struct.pack("=I", slot), bytes(layout.COUNTER.size * _possible_cpus()))
+
+    def _take_over(self, earlier: Classifier) -> None:
+        self._write_control(4, earlier.maps["control"].mapped[4:8])
+        cpus = _possible_cpus()
+        size = min(self.maps["counters"].max_entries, earlier.maps["counters"].max_entries)
+        for slot in range(size):
+            key = struct.pack("=I", slot)
+            value = earlier.maps["counters"].lookup(key, layout.COUNTER.size * cpus)
+            if value and any(value):
+                self.maps["counters"].update(key, value)
+
+    def _peers(self, prefix: Prefix) -> bpf.Map:
+        return self.maps["peers4" if prefix.version == 4 else "peers6"]
+
+    def _clear_generation(self, generation: int) -> None:
+        for name, at in (("peers4", 4), ("peers6", 4), ("connections", 0)):
+            for key in self.maps[name].keys():
+                if struct.unpack_from("=I", key, at)[0] == generation:
+                    self.maps[name].delete(key)
+
+    def _write_interfaces(self, tables: Tables, datapath: Datapath, generation: int) -> None:
+        interfaces = self.maps["interfaces"]
+        wanted = {struct.pack("=I", i.ifindex): i for i in datapath.interfaces}
+        for key in interfaces.keys():
+            if key not in wanted:
+                interfaces.delete(key)
+        for key, interface in wanted.items():
+            before = interfaces.lookup(key)
+            _, *ids = layout.INTERFACE.unpack(before) if before else (0, 0, 0, 0, 0)
+            for direction in (0, 1):
+                ids[2 * generation + direction] = tables.places[interface.slot, direction]
+            interfaces.update(key, layout.INTERFACE.pack(interface.slot, *ids))
+
+    @staticmethod
+    def _set_bytes(tables: Tables) -> bytes:
+        flags = (
+            layout.SET_PORTS * (tables.ports is not None)
+            | layout.SET_CONNECTIONS * bool(tables.connections)
+            | layout.SET_PEERS * bool(tables.peers)
+            | layout.SET_PROTOCOLS * (tables.protocols is not None)
+            | layout.SET_SHARE * any(rule.share is not None for rule in tables.rules)
+        )
+        return layout.SET.pack(len(tables.rules), flags, tables.without_ports, tables.digest)
+
+    @staticmethod
+    def _set_at(generation: int) -> int:
+        return layout.SETS_AT + generation * layout.SET.size
+
+    def _write(self, name: str, size: int, index: int, data: bytes) -> None:
+        self.maps[name].mapped[size * index : size * index + len(data)] = data
+
+    def _read(self, name: str, size: int, index: int) -> bytes:
+        return self.maps[name].mapped[size * index : size * (index + 1)]
+
+    def _write_control(self, at: int, data: bytes) -> None:
+        self.maps["control"].mapped[at : at + len(data)] = data
+
+
+def _possible_cpus() -> int:
+    text = open("/sys/devices/system/cpu/possible").read().strip()
+    return int(text.split("-")[-1].split(",")[-1]) + 1 if text else (os.cpu_count() or 1)
+
+
+__all__ = ["PROGRAMS", "STALE_NS", "Classifier"]

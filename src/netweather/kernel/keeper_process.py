@@ -1,0 +1,62 @@
+"""The keeper as a process: started by the engine by module name, found by its pid and start time. What it does: netweather.keeper."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from netweather.kernel.pump import Process, stop, wait_gone
+
+
+def _process(directory: Path, name: str) -> Process | None:
+    try:
+        pid, start = (int(word) for word in (directory / name).read_text().split())
+    except (OSError, ValueError):
+        return None
+    process = Process(pid, start)
+    return process if process.alive else None
+
+
+def running(directory: Path) -> bool:
+    """Whether this target has a keeper."""
+    return _process(directory, "keeper.pid") is not None
+
+
+def ensure(directory: Path, namespace_fd: int, state: Path) -> None:
+    """Starts a keeper when there is none. It keeps the namespace's descriptor."""
+    if running(directory) or os.environ.get("NETWEATHER_KEEPER") == "none":
+        return
+    os.set_inheritable(namespace_fd, True)
+    with (directory / "keeper.log").open("ab") as log:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "netweather.keeper", directory.name, str(namespace_fd)],
+            pass_fds=(namespace_fd,),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd="/",
+            env={**os.environ, "NETWEATHER_STATE": str(state)},
+        )
+    process = Process.of(child.pid)
+    if process is not None:
+        (directory / "keeper.pid").write_text(f"{process.pid} {process.start}")
+    child.returncode = 0  # it outlives us on purpose: Popen is not to warn
+
+
+def stop_keeper(directory: Path) -> None:
+    """Ends the keeper, unless that is us."""
+    process = _process(directory, "keeper.pid")
+    if process is not None and process.pid != os.getpid():
+        process.signal(signal.SIGTERM)
+        wait_gone(process, 2.0)
+
+
+def stop_pump(directory: Path) -> None:
+    """Ends the pump of a target whose namespace is gone."""
+    process = _process(directory, "pump.pid")
+    if process is not None:
+        stop(process, 0.2)

@@ -1,0 +1,157 @@
+"""Network namespaces: made, entered and left without ever moving the caller.
+
+A thread that has entered another namespace must not serve anything else afterwards, so each `Namespace` owns one thread that
+enters once and then runs what it is given. Not here: which namespace belongs to which container (netweather.targets).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Self, TypeVar
+
+from netweather.errors import NetweatherError
+
+T = TypeVar("T")
+
+CLONE_NEWNS = 0x00020000
+CLONE_NEWNET = 0x40000000
+MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
+MNT_DETACH = 2
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _checked(result: int, call: str) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{call}: {os.strerror(number)}")
+
+
+def _setns(fd: int) -> None:
+    _checked(_libc.setns(fd, CLONE_NEWNET), "setns")
+
+
+def _mount(source: str, target: str, kind: str | None, flags: int) -> None:
+    encoded = kind.encode() if kind else None
+    _checked(_libc.mount(source.encode(), target.encode(), encoded, flags, None), f"mount {target}")
+
+
+class Namespace:
+    """An open network namespace, identified by (device, inode) of its descriptor.
+
+    fd: a descriptor of the namespace; duplicated, so the caller keeps its own.
+    Raises NetweatherError(code="cannot-enter-namespace") at the first `run` when the kernel refuses.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self.fd = os.dup(fd)
+        status = os.fstat(self.fd)
+        self.identity = (status.st_dev, status.st_ino)
+        self._pool: ThreadPoolExecutor | None = None
+        self._lock = threading.Lock()
+
+    def run(self, function: Callable[[], T]) -> T:
+        """Runs the function inside the namespace, in this namespace's own thread, and returns its result."""
+        with self._lock:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(1, thread_name_prefix=f"netns-{self.identity[1]}")
+                try:
+                    self._pool.submit(self._enter).result()
+                except OSError as error:
+                    raise NetweatherError(
+                        "cannot-enter-namespace",
+                        f"network namespace {self.identity[1]} cannot be entered",
+                        str(error),
+                        "run as root (CAP_SYS_ADMIN), or through an agent",
+                    ) from error
+        return self._pool.submit(function).result()
+
+    def _enter(self) -> None:
+        # The mount namespace too: /sys shows the devices of the network namespace it was mounted in.
+        _checked(_libc.unshare(CLONE_NEWNS), "unshare")
+        _mount("none", "/", None, MS_REC | MS_PRIVATE)
+        _setns(self.fd)
+
+    def mount_sysfs(self) -> Path:
+        """Mounts this namespace's own sysfs over /sys, seen by this namespace's thread alone. Call inside `run`."""
+        if not getattr(self, "_sysfs", False):
+            _mount("sysfs", "/sys", "sysfs", 0)
+            self._sysfs = True
+        return Path("/sys")
+
+    def close(self) -> None:
+        """Ends the thread and closes the descriptor; the namespace itself is left as it is."""
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def make(path: Path) -> None:
+    """Makes a new namespace, kept by a bind mount at `path` (an empty file is made there).
+
+    Raises OSError; nothing is left then.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(exist_ok=True)
+
+    def work() -> None:
+        _checked(_libc.unshare(CLONE_NEWNET), "unshare")
+        source = f"/proc/{os.getpid()}/task/{threading.get_native_id()}/ns/net"
+        _mount(source, str(path), None, MS_BIND)
+
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(work).result()
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def remove(path: Path) -> None:
+    """Undoes `make`; a namespace or file that isn't there is no error."""
+    with contextlib.suppress(OSError):
+        while is_mounted(path):
+            _checked(_libc.umount2(str(path).encode(), MNT_DETACH), f"umount {path}")
+    path.unlink(missing_ok=True)
+
+
+def is_mounted(path: Path) -> bool:
+    """Whether a namespace is kept at `path`."""
+    try:
+        return path.stat().st_dev != path.parent.stat().st_dev
+    except FileNotFoundError:
+        return False
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[Namespace]:
+    """The namespace at `path`, closed afterwards. Raises FileNotFoundError."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        namespace = Namespace(fd)
+    finally:
+        os.close(fd)
+    with namespace:
+        yield namespace
+
+
+def boot_ns() -> int:
+    """The clock of leases and heartbeats: CLOCK_BOOTTIME, in ns; goes on in suspend and never jumps."""
+    import time
+
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)

@@ -1,0 +1,110 @@
+"""What the seam can be told to do: one small, idempotent step each, as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from netweather.kernel.spec import Datapath, Line, Room, Tables
+
+
+@dataclass(frozen=True)
+class MakeHelper:
+    """Make our own namespace for this target."""
+
+
+@dataclass(frozen=True)
+class MakePort:
+    """Make the veth pair between the target's namespace (nw0) and ours (nwh), with the programs that steer and return."""
+
+    alias: str
+
+
+@dataclass(frozen=True)
+class LoadClassifier:
+    """Load the classifier with room for so much; it takes the place of the one attached, if any, hook by hook."""
+
+    room: Room
+
+
+@dataclass(frozen=True)
+class StartPump:
+    """Start the pump, and give it these lines again if they are there."""
+
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class MakeLine:
+    """Make a line: its device, its exit, its way in."""
+
+    line: Line
+
+
+@dataclass(frozen=True)
+class ChangeLine:
+    """Write a line's parameters; what is inside stays inside."""
+
+    line: Line
+
+
+@dataclass(frozen=True)
+class WriteRules:
+    """Write the rule set and switch to it, at once for all traffic."""
+
+    tables: Tables
+    leases: tuple[int, ...]
+    datapath: Datapath
+
+
+@dataclass(frozen=True)
+class Attach:
+    """Hook the classifier into an interface, before every other program there, both directions."""
+
+    interface: str
+    ifindex: int
+
+
+@dataclass(frozen=True)
+class Detach:
+    """Take the classifier off an interface."""
+
+    interface: str
+
+
+@dataclass(frozen=True)
+class RemoveLine:
+    """Let out what is inside a line, then take it away."""
+
+    index: int
+
+
+@dataclass(frozen=True)
+class StopPump:
+    """End the pump."""
+
+
+@dataclass(frozen=True)
+class RemovePort:
+    """Take the veth pair away."""
+
+
+@dataclass(frozen=True)
+class RemoveHelper:
+    """Take our own namespace away."""
+
+
+Operation = (
+    MakeHelper
+    | MakePort
+    | LoadClassifier
+    | StartPump
+    | MakeLine
+    | ChangeLine
+    | WriteRules
+    | Attach
+    | Detach
+    | RemoveLine
+    | StopPump
+    | RemovePort
+    | RemoveHelper
+)

@@ -1,0 +1,177 @@
+"""The pump as a process: starting it, giving it lines, watching it. What it does with packets is its own (pump/*.c).
+
+It listens on `pump.sock` in the target's state directory, so whoever is root can give it lines: it needs no parent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import signal
+import socket
+import struct
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from netweather.errors import NetweatherError
+
+MAGIC = 0x3143574E
+ADD, REMOVE, PING = 1, 2, 3
+ADD_VNET_HDR = 1
+REMOVE_NOW = 1
+REQUEST = struct.Struct("=IHHIIQ")
+REPLY = struct.Struct("=IHHiIQ")
+STARTUP_S = 5.0
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process that stays the same one: a pid is reused, a pid with its start time isn't."""
+
+    pid: int
+    start: int
+
+    @classmethod
+    def of(cls, pid: int) -> Process | None:
+        """The process with this pid, or None when there is none (or only its zombie)."""
+        try:
+            text = Path(f"/proc/{pid}/stat").read_text()
+        except OSError:
+            return None
+        fields = text.rpartition(")")[2].split()
+        return None if fields[0] in "ZX" else cls(pid, int(fields[19]))
+
+    @property
+    def alive(self) -> bool:
+        return Process.of(self.pid) == self
+
+    def signal(self, number: int) -> None:
+        """Sends a signal to this very process; one that is gone is no error."""
+        with contextlib.suppress(ProcessLookupError):
+            fd = os.pidfd_open(self.pid)
+            try:
+                if self.alive:
+                    signal.pidfd_send_signal(fd, number)
+            finally:
+                os.close(fd)
+
+
+def binary() -> Path:
+    """The pump for this machine. Raises NetweatherError(code="not-built")."""
+    path = Path(__file__).parent.parent / "_built" / platform.machine() / "netweather-pump"
+    if not path.exists():
+        raise NetweatherError("not-built", f"there is no pump for {platform.machine()}", str(path), "reinstall netweather")
+    return path
+
+
+def start(directory: Path, parameters: Path, beat_fd: int, cpu: int) -> Process:
+    """Starts a pump for one target. Returns when it listens; raises NetweatherError(code="pump-failed")."""
+    path = directory / "pump.sock"
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with listener, parameters.open("r+b") as file, (directory / "pump.log").open("wb") as log:
+        listener.bind(str(path))
+        os.chmod(path, 0o600)
+        listener.listen(8)
+        for fd in (listener.fileno(), file.fileno(), beat_fd):
+            os.set_inheritable(fd, True)
+        command = [str(binary()), "--control", str(listener.fileno()), "--params", str(file.fileno())]
+        command += ["--beat", str(beat_fd), "--cpu", str(cpu)]
+        child = subprocess.Popen(
+            command,
+            pass_fds=(listener.fileno(), file.fileno(), beat_fd),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd="/",
+        )
+    process = Process.of(child.pid)
+    try:
+        with Control(directory) as control:
+            control.ping()
+    except OSError as error:
+        child.kill()
+        child.wait()
+        raise NetweatherError(
+            "pump-failed",
+            "the pump did not start",
+            (directory / "pump.log").read_text(errors="replace")[-300:] or str(error),
+            "`netweather doctor` says what is missing",
+        ) from error
+    _reap_later(child)
+    if process is None:
+        raise NetweatherError("pump-failed", "the pump ended at once", "", "see pump.log in the state directory")
+    return process
+
+
+def _reap_later(child: subprocess.Popen[bytes]) -> None:
+    """The child outlives us on purpose; without this, Popen warns, and a keeper would collect zombies."""
+    import threading
+
+    threading.Thread(target=child.wait, name="reap-pump", daemon=True).start()
+
+
+class Control:
+    """A connection to a running pump. Raises OSError when there is none."""
+
+    def __init__(self, directory: Path) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._socket.settimeout(STARTUP_S)
+        try:
+            self._socket.connect(str(directory / "pump.sock"))
+        except OSError:
+            self._socket.close()
+            raise
+
+    def add(self, line: int, fd: int) -> None:
+        """Gives the pump a line's TAP; it starts the line's random streams anew."""
+        self._ask(ADD, line, ADD_VNET_HDR, fd)
+
+    def remove(self, line: int, *, now: bool = False) -> None:
+        """The pump reads no more of this line and delivers what it holds: when it is due, or `now`."""
+        self._ask(REMOVE, line, REMOVE_NOW if now else 0)
+
+    def ping(self) -> None:
+        """Returns when every parameter written before is in force."""
+        self._ask(PING, 0, 0)
+
+    def _ask(self, operation: int, line: int, flags: int, fd: int | None = None) -> None:
+        request = REQUEST.pack(MAGIC, operation, line, flags, 1, 0)
+        if fd is None:
+            self._socket.send(request)
+        else:
+            socket.send_fds(self._socket, [request], [fd])
+        answer = self._socket.recv(64)
+        if len(answer) < REPLY.size:
+            raise ConnectionResetError("the pump went away")
+        status = REPLY.unpack(answer[: REPLY.size])[3]
+        if status < 0:
+            raise OSError(-status, f"the pump refused: {os.strerror(-status)}")
+
+    def __enter__(self) -> Control:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+
+def stop(process: Process, patience_s: float = 2.0) -> None:
+    """Ends a pump: it lets out what it holds, for a second at most; then it is killed."""
+    process.signal(signal.SIGTERM)
+    if not wait_gone(process, patience_s):
+        process.signal(signal.SIGKILL)
+        wait_gone(process, 1.0)
+
+
+def wait_gone(process: Process, patience_s: float) -> bool:
+    """Waits for a process, ours or not, to be gone."""
+    deadline = time.monotonic() + patience_s
+    while process.alive:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.005)
+    return True

@@ -1,0 +1,180 @@
+"""What the kernel is to hold for one target, and what it is seen to hold: plain data, the same everywhere."""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from dataclasses import dataclass, field
+from enum import IntEnum
+from ipaddress import IPv4Network, IPv6Network
+from typing import Literal
+
+Direction = Literal["egress", "ingress"]
+DIRECTIONS: tuple[Direction, Direction] = ("egress", "ingress")
+Prefix = IPv4Network | IPv6Network
+MAX_RULES = 1024
+MAX_LINES = 64
+MAX_INTERFACES = 16
+MAX_LEASES = 256
+NEVER = 2**64 - 1
+"""The end of a lease that has none."""
+
+
+class Action(IntEnum):
+    """What becomes of a packet that meets a rule; the numbers are the classifier's (bpf/classify/classify.h)."""
+
+    PASS = 0
+    SKIP = 1
+    LINE = 2
+    DROP = 3
+    REJECT = 4
+
+
+@dataclass(frozen=True)
+class Interface:
+    """An interface of the target whose traffic is looked at. slot: its number in our tables, for as long as it is there."""
+
+    name: str
+    ifindex: int
+    slot: int
+
+
+@dataclass(frozen=True)
+class ExactConnection:
+    """One connection, seen from the target: (address, port) of either end, as 16-byte addresses."""
+
+    protocol: int
+    local: tuple[bytes, int]
+    remote: tuple[bytes, int]
+
+
+@dataclass(frozen=True)
+class FlatRule:
+    """A rule as the classifier sees it. None: that dimension doesn't matter.
+
+    places: (interface slot, direction 0 egress or 1 ingress). lines: the line for each place. lease, counter: slots.
+    skip_to: for SKIP, the first rule after those that the excluded traffic is excluded from.
+    share: of 2**32.
+    """
+
+    action: Action
+    lease: int
+    counter: int
+    places: frozenset[tuple[int, int]]
+    peers: tuple[Prefix, ...] | None = None
+    ports: tuple[tuple[int, int], ...] | None = None
+    protocols: frozenset[int] | None = None
+    family: Literal[4, 6] | None = None
+    connections: tuple[ExactConnection, ...] | None = None
+    lines: tuple[tuple[tuple[int, int], int], ...] = ()
+    heartbeat: bool = False
+    skip_to: int = 0
+    share: int | None = None
+    share_seed: int = 0
+    tcp_flags: tuple[int, int] | None = None
+    vlan: int | None = None
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line: which packets it is for (a place), how it is made and with which parameters (a pump's block, or netem's)."""
+
+    index: int
+    key: str
+    interface: Interface
+    direction: Direction
+    engine: Literal["pump", "netem"]
+    parameters: bytes
+    tables: tuple[tuple[str, bytes], ...] = ()
+
+
+@dataclass(frozen=True)
+class Datapath:
+    """All that is to be in force for one target. An empty one (`Datapath()`) means: nothing of ours."""
+
+    interfaces: tuple[Interface, ...] = ()
+    lines: tuple[Line, ...] = ()
+    rules: tuple[FlatRule, ...] = ()
+    leases: tuple[int, ...] = ()
+    alias: str = ""
+
+    @property
+    def empty(self) -> bool:
+        return not self.rules
+
+
+@dataclass(frozen=True)
+class Room:
+    """How much the loaded tables can hold, of one generation."""
+
+    rules: int
+    bits: int
+    ports: int
+
+    def holds(self, other: Room) -> bool:
+        return self.rules >= other.rules and self.bits >= other.bits and self.ports >= other.ports
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What the classifier's maps are to hold. Ids are indexes into `vectors` (each an integer whose bit i is rule i)."""
+
+    rules: tuple[FlatRule, ...]
+    vectors: tuple[int, ...]
+    places: dict[tuple[int, int], int]
+    peers: dict[Prefix, int]
+    protocols: array[int] | None
+    ports: array[int] | None
+    without_ports: int
+    connections: dict[ExactConnection, int] = field(default_factory=dict)
+
+    @property
+    def room(self) -> Room:
+        """The room that these tables need, in steps, so that small changes need no new maps."""
+        ports = 65536 // 4 if self.ports is not None else 1
+        counters = max((rule.counter + 1 for rule in self.rules), default=0)
+        return Room(_step(max(len(self.rules), counters), 64, MAX_RULES), _step(len(self.vectors), 64, 1 << 16), ports)
+
+    @property
+    def digest(self) -> int:
+        """64 bits, the same for the same rules."""
+        return digest_of(self.rules)
+
+
+def digest_of(rules: tuple[FlatRule, ...]) -> int:
+    """64 bits that tell one list of rules from another; not 0."""
+    stable = [(r.action, r.lease, r.counter, sorted(r.places), r.peers, r.ports, sorted(r.protocols or ()), r.protocols is None,
+               r.family, r.connections, r.lines, r.heartbeat, r.skip_to, r.share, r.share_seed, r.tcp_flags, r.vlan)
+              for r in rules]  # fmt: skip
+    return int.from_bytes(hashlib.sha256(repr(stable).encode()).digest()[:8], "little") | 1
+
+
+def _step(count: int, least: int, most: int) -> int:
+    size = least
+    while size < count:
+        size *= 2
+    return min(size, most)
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What the kernel is seen to hold for one target.
+
+    interfaces: those that could be looked at, in order of index. attached: names of the interfaces with both of our programs.
+    rules: the digest of the rule set in force. lines: the lines that are whole. broken: those of which a part is missing.
+    pump: it runs and its heart beats.
+    hidden: what stands before us and may hide traffic from us, in words.
+    """
+
+    interfaces: tuple[tuple[str, int], ...] = ()
+    helper: bool = False
+    port: bool = False
+    classifier: Room | None = None
+    rules: int | None = None
+    leases: tuple[int, ...] = ()
+    attached: frozenset[str] = frozenset()
+    lines: frozenset[int] = frozenset()
+    broken: frozenset[int] = frozenset()
+    pump: bool = False
+    hook: Literal["tcx", "clsact"] = "tcx"
+    hidden: tuple[str, ...] = ()

@@ -1,0 +1,120 @@
+"""Desired and observed become ordered operations.
+
+Making: namespace, port, classifier's tables, pump, lines, rules, and the hooks last, so that nothing is sent where nothing is.
+Unmaking: hooks first, then what is inside a line comes out, then devices.
+"""
+
+from __future__ import annotations
+
+from netweather.kernel.operations import (
+    Attach,
+    ChangeLine,
+    Detach,
+    LoadClassifier,
+    MakeHelper,
+    MakeLine,
+    MakePort,
+    Operation,
+    RemoveHelper,
+    RemoveLine,
+    RemovePort,
+    StartPump,
+    StopPump,
+    WriteRules,
+)
+from netweather.kernel.spec import Datapath, Observed
+from netweather.planning.vectors import compile_tables
+
+
+def plan(desired: Datapath, observed: Observed) -> list[Operation]:
+    """The operations that turn what is observed into what is desired. Applying them twice changes nothing more."""
+    if desired.empty:
+        return _unmake(observed, keep=frozenset())
+    tables = compile_tables(desired.rules, desired.interfaces)
+    reload = observed.classifier is None or not observed.classifier.holds(tables.room)
+    operations: list[Operation] = []
+    if desired.lines:
+        operations += _make_ways(desired, observed)
+    if reload:
+        operations.append(LoadClassifier(tables.room))
+    operations += _make_lines(desired, observed)
+    operations.append(WriteRules(tables, desired.leases, desired))
+    wanted = {interface.name: interface for interface in desired.interfaces}
+    for interface in wanted.values():
+        if reload or interface.name not in observed.attached:
+            operations.append(Attach(interface.name, interface.ifindex))
+    operations += [Detach(name) for name in sorted(observed.attached - set(wanted))]
+    return operations + _leftovers(desired, observed)
+
+
+def _make_ways(desired: Datapath, observed: Observed) -> list[Operation]:
+    operations: list[Operation] = []
+    if not observed.helper:
+        operations.append(MakeHelper())
+    if not observed.port:
+        operations.append(MakePort(desired.alias))
+    return operations
+
+
+def _make_lines(desired: Datapath, observed: Observed) -> list[Operation]:
+    kept = tuple(line for line in desired.lines if line.index in observed.lines and observed.port)
+    operations: list[Operation] = []
+    if any(line.engine == "pump" for line in desired.lines) and not observed.pump:
+        operations.append(StartPump(kept))
+    for line in desired.lines:
+        operations.append(ChangeLine(line) if line in kept else MakeLine(line))
+    return operations
+
+
+def _leftovers(desired: Datapath, observed: Observed) -> list[Operation]:
+    """Lines that no rule leads to any more; and all of our devices when none is needed."""
+    keep = frozenset(line.index for line in desired.lines)
+    operations: list[Operation] = [RemoveLine(i) for i in sorted((observed.lines | observed.broken) - keep)]
+    if not keep:
+        operations += _remove_ways(observed)
+    return operations
+
+
+def _unmake(observed: Observed, keep: frozenset[int]) -> list[Operation]:
+    operations: list[Operation] = [Detach(name) for name in sorted(observed.attached)]
+    operations += [RemoveLine(i) for i in sorted((observed.lines | observed.broken) - keep)]
+    return operations + _remove_ways(observed)
+
+
+def _remove_ways(observed: Observed) -> list[Operation]:
+    operations: list[Operation] = [StopPump()]
+    if observed.port:
+        operations.append(RemovePort())
+    if observed.helper:
+        operations.append(RemoveHelper())
+    return operations
+
+
+def describe(operation: Operation) -> str:
+    """One line for people, of `--dry-run`."""
+    match operation:
+        case MakeHelper():
+            return "make our own network namespace for this target"
+        case MakePort():
+            return "make the veth pair nw0 (in the target) and nwh (in ours), quiet: no addresses, no ARP"
+        case LoadClassifier(room=room):
+            return f"load the classifier, with room for {room.rules} rules"
+        case StartPump():
+            return "start the pump"
+        case MakeLine(line=line) | ChangeLine(line=line):
+            verb = "make" if isinstance(operation, MakeLine) else "set"
+            return f"{verb} line {line.index} ({line.engine}) for {line.direction} of {line.interface.name}: {line.key}"
+        case WriteRules(tables=tables):
+            return f"write {len(tables.rules)} rules and switch to them at once"
+        case Attach(interface=name):
+            return f"attach to {name}, egress and ingress, before other programs"
+        case Detach(interface=name):
+            return f"detach from {name}"
+        case RemoveLine(index=index):
+            return f"let line {index} run empty, then remove it"
+        case StopPump():
+            return "stop the pump"
+        case RemovePort():
+            return "remove nw0 and nwh"
+        case RemoveHelper():
+            return "remove our own network namespace"

@@ -1,0 +1,46 @@
+"""Settings: flags, then `NETWEATHER_*`, then /etc/netweather/config.toml. Pure but for reading that file and the environment."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from netweather.errors import UsageError
+from netweather.units import Duration
+
+CONFIG = Path("/etc/netweather/config.toml")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """state: the directory of journals and locks. lease: of a condition that names none. owner: who asks. hook: tcx, clsact or auto."""
+
+    state: Path = Path("/run/netweather")
+    lease: Duration = Duration(600 * 10**9)
+    owner: str = ""
+    hook: str = "auto"
+
+    @classmethod
+    def load(cls, environment: Mapping[str, str] | None = None, config: Path = CONFIG) -> Settings:
+        """Reads the settings. Raises UsageError(code="bad-setting") that names the setting and where it came from."""
+        environment = os.environ if environment is None else environment
+        values: dict[str, str] = {}
+        if config.exists():
+            values |= {key: str(value) for key, value in tomllib.loads(config.read_text()).items()}
+        known = {field.name for field in fields(cls)}
+        for key in values:
+            if key not in known:
+                raise UsageError("bad-setting", f"{config}: unknown setting {key!r}", "", f"the settings are {', '.join(sorted(known))}")
+        values |= {name: environment[f"NETWEATHER_{name.upper()}"] for name in known if f"NETWEATHER_{name.upper()}" in environment}
+        hook = values.get("hook", "auto")
+        if hook not in ("auto", "tcx", "clsact"):
+            raise UsageError("bad-setting", f"hook {hook!r} is unknown", "", "write auto, tcx or clsact")
+        return cls(
+            state=Path(values.get("state", str(cls.state))),
+            lease=Duration.parse(values["lease"]) if "lease" in values else cls.lease,
+            owner=values.get("owner", ""),
+            hook=hook,
+        )

@@ -1,0 +1,166 @@
+"""What an application will see of a condition: RTT, connect, first byte, throughput, speech, order; and the traps.
+
+Estimates for a healthy path with `base` round-trip time of its own. Round trips to the first byte, without resumption:
+TCP 1, TLS 1.3 1 (RFC 8446), TLS 1.2 2 (RFC 5246), the request 1; QUIC 1 and the request 1 (RFC 9000). Slow links add the
+time for the server's certificates, reckoned as 4 kB. Not here: measuring (measure/), what an engine can do (lines/).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from netweather.conditions.effects import Effects, bulk_throughput, effects_of, full_packet_time, has_list, quantiles, reordering
+from netweather.conditions.model import Condition, Rule
+from netweather.conditions.profiles import Profile, directions
+from netweather.conditions.traps import Path, Trap, traps_of
+from netweather.units import Duration, Rate
+
+BASE_RTT: Final = Duration(200_000)
+"""A container's round trip to another on the same host or network, when nobody measured it."""
+CERTIFICATES: Final = 4000
+"""Bytes of a usual chain of certificates."""
+SPEECH_SPACING: Final = 0.02
+"""Seconds between two packets of speech (RFC 3551's 20 ms)."""
+PLAYOUT: Final = 0.06
+"""Seconds that a receiver of speech waits for late packets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What to expect. Times are None when they never come; rates are None when the condition sets no bound.
+
+    rtt_added: by the condition, in the mean; rtt: with the path's own. Shares are 0 to 1.
+    speech_lost: packets of speech lost or too late, in the worse direction. reordered_bulk: of packets back to back.
+    """
+
+    rtt_added: Duration | None
+    rtt_added_up: Duration | None
+    rtt_added_down: Duration | None
+    rtt: Duration | None
+    connect: Duration | None
+    first_byte_http: Duration | None
+    first_byte_tls13: Duration | None
+    first_byte_tls12: Duration | None
+    first_byte_quic: Duration | None
+    throughput_up: Rate | None
+    throughput_down: Rate | None
+    loss_up: float
+    loss_down: float
+    speech_lost: float
+    reordered_bulk: float
+    reordered_speech: float
+    connects_late: float
+    traps: tuple[Trap, ...]
+
+    def lines(self) -> list[tuple[str, str]]:
+        """The figures in words: what, and how much."""
+        return [
+            ("round trip added", _added(self)),
+            ("round trip", _time(self.rtt)),
+            ("TCP connect", _time(self.connect)),
+            ("first byte, HTTP", _time(self.first_byte_http)),
+            ("first byte, TLS 1.3", _time(self.first_byte_tls13)),
+            ("first byte, TLS 1.2", _time(self.first_byte_tls12)),
+            ("first byte, QUIC", _time(self.first_byte_quic)),
+            ("bulk TCP up", _speed(self.throughput_up)),
+            ("bulk TCP down", _speed(self.throughput_down)),
+            ("packets lost up, down", f"{_share(self.loss_up)}, {_share(self.loss_down)}"),
+            ("speech lost or late", _share(self.speech_lost)),
+            ("reordered, bulk", _share(self.reordered_bulk)),
+            ("reordered, speech", _share(self.reordered_speech)),
+            ("connects that wait 1 s or fail", _share(self.connects_late)),
+        ]
+
+
+def explain_rule(rule: Rule, own: Mapping[str, Profile] | None = None, base: Duration = BASE_RTT) -> Explanation:
+    """What traffic that the rule matches will see; profiles are looked up. Raises UsageError unknown-profile."""
+    up, down = directions(rule, own)
+    return explain(up or Condition(), down or Condition(), base)
+
+
+def explain(up: Condition, down: Condition, base: Duration = BASE_RTT) -> Explanation:
+    """What an application sees whose egress has the condition `up` and whose ingress has `down` (profiles replaced)."""
+    ways = effects_of(up), effects_of(down)
+    stopped = any(way.loss >= 1 for way in ways)
+    added = sum(way.mean_delay for way in ways)
+    rtt = math.inf if stopped else added + base.seconds
+    path = Path(up, down, *ways, rtt)
+    return Explanation(
+        rtt_added=None if stopped else _duration(added),
+        rtt_added_up=None if ways[0].loss >= 1 else _duration(ways[0].mean_delay),
+        rtt_added_down=None if ways[1].loss >= 1 else _duration(ways[1].mean_delay),
+        rtt=_duration(rtt),
+        connect=_duration(rtt),
+        first_byte_http=_first_byte(rtt, 2, ways, 0),
+        first_byte_tls13=_first_byte(rtt, 3, ways, CERTIFICATES),
+        first_byte_tls12=_first_byte(rtt, 4, ways, CERTIFICATES),
+        first_byte_quic=_first_byte(rtt, 2, ways, CERTIFICATES),
+        throughput_up=_rate(bulk_throughput(ways[0], rtt)),
+        throughput_down=_rate(bulk_throughput(ways[1], rtt)),
+        loss_up=ways[0].loss,
+        loss_down=ways[1].loss,
+        speech_lost=max(_speech(condition, way) for condition, way in zip((up, down), ways, strict=True)),
+        reordered_bulk=max(way.reordered for way in ways),
+        reordered_speech=max(reordering(condition, SPEECH_SPACING) for condition in (up, down)),
+        connects_late=1 - (1 - ways[0].loss) * (1 - ways[1].loss),
+        traps=traps_of(path) + _list_trap(up, down),
+    )
+
+
+def _first_byte(rtt: float, trips: int, ways: tuple[Effects, Effects], certificates: int) -> Duration | None:
+    """So many round trips, and the time a slow link takes for the certificates and the first packet of the answer."""
+    down = ways[1]
+    sending = certificates * 8 / down.rate if down.rate else 0.0
+    return _duration(rtt * trips + sending + full_packet_time(down))
+
+
+def _speech(condition: Condition, way: Effects) -> float:
+    """Lost, or later than the playout buffer waits, counted from the earliest packets."""
+    delays = quantiles(condition.delay)
+    late = sum(delay > delays[0] + PLAYOUT for delay in delays) / len(delays)
+    return 1 - (1 - way.loss) * (1 - late)
+
+
+def _list_trap(up: Condition, down: Condition) -> tuple[Trap, ...]:
+    if not (has_list(up) or has_list(down)):
+        return ()
+    return (Trap("list-not-explained", "the losses are a list, which the shares above leave out", "count them after the run"),)
+
+
+def _duration(seconds: float) -> Duration | None:
+    return None if math.isinf(seconds) else Duration(min(round(seconds * 1e9), 2**63 - 1))
+
+
+def _rate(bits: float) -> Rate | None:
+    return None if math.isinf(bits) else Rate(round(bits))
+
+
+def _added(explanation: Explanation) -> str:
+    up, down = _time(explanation.rtt_added_up), _time(explanation.rtt_added_down)
+    return f"{_time(explanation.rtt_added)} ({up} up, {down} down)"
+
+
+def _time(value: Duration | None) -> str:
+    if value is None:
+        return "never"
+    seconds = value.seconds
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1e3:.1f} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.0f} µs"
+
+
+def _speed(value: Rate | None) -> str:
+    if value is None:
+        return "not limited by this"
+    for size, unit in ((1e9, "Gbit/s"), (1e6, "Mbit/s"), (1e3, "kbit/s")):
+        if value.bits_per_second >= size:
+            return f"{value.bits_per_second / size:.3g} {unit}"
+    return f"{value.bits_per_second} bit/s"
+
+
+def _share(value: float) -> str:
+    return "0 %" if not value else f"{value * 100:.3g} %"
+
+
+__all__ = ["BASE_RTT", "Explanation", "Trap", "explain", "explain_rule"]

@@ -39,8 +39,8 @@ bench: setup ## cost and accuracy beside the baselines, as a table and JSON
 lock: setup ## renew requirements.lock from pyproject.toml
 	@$(bin)/python -m tools.lock
 
-image: setup ## a container image made from this checkout, without a registry
-	@tools/image.sh
+image: setup ## dist/image.tar, a container image without a registry; ARGS="--tag netweather:dev" imports it
+	@$(bin)/python -m tools.image $(ARGS)
 
 wheel: setup ## dist/*.whl for this machine, or for NETWEATHER_ARCH
 	@$(bin)/python -m pip --disable-pip-version-check wheel -q --no-deps --no-build-isolation -w dist .

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -28,6 +29,7 @@ BUSYBOX = Path("/bin/busybox")
 IMAGE = "nwt-busybox"
 NETWORK = "nwt"
 SUBNET, SUBNET6 = "198.51.100.0/24", "2001:db8:51::/64"
+ALL_CAPABILITIES = (1 << 38) - 1  # what every kernel since 3.16 has; --privileged asks for all of them
 _numbers = itertools.count()
 
 
@@ -66,6 +68,16 @@ class Docker:
     def address(self, name: str, network: str = NETWORK) -> str:
         found: str = self.inspect(name)["NetworkSettings"]["Networks"][network]["IPAddress"]
         return found
+
+
+def privileged() -> tuple[str, ...]:
+    """`--privileged`, or, where this machine itself lacks a capability and Docker would fail, what netweather needs of it."""
+    bounding = int(re.findall(r"^CapBnd:\s+(\w+)", Path("/proc/self/status").read_text(), flags=re.MULTILINE)[0], 16)
+    if bounding & ALL_CAPABILITIES == ALL_CAPABILITIES:
+        return ("--privileged",)
+    capabilities = ("SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "NET_RAW", "SETPCAP")
+    added = [part for one in capabilities for part in ("--cap-add", one)]
+    return (*added, "--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined", "--device", "/dev/net/tun")
 
 
 def busybox_tree(file: Path) -> None:

@@ -1,0 +1,16 @@
+# Netweather as an image:  docker build -t netweather .
+# docker run --rm --privileged --pid=host -v /run:/run netweather doctor
+# Without a registry, from the files of this machine: make image
+
+FROM debian:12-slim AS build
+RUN apt-get update && apt-get install -y --no-install-recommends python3 python3-venv
+WORKDIR /src
+COPY . .
+RUN python3 -m venv /usr/lib/netweather \
+ && /usr/lib/netweather/bin/pip install --no-cache-dir --constraint requirements.lock '.[docker]'
+
+FROM debian:12-slim
+RUN apt-get update && apt-get install -y --no-install-recommends libbpf1 python3 && rm -rf /var/lib/apt/lists/*
+COPY --from=build /usr/lib/netweather /usr/lib/netweather
+RUN ln -s ../lib/netweather/bin/netweather /usr/bin/netweather
+ENTRYPOINT ["netweather"]

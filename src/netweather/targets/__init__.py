@@ -1,0 +1,42 @@
+"""A reference ("docker:shop-api", "netns:db", "pid:4711") becomes a Target: a network namespace, held open.
+
+One module per runtime behind `model.Runtime`; `references.SCHEMES` names them all. Here nothing is changed, no container is run
+or entered for more than opening an rtnetlink socket, and nothing is known of conditions. Heavy modules are imported at first use.
+"""
+
+from netweather.targets._errors import CODES
+from netweather.targets.liveness import Liveness, alive, exit_descriptor, is_named, occupants
+from netweather.targets.model import Address, Listing, Located, Peer, Prefix, Runtime, Target
+from netweather.targets.references import SCHEMES, Reference, Scheme, parse
+from netweather.targets.resolving import list_targets, resolve, resolve_all
+
+__all__ = [
+    "CODES",
+    "SCHEMES",
+    "Address",
+    "Listing",
+    "Liveness",
+    "Located",
+    "Peer",
+    "Prefix",
+    "Reference",
+    "Runtime",
+    "Scheme",
+    "Target",
+    "alive",
+    "exit_descriptor",
+    "is_named",
+    "list_targets",
+    "occupants",
+    "parse",
+    "resolve",
+    "resolve_all",
+    "resolve_peers",
+]
+
+
+def resolve_peers(reference: str) -> tuple[Peer, ...]:
+    """The prefixes of a peer: see `peers.resolve_peers`, which is imported at first use."""
+    from netweather.targets import peers
+
+    return peers.resolve_peers(reference)

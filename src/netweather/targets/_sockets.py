@@ -1,0 +1,55 @@
+"""The sockets of targets/, all of them: Docker's, rtnetlink's and the resolver's. They only read; nothing here knows why.
+
+The one module of targets/ that may import `socket` (the seam's rule is about changing the kernel, and none of these does).
+"""
+
+from __future__ import annotations
+
+import socket  # noqa: TID251  (see above)
+from ipaddress import IPv6Address, ip_address
+from typing import Final
+
+from netweather.kernel.namespaces import Namespace
+from netweather.targets.model import Address
+
+NETLINK_TIMEOUT: Final = 5.0
+Netlink = socket.socket
+
+
+def unix_stream(path: str, timeout: float) -> socket.socket:
+    """A connection to the unix socket at `path`; timeout in seconds, for connecting and every read. Raises OSError."""
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    made.settimeout(timeout)
+    try:
+        made.connect(path)
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
+def rtnetlink(netns_fd: int) -> Netlink:
+    """An rtnetlink socket inside a namespace, for use outside of it (a socket stays where it was made); the caller closes it.
+
+    Raises NetweatherError cannot-enter-namespace.
+    """
+
+    def make() -> Netlink:
+        made = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+        made.settimeout(NETLINK_TIMEOUT)
+        return made
+
+    with Namespace(netns_fd) as namespace:
+        return namespace.run(make)
+
+
+def look_up(host: str) -> list[Address]:
+    """All A and AAAA addresses of a host name, as this machine's resolver knows them, v4-mapped ones as v4.
+
+    Raises OSError (its strerror says why) and UnicodeError (no possible host name).
+    """
+    found: list[Address] = []
+    for _, _, _, _, place in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM):
+        address = ip_address(str(place[0]).partition("%")[0])
+        found.append(address.ipv4_mapped or address if isinstance(address, IPv6Address) else address)
+    return list(dict.fromkeys(found))

@@ -1,0 +1,225 @@
+"""docker:NAME, docker:ID, docker:PREFIX and docker:label=KEY=VALUE: containers of a local Docker engine.
+
+Nothing inside a container is run or looked at, so that images without a shell do; only its first process's namespace is opened.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Final
+
+from netweather.errors import NetweatherError
+from netweather.targets import _addresses, _namespaces
+from netweather.targets._dockerapi import Container, DockerApi
+from netweather.targets._errors import unknown_target
+from netweather.targets.model import Listing, Target
+from netweather.targets.references import Reference
+
+_LOOKS: Final = 4
+_PAUSE: Final = 0.1
+_REMEDIES: Final = {
+    "created": "docker start {name}",
+    "exited": "docker start {name}",
+    "paused": "docker unpause {name}",
+    "restarting": "it keeps failing; see why: docker logs {name}",
+    "dead": "docker rm {name}, and make it again",
+    "removing": "make it again",
+}
+
+
+class DockerContainers:
+    """The runtime of the scheme docker. connect: makes the client, at every use, so that DOCKER_HOST is read then."""
+
+    def __init__(self, connect: Callable[[], DockerApi] = DockerApi.from_environment) -> None:
+        self._connect = connect
+
+    def open(self, reference: Reference, *, as_peer: bool = False) -> list[Target]:
+        """The container's namespace, or those of all running containers with the label.
+
+        Raises NetweatherError: unknown-target (names the nearest), ambiguous-target, target-not-running, target-changed,
+        target-elsewhere, docker-unreachable, docker-failed, docker-host-unsupported, needs-root.
+        """
+        api = self._connect()
+        label = reference.rest.removeprefix("label=")
+        if label == reference.rest:
+            return [open_container(api, find(api, reference.rest.removeprefix("/")), reference, as_peer=as_peer)]
+        found = api.containers(every=True, labels=[label])
+        if not found:
+            raise unlabelled(api, label)
+        return open_running(api, found, reference, f"no container with the label {label} is running", as_peer=as_peer)
+
+    def listings(self) -> list[Listing]:
+        """The running and paused containers; [] when there is no Docker here. Raises as `open` does of the engine."""
+        try:
+            api = self._connect()
+            found = api.containers()
+        except NetweatherError as error:
+            if error.code == "docker-unreachable" and isinstance(error.__cause__, FileNotFoundError):
+                return []
+            raise
+        return [_listing(api, container) for container in found]
+
+
+def find(api: DockerApi, word: str) -> Container:
+    """The container of that name, id or prefix. Raises unknown-target, ambiguous-target."""
+    found = api.inspect(word)
+    if found is not None:
+        return found
+    every = api.containers(every=True)
+    fitting = [container for container in every if container.id.startswith(word)]
+    if len(fitting) > 1:
+        names = ", ".join(f"{container.name} ({container.id[:12]})" for container in fitting[:6])
+        raise NetweatherError(
+            "ambiguous-target", f"the id {word!r} fits several containers", names, "give the name or more of the id"
+        )
+    running = [container.name for container in every if container.state == "running"]
+    raise unknown_target(
+        f"there is no container {word!r}", word, running, "running containers", "see what there is: netweather targets"
+    )
+
+
+def unlabelled(api: DockerApi, label: str) -> NetweatherError:
+    """unknown-target for a label that no container has, naming the values that its key does have."""
+    known = {f"{key}={value}" for container in api.containers() for key, value in container.labels.items()}
+    key = label.partition("=")[0]
+    same_key = {text for text in known if text.partition("=")[0] == key}
+    what = f"no container has the label {label}"
+    return unknown_target(what, label, same_key or known, "labels on running containers", "see what there is: netweather targets")
+
+
+def open_running(
+    api: DockerApi, found: Iterable[Container], reference: Reference, none_runs: str, *, as_peer: bool
+) -> list[Target]:
+    """Open those of the containers that run. Stopped ones are passed over; paused and restarting ones are refused, since they
+    would come back untouched. none_runs: what to say when all are stopped. Raises as DockerContainers.open does."""
+    awake = [container for container in found if container.state in ("running", "paused", "restarting")]
+    if not awake:
+        names = ", ".join(f"{container.name} is {container.state}" for container in found)
+        raise NetweatherError("target-not-running", none_runs, names, f"docker start {' '.join(each.name for each in found)}")
+    with ExitStack() as undo:
+        targets = []
+        for container in awake:
+            looked_up = api.inspect(container.id)
+            if looked_up is None:
+                raise _changed(container)
+            targets.append(undo.enter_context(open_container(api, looked_up, reference, as_peer=as_peer)))
+        undo.pop_all()
+    return targets
+
+
+def open_container(api: DockerApi, container: Container, reference: Reference, *, as_peer: bool = False) -> Target:
+    """Open a container's namespace, sure that it is this container's: Docker is asked again after opening.
+
+    container: as inspected. Raises target-not-running, target-changed, target-elsewhere, host-namespace, needs-root.
+    """
+    same = False
+    if not as_peer:
+        _refuse_shared(container)
+    for _ in range(_LOOKS):
+        _refuse_idle(container, as_peer=as_peer)
+        target = _try_open(container, reference)
+        now = api.inspect(container.id)
+        same = now is not None and (now.pid, now.started_at) == (container.pid, container.started_at)
+        if target is not None and same:
+            return target
+        if target is not None:
+            target.close()
+        if now is None:
+            break
+        container = now
+        if same:
+            time.sleep(_PAUSE)  # noqa: TID251  (Docker learns of an exit some milliseconds late; it has nothing to poll)
+    raise _elsewhere(container) if same else _changed(container)
+
+
+def _try_open(container: Container, reference: Reference) -> Target | None:
+    """Open the namespace of the container's first process; None when there is no such process or it is not the container's."""
+    try:
+        with _namespaces.Process(container.pid) as process:
+            groups = process.control_groups()
+            fd = process.open_network()
+    except NetweatherError as error:
+        if error.code != "unknown-target":
+            raise
+        return None
+    target = _namespaces.held_target(
+        fd, reference.text, container.name, reference.scheme, pid=container.pid, addresses=container.addresses
+    )
+    visible = bool(container.sandbox) and _namespaces.identity_of(container.sandbox) == (target.dev, target.ino)
+    # Its pid may be of another pid namespace or machine (Docker Desktop, a forwarded socket): then it names somebody else here.
+    if container.id not in groups and not visible:
+        target.close()
+        return None
+    return replace(target, path=container.sandbox) if visible else target
+
+
+def _refuse_idle(container: Container, *, as_peer: bool) -> None:
+    if container.state == "running" or (as_peer and container.state == "paused"):
+        return
+    remedy = _REMEDIES.get(container.state, "docker start {name}").format(name=container.name)
+    raise NetweatherError(
+        "target-not-running",
+        f"the container {container.name!r} is not running",
+        f"Docker says that it is {container.state}",
+        remedy,
+    )
+
+
+def _refuse_shared(container: Container) -> None:
+    """With an engine in a namespace of its own, `--network host` is not this host's: resolving could not tell it."""
+    if container.network_mode == "host":
+        raise NetweatherError(
+            "host-namespace",
+            f"the container {container.name!r} has no network of its own",
+            "it runs with --network host: it shares the network of the machine that Docker runs on",
+            "name one that has, or write host if you mean the host",
+        )
+
+
+def _changed(container: Container) -> NetweatherError:
+    return NetweatherError(
+        "target-changed",
+        f"the container {container.name!r} was replaced while it was looked at",
+        "it restarted or was removed, more than once",
+        "try again when it stays up; see: docker ps",
+    )
+
+
+def _elsewhere(container: Container) -> NetweatherError:
+    return NetweatherError(
+        "target-elsewhere",
+        f"the container {container.name!r} runs out of this process's reach",
+        f"process {container.pid} here is not the container's: the engine is in a virtual machine or in another pid namespace",
+        "run netweather where the containers run, and in the host's pid namespace (docker run --pid=host)",
+    )
+
+
+def _listing(api: DockerApi, container: Container) -> Listing:
+    """One line of the list; whatever goes wrong with this container becomes its note."""
+    reference = Reference("docker", container.name, f"docker:{container.name}")
+    listing = Listing(
+        reference.text,
+        "docker",
+        container.name,
+        container.state,
+        id=container.id,
+        image=container.image,
+        compose=container.compose,
+        addresses=container.addresses,
+    )
+    try:
+        target = open_container(api, find(api, container.id), reference, as_peer=True)
+    except NetweatherError as error:
+        return replace(listing, note=error.why or error.what)
+    with target:
+        listing = replace(listing, pid=target.pid, identity=target.identity)
+        if container.network_mode == "host" or (target.dev, target.ino) in _namespaces.host_identities():
+            return replace(listing, note="cannot be a target: it shares the host's network")
+        seen = _addresses.look(target)
+    return replace(listing, addresses=seen.addresses, interfaces=seen.interfaces, note=seen.note)
+
+
+RUNTIME = DockerContainers()

@@ -1,0 +1,23 @@
+"""host: the host's own network, which is process 1's and the kernel's. The one reference that may name it."""
+
+from __future__ import annotations
+
+from netweather.targets import _namespaces
+from netweather.targets.model import Listing, Target
+from netweather.targets.references import Reference
+
+
+class Host:
+    """The runtime of the scheme host. It lists nothing, so that nobody takes it by mistake."""
+
+    def open(self, reference: Reference, *, as_peer: bool = False) -> list[Target]:
+        """The one namespace. Raises NetweatherError needs-root when process 1 may not be looked at."""
+        path = _namespaces.host_path()
+        return [_namespaces.held_target(_namespaces.open_path(path), reference.text, "host", "host", path=path)]
+
+    def listings(self) -> list[Listing]:
+        """Nothing."""
+        return []
+
+
+RUNTIME = Host()

@@ -1,0 +1,25 @@
+"""pid:N: the network namespace that a process lives in when it is asked for."""
+
+from __future__ import annotations
+
+from netweather.targets import _namespaces
+from netweather.targets.model import Listing, Target
+from netweather.targets.references import Reference
+
+
+class Processes:
+    """The runtime of the scheme pid. It lists nothing: `ps` does."""
+
+    def open(self, reference: Reference, *, as_peer: bool = False) -> list[Target]:
+        """The one namespace. Raises NetweatherError unknown-target (no such process), needs-root."""
+        with _namespaces.Process(int(reference.rest)) as process:
+            fd = process.open_network()
+            name = f"{process.command()}[{process.pid}]"
+            return [_namespaces.held_target(fd, reference.text, name, "pid", pid=process.pid)]
+
+    def listings(self) -> list[Listing]:
+        """Nothing."""
+        return []
+
+
+RUNTIME = Processes()

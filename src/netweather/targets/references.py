@@ -1,0 +1,148 @@
+"""The grammar of target references, and the registry of schemes. Pure: nothing is looked up.
+
+    netns:NAME                     netns:db  netns:/run/docker/netns/7cd5f0e87372   a name in /run/netns, or an absolute path
+    pid:N                          pid:4711                                         the namespace that process lives in
+    docker:NAME|ID|PREFIX          docker:shop-api  docker:1eba52                   one container
+    docker:label=KEY=VALUE         docker:label=tier=web                            every running container with that label
+    compose:[PROJECT/]SERVICE      compose:web  compose:shop/web                    every running container of the service
+    host                           host                                             the host's own network, only when spelt out
+One that fails: parse("shop-api") is a UsageError (scheme-missing) whose remedy is docker:shop-api.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from netweather.errors import UsageError
+from netweather.targets._errors import nearest
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """One kind of reference. module: the module of targets/ whose RUNTIME opens it, None when it is not there yet;
+    pattern: what may stand behind the colon; instead: what works meanwhile, for schemes that are not there yet."""
+
+    name: str
+    form: str
+    example: str
+    pattern: re.Pattern[str]
+    module: str | None
+    instead: str = ""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A reference that was understood. text: the user's words; rest: what stands behind the colon, "" for host."""
+
+    scheme: str
+    rest: str
+    text: str
+
+
+_ANY: Final = re.compile(r".*")
+_DOCKER: Final = re.compile(r"label=[^=\s]+=.*|/?[A-Za-z0-9][A-Za-z0-9_.-]*")
+_COMPOSE: Final = re.compile(r"(?:[a-z0-9][a-z0-9_-]*/)?[A-Za-z0-9][A-Za-z0-9_.-]*")
+_ADDRESS: Final = re.compile(r"[0-9]+(\.[0-9]+){3}(/[0-9]+)?")
+_NETNS: Final = re.compile(r"/[^\0]+|(?!\.{1,2}$)[^/\0\s]{1,255}")
+
+SCHEMES: Final = (
+    Scheme("netns", "netns:NAME or netns:/PATH", "netns:db", _NETNS, "netns"),
+    Scheme("pid", "pid:N", "pid:4711", re.compile(r"0*[1-9][0-9]{0,9}"), "process"),
+    Scheme("docker", "docker:NAME, docker:ID or docker:label=KEY=VALUE", "docker:shop-api", _DOCKER, "docker"),
+    Scheme("compose", "compose:SERVICE or compose:PROJECT/SERVICE", "compose:shop/web", _COMPOSE, "compose"),
+    Scheme("host", "host", "host", re.compile(""), "host"),
+    Scheme(
+        "podman", "podman:NAME", "podman:shop-api", _ANY, None,
+        "pid:N with the N of: podman inspect -f '{{.State.Pid}}' NAME",
+    ),
+    Scheme(
+        "containerd", "containerd:NAMESPACE/ID", "containerd:k8s.io/1eba52", _ANY, None,
+        "pid:N with the N of: ctr -n NAMESPACE tasks ls",
+    ),
+    Scheme(
+        "pod", "pod:NAMESPACE/NAME", "pod:shop/api-0", _ANY, None,
+        "on the pod's node, pid:N with the N of: crictl inspectp POD-ID | grep '\"pid\"'",
+    ),
+)  # fmt: skip
+"""Every scheme: the one place that names them (help, errors and completion are made of it)."""
+
+_LIST: Final = "see what there is: netweather targets"
+_BY_NAME: Final = {scheme.name: scheme for scheme in SCHEMES}
+_ALIASES: Final = {
+    "container": "docker", "service": "compose", "docker-compose": "compose", "process": "pid", "proc": "pid",
+    "namespace": "netns", "ns": "netns", "kubernetes": "pod", "k8s": "pod", "localhost": "host", "cri": "containerd",
+}  # fmt: skip
+
+
+def scheme(name: str) -> Scheme:
+    """The scheme of that name. Raises KeyError when there is none."""
+    return _BY_NAME[name]
+
+
+def parse(text: str) -> Reference:
+    """Understand a target reference.
+
+    Raises UsageError: scheme-missing (a bare name), unknown-scheme (names the nearest), scheme-not-yet (names what works),
+    bad-target (not of the scheme's form).
+    """
+    if text == "host":
+        return Reference("host", "", text)
+    head, colon, rest = text.partition(":")
+    if not colon:
+        raise _bare(text)
+    known = _BY_NAME.get(head)
+    if known is None:
+        raise _unknown(head, rest)
+    if known.module is None:
+        raise _not_yet(known, text)
+    if not rest or not known.pattern.fullmatch(rest):
+        raise UsageError("bad-target", f"{text!r} is not a target", f"the form is {known.form}", f"for example {known.example}")
+    return Reference(head, rest, text)
+
+
+def is_reference(text: str) -> bool:
+    """Whether the words mean to be a target reference rather than an address or a host name: "host", or WORD:…"""
+    return text == "host" or re.match(r"[A-Za-z][A-Za-z0-9-]*:", text) is not None
+
+
+def available() -> list[Scheme]:
+    """The schemes that can be used now, in the order of the registry."""
+    return [known for known in SCHEMES if known.module is not None]
+
+
+def bare_name(text: str) -> str | None:
+    """The reference that who wrote a bare name most likely meant: pid:7 of "7", netns:/x of "/x", compose:a/b of "a/b", else
+    docker:…; None when nothing fits, and for addresses."""
+    if text in _BY_NAME or text in _ALIASES:
+        return _BY_NAME[_ALIASES.get(text, text)].example
+    if _ADDRESS.fullmatch(text):
+        return None
+    for name, looks_so in (("pid", text.isdigit()), ("netns", text.startswith("/")), ("compose", "/" in text), ("docker", True)):
+        if looks_so and _BY_NAME[name].pattern.fullmatch(text):
+            return f"{name}:{text}"
+    return None
+
+
+def _bare(text: str) -> UsageError:
+    forms = "; ".join(known.form for known in available())
+    if not text.strip():
+        return UsageError("bad-target", "the target is empty", "", f"name one: {forms}")
+    meant = bare_name(text)
+    remedy = f"write {meant}" if meant else _LIST
+    return UsageError("scheme-missing", f"{text!r} does not say what kind of target it is", f"a target is one of {forms}", remedy)
+
+
+def _unknown(head: str, rest: str) -> UsageError:
+    meant = _ALIASES.get(head.lower()) or next(iter(nearest(head, _BY_NAME, 1)), None)
+    forms = "; ".join(known.form for known in available())
+    remedy = f"write {meant if meant == 'host' else f'{meant}:{rest}'}" if meant else _LIST
+    return UsageError("unknown-scheme", f"{head + ':'!r} is no kind of target", f"a target is one of {forms}", remedy)
+
+
+def _not_yet(known: Scheme, text: str) -> UsageError:
+    works = ", ".join(f"{each.name}:" if each.name != "host" else "host" for each in available())
+    return UsageError(
+        "scheme-not-yet", f"{text!r}: {known.name}: targets are not there yet", f"what works is {works}", f"use {known.instead}"
+    )

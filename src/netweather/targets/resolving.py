@@ -1,0 +1,94 @@
+"""A reference becomes open targets: the runtime opens, then the host's network is refused and shared namespaces are joined."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import replace
+
+from netweather.errors import NetweatherError
+from netweather.targets import _namespaces
+from netweather.targets.model import Listing, Runtime, Target
+from netweather.targets.references import Reference, available, parse, scheme
+
+
+def resolve(reference: str) -> list[Target]:
+    """The targets that a reference names, each namespace once, open; the caller closes them (each is a context manager).
+
+    At least one. Containers that share a namespace are one target, with their names joined. Nothing is cached.
+    Raises UsageError (see references.parse) and NetweatherError: unknown-target, ambiguous-target, target-not-running,
+    target-changed, target-elsewhere, not-a-namespace, host-namespace, needs-root, docker-unreachable, docker-failed,
+    docker-host-unsupported; nothing is left open then.
+    """
+    return resolve_all([reference])
+
+
+def resolve_all(references: Iterable[str]) -> list[Target]:
+    """The targets that several references name together, in their order, each namespace once. Raises as `resolve`."""
+    with ExitStack() as undo:
+        found: list[Target] = []
+        for reference in [parse(text) for text in references]:
+            opened = open_reference(reference)
+            for target in opened:
+                undo.callback(target.close)
+            if reference.scheme != "host":
+                _refuse_host(opened)
+            found += opened
+        joined = merge(found)
+        undo.pop_all()
+    return joined
+
+
+def open_reference(reference: Reference, *, as_peer: bool = False) -> list[Target]:
+    """What the scheme's runtime opens: namespaces may come twice and be the host's. Raises as `resolve`, save host-namespace."""
+    return runtime(reference.scheme).open(reference, as_peer=as_peer)
+
+
+def runtime(name: str) -> Runtime:
+    """The runtime of a scheme, imported when it is first used. Raises KeyError for schemes that are not there (yet)."""
+    module = scheme(name).module
+    if module is None:
+        raise KeyError(name)
+    found: Runtime = importlib.import_module(f"netweather.targets.{module}").RUNTIME
+    return found
+
+
+def merge(targets: Iterable[Target]) -> list[Target]:
+    """Each namespace once: the first target of it stays, with all names joined by commas; the others are closed."""
+    kept: dict[str, Target] = {}
+    for target in targets:
+        first = kept.get(target.identity)
+        if first is None:
+            kept[target.identity] = target
+            continue
+        target.close()
+        names = ",".join(dict.fromkeys([*first.name.split(","), *target.name.split(",")]))
+        addresses = tuple(dict.fromkeys([*first.addresses, *target.addresses]))
+        kept[target.identity] = replace(first, name=names, addresses=addresses)
+    return list(kept.values())
+
+
+def list_targets(on_problem: Callable[[NetweatherError], None] | None = None) -> list[Listing]:
+    """What there is to name: running and paused containers, then named namespaces. Never raises a NetweatherError.
+
+    on_problem: told of a runtime that is there and could not be asked (a missing one is none: it has nothing to list).
+    """
+    listings: list[Listing] = []
+    for each in sorted(available(), key=lambda known: known.name):
+        try:
+            listings += runtime(each.name).listings()
+        except NetweatherError as error:
+            if on_problem is not None:
+                on_problem(error)
+    return listings
+
+
+def _refuse_host(targets: Iterable[Target]) -> None:
+    hosts = _namespaces.host_identities()
+    for target in targets:
+        why, remedy = hosts.get((target.dev, target.ino), ("", ""))
+        if why:
+            whose = f" ({target.name})" if target.name not in target.reference else ""
+            what = f"{target.reference}{whose} has no network of its own"
+            raise NetweatherError("host-namespace", what, f"{why}: your own session would suffer too", remedy)

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import importlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netweather.errors import UsageError
+from netweather.targets.references import SCHEMES, Reference, available, bare_name, is_reference, parse
+
+ID = "1eba527837985263db1587f2cafe483a43bed389d3a70d8dd630446320ab02f7"
+
+
+@pytest.mark.parametrize(
+    ("text", "scheme", "rest"),
+    [
+        ("netns:db", "netns", "db"),
+        ("netns:cni-7cd5f0e8", "netns", "cni-7cd5f0e8"),
+        ("netns:/run/docker/netns/7cd5 f0", "netns", "/run/docker/netns/7cd5 f0"),
+        ("pid:4711", "pid", "4711"),
+        ("docker:shop-api", "docker", "shop-api"),
+        ("docker:/shop-api", "docker", "/shop-api"),
+        (f"docker:{ID}", "docker", ID),
+        ("docker:label=tier=web", "docker", "label=tier=web"),
+        ("docker:label=com.example/a=x:y=50%", "docker", "label=com.example/a=x:y=50%"),
+        ("docker:label=empty=", "docker", "label=empty="),
+        ("docker:label", "docker", "label"),
+        ("compose:web", "compose", "web"),
+        ("compose:shop/web.1", "compose", "shop/web.1"),
+        ("host", "host", ""),
+    ],
+)
+def test_a_reference_is_understood(text: str, scheme: str, rest: str) -> None:
+    assert parse(text) == Reference(scheme, rest, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "says"),
+    [
+        ("shop-api", "scheme-missing", "docker:shop-api"),
+        ("4711", "scheme-missing", "pid:4711"),
+        ("/run/netns/db", "scheme-missing", "netns:/run/netns/db"),
+        ("shop/web", "scheme-missing", "compose:shop/web"),
+        ("docker", "scheme-missing", "docker:shop-api"),
+        ("localhost", "scheme-missing", "write host"),
+        ("198.51.100.3", "scheme-missing", "netweather targets"),
+        ("a b", "scheme-missing", "netweather targets"),
+        ("", "bad-target", "docker:NAME"),
+        ("  ", "bad-target", "docker:NAME"),
+        ("dokcer:shop-api", "unknown-scheme", "docker:shop-api"),
+        ("Docker:shop-api", "unknown-scheme", "docker:shop-api"),
+        ("container:shop-api", "unknown-scheme", "docker:shop-api"),
+        ("ns:db", "unknown-scheme", "netns:db"),
+        ("localhost:80", "unknown-scheme", "write host"),
+        ("xyzzy:db", "unknown-scheme", "netweather targets"),
+        (":db", "unknown-scheme", "netweather targets"),
+        ("podman:x", "scheme-not-yet", "docker:"),
+        ("podman:x", "scheme-not-yet", "podman inspect"),
+        ("containerd:k8s.io/1eba52", "scheme-not-yet", "pid:"),
+        ("pod:shop/api-0", "scheme-not-yet", "crictl"),
+        ("docker:", "bad-target", "docker:label=KEY=VALUE"),
+        ("docker:label=tier", "bad-target", "docker:label=KEY=VALUE"),
+        ("docker:-x", "bad-target", "docker:NAME"),
+        ("docker:../x", "bad-target", "docker:NAME"),
+        ("docker:x\n", "bad-target", "docker:NAME"),
+        ("pid:0", "bad-target", "pid:N"),
+        ("pid:-1", "bad-target", "pid:N"),
+        ("pid:self", "bad-target", "pid:N"),
+        ("pid:\N{ARABIC-INDIC DIGIT ONE}", "bad-target", "pid:N"),
+        ("netns:..", "bad-target", "netns:NAME"),
+        ("netns:a/b", "bad-target", "netns:NAME"),
+        ("compose:a/b/c", "bad-target", "compose:PROJECT/SERVICE"),
+        ("host:", "bad-target", "the form is host"),
+        ("host:x", "bad-target", "the form is host"),
+    ],
+)
+def test_what_is_no_reference_says_what_to_write(text: str, code: str, says: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse(text)
+    assert caught.value.code == code
+    assert says in str(caught.value)
+    assert caught.value.remedy
+
+
+def outcome(text: str) -> Reference | UsageError:
+    try:
+        return parse(text)
+    except UsageError as error:
+        return error
+
+
+@given(st.text(max_size=40) | st.from_regex(r"(netns|pid|docker|compose|host|pod|x):.{0,20}", fullmatch=True))
+def test_every_text_is_a_reference_or_a_usage_error(text: str) -> None:
+    found = outcome(text)
+    if isinstance(found, Reference):
+        assert found.text == text
+        assert text in (f"{found.scheme}:{found.rest}", "host")
+    else:
+        assert found.code in ("scheme-missing", "unknown-scheme", "scheme-not-yet", "bad-target")
+        assert found.remedy
+
+
+@given(st.text(max_size=20))
+def test_a_suggestion_for_a_bare_name_is_a_reference(text: str) -> None:
+    meant = bare_name(text)
+    if meant is not None:
+        parse(meant)
+
+
+def test_every_scheme_has_an_example_and_a_module_or_a_way_out() -> None:
+    for scheme in SCHEMES:
+        if scheme.module is None:
+            assert "pid:" in scheme.instead
+        else:
+            assert parse(scheme.example).scheme == scheme.name
+            assert hasattr(importlib.import_module(f"netweather.targets.{scheme.module}"), "RUNTIME")
+    assert [scheme.name for scheme in available()] == ["netns", "pid", "docker", "compose", "host"]
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"), [("host", True), ("docker:x", True), ("dokcer:x", True), ("db", False), ("::1", False)]
+)
+def test_a_reference_is_told_from_a_name(text: str, answer: bool) -> None:
+    assert is_reference(text) is answer

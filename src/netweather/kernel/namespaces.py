@@ -55,9 +55,13 @@ class Namespace:
         self.identity = (status.st_dev, status.st_ino)
         self._pool: ThreadPoolExecutor | None = None
         self._lock = threading.Lock()
+        self._thread: int | None = None
+        self._sysfs = False
 
     def run(self, function: Callable[[], T]) -> T:
         """Runs the function inside the namespace, in this namespace's own thread, and returns its result."""
+        if threading.get_ident() == self._thread:
+            return function()
         with self._lock:
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(1, thread_name_prefix=f"netns-{self.identity[1]}")
@@ -77,10 +81,11 @@ class Namespace:
         _checked(_libc.unshare(CLONE_NEWNS), "unshare")
         _mount("none", "/", None, MS_REC | MS_PRIVATE)
         _setns(self.fd)
+        self._thread = threading.get_ident()
 
     def mount_sysfs(self) -> Path:
         """Mounts this namespace's own sysfs over /sys, seen by this namespace's thread alone. Call inside `run`."""
-        if not getattr(self, "_sysfs", False):
+        if not self._sysfs:
             _mount("sysfs", "/sys", "sysfs", 0)
             self._sysfs = True
         return Path("/sys")

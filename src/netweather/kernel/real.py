@@ -126,7 +126,7 @@ class RealTarget:
             return Clsact()
         if self._hook_name == "tcx":
             return Tcx()
-        return self.namespace.run(best_hook) if not _inside(self.namespace) else best_hook()
+        return best_hook()
 
     @property
     def helper(self) -> namespaces.Namespace:
@@ -213,14 +213,13 @@ class RealTarget:
         if self._steer is None:
             self._steer = self.helper.run(lambda: _find(hook, links.HELPER_PORT, "nw_steer"))
         if self._return is None:
-            finder = lambda: _find(hook, links.PORT, "nw_return")  # noqa: E731  # run() takes a function
-            self._return = finder() if _inside(self.namespace) else self.namespace.run(finder)
+            self._return = self.namespace.run(lambda: _find(hook, links.PORT, "nw_return"))
         if self._steer and "exits" not in self._steer.maps:
-            # nw_steer doesn't use the map of exits; the exit program of any line does.
+            # nw_steer doesn't use the map of exits; the exit program of any line does. Without a line there is none.
             exits = self.helper.run(lambda: _find_exits(hook))
-            if exits:
-                self._steer.maps.update(exits.maps)
-                self._steer.programs.update(exits.programs)
+            exits = exits or bpf.load(bpf.built("steer"), reused={"steering": self._steer.maps["steering"]})
+            self._steer.maps.setdefault("exits", exits.maps["exits"])
+            self._steer.programs.setdefault("nw_exit", exits.programs["nw_exit"])
 
     def _entries(self) -> dict[int, int]:
         if self._steer is None:
@@ -263,8 +262,6 @@ class RealTarget:
         hook = self.hook
         alias = f"{links.ALIAS} {line.key}"[:250]
         ifindex = self.helper.run(lambda: links.raise_tap(name, alias))
-        if "nw_exit" not in self._steer.programs:
-            raise NetweatherError("no-port", "the exit program is gone", "", "run `netweather recover`")
         program = self._steer.programs["nw_exit"]
         self._steer.maps["exits"].update(struct.pack("=I", ifindex), struct.pack("=I", line.index))
         self.helper.run(lambda: hook.attach(ifindex, "ingress", program))
@@ -390,8 +387,10 @@ class RealTarget:
         for part in (self._steer, self._return):
             if part is not None:
                 part.close()
+        self._steer = self._return = None
         if self._params is not None:
             self._params.close()
+            self._params = None
         self._close_helper()
         self.namespace.close()
 
@@ -400,12 +399,6 @@ class RealTarget:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _inside(namespace: namespaces.Namespace) -> bool:
-    """Whether the calling thread is this namespace's own."""
-    status = os.stat("/proc/thread-self/ns/net")
-    return (status.st_dev, status.st_ino) == namespace.identity
 
 
 def _is_line(device: links.Device) -> bool:

@@ -26,7 +26,7 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).resolve().parent.parent
 VERSION = f"python{sys.version_info.major}.{sys.version_info.minor}"
 PREFIX = Path("usr/local")  # Python finds its library relative to itself
-SITE = PREFIX / "lib" / VERSION / "site-packages"
+SITE = Path("usr/lib/netweather")  # by PYTHONPATH: where else Python looks differs between Debian's and others
 LEFT_OUT = (
     "__pycache__",
     "site-packages",
@@ -39,7 +39,7 @@ LEFT_OUT = (
     "config-*",
     "*.a",
 )
-CHANGES = ('ENTRYPOINT ["netweather"]', "ENV PATH=/usr/local/bin:/bin PYTHONDONTWRITEBYTECODE=1 LANG=C.UTF-8")
+CHANGES = ('ENTRYPOINT ["netweather"]', f"ENV PATH=/usr/local/bin:/bin PYTHONPATH=/{SITE} PYTHONDONTWRITEBYTECODE=1 LANG=C.UTF-8")
 COMMAND = f"#!/usr/local/bin/{VERSION}\nimport sys\n\nfrom netweather.cli import main\n\nsys.exit(main())\n"
 
 
@@ -87,7 +87,6 @@ def copy_python(tree: Path) -> None:
     shutil.copy2(Path(sys.executable).resolve(), tree / PREFIX / "bin" / VERSION)
     library = Path(sysconfig.get_path("stdlib"))
     shutil.copytree(library, tree / PREFIX / "lib" / VERSION, ignore=shutil.ignore_patterns(*LEFT_OUT))
-    (tree / SITE).mkdir()
 
 
 def libraries(binaries: Iterable[Path]) -> Iterator[Path]:

@@ -18,9 +18,14 @@ def files() -> tuple[Path, ...]:
         listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
         found = [ROOT / name for name in listed.split("\0") if name]
     else:
-        ignored = {".venv", "__pycache__", "_built", "dist", "node_modules"}
-        found = [path for path in ROOT.rglob("*") if not ignored.intersection(path.parts)]
+        found = [path for path in ROOT.rglob("*") if not any(map(_made, path.relative_to(ROOT).parts))]
     return tuple(sorted(path for path in found if path.is_file()))
+
+
+def _made(part: str) -> bool:
+    return part in {"__pycache__", "_built", "dist", "node_modules"} or (
+        part.startswith(".") and part.endswith(("_cache", "venv"))
+    )
 
 
 def below(folder: str, *suffixes: str) -> list[Path]:

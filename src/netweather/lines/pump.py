@@ -1,0 +1,196 @@
+"""A condition → the parameters of a pump's line, with a queue that is large enough for it.
+
+Meanings are netem's; where the pump differs: jitter in front of a rate keeps the order (as netem's rate does by itself), and a
+packet that overtakes skips the delay but not the rate. Not here: blocking, which needs no line, and profiles, which are
+resolved before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, Literal
+
+from netweather.conditions.loss import (
+    Loss,
+    LossBurst,
+    LossEvery,
+    LossGemodel,
+    LossList,
+    LossRandom,
+    LossState,
+)
+from netweather.conditions.model import Condition, Delay
+from netweather.errors import UsageError
+from netweather.lines.distributions import parse_table, table
+from netweather.lines.params import LIST_SIZE, ONE, LineParams, LossModel, Policy
+from netweather.lines.traces import Trace, parse_trace
+from netweather.units import Percent, Size
+
+Direction = Literal["egress", "ingress"]
+Reader = Callable[[str], str]
+
+RHO_ONE: Final = 2**32 - 1
+QUEUE_NS: Final = 10**9  # how much a queue holds besides what is on its way: a second
+QUEUE_MIN: Final = 64 * 1514  # a burst of a TCP sender (64 KB) must fit, however slow the rate
+QUEUE_MAX: Final = 256 << 20
+POLICIES: Final = {"droptail": Policy.DROPTAIL, "codel": Policy.CODEL, "ecn": Policy.CODEL_ECN}
+TAIL: Final = 4  # sigmas of jitter that a table can add
+INGRESS_SALT: Final = 0x9E3779B97F4A7C15  # both directions of one seed must not lose the same packets
+
+
+def read_file(path: str) -> str:
+    """A trace's or table's text. Raises UsageError no-file."""
+    try:
+        return Path(path).read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError("no-file", f"{path} can't be read", str(error), "give the path of a text file") from error
+
+
+def unsupported(condition: Condition) -> list[str]:
+    """Why a pump can't do this; empty: it can."""
+    reasons = []
+    if condition.block is not None:
+        reasons.append("a block needs no line")
+    if condition.profile is not None:
+        reasons.append(f"the profile {condition.profile} is not resolved")
+    if isinstance(condition.loss, LossList) and len(condition.loss.indices) > LIST_SIZE:
+        reasons.append(f"a loss list has at most {LIST_SIZE} packets, not {len(condition.loss.indices)}")
+    return reasons
+
+
+def line_parameters(
+    condition: Condition, direction: Direction, read: Reader = read_file
+) -> tuple[bytes, tuple[tuple[str, bytes], ...]]:
+    """The parameter block, and the tables that belong beside it, for the kernel seam's Line."""
+    params = params_for(condition, direction, read)
+    return params.pack(), tuple(params.tables().items())
+
+
+def params_for(condition: Condition, direction: Direction = "egress", read: Reader = read_file) -> LineParams:
+    """What the line of this condition and direction must do. Raises UsageError for a bad trace or table."""
+    trace = parse_trace(read(condition.trace)) if condition.trace is not None else None
+    params = replace(
+        _loss(condition.loss),
+        seed=_seed(condition.seed, direction),
+        loss_ecn=condition.ecn,
+        policy={None: Policy.DROPTAIL, "droptail": Policy.DROPTAIL, "codel": Policy.CODEL, "ecn": Policy.CODEL_ECN}[
+            condition.queue
+        ],
+        mtu=condition.mtu or 0,
+        trace=trace.pack() if trace is not None else b"",
+    )
+    params = _with_delay(params, condition.delay, read)
+    params = _with_faults(params, condition)
+    params = _with_rate(params, condition)
+    if params.jitter_ns and (params.rate_bps or trace is not None):
+        params = replace(params, keep_order=True)
+    elif trace is not None and trace.rows:
+        params = replace(params, keep_order=condition.reorder is None)
+    return _with_limit(params, condition, trace)
+
+
+def _seed(seed: int | None, direction: Direction) -> int | None:
+    if seed is None or direction == "egress":
+        return seed
+    return (seed + INGRESS_SALT) % 2**64
+
+
+def _p(percent: Percent) -> int:
+    return percent.of(ONE)
+
+
+def _rho(percent: Percent) -> int:
+    return percent.of(RHO_ONE)
+
+
+def _with_delay(params: LineParams, delay: Delay | None, read: Reader) -> LineParams:
+    if delay is None:
+        return params
+    entries: tuple[int, ...] = ()
+    if delay.jitter.ns:
+        entries = parse_table(read(delay.table_file)) if delay.table_file is not None else table(delay.distribution)
+    return replace(
+        params,
+        delay_ns=delay.time.ns,
+        jitter_ns=delay.jitter.ns,
+        delay_rho=_rho(delay.correlation),
+        delay_table=entries,
+        keep_order=delay.keep_order,
+    )
+
+
+def _loss(loss: Loss | None) -> LineParams:
+    match loss:
+        case None:
+            return LineParams()
+        case LossRandom(percent, correlation):
+            return LineParams(loss_model=LossModel.RANDOM, loss_p=_p(percent), loss_rho=_rho(correlation))
+        case LossGemodel(p, r, bad, good):
+            return LineParams(loss_model=LossModel.GILBERT_ELLIOTT, loss_a=(_p(p), _p(r), _p(bad), _p(good), 0))
+        case LossState(p13, p31, p32, p23, p14):
+            return LineParams(loss_model=LossModel.STATE, loss_a=(_p(p13), _p(p31), _p(p32), _p(p23), _p(p14)))
+        case LossBurst():
+            return _loss(loss.as_gemodel())
+        case LossEvery(n):
+            return LineParams(loss_model=LossModel.NTH, nth_period=n, nth_offset=n)
+        case LossList(indices):
+            return LineParams(loss_model=LossModel.LIST, losses=tuple(sorted(set(indices))))
+
+
+def _with_faults(params: LineParams, condition: Condition) -> LineParams:
+    if condition.duplicate is not None:
+        duplicate = condition.duplicate
+        params = replace(params, duplicate_p=_p(duplicate.percent), duplicate_rho=_rho(duplicate.correlation))
+    if condition.corrupt is not None:
+        corrupt = condition.corrupt
+        params = replace(params, corrupt_p=_p(corrupt.percent), corrupt_rho=_rho(corrupt.correlation))
+    if condition.reorder is not None:
+        reorder = condition.reorder
+        params = replace(params, reorder_p=_p(reorder.percent), reorder_rho=_rho(reorder.correlation), gap=reorder.gap)
+    return params
+
+
+def _with_rate(params: LineParams, condition: Condition) -> LineParams:
+    if condition.rate is not None:
+        params = replace(params, rate_bps=condition.rate.bitrate.bits_per_second, overhead=condition.rate.overhead)
+    if condition.slot is not None:
+        slot = condition.slot
+        params = replace(
+            params,
+            slot_min_ns=slot.minimum.ns,
+            slot_max_ns=(slot.maximum or slot.minimum).ns,
+            slot_packets=slot.packets.count if slot.packets is not None else 0,
+            slot_bytes=slot.bytes.bytes if slot.bytes is not None else 0,
+        )
+    return params
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSize:
+    """How much a line holds at most; 0 is no limit but the pump's memory."""
+
+    packets: int = 0
+    bytes: int = 0
+
+
+def queue_size(rate_bps: int, in_flight_ns: int) -> QueueSize:
+    """Enough for what is on its way and a second of waiting for the rate; without a rate nothing waits, so no limit."""
+    if not rate_bps:
+        return QueueSize()
+    wanted = rate_bps * (in_flight_ns + QUEUE_NS) // (8 * 10**9)
+    return QueueSize(bytes=min(max(wanted, QUEUE_MIN), QUEUE_MAX))
+
+
+def _with_limit(params: LineParams, condition: Condition, trace: Trace | None) -> LineParams:
+    limit = condition.limit
+    if isinstance(limit, Size):
+        return replace(params, limit_bytes=limit.bytes)
+    if limit is not None:
+        return replace(params, limit_packets=limit.count)
+    delay = max([params.delay_ns, *(row.delay_ns or 0 for row in trace.rows)] if trace is not None else [params.delay_ns])
+    in_flight = delay + TAIL * params.jitter_ns + max(params.slot_max_ns, params.slot_min_ns)
+    rates = [params.rate_bps, trace.mean_rate_bps if trace is not None else 0]
+    size = queue_size(max(rates), in_flight)
+    return replace(params, limit_packets=size.packets, limit_bytes=size.bytes)

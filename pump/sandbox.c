@@ -61,6 +61,15 @@ static bool become_nobody(void)
 	return !setgroups(0, NULL) && !setresgid(NOBODY, NOBODY, NOBODY) && !setresuid(NOBODY, NOBODY, NOBODY);
 }
 
+#ifdef NW_SANITIZE /* sanitizers need system calls of their own */
+
+static bool filter_system_calls(void)
+{
+	return true;
+}
+
+#else
+
 #define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
 #define LOAD_ARGUMENT(n) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args) + 8 * (n))
 #define RETURN(what) BPF_STMT(BPF_RET | BPF_K, what)
@@ -98,6 +107,8 @@ static bool filter_system_calls(void)
 	return !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0);
 }
 
+#endif
+
 bool nw_sandbox_enter(void)
 {
 	if (!set_limits() || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
@@ -106,9 +117,5 @@ bool nw_sandbox_enter(void)
 	if (!become_nobody() || !drop_capabilities())
 		return false;
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* no other process of nobody may look in */
-#ifdef NW_SANITIZE /* sanitizers need system calls of their own */
-	return true;
-#else
 	return filter_system_calls();
-#endif
 }

@@ -94,7 +94,7 @@ class Beat:
         os.close(self.fd)
 
 
-class Refused(OSError):
+class RefusedError(OSError):
     """The pump answered with an error."""
 
 
@@ -117,7 +117,7 @@ class Client:
         magic, got_op, got_line, status, number, value = REPLY.unpack(self.socket.recv(64))
         assert (magic, got_op, got_line, number) == (MAGIC, op, line, self._id)
         if status:
-            raise Refused(-status, os.strerror(-status))
+            raise RefusedError(-status, os.strerror(-status))
         return int(value)
 
     def close(self) -> None:
@@ -158,7 +158,9 @@ class Pump:
         self.file.write_line(line, params.pack(), params.tables())
         self.ping()
 
-    def add(self, params: LineParams | None = None, line: int = 0, *, vnet: bool = False, kind: int = socket.SOCK_SEQPACKET) -> socket.socket:
+    def add(
+        self, params: LineParams | None = None, line: int = 0, *, vnet: bool = False, kind: int = socket.SOCK_SEQPACKET
+    ) -> socket.socket:
         """A new line; the answer is our end of it."""
         if params is not None:
             self.file.write_line(line, params.pack(), params.tables())
@@ -175,11 +177,6 @@ class Pump:
 
     def stats(self, line: int = 0) -> LineStats:
         return LineStats.unpack(self.file.statistics(line))
-
-    def wait(self, condition: str, seconds: float = 5.0) -> None:
-        """Until the process ended ("gone") or a line's state."""
-        assert condition == "gone"
-        self.process.wait(seconds)
 
     def close(self) -> None:
         self.client.close()

@@ -6,8 +6,9 @@ Direct mode: the journal is shared with everybody else on this machine, and a ke
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from netweather.conditions import FOREVER, Condition, NetworkCondition, Rule
 from netweather.errors import NetweatherError
@@ -16,6 +17,7 @@ from netweather.kernel import keeper_process, namespaces
 from netweather.kernel.finding import every_namespace, open_namespace
 from netweather.kernel.operations import Operation, WriteRules
 from netweather.kernel.real import RealTarget
+from netweather.kernel.seam import TargetKernel
 from netweather.kernel.spec import MAX_INTERFACES, NEVER, Datapath, Interface, Observed, Prefix
 from netweather.lines.pump import line_parameters, unsupported
 from netweather.planning.plan import plan
@@ -76,9 +78,13 @@ class Recovered:
 
 @dataclass
 class Engine:
-    """One engine; cheap to make. settings: where the journals are, and the default owner."""
+    """One engine; cheap to make.
+
+    settings: where the journals are, and the default owner. open_kernel: the seam (namespace fd, state directory, hook or None).
+    """
 
     settings: Settings = field(default_factory=Settings.load)
+    open_kernel: Callable[[int, Path, str | None], TargetKernel] = RealTarget
 
     def __post_init__(self) -> None:
         self.journal = Journal(self.settings.state)
@@ -111,11 +117,17 @@ class Engine:
                 self._notes(observed),
             )
             if not dry_run:
-                self._carry_out(kernel, before, after, operations, condition.name if changed else None)
+                self._carry_out(kernel, target.netns_fd, before, after, operations, condition.name if changed else None)
         return result
 
     def _carry_out(
-        self, kernel: RealTarget, before: Entry, after: Entry, operations: list[Operation], renewed: str | None
+        self,
+        kernel: TargetKernel,
+        fd: int,
+        before: Entry,
+        after: Entry,
+        operations: list[Operation],
+        renewed: str | None,
     ) -> None:
         self.journal.write(after)
         try:
@@ -124,17 +136,17 @@ class Engine:
                 kernel.reset_counters([n for key, n in after.slots.counters.items() if key.startswith(f"{renewed}/")])
             after.state = "made"
             self.journal.write(after)
-            keeper_process.ensure(self.journal.directory(after.target.identity), kernel.namespace.fd, self.settings.state)
+            keeper_process.ensure(self.journal.directory(after.target.identity), fd, self.settings.state)
         except BaseException:
             self._go_back(kernel, before)
             raise
 
-    def _go_back(self, kernel: RealTarget, before: Entry) -> None:
+    def _go_back(self, kernel: TargetKernel, before: Entry) -> None:
         """What was in force before is in force again; never hides the error that led here."""
         with contextlib.suppress(NetweatherError, OSError):
             self._restore(kernel, before)
 
-    def _restore(self, kernel: RealTarget, entry: Entry) -> None:
+    def _restore(self, kernel: TargetKernel, entry: Entry) -> None:
         """Makes the kernel hold what an entry says, and the journal too; an entry without conditions leaves nothing."""
         observed = kernel.observe()
         if not entry.conditions:
@@ -147,7 +159,7 @@ class Engine:
         entry.state = "made"
         self.journal.write(entry)
 
-    def _unmake(self, kernel: RealTarget, entry: Entry) -> None:
+    def _unmake(self, kernel: TargetKernel, entry: Entry) -> None:
         entry.conditions, entry.state = [], "unmaking"
         self.journal.write(entry)
         for operation in plan(Datapath(), kernel.observe()):
@@ -156,7 +168,7 @@ class Engine:
         kernel.close()
         self.journal.forget(entry.target.identity)
 
-    def _apply(self, kernel: RealTarget, operations: list[Operation]) -> None:
+    def _apply(self, kernel: TargetKernel, operations: list[Operation]) -> None:
         for operation in operations:
             kernel.apply(operation)
         for operation in operations:
@@ -183,7 +195,7 @@ class Engine:
                 )
         old = next((c for c in before.conditions if c.condition.name == condition.name), None)
         others = [c for c in before.conditions if c.condition.name != condition.name and c.deadline > now]
-        deadline = NEVER if condition.lease is FOREVER else now + condition.lease.ns  # type: ignore[union-attr]  # the enum has no ns
+        deadline = NEVER if condition.lease is FOREVER else now + condition.lease.ns
         active = InForce(replace(condition, owner=owner), peers, deadline, old.created if old else now)
         entry = Entry(before.target, [*others, active], before.slots, before.interfaces, observed.hook)
         entry.interfaces = _interfaces(entry, observed)
@@ -358,9 +370,9 @@ class Engine:
         with self.journal.locked(identity):
             yield
 
-    def _kernel(self, whose: Whose, fd: int) -> RealTarget:
+    def _kernel(self, whose: Whose, fd: int) -> TargetKernel:
         directory = self.journal.directory(whose.identity)
-        return RealTarget(fd, directory, None if self.settings.hook == "auto" else self.settings.hook)
+        return self.open_kernel(fd, directory, None if self.settings.hook == "auto" else self.settings.hook)
 
 
 def _opened(whose: Whose) -> contextlib.AbstractContextManager[int | None]:
@@ -425,7 +437,7 @@ def _reasons(condition: Condition) -> list[str]:
     return [] if condition.block else list(unsupported(condition))
 
 
-def _shown(kernel: RealTarget, entry: Entry, desired: Datapath) -> list[Shown]:
+def _shown(kernel: TargetKernel, entry: Entry, desired: Datapath) -> list[Shown]:
     observed = kernel.observe()
     problems = _problems(entry, desired, observed)
     counters = kernel.counters(list(entry.slots.counters.values()))

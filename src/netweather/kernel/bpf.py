@@ -144,6 +144,14 @@ class Program:
         os.close(self.fd)
 
 
+def close_all(programs: dict[str, Program], maps: dict[str, Map]) -> None:
+    """Closes the descriptors of programs and maps; what is attached stays."""
+    for program in programs.values():
+        program.close()
+    for entry in maps.values():
+        entry.close()
+
+
 _DECLARATIONS = """
 typedef struct bpf_object bpf_object; typedef struct bpf_program bpf_program; typedef struct bpf_map bpf_map;
 typedef int (*print_fn)(int level, const char *format, void *arguments);
@@ -188,8 +196,7 @@ class Object:
     maps: dict[str, Map] = field(default_factory=dict)
 
     def close(self) -> None:
-        for part in (*self.programs.values(), *self.maps.values()):
-            part.close()
+        close_all(self.programs, self.maps)
 
 
 def _set_constants(ffi: Any, library: Any, handle: Any, constants: bytes) -> None:

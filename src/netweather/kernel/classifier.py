@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import struct
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from netweather.kernel import bpf, layout
@@ -147,8 +148,7 @@ class Classifier:
         return found
 
     def close(self) -> None:
-        for part in (*self.programs.values(), *self.maps.values()):
-            part.close()
+        bpf.close_all(self.programs, self.maps)
 
     def reset_counters(self, slots: list[int]) -> None:
         """Counters that begin anew, of rules that are new."""
@@ -213,7 +213,7 @@ class Classifier:
 
 
 def _possible_cpus() -> int:
-    text = open("/sys/devices/system/cpu/possible").read().strip()
+    text = Path("/sys/devices/system/cpu/possible").read_text().strip()
     return int(text.split("-")[-1].split(",")[-1]) + 1 if text else (os.cpu_count() or 1)
 
 

@@ -77,15 +77,17 @@ class Namespace:
         return self._pool.submit(function).result()
 
     def _enter(self) -> None:
-        # The mount namespace too: /sys shows the devices of the network namespace it was mounted in.
-        _checked(_libc.unshare(CLONE_NEWNS), "unshare")
-        _mount("none", "/", None, MS_REC | MS_PRIVATE)
         _setns(self.fd)
         self._thread = threading.get_ident()
 
     def mount_sysfs(self) -> Path:
-        """Mounts this namespace's own sysfs over /sys, seen by this namespace's thread alone. Call inside `run`."""
+        """Mounts this namespace's own sysfs over /sys, seen by this namespace's thread alone. Call inside `run`.
+
+        The thread then has a mount namespace of its own, and doesn't see what is mounted elsewhere afterwards.
+        """
         if not self._sysfs:
+            _checked(_libc.unshare(CLONE_NEWNS), "unshare")
+            _mount("none", "/", None, MS_REC | MS_PRIVATE)
             _mount("sysfs", "/sys", "sysfs", 0)
             self._sysfs = True
         return Path("/sys")

@@ -115,8 +115,8 @@ class RealTarget:
         return tuple(found)
 
     def pump_beats(self) -> bool:
-        """Whether the pump of this classifier is alive: its heart beat a moment ago."""
-        if self._classifier is None:
+        """Whether the pump of this classifier is alive: it runs, and its heart beat a moment ago."""
+        if self._classifier is None or self.pump_process() is None:
             return False
         return namespaces.boot_ns() - self._classifier.beat_ns < STALE_NS
 

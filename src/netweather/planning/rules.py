@@ -191,7 +191,7 @@ def _flat(
         peers=peers,
         ports=tuple((p.first, p.last) for p in match.ports) or None,
         protocols=_protocols(match),
-        family={"ipv4": 4, "ipv6": 6, None: None}[match.family],  # type: ignore[arg-type]  # the Literal is lost in a dict
+        family={"ipv4": 4, "ipv6": 6, None: None}[match.family],
         connections=_connections(match.connection, match) if match.connection else None,
         lines=lines,
         heartbeat=bool(lines),

@@ -1,0 +1,171 @@
+"""FakeKernel: a kernel that only remembers, and refuses what the real one refuses. For tests, ours and others'.
+
+The contract tests run over both, so what this one accepts the real one does too.
+"""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from netweather.errors import NetweatherError
+from netweather.kernel.operations import (
+    Attach,
+    ChangeLine,
+    Detach,
+    LoadClassifier,
+    MakeHelper,
+    MakeLine,
+    MakePort,
+    Operation,
+    RemoveHelper,
+    RemoveLine,
+    RemovePort,
+    StartPump,
+    StopPump,
+    WriteRules,
+)
+from netweather.kernel.spec import Line, Observed, Room, Tables
+
+
+@dataclass
+class FakeKernel:
+    """The state of one target's kernel; it outlives the FakeTargets that look at it."""
+
+    interfaces: dict[str, int] = field(default_factory=lambda: {"eth0": 2})
+    helper: bool = False
+    port: bool = False
+    attached: dict[str, FakeClassifier] = field(default_factory=dict)
+    pump: bool = False
+    lines: dict[int, Line] = field(default_factory=dict)
+    counters: dict[int, tuple[int, int, int]] = field(default_factory=dict)
+
+    def kill_pump(self) -> None:
+        """As SIGKILL does: the devices stay."""
+        self.pump = False
+
+    def delete_port(self) -> None:
+        """As `ip link del nw0` does."""
+        self.port = False
+
+
+@dataclass(eq=False)
+class FakeClassifier:
+    """A loaded classifier; attached or not."""
+
+    room: Room
+    tables: Tables | None = None
+    leases: tuple[int, ...] = ()
+
+
+class FakeTarget:
+    """The seam over a FakeKernel. Like the real one, it loses a classifier that was loaded and never attached."""
+
+    def __init__(self, kernel: FakeKernel) -> None:
+        self.kernel = kernel
+        self._loaded: FakeClassifier | None = None
+
+    def observe(self) -> Observed:
+        kernel = self.kernel
+        self._loaded = next(iter(kernel.attached.values()), None)
+        found = self._loaded
+        return Observed(
+            interfaces=tuple(kernel.interfaces.items()),
+            helper=kernel.helper,
+            port=kernel.port,
+            classifier=found.room if found else None,
+            rules=found.tables.digest if found and found.tables else (0 if found else None),
+            leases=found.leases if found else (),
+            attached=frozenset(kernel.attached),
+            lines=frozenset(kernel.lines) if kernel.port else frozenset(),
+            broken=frozenset() if kernel.port else frozenset(kernel.lines),
+            pump=kernel.pump,
+        )
+
+    def apply(self, operation: Operation) -> None:
+        kernel = self.kernel
+        match operation:
+            case MakeHelper():
+                kernel.helper = True
+            case MakePort():
+                self._need(kernel.helper, "there is no namespace to put nwh into")
+                if kernel.port:
+                    raise FileExistsError(errno.EEXIST, "nw0 exists")
+                kernel.port = True
+            case LoadClassifier(room=room):
+                self._loaded = FakeClassifier(room)
+            case StartPump(lines=lines):
+                self._need(self._loaded is not None, "the pump needs the classifier's map to beat into")
+                self._need(all(line.index in kernel.lines for line in lines), "a line that isn't there can't be given to the pump")
+                kernel.pump = True
+            case MakeLine(line=line) | ChangeLine(line=line):
+                self._need(kernel.port, "a line needs the port")
+                self._need(kernel.pump or line.engine != "pump", "a pump line needs the pump")
+                self._need(isinstance(operation, MakeLine) or line.index in kernel.lines, "a line that isn't there can't change")
+                kernel.lines[line.index] = line
+            case WriteRules(tables=tables, leases=leases):
+                self._write(tables, leases)
+            case Attach(interface=name, ifindex=ifindex):
+                self._need(self._loaded is not None and self._loaded.tables is not None, "a classifier without rules")
+                if kernel.interfaces.get(name) != ifindex:
+                    raise OSError(errno.ENODEV, f"no such device: {name}")
+                assert self._loaded is not None
+                kernel.attached[name] = self._loaded
+            case Detach(interface=name):
+                kernel.attached.pop(name, None)
+            case RemoveLine(index=index):
+                self._need(index not in self._lines_in_use(), "packets would still be sent there")
+                kernel.lines.pop(index, None)
+            case StopPump():
+                self._need(not self._lines_in_use(), "packets would still be sent to it")
+                kernel.pump = False
+            case RemovePort():
+                self._need(not self._lines_in_use(), "packets would still be sent there")
+                kernel.port = False
+            case RemoveHelper():
+                self._need(not kernel.port, "nwh is still in it")
+                kernel.helper, kernel.lines = False, {}
+
+    def differences(self, operation: WriteRules) -> list[str]:
+        found = next(iter(self.kernel.attached.values()), None)
+        return [] if found and found.tables == operation.tables and found.leases == operation.leases else ["the rule set"]
+
+    def counters(self, slots: list[int]) -> dict[int, tuple[int, int, int]]:
+        return {slot: self.kernel.counters.get(slot, (0, 0, 0)) for slot in slots}
+
+    def reset_counters(self, slots: list[int]) -> None:
+        for slot in slots:
+            self.kernel.counters.pop(slot, None)
+
+    def unwanted_drops(self) -> int:
+        return 0
+
+    def close(self) -> None:
+        self._loaded = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def _write(self, tables: Tables, leases: tuple[int, ...]) -> None:
+        found = self._loaded
+        if found is None:
+            raise NetweatherError("no-classifier", "the classifier is not loaded", "", "run `netweather recover`")
+        if not found.room.holds(tables.room):
+            raise OSError(errno.E2BIG, "the tables do not fit")
+        missing = {line for rule in tables.rules for _, line in rule.lines} - set(self.kernel.lines)
+        self._need(not missing, f"lines {sorted(missing)} are not there: a black hole")
+        found.tables, found.leases = tables, leases
+
+    def _lines_in_use(self) -> set[int]:
+        attached = [c for c in self.kernel.attached.values() if c.tables is not None]
+        return {line for c in attached if c.tables for rule in c.tables.rules for _, line in rule.lines}
+
+    @staticmethod
+    def _need(holds: bool, why: str) -> None:
+        if not holds:
+            raise NetweatherError("bad-order", "an operation came too early or too late", why, "this is a defect: report it")

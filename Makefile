@@ -12,6 +12,7 @@ setup: ## .venv, system packages (as root), the compiled parts
 	@tools/bootstrap.sh
 
 build: setup ## the BPF objects and the pump, when their sources changed (setup does it too)
+	@:
 
 demo: setup ## a container, a bad network, and what the application sees
 	@$(bin)/netweather demo

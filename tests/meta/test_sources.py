@@ -21,11 +21,14 @@ MODULE_LINES, FUNCTION_LINES = 400, 40
 
 def find_tests(source: Path) -> list[Path]:
     """The test files of a source, in any level, in a folder named as the source's or none: test_NAME.py, test_NAME_MORE.py,
-    test_FOLDER_NAME.py; for C also test_FOLDER.py, because a program is tested as a whole."""
+    test_FOLDER_NAME.py. A C program is tested as a whole: test_FOLDER.py, or any in a folder named as its."""
     stem, folder = source.name.split(".")[0].strip("_"), source.parent.name
-    names = rf"{stem}|{stem}_.*|{folder}_{stem}" + (rf"|{folder}|{folder}_.*" if source.suffix == ".c" else "")
+    names = rf"test_({stem}|{stem}_.*|{folder}_{stem})"
+    if source.suffix == ".c":
+        names = rf"test_({folder}|{folder}_.*)|.*/{folder}/test_.*"
     folders = {folder, "unit", "contract", "kernel", "e2e", "meta"}
-    return [path for path in below("tests", ".py") if re.fullmatch(f"test_({names})", path.stem) and path.parent.name in folders]
+    tests = [path for path in below("tests", ".py") if path.parent.name in folders]
+    return [path for path in tests if re.fullmatch(names, path.stem) or re.fullmatch(names, str(path.with_suffix("")))]
 
 
 def has_code(source: Path) -> bool:

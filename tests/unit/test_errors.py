@@ -1,0 +1,28 @@
+"""errors.py: code, what, why and remedy, in words and as a problem object."""
+
+from netweather.errors import NetweatherError, UsageError
+
+BOTH = NetweatherError("no-line", "the line could not be made", "no TAP here", "load the module tun")
+
+
+def test_the_text_says_what_why_and_the_remedy() -> None:
+    assert str(BOTH).splitlines() == [
+        "the line could not be made [no-line]",
+        "because: no TAP here",
+        "remedy: load the module tun",
+    ]
+
+
+def test_what_is_not_known_is_not_said() -> None:
+    assert str(NetweatherError("no-line", "the line could not be made")) == "the line could not be made [no-line]"
+
+
+def test_a_problem_object_has_the_same_fields() -> None:
+    problem = BOTH.as_problem()
+    assert problem["type"].endswith("/no-line")
+    assert (problem["title"], problem["detail"], problem["remedy"]) == (BOTH.what, BOTH.why, BOTH.remedy)
+
+
+def test_only_a_wrong_request_is_usage() -> None:
+    assert BOTH.exit_code == 1
+    assert UsageError("bad-port", "70000 is not a port").exit_code == 2

@@ -11,7 +11,6 @@ import fcntl
 import json
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any
 from netweather.conditions import NetworkCondition, dump, load
 from netweather.errors import NetweatherError
 from netweather.kernel.spec import NEVER, Interface, Prefix
+from netweather.kernel.waiting import until
 from netweather.planning.rules import InForce, Slots
 from netweather.planning.vectors import normal_prefix
 
@@ -88,15 +88,10 @@ class Journal:
     def _acquire(self, path: Path) -> int:
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            deadline = time.monotonic() + LOCK_PATIENCE_S
-            while True:
-                fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-                if _try_lock(fd) and _same(fd, path):
-                    return fd
-                os.close(fd)
-                if time.monotonic() > deadline:
-                    raise NetweatherError("busy", "another command is changing this target", f"its lock is {path}", "try again")
-                time.sleep(0.005)
+            taken: list[int] = []
+            if until(lambda: _take(path, taken), LOCK_PATIENCE_S):
+                return taken[0]
+            raise NetweatherError("busy", "another command is changing this target", f"its lock is {path}", "try again")
         except PermissionError as error:
             raise NetweatherError(
                 "no-root", "changing a network needs root", str(error), "run it with sudo, or through an agent"
@@ -132,6 +127,15 @@ class Journal:
         for parent in (self.targets, self.locks):
             with contextlib.suppress(OSError):
                 parent.rmdir()
+
+
+def _take(path: Path, taken: list[int]) -> bool:
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    if _try_lock(fd) and _same(fd, path):
+        taken.append(fd)
+        return True
+    os.close(fd)
+    return False
 
 
 def _try_lock(fd: int) -> bool:

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import sys
-import time
 
 from netweather.engine import Engine
 from netweather.errors import NetweatherError
 from netweather.journal import Entry
 from netweather.kernel import namespaces
-from netweather.kernel.links import PORT
+from netweather.kernel.links import PORT, names
 from netweather.kernel.real import RealTarget
 from netweather.kernel.spec import NEVER
+from netweather.kernel.waiting import pause
 from netweather.targets import alive
 
 TURN_S = 0.2
@@ -40,7 +39,7 @@ class Keeper:
     def run(self) -> None:
         """Until nothing is left to keep."""
         while self.turn():
-            time.sleep(self.pause())
+            pause(self.pause())
 
     def pause(self) -> float:
         """Until the next lease ends, or the next look around."""
@@ -85,7 +84,7 @@ class Keeper:
         return bool(entry.slots.lines)
 
     def _whole(self) -> bool:
-        return self.namespace.run(lambda: any(name == PORT for _, name in socket.if_nameindex()))
+        return self.namespace.run(lambda: PORT in names())
 
     def _pump_is_dead(self, entry: Entry) -> bool:
         if not self._needs_lines(entry) or entry.state != "made":
@@ -94,8 +93,14 @@ class Keeper:
             return kernel.pump_process() is None
 
     def _end(self, why: str) -> None:
-        print(f"{self.identity}: {why}: everything of ours is taken away", flush=True)
+        say(f"{self.identity}: {why}: everything of ours is taken away")
         self.engine.end(self.identity, self.fd)
+
+
+def say(text: str) -> None:
+    """A line of the keeper's log."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def main(arguments: list[str]) -> int:
@@ -107,7 +112,7 @@ def main(arguments: list[str]) -> int:
     try:
         Keeper(Engine(), identity, fd).run()
     except NetweatherError as error:
-        print(error, flush=True)
+        say(str(error))
         return 1
     return 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from netweather.errors import UsageError
@@ -19,7 +19,7 @@ class Settings:
     """state: the directory of journals and locks. lease: of a condition that names none. owner: who asks. hook: tcx, clsact or auto."""
 
     state: Path = Path("/run/netweather")
-    lease: Duration = Duration(600 * 10**9)
+    lease: Duration = field(default_factory=lambda: Duration(600 * 10**9))
     owner: str = ""
     hook: str = "auto"
 
@@ -33,14 +33,18 @@ class Settings:
         known = {field.name for field in fields(cls)}
         for key in values:
             if key not in known:
-                raise UsageError("bad-setting", f"{config}: unknown setting {key!r}", "", f"the settings are {', '.join(sorted(known))}")
-        values |= {name: environment[f"NETWEATHER_{name.upper()}"] for name in known if f"NETWEATHER_{name.upper()}" in environment}
+                raise UsageError(
+                    "bad-setting", f"{config}: unknown setting {key!r}", "", f"the settings are {', '.join(sorted(known))}"
+                )
+        values |= {
+            name: environment[f"NETWEATHER_{name.upper()}"] for name in known if f"NETWEATHER_{name.upper()}" in environment
+        }
         hook = values.get("hook", "auto")
         if hook not in ("auto", "tcx", "clsact"):
             raise UsageError("bad-setting", f"hook {hook!r} is unknown", "", "write auto, tcx or clsact")
         return cls(
             state=Path(values.get("state", str(cls.state))),
-            lease=Duration.parse(values["lease"]) if "lease" in values else cls.lease,
+            lease=Duration.parse(values.get("lease", "10m")),
             owner=values.get("owner", ""),
             hook=hook,
         )

@@ -141,7 +141,7 @@ def test_a_dead_pump_comes_back_with_its_lines(world: World) -> None:
 
 def test_an_interface_that_is_gone_is_refused(world: World) -> None:
     lost = Datapath((Interface("eth7", 4711, 0),), (), (FlatRule(Action.DROP, 0, 0, PLACES),), (NEVER,))
-    with pytest.raises(OSError, match="eth7|4711|No such device|no such device"):
+    with pytest.raises(OSError, match=r"eth7|4711|[Nn]o such device"):
         world.become(lost)
     assert summary(world.become(Datapath())) == EMPTY
 

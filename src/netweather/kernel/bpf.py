@@ -6,6 +6,7 @@ the raw call. Layouts are the kernel's uapi (append-only).
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import mmap
@@ -77,12 +78,10 @@ class Map:
 
     def delete(self, key: bytes) -> None:
         """Deletes one element; one that isn't there is no error."""
-        try:
+        with contextlib.suppress(FileNotFoundError):
             self._element(MAP_DELETE, key)
-        except FileNotFoundError:
-            pass
 
-    def keys(self) -> Iterator[bytes]:
+    def all_keys(self) -> Iterator[bytes]:
         """All keys, as a snapshot taken now."""
         found: list[bytes] = []
         after: Any = None
@@ -267,7 +266,10 @@ def built(name: str) -> bytes:
         return path.read_bytes()
     except FileNotFoundError as error:
         raise NetweatherError(
-            "not-built", f"the BPF object {name} is missing", str(error), "reinstall netweather, or run `make build` in a checkout"
+            "not-built",
+            f"the BPF object {name} is missing",
+            str(error),
+            "reinstall netweather, or run `make build` in a checkout",
         ) from error
 
 
@@ -288,9 +290,7 @@ def tcx_query(ifindex: int, hook: int) -> list[int]:
 def tcx_attach(ifindex: int, hook: int, program: Program, replaces: Program | None = None) -> None:
     """Attaches before every other program there, or in place of one. It stays when we exit. Raises OSError."""
     flags = F_REPLACE if replaces else F_BEFORE
-    attributes = struct.pack(
-        "IIIIIIQ", ifindex, program.fd, hook, flags, replaces.fd if replaces else 0, 0, 0
-    )
+    attributes = struct.pack("IIIIIIQ", ifindex, program.fd, hook, flags, replaces.fd if replaces else 0, 0, 0)
     call(PROG_ATTACH, attributes)
 
 

@@ -121,7 +121,9 @@ class Classifier:
         """What is in the kernel and isn't what was asked, in words; empty: all is as asked."""
         generation, found = self.generation, []
         room = self.room
-        if self.maps["control"].mapped[self._set_at(generation) : self._set_at(generation) + layout.SET.size] != self._set_bytes(tables):
+        if self.maps["control"].mapped[self._set_at(generation) : self._set_at(generation) + layout.SET.size] != self._set_bytes(
+            tables
+        ):
             found.append("the rule set")
         for index, rule in enumerate(tables.rules):
             if self._read("rules", layout.RULE.size, generation * room.rules + index) != layout.rule_bytes(rule):
@@ -170,14 +172,14 @@ class Classifier:
 
     def _clear_generation(self, generation: int) -> None:
         for name, at in (("peers4", 4), ("peers6", 4), ("connections", 0)):
-            for key in self.maps[name].keys():
+            for key in self.maps[name].all_keys():
                 if struct.unpack_from("=I", key, at)[0] == generation:
                     self.maps[name].delete(key)
 
     def _write_interfaces(self, tables: Tables, datapath: Datapath, generation: int) -> None:
         interfaces = self.maps["interfaces"]
         wanted = {struct.pack("=I", i.ifindex): i for i in datapath.interfaces}
-        for key in interfaces.keys():
+        for key in interfaces.all_keys():
             if key not in wanted:
                 interfaces.delete(key)
         for key, interface in wanted.items():

@@ -98,7 +98,9 @@ class FakeTarget:
                 self._loaded = FakeClassifier(room)
             case StartPump(lines=lines):
                 self._need(self._loaded is not None, "the pump needs the classifier's map to beat into")
-                self._need(all(line.index in kernel.lines for line in lines), "a line that isn't there can't be given to the pump")
+                self._need(
+                    all(line.index in kernel.lines for line in lines), "a line that isn't there can't be given to the pump"
+                )
                 kernel.pump = True
             case MakeLine(line=line) | ChangeLine(line=line):
                 self._need(kernel.port, "a line needs the port")
@@ -108,11 +110,7 @@ class FakeTarget:
             case WriteRules(tables=tables, leases=leases):
                 self._write(tables, leases)
             case Attach(interface=name, ifindex=ifindex):
-                self._need(self._loaded is not None and self._loaded.tables is not None, "a classifier without rules")
-                if kernel.interfaces.get(name) != ifindex:
-                    raise OSError(errno.ENODEV, f"no such device: {name}")
-                assert self._loaded is not None
-                kernel.attached[name] = self._loaded
+                self._attach(name, ifindex)
             case Detach(interface=name):
                 kernel.attached.pop(name, None)
             case RemoveLine(index=index):
@@ -160,6 +158,14 @@ class FakeTarget:
         missing = {line for rule in tables.rules for _, line in rule.lines} - set(self.kernel.lines)
         self._need(not missing, f"lines {sorted(missing)} are not there: a black hole")
         found.tables, found.leases = tables, leases
+
+    def _attach(self, name: str, ifindex: int) -> None:
+        if self._loaded is None or self._loaded.tables is None:
+            self._need(False, "a classifier without rules")
+        if self.kernel.interfaces.get(name) != ifindex:
+            raise OSError(errno.ENODEV, f"no such device: {name}")
+        assert self._loaded is not None
+        self.kernel.attached[name] = self._loaded
 
     def _lines_in_use(self) -> set[int]:
         attached = [c for c in self.kernel.attached.values() if c.tables is not None]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import functools
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 from netweather.kernel import bpf, links
 
@@ -36,7 +36,7 @@ class Tcx:
     """BPF_PROG_ATTACH to tcx."""
 
     name: Literal["tcx", "clsact"] = "tcx"
-    _types = {"ingress": bpf.TCX_INGRESS, "egress": bpf.TCX_EGRESS}
+    _types: ClassVar = {"ingress": bpf.TCX_INGRESS, "egress": bpf.TCX_EGRESS}
 
     def programs(self, ifindex: int, direction: Direction) -> list[bpf.Program]:
         try:

@@ -38,7 +38,17 @@ def rule_bytes(rule: FlatRule) -> bytes:
     mask, value = rule.tcp_flags or (0, 0)
     share = rule.share or 0
     return RULE.pack(
-        rule.action, flags, rule.lease, rule.counter, rule.skip_to, share, rule.share_seed, mask, value, rule.vlan or 0, bytes(lines)
+        rule.action,
+        flags,
+        rule.lease,
+        rule.counter,
+        rule.skip_to,
+        share,
+        rule.share_seed,
+        mask,
+        value,
+        rule.vlan or 0,
+        bytes(lines),
     )
 
 

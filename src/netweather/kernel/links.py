@@ -10,6 +10,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import socket
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -56,8 +57,8 @@ def netlink() -> Iterator[Any]:
     """A route netlink socket of the namespace that the calling thread is in."""
     from pyroute2 import IPRoute
 
-    with IPRoute() as socket:
-        yield socket
+    with IPRoute() as ip:
+        yield ip
 
 
 def _device(message: Any) -> Device:
@@ -87,6 +88,11 @@ def devices() -> list[Device]:
     """All devices of this namespace, by index."""
     with netlink() as ip:
         return sorted((_device(m) for m in ip.get_links()), key=lambda d: d.ifindex)
+
+
+def names() -> set[str]:
+    """The names of this namespace's devices: the quickest look there is."""
+    return {name for _, name in socket.if_nameindex()}
 
 
 def device(name: str) -> Device | None:

@@ -12,11 +12,11 @@ import signal
 import socket
 import struct
 import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from netweather.errors import NetweatherError
+from netweather.kernel.waiting import until
 
 MAGIC = 0x3143574E
 ADD, REMOVE, PING = 1, 2, 3
@@ -169,9 +169,4 @@ def stop(process: Process, patience_s: float = 2.0) -> None:
 
 def wait_gone(process: Process, patience_s: float) -> bool:
     """Waits for a process, ours or not, to be gone."""
-    deadline = time.monotonic() + patience_s
-    while process.alive:
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.005)
-    return True
+    return until(lambda: not process.alive, patience_s)

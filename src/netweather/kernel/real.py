@@ -9,7 +9,6 @@ import contextlib
 import errno
 import os
 import struct
-import time
 from pathlib import Path
 from typing import Self
 
@@ -35,6 +34,7 @@ from netweather.kernel.operations import (
 )
 from netweather.kernel.pump_params import ParamsFile
 from netweather.kernel.spec import MAX_LINES, Line, Observed
+from netweather.kernel.waiting import pause
 
 DRAIN_S = 0.02
 
@@ -298,7 +298,7 @@ class RealTarget:
 
     def _remove_line(self, index: int) -> None:
         # What was on its way to the line when its rule went has arrived after this.
-        time.sleep(DRAIN_S)
+        pause(DRAIN_S)
         self._set_entry(index, 0)
         with contextlib.suppress(OSError):
             with pump.Control(self.directory) as control:
@@ -314,7 +314,7 @@ class RealTarget:
 
     def _wait_drained(self, index: int) -> None:
         while self.params.holds(index) and self.pump_beats():
-            time.sleep(0.002)
+            pause(0.002)
 
     def _stop_pump(self) -> None:
         process = self.pump_process()

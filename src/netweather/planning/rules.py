@@ -70,9 +70,8 @@ class _Allocator:
             taken = {*self.before.values(), *self.now.values()}
             number = self.before.get(key, next((n for n in range(self.most) if n not in taken), -1))
             if number < 0:
-                raise UsageError(
-                    f"too-many-{self.noun}", f"more than {self.most} {self.noun} on one target", "", f"clear some, or ask for fewer {self.noun}"
-                )
+                what = f"more than {self.most} {self.noun} on one target"
+                raise UsageError(f"too-many-{self.noun}", what, "", f"clear some, or ask for fewer {self.noun}")
             self.now[key] = number
         return self.now[key]
 

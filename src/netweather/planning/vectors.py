@@ -190,4 +190,3 @@ def normal_prefix(text: str) -> Prefix:
     if isinstance(prefix, IPv6Network) and prefix.network_address.ipv4_mapped and prefix.prefixlen >= 96:
         return ip_network(f"{prefix.network_address.ipv4_mapped}/{prefix.prefixlen - 96}")
     return prefix
-

@@ -1,6 +1,16 @@
 from __future__ import annotations
 
-from netweather.kernel.operations import Attach, ChangeLine, Detach, LoadClassifier, MakeHelper, MakeLine, MakePort, RemoveLine, StartPump
+from netweather.kernel.operations import (
+    Attach,
+    ChangeLine,
+    Detach,
+    LoadClassifier,
+    MakeHelper,
+    MakeLine,
+    MakePort,
+    RemoveLine,
+    StartPump,
+)
 from netweather.kernel.spec import Action, Datapath, FlatRule, Interface, Line, Observed, Room
 from netweather.planning.plan import describe, plan
 
@@ -11,7 +21,13 @@ DELAYING = Datapath((ETH0,), (LINE,), (FlatRule(Action.LINE, 0, 0, PLACES, lines
 BLOCKING = Datapath((ETH0,), (), (FlatRule(Action.DROP, 0, 0, PLACES),), (2**64 - 1,))
 ROOM = Room(64, 64, 1)
 MADE = Observed(
-    interfaces=(("eth0", 2),), helper=True, port=True, classifier=ROOM, attached=frozenset({"eth0"}), lines=frozenset({3}), pump=True
+    interfaces=(("eth0", 2),),
+    helper=True,
+    port=True,
+    classifier=ROOM,
+    attached=frozenset({"eth0"}),
+    lines=frozenset({3}),
+    pump=True,
 )
 
 
@@ -76,5 +92,7 @@ def test_an_interface_that_is_no_longer_meant_is_let_go() -> None:
 
 
 def test_every_operation_can_be_told() -> None:
-    told = [describe(o) for o in [*plan(DELAYING, Observed()), *plan(Datapath(), MADE), ChangeLine(LINE), MakeHelper(), MakePort("")]]
+    told = [
+        describe(o) for o in [*plan(DELAYING, Observed()), *plan(Datapath(), MADE), ChangeLine(LINE), MakeHelper(), MakePort("")]
+    ]
     assert all(told)

@@ -10,7 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from netweather.conditions import FOREVER, Condition, NetworkCondition, Rule
+from netweather.conditions import FOREVER, Condition, NetworkCondition, Rule, validate
+from netweather.conditions.profiles import expand
+from netweather.engine.results import Recovered, SetResult, Shown
+from netweather.engine.status import shown
 from netweather.errors import NetweatherError
 from netweather.journal import Entry, Journal, Whose
 from netweather.kernel import keeper_process, namespaces
@@ -20,60 +23,12 @@ from netweather.kernel.real import RealTarget
 from netweather.kernel.seam import TargetKernel
 from netweather.kernel.spec import MAX_INTERFACES, NEVER, Datapath, Interface, Observed, Prefix
 from netweather.lines.pump import line_parameters, unsupported
+from netweather.planning.overlaps import overlaps
 from netweather.planning.plan import plan
 from netweather.planning.rules import InForce, Slots, flatten
 from netweather.planning.vectors import normal_prefix
 from netweather.settings import Settings
 from netweather.targets import Target, resolve_peers
-
-
-@dataclass(frozen=True)
-class SetResult:
-    """What `set` did. operations: in order, also of a dry run. notes: what the user should know."""
-
-    target: Whose
-    condition: NetworkCondition
-    operations: tuple[Operation, ...]
-    changed: bool
-    peers: dict[str, tuple[str, ...]]
-    interfaces: tuple[str, ...]
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class RuleCounters:
-    """What one rule has seen: packets on the wire, bytes, and those dropped by it; all since it was set."""
-
-    packets: int
-    bytes: int
-    dropped: int
-
-
-@dataclass(frozen=True)
-class Shown:
-    """One network condition as it stands. remaining_ns: of its lease, None for ever. in_force: the kernel holds all of it.
-
-    problems: why it is not in force, or what else is wrong, in words. unwanted_drops: packets that our own devices dropped.
-    """
-
-    target: Whose
-    condition: NetworkCondition
-    remaining_ns: int | None
-    in_force: bool
-    problems: tuple[str, ...]
-    interfaces: tuple[str, ...]
-    peers: dict[str, tuple[str, ...]]
-    rules: tuple[RuleCounters, ...]
-    unwanted_drops: int
-    engine: str
-
-
-@dataclass(frozen=True)
-class Recovered:
-    """What `recover` found and took away: the target's name or namespace, and what of it."""
-
-    target: str
-    what: str
 
 
 @dataclass
@@ -96,6 +51,7 @@ class Engine:
 
         Returns when the kernel was read back and holds it. Raises NetweatherError; nothing is changed then.
         """
+        validate(condition)
         _refuse_unsupported(condition)
         peers = _resolve(condition)
         whose = Whose(target.reference, target.name, target.dev, target.ino, target.pid, target.path, target.runtime)
@@ -114,7 +70,7 @@ class Engine:
                 changed,
                 {word: tuple(map(str, prefixes)) for word, prefixes in peers.items()},
                 tuple(i.name for i in after.interfaces),
-                self._notes(observed),
+                (*self._notes(observed), *overlaps(desired, after.slots.leases)),
             )
             if not dry_run:
                 self._carry_out(kernel, target.netns_fd, before, after, operations, condition.name if changed else None)
@@ -205,7 +161,8 @@ class Engine:
         owners = sorted({c.condition.owner for c in entry.conditions if c.condition.owner})
         names = ", ".join(c.condition.name for c in entry.conditions)
         alias = f"netweather: {names} {'of ' + ', '.join(owners) if owners else ''}".strip()[:250]
-        return flatten(entry.conditions, entry.interfaces, line_parameters, entry.slots, alias)
+        active = [replace(c, condition=expand(c.condition)) for c in entry.conditions]
+        return flatten(active, entry.interfaces, line_parameters, entry.slots, alias)
 
     def _notes(self, observed: Observed) -> tuple[str, ...]:
         notes = list(observed.hidden)
@@ -230,7 +187,7 @@ class Engine:
                 if fd is None:
                     return []
                 with self._kernel(entry.target, fd) as kernel:
-                    return _shown(kernel, entry, self._datapath(entry)[0])
+                    return shown(kernel, entry, self._datapath(entry)[0])
 
     # clear
 
@@ -424,63 +381,15 @@ def _resolve(condition: NetworkCondition) -> dict[str, tuple[Prefix, ...]]:
 
 
 def _refuse_unsupported(condition: NetworkCondition) -> None:
-    reasons = [reason for rule in condition.rules for reason in _reasons(rule.condition)]
+    reasons = [reason for rule in expand(condition).rules for reason in _reasons(rule.condition)]
     if condition.engine == "netem":
         reasons.append("this version makes no netem lines yet")
     if reasons:
+        why = "; ".join(dict.fromkeys(reasons))
         raise NetweatherError(
-            "engine-cannot", "no engine can do what was asked", "; ".join(dict.fromkeys(reasons)), "leave that out, or see `netweather doctor`"
+            "engine-cannot", "no engine can do what was asked", why, "leave that out, or see `netweather doctor`"
         )
 
 
 def _reasons(condition: Condition) -> list[str]:
     return [] if condition.block else list(unsupported(condition))
-
-
-def _shown(kernel: TargetKernel, entry: Entry, desired: Datapath) -> list[Shown]:
-    observed = kernel.observe()
-    problems = _problems(entry, desired, observed)
-    counters = kernel.counters(list(entry.slots.counters.values()))
-    drops = kernel.unwanted_drops()
-    now = namespaces.boot_ns()
-    found = []
-    for active in entry.conditions:
-        name = active.condition.name
-        numbers = [entry.slots.counters.get(f"{name}/{i}") for i in range(len(active.condition.rules))]
-        found.append(
-            Shown(
-                target=entry.target,
-                condition=active.condition,
-                remaining_ns=None if active.deadline == NEVER else max(0, active.deadline - now),
-                in_force=not problems and active.deadline > now,
-                problems=(*problems, *observed.hidden),
-                interfaces=tuple(i.name for i in entry.interfaces),
-                peers={word: tuple(map(str, p)) for word, p in active.peers.items()},
-                rules=tuple(RuleCounters(*counters.get(n, (0, 0, 0))) if n is not None else RuleCounters(0, 0, 0) for n in numbers),
-                unwanted_drops=drops,
-                engine="pump" if desired.lines else "classifier",
-            )
-        )
-    return found
-
-
-def _problems(entry: Entry, desired: Datapath, observed: Observed) -> tuple[str, ...]:
-    from netweather.kernel.spec import digest_of
-
-    found: list[str] = []
-    missing = {i.name for i in desired.interfaces} - observed.attached
-    if missing:
-        found.append(f"the classifier is not attached to {', '.join(sorted(missing))}")
-    if observed.rules != digest_of(desired.rules):
-        found.append("the kernel holds other rules")
-    if desired.lines and not observed.port:
-        found.append("the device nw0 is gone")
-    lost = {line.index for line in desired.lines} - observed.lines
-    if lost and observed.port:
-        found.append(f"{len(lost)} of {len(desired.lines)} lines are gone")
-    if desired.lines and not observed.pump:
-        found.append("the pump is not running: traffic passes as if nothing was asked")
-    if entry.state != "made":
-        found.append("a command that changes it has not finished")
-    return tuple(found)
-

@@ -1,0 +1,58 @@
+"""What the engine answers: plain data, for the front ends to print."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from netweather.conditions import NetworkCondition
+from netweather.journal import Whose
+from netweather.kernel.operations import Operation
+
+
+@dataclass(frozen=True)
+class SetResult:
+    """What `set` did. operations: in order, also of a dry run. notes: what the user should know."""
+
+    target: Whose
+    condition: NetworkCondition
+    operations: tuple[Operation, ...]
+    changed: bool
+    peers: dict[str, tuple[str, ...]]
+    interfaces: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RuleCounters:
+    """What one rule has seen: packets on the wire, bytes, and those dropped by it; all since it was set."""
+
+    packets: int
+    bytes: int
+    dropped: int
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One network condition as it stands. remaining_ns: of its lease, None for ever. in_force: the kernel holds all of it.
+
+    problems: why it is not in force, or what else is wrong, in words. unwanted_drops: packets that our own devices dropped.
+    """
+
+    target: Whose
+    condition: NetworkCondition
+    remaining_ns: int | None
+    in_force: bool
+    problems: tuple[str, ...]
+    interfaces: tuple[str, ...]
+    peers: dict[str, tuple[str, ...]]
+    rules: tuple[RuleCounters, ...]
+    unwanted_drops: int
+    engine: str
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """What `recover` found and took away: the target's name or namespace, and what of it."""
+
+    target: str
+    what: str

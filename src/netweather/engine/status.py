@@ -1,0 +1,72 @@
+"""What is in force, told from the journal and from what the kernel is seen to hold. Reads only."""
+
+from __future__ import annotations
+
+from netweather.conditions import NetworkCondition
+from netweather.conditions.profiles import expand_rule
+from netweather.engine.results import RuleCounters, Shown
+from netweather.journal import Entry
+from netweather.kernel import namespaces
+from netweather.kernel.seam import TargetKernel
+from netweather.kernel.spec import NEVER, Datapath, Observed, digest_of
+from netweather.planning.rules import Slots
+
+
+def shown(kernel: TargetKernel, entry: Entry, desired: Datapath) -> list[Shown]:
+    observed = kernel.observe()
+    wrong = problems(entry, desired, observed)
+    counters = kernel.counters(list(entry.slots.counters.values()))
+    drops = kernel.unwanted_drops()
+    now = namespaces.boot_ns()
+    found = []
+    for active in entry.conditions:
+        found.append(
+            Shown(
+                target=entry.target,
+                condition=active.condition,
+                remaining_ns=None if active.deadline == NEVER else max(0, active.deadline - now),
+                in_force=not wrong and active.deadline > now,
+                problems=(*wrong, *observed.hidden),
+                interfaces=tuple(i.name for i in entry.interfaces),
+                peers={word: tuple(map(str, p)) for word, p in active.peers.items()},
+                rules=tuple(_sum(counters, numbers) for numbers in _counter_slots(active.condition, entry.slots)),
+                unwanted_drops=drops,
+                engine="pump" if desired.lines else "classifier",
+            )
+        )
+    return found
+
+
+def problems(entry: Entry, desired: Datapath, observed: Observed) -> tuple[str, ...]:
+    found: list[str] = []
+    missing = {i.name for i in desired.interfaces} - observed.attached
+    if missing:
+        found.append(f"the classifier is not attached to {', '.join(sorted(missing))}")
+    if observed.rules != digest_of(desired.rules):
+        found.append("the kernel holds other rules")
+    if desired.lines and not observed.port:
+        found.append("the device nw0 is gone")
+    lost = {line.index for line in desired.lines} - observed.lines
+    if lost and observed.port:
+        found.append(f"{len(lost)} of {len(desired.lines)} lines are gone")
+    if desired.lines and not observed.pump:
+        found.append("the pump is not running: traffic passes as if nothing was asked")
+    if entry.state != "made":
+        found.append("a command that changes it has not finished")
+    return tuple(found)
+
+
+def _counter_slots(condition: NetworkCondition, slots: Slots) -> list[list[int]]:
+    """For each rule as it was asked the counters of the rules it became: a profile is one for each direction."""
+    found, number = [], 0
+    for rule in condition.rules:
+        parts = len(expand_rule(rule))
+        keys = [f"{condition.name}/{number + i}" for i in range(parts)]
+        found.append([slots.counters[key] for key in keys if key in slots.counters])
+        number += parts
+    return found
+
+
+def _sum(counters: dict[int, tuple[int, int, int]], slots: list[int]) -> RuleCounters:
+    values = [counters.get(slot, (0, 0, 0)) for slot in slots]
+    return RuleCounters(sum(v[0] for v in values), sum(v[1] for v in values), sum(v[2] for v in values))

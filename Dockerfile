@@ -1,5 +1,6 @@
 # Netweather as an image:  docker build -t netweather .
-# docker run --rm --privileged --pid=host -v /run:/run netweather doctor
+# docker run -d --name netweather --privileged --pid=host -v /var/run/docker.sock:/var/run/docker.sock --entrypoint sleep netweather infinity
+# docker exec netweather netweather set docker:shop --delay 100ms    (a condition ends when the container that set it does)
 # Without a registry, from the files of this machine: make image
 
 FROM debian:12-slim AS build

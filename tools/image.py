@@ -108,7 +108,7 @@ def make_tree(tree: Path) -> None:
     copy_python(tree)
     copy_packages(needed("netweather", ["docker"]), tree / SITE)
     copy_netweather(tree / SITE)
-    modules = (tree / PREFIX).rglob("*.so*")
+    modules = (tree / "usr").rglob("*.so*")
     shared = [libbpf(), *libraries([tree / PREFIX / "bin" / VERSION, libbpf(), *modules])]
     for library in shared:  # the loader where binaries ask for it, all others where it looks first
         to = tree / (str(library)[1:] if library.name.startswith("ld-linux") else f"usr/lib/{library.name}")

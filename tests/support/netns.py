@@ -66,7 +66,7 @@ class Namespace:
         self._started.append(process)
         return process
 
-    def call(self, function: Callable[..., T], *arguments: Any) -> T:
+    def call(self, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
         """Calls a function in a thread that is inside: a socket it returns stays there."""
         outcome: list[T | BaseException] = []
 
@@ -75,7 +75,7 @@ class Namespace:
                 with self.path.open() as namespace:
                     if _libc.setns(namespace.fileno(), CLONE_NEWNET):
                         raise OSError(ctypes.get_errno(), f"setns {self.name}")
-                outcome.append(function(*arguments))
+                outcome.append(function(*arguments, **named))
             except BaseException as error:  # raised again below, in the caller's thread
                 outcome.append(error)
 

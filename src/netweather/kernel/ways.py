@@ -1,0 +1,208 @@
+"""The ways between a target's namespace and ours: the port (nw0 and nwh), and each line's device with its entry and exit.
+
+What happens to packets inside a line is the pump's affair; which packets are sent here the classifier's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import struct
+from pathlib import Path
+
+from netweather.errors import NetweatherError
+from netweather.kernel import bpf, layout, links, namespaces
+from netweather.kernel.hooks import Hook
+from netweather.kernel.spec import MAX_LINES, Line
+
+
+class Ways:
+    """The devices of one target's lines, and the programs that steer packets between them.
+
+    namespace: the target's. path: where our own namespace is mounted. Everything is found again in the kernel, whoever made it.
+    """
+
+    def __init__(self, namespace: namespaces.Namespace, path: Path, hook: Hook) -> None:
+        self.namespace, self.path, self.hook = namespace, path, hook
+        self._helper: namespaces.Namespace | None = None
+        self._steer: bpf.Object | None = None
+        self._return: bpf.Object | None = None
+
+    @property
+    def mounted(self) -> bool:
+        return namespaces.is_mounted(self.path)
+
+    @property
+    def helper(self) -> namespaces.Namespace:
+        """Our own namespace. Raises FileNotFoundError when there is none."""
+        if self._helper is None:
+            fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                self._helper = namespaces.Namespace(fd)
+            finally:
+                os.close(fd)
+        return self._helper
+
+    def make_helper(self) -> None:
+        """Makes our own namespace; one that is there is kept."""
+        if not self.mounted:
+            namespaces.make(self.path)
+
+    def remove_helper(self) -> None:
+        self.close()
+        namespaces.remove(self.path)
+
+    def port(self) -> links.Device | None:
+        """The target's nw0, if it is there and ours."""
+        device = self.namespace.run(lambda: links.device(links.PORT))
+        return device if device is not None and device.ours else None
+
+    def make_port(self, alias: str) -> None:
+        """Makes nw0 and nwh with the programs at their ends. Raises NetlinkError when a device of that name is there."""
+        self._close_programs()
+        self.helper.run(lambda: links.make_port(self.namespace.fd, alias))
+        steer, back = bpf.load(bpf.built("steer")), bpf.load(bpf.built("return"))
+        self._steer, self._return = steer, back
+        outer = self.namespace.run(lambda: links.raise_port(links.PORT, alias))
+        inner = self.helper.run(lambda: links.raise_port(links.HELPER_PORT, alias))
+        steer.maps["steering"].mapped[0:4] = struct.pack("=I", inner)
+        self.helper.run(lambda: self.hook.attach(inner, "ingress", steer.programs["nw_steer"]))
+        self.namespace.run(lambda: self.hook.attach(outer, "ingress", back.programs["nw_return"]))
+        self.helper.run(lambda: links.pin_receive(self.helper.mount_sysfs(), links.HELPER_PORT, receive_cpu()))
+
+    def remove_port(self) -> None:
+        port = self.port()
+        if port is not None:
+            self.namespace.run(lambda: links.delete(port.ifindex))
+        self._close_programs()
+
+    def lines(self) -> tuple[frozenset[int], frozenset[int]]:
+        """The lines that are whole (device up, entry, exit), and those of which something is missing."""
+        if not self.mounted:
+            return frozenset(), frozenset()
+        self._find_programs()
+        devices = {line_number(d): d for d in self.line_devices()}
+        entries = self._entries()
+        whole = {i for i, d in devices.items() if d.up and entries.get(i) == d.ifindex and self._has_exit(d.ifindex)}
+        return frozenset(whole), frozenset((set(devices) | set(entries)) - whole)
+
+    def line_devices(self) -> list[links.Device]:
+        return [d for d in self.helper.run(links.devices) if d.ours and d.name.startswith(links.LINE_PREFIX)]
+
+    def open_line(self, index: int) -> int:
+        """A descriptor of a line's TAP, which is made when it isn't there."""
+        return self.helper.run(lambda: links.open_tap(line_name(index)))
+
+    def connect_line(self, line: Line) -> None:
+        """Brings a line's TAP up and connects its exit, its destination and, last, its entry."""
+        steer, alias = self._programs(), f"{links.ALIAS} {line.key}"[:250]
+        ifindex = self.helper.run(lambda: links.raise_tap(line_name(line.index), alias))
+        steer.maps["exits"].update(struct.pack("=I", ifindex), struct.pack("=I", line.index))
+        self.helper.run(lambda: self.hook.attach(ifindex, "ingress", steer.programs["nw_exit"]))
+        self.set_destination(line)
+        self.set_entry(line.index, ifindex)
+
+    def set_entry(self, line: int, ifindex: int) -> None:
+        """Which device a line's packets go into; 0: none any more."""
+        if self._steer is not None:
+            self._steer.maps["steering"].mapped[4 + 4 * line : 8 + 4 * line] = struct.pack("=I", ifindex)
+
+    def set_destination(self, line: Line) -> None:
+        """Where a line's packets go when they come out."""
+        self._find_programs()
+        if self._return is not None:
+            size = layout.DESTINATION.size
+            value = layout.DESTINATION.pack(line.interface.ifindex, line.direction == "ingress")
+            self._return.maps["destinations"].mapped[size * line.index : size * (line.index + 1)] = value
+
+    def remove_line(self, index: int) -> None:
+        """Takes a line's device away; it must be empty."""
+        with contextlib.suppress(FileNotFoundError):
+            device = self.helper.run(lambda: links.device(line_name(index)))
+            if device is not None:
+                if self._steer is not None:
+                    self._steer.maps["exits"].delete(struct.pack("=I", device.ifindex))
+                self.helper.run(lambda: links.delete(device.ifindex))
+
+    def dropped(self) -> int:
+        """Packets that our devices dropped, which nobody asked for."""
+        port = self.port()
+        total = port.tx_dropped + port.rx_dropped if port else 0
+        return total + (sum(d.tx_dropped for d in self.line_devices()) if self.mounted else 0)
+
+    def close(self) -> None:
+        """Closes descriptors; what was made stays."""
+        self._close_programs()
+        if self._helper is not None:
+            self._helper.close()
+            self._helper = None
+
+    def _programs(self) -> bpf.Object:
+        self._find_programs()
+        if self._steer is None or self._return is None:
+            raise NetweatherError("no-port", "the way to our own namespace is gone", "", "run `netweather recover`")
+        return self._steer
+
+    def _find_programs(self) -> None:
+        if self._return is None:
+            self._return = self.namespace.run(lambda: _find(self.hook, links.PORT, "nw_return"))
+        if self._steer is None:
+            self._steer = self.helper.run(lambda: _find(self.hook, links.HELPER_PORT, "nw_steer"))
+        if self._steer is not None and "exits" not in self._steer.maps:
+            # nw_steer doesn't use the map of exits; the exit program of any line does. Without a line there is none.
+            exits = self.helper.run(lambda: _find_exits(self.hook))
+            exits = exits or bpf.load(bpf.built("steer"), reused={"steering": self._steer.maps["steering"]})
+            self._steer.maps.setdefault("exits", exits.maps["exits"])
+            self._steer.programs.setdefault("nw_exit", exits.programs["nw_exit"])
+
+    def _entries(self) -> dict[int, int]:
+        if self._steer is None:
+            return {}
+        values = struct.unpack_from(f"={1 + MAX_LINES}I", self._steer.maps["steering"].mapped)
+        return {line: ifindex for line, ifindex in enumerate(values[1:]) if ifindex}
+
+    def _has_exit(self, ifindex: int) -> bool:
+        programs = self.helper.run(lambda: self.hook.programs(ifindex, "ingress"))
+        names = {p.name for p in programs}
+        for program in programs:
+            program.close()
+        return "nw_exit" in names
+
+    def _close_programs(self) -> None:
+        for part in (self._steer, self._return):
+            if part is not None:
+                part.close()
+        self._steer = self._return = None
+
+
+def line_name(index: int) -> str:
+    return f"{links.LINE_PREFIX}{index}"
+
+
+def line_number(device: links.Device) -> int:
+    return int(device.name.removeprefix(links.LINE_PREFIX))
+
+
+def _find(hook: Hook, name: str, program_name: str) -> bpf.Object | None:
+    device = links.device(name)
+    if device is None:
+        return None
+    found = None
+    for program in hook.programs(device.ifindex, "ingress"):
+        if program.name == program_name and found is None:
+            found = bpf.Object({program.name: program}, program.maps())
+        else:
+            program.close()
+    return found
+
+
+def _find_exits(hook: Hook) -> bpf.Object | None:
+    for name in sorted(links.names()):
+        if name.startswith(links.LINE_PREFIX) and (found := _find(hook, name, "nw_exit")) is not None:
+            return found
+    return None
+
+
+def receive_cpu() -> int:
+    """The CPU on which packets for lines are received; the first of those we may use."""
+    return min(os.sched_getaffinity(0))

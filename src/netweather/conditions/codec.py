@@ -143,7 +143,7 @@ def _read_loss(data: object, where: str) -> object:
     if not isinstance(data, Mapping):
         raise bad_type(data, "a percentage or a loss model", where, "write 1% or {model: gemodel, p: 1%, r: 10%}")
     model = data.get("model", "random")
-    if model not in LOSS_MODELS:
+    if not isinstance(model, str) or model not in LOSS_MODELS:
         raise unknown("unknown-loss-model", model, LOSS_MODELS, f"{where}.model")
     return _read_fields(LOSS_MODELS[model], {key: value for key, value in data.items() if key != "model"}, where)
 

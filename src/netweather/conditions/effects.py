@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 from netweather.conditions.distributions import SCALE, Table, load_table, table_of
@@ -51,7 +52,8 @@ def effects_of(condition: Condition) -> Effects:
     loss, events = mean_loss(condition.loss), loss_events(condition.loss)
     if condition.ecn:
         loss = 0.0  # marked, and TCP slows down as if it were lost
-    wrong = condition.corrupt.percent.fraction if condition.corrupt else 0.0
+    corrupt = condition.corrupt
+    wrong = correlated_share(corrupt.percent.fraction, corrupt.correlation.fraction) if corrupt else 0.0
     blocked = condition.block is not None
     return Effects(
         mean_delay=sum(delays) / len(delays),
@@ -103,10 +105,46 @@ def _clamped(delay: Delay | None) -> float:
     return sum(value < 0 for value in _shifted(delay)) / 256
 
 
+@lru_cache(maxsize=64)
+def correlated_share(share: float, correlation: float) -> float:
+    """How often netem's correlated numbers really are below `share`; about, and the share itself without correlation.
+
+    Each number is (1 - c) x a new one + c x the last, so that they gather around the middle: small shares become smaller.
+    Computed as the fixed point of the distribution function F(y) = c / (1 - c) x (G(y / c) - G((y - 1 + c) / c)), G its integral.
+    """
+    if not 0 < correlation < 1 or share in (0, 1):
+        return share
+    steps = 1024
+    below = [index / steps for index in range(steps + 1)]
+    for _ in range(200):
+        area = [0.0]
+        for left, right in pairwise(below):
+            area.append(area[-1] + (left + right) / (2 * steps))
+        scale = correlation / (1 - correlation)
+        points = (index / steps for index in range(steps + 1))
+        new = [scale * (_area(area, y / correlation) - _area(area, (y - 1 + correlation) / correlation)) for y in points]
+        change = max(abs(one - other) for one, other in zip(new, below, strict=True))
+        below = new
+        if change < 1e-7:
+            break
+    place = share * steps
+    index = min(int(place), steps - 1)
+    return max(0.0, min(1.0, below[index] + (below[index + 1] - below[index]) * (place - index)))
+
+
+def _area(area: list[float], place: float) -> float:
+    """The integral of the distribution function up to `place`: nothing below 0, and one per unit above 1."""
+    steps = len(area) - 1
+    if place <= 0 or place >= 1:
+        return max(0.0, place - 1 + area[-1]) if place >= 1 else 0.0
+    index = int(place * steps)
+    return area[index] + (area[index + 1] - area[index]) * (place * steps - index)
+
+
 def mean_loss(loss: Loss | None) -> float:
     """The share of packets lost in the long run."""
     if isinstance(loss, LossRandom):
-        return loss.percent.fraction
+        return correlated_share(loss.percent.fraction, loss.correlation.fraction)
     if isinstance(loss, LossGemodel):
         p, r = loss.p.fraction, loss.r.fraction
         bad = p / (p + r) if p + r else 0.0
@@ -148,12 +186,12 @@ def loss_events(loss: Loss | None) -> float:
 def reordering(condition: Condition, spacing: float) -> float:
     """The share of packets that arrive before one sent `spacing` seconds earlier (0: back to back)."""
     delay = condition.delay
-    if delay is None or delay.keep_order or condition.slot is not None or bit_rate(condition) is not None:
-        by_jitter = 0.0
-    else:
-        by_jitter = _overtaking(delay, spacing)
+    in_turn = condition.slot is not None or condition.trace is not None or bit_rate(condition) is not None
+    by_jitter = 0.0 if delay is None or delay.keep_order or in_turn else _overtaking(delay, spacing)
     reorder = condition.reorder
-    by_choice = reorder.percent.fraction / max(1, reorder.gap) if reorder and delay and delay.time.seconds > spacing else 0.0
+    by_choice = 0.0
+    if reorder and delay and delay.time.seconds > spacing:
+        by_choice = correlated_share(reorder.percent.fraction, reorder.correlation.fraction) / max(1, reorder.gap)
     return 1 - (1 - by_jitter) * (1 - by_choice)
 
 

@@ -174,7 +174,7 @@ def rule_from_flags(values: Mapping[str, FlagValue]) -> Rule:
     given = _given(values)
     plain = _plain({name: value for name, value in given.items() if _BY_NAME[name].group != "common"})
     rule: Rule = read(Rule, plain, "")
-    return validate_rule(rule, "the flags")
+    return validate_rule(rule, "")
 
 
 def network_condition_from_flags(

@@ -95,7 +95,8 @@ class Reorder:
 
     SHORT: ClassVar[str] = "percent"
     percent: Percent = field(
-        default=ALWAYS, metadata=about("the share of packets, of those at the gap, sent at once", unit="percent", example="5%")
+        default=ALWAYS,
+        metadata=about("the share of packets, of those at the gap, sent at once", unit="percent", example="5%", always=True),
     )
     correlation: Percent = field(
         default=NEVER, metadata=about("how much it follows the packet before", unit="percent", example="25%")

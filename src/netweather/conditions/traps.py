@@ -14,10 +14,12 @@ from netweather.conditions.effects import (
     NETEM_LIMIT,
     Effects,
     bulk_throughput,
+    correlated_share,
     packets_needed,
     queue_packets,
 )
-from netweather.conditions.model import Condition
+from netweather.conditions.loss import LossRandom
+from netweather.conditions.model import Condition, Corrupt, Duplicate, Reorder
 
 PROBE_TIMEOUT: Final = 1.0
 """Seconds: the kubelet's default timeoutSeconds for liveness and readiness probes."""
@@ -156,6 +158,24 @@ def _losses(path: Path) -> Iterator[Trap]:
             yield Trap("ecn-needs-both", what, "switch on net.ipv4.tcp_ecn at both ends")
 
 
+def _correlations(path: Path) -> Iterator[Trap]:
+    for way, condition, _ in path.ways:
+        asked = {
+            "loss": condition.loss,
+            "duplicate": condition.duplicate,
+            "corrupt": condition.corrupt,
+            "reorder": condition.reorder,
+        }
+        for key, part in asked.items():
+            if isinstance(part, LossRandom | Duplicate | Corrupt | Reorder) and part.correlation.ppb:
+                share = correlated_share(part.percent.fraction, part.correlation.fraction)
+                if abs(share - part.percent.fraction) > part.percent.fraction / 10:
+                    what = f"{way}: netem's correlation changes how much: {key} {part.percent} becomes about {share * 100:.2g}%"
+                    yield Trap(
+                        "correlation-changes-share", what, "leave it out, or take --loss-model burst or gemodel for losses"
+                    )
+
+
 def _others(path: Path) -> Iterator[Trap]:
     for way, condition, _ in path.ways:
         if condition.rate and not condition.rate.bitrate.bits_per_second:
@@ -173,5 +193,6 @@ _FINDERS: Final[tuple[Callable[[Path], Iterator[Trap]], ...]] = (
     _jitter,
     _round_trips,
     _losses,
+    _correlations,
     _others,
 )

@@ -56,11 +56,11 @@ def validate_rule(rule: Rule, where: str = "rule") -> Rule:
     """The same rule, when it makes sense. Raises UsageError."""
     check_types(rule, where)
     _check_match(rule.match, where)
-    validate_condition(rule.condition, f"{where}.condition")
+    validate_condition(rule.condition, _at(where, "condition"))
     mtu = rule.condition.mtu
     if mtu is not None and mtu < 1280 and rule.match.family == "ipv6":
         why = "IPv6 has no links of less than 1280 bytes"
-        raise UsageError("out-of-range", f"{where}.condition.mtu: {mtu} is too small for IPv6", why, "write 1280 or more")
+        raise UsageError("out-of-range", f"{_at(where, 'condition.mtu')}: {mtu} is too small for IPv6", why, "write 1280 or more")
     return rule
 
 
@@ -73,10 +73,18 @@ def validate_condition(condition: Condition, where: str = "condition") -> Condit
     if delay is not None:
         _check_distribution(delay.distribution, f"{where}.delay.distribution")
         if delay.keep_order and condition.reorder is not None:
-            raise _conflict(f"{where}: keepOrder and reorder are given", "the one forbids what the other asks for")
+            raise _conflict(f"{_here(where)}keepOrder and reorder are given", "the one forbids what the other asks for")
     if slot is not None and slot.maximum is not None and slot.maximum < slot.minimum:
         raise _conflict(f"{where}.slot: the maximum {slot.maximum} is below the minimum {slot.minimum}", "", "swap them")
     return condition
+
+
+def _at(where: str, key: str) -> str:
+    return f"{where}.{key}" if where else key
+
+
+def _here(where: str) -> str:
+    return f"{where}: " if where else ""
 
 
 def _conflict(what: str, why: str, remedy: str = "leave one of them out") -> UsageError:
@@ -88,9 +96,9 @@ def _check_company(condition: Condition, where: str) -> None:
     given = {field.key for field in declared_fields(Condition) if getattr(condition, field.attribute) != field.default}
     others = sorted(given - {"block"})
     if "block" in given and others:
-        raise _conflict(f"{where}: block and {others[0]} are given", "nothing arrives that could be changed")
+        raise _conflict(f"{_here(where)}block and {others[0]} are given", "nothing arrives that could be changed")
     if "trace" in given and "rate" in given:
-        raise _conflict(f"{where}: trace and rate are given", "the trace tells the rate")
+        raise _conflict(f"{_here(where)}trace and rate are given", "the trace tells the rate")
     if "profile" in given:
         return
     for key, needed, why in (
@@ -131,18 +139,18 @@ def _check_distribution(distribution: str, where: str) -> None:
 
 def _check_match(match: Match, where: str) -> None:
     if match.ports and match.protocol not in _WITH_PORTS:
-        raise _conflict(f"{where}: ports and protocol {match.protocol} are given", f"{match.protocol} has no ports")
+        raise _conflict(f"{_here(where)}ports and protocol {match.protocol} are given", f"{match.protocol} has no ports")
     if match.tcp_flags is not None and match.protocol not in (None, "tcp"):
-        raise _conflict(f"{where}: tcpFlags and protocol {match.protocol} are given", "only TCP has these flags")
+        raise _conflict(f"{_here(where)}tcpFlags and protocol {match.protocol} are given", "only TCP has these flags")
     if match.connection is not None:
         _check_connection(match, where)
     for interface in match.interfaces:
         if interface == "lo" or not _INTERFACE.fullmatch(interface) or interface in (".", ".."):
             why = "loopback traffic is never affected" if interface == "lo" else "1 to 15 characters, and no / : , or space"
-            raise UsageError("bad-interface", f"{where}.interfaces: {interface[:40]!r} can't be used", why, "write eth0")
-    families = {family for peer in match.to if (family := _check_peer(peer, f"{where}.to"))}
+            raise UsageError("bad-interface", f"{_at(where, 'interfaces')}: {interface[:40]!r} can't be used", why, "write eth0")
+    families = {family for peer in match.to if (family := _check_peer(peer, _at(where, "to")))}
     if match.family and families and match.family not in families and all(_check_peer(peer, "") for peer in match.to):
-        raise _conflict(f"{where}: family {match.family} is given, and no peer has it", "nothing would match")
+        raise _conflict(f"{_here(where)}family {match.family} is given, and no peer has it", "nothing would match")
 
 
 def _check_connection(match: Match, where: str) -> None:
@@ -150,11 +158,11 @@ def _check_connection(match: Match, where: str) -> None:
     assert connection is not None
     for key, extra in (("to", match.to), ("ports", match.ports), ("share", match.share)):
         if extra:
-            raise _conflict(f"{where}: connection and {key} are given", "a connection already says who and where")
+            raise _conflict(f"{_here(where)}connection and {key} are given", "a connection already says who and where")
     if match.family is not None and match.family != connection.family:
-        raise _conflict(f"{where}: the connection {connection} is not {match.family}", "nothing would match")
+        raise _conflict(f"{_here(where)}the connection {connection} is not {match.family}", "nothing would match")
     if match.protocol not in _WITH_PORTS:
-        raise _conflict(f"{where}: connection and protocol {match.protocol} are given", f"{match.protocol} has no ports")
+        raise _conflict(f"{_here(where)}connection and protocol {match.protocol} are given", f"{match.protocol} has no ports")
 
 
 def _check_peer(peer: str, where: str) -> str | None:
@@ -199,7 +207,7 @@ def check_types(value: object, where: str) -> None:
     """Every declared field below `value` has its type and range. Raises UsageError bad-type or out-of-range."""
     for field in declared_fields(type(value)):
         content = getattr(value, field.attribute)
-        place = f"{where}.{field.key}" if where and not field.about.flat else where or field.key
+        place = where if field.about.flat else _at(where, field.key)
         if not _conforms(field.hint, content):
             remedy = "parse it first, or use load()" if isinstance(content, str) else ""
             what = f"{place}: {content!r:.60} is not of the type {_type_name(field.hint)}"

@@ -114,7 +114,7 @@ def open_conditions(draw: st.DrawFn) -> Condition:
 
 
 conditions = st.one_of(
-    st.just(Condition()), open_conditions(), st.sampled_from(["drop", "reject"]).map(lambda how: Condition(block=how))
+    st.just(Condition()), open_conditions(), st.sampled_from([Condition(block="drop"), Condition(block="reject")])
 )
 ports = st.tuples(st.integers(0, 65535), st.integers(0, 65535)).map(lambda two: PortRange(*sorted(two)))
 peers = st.sampled_from(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 from netweather.conditions import (
     Condition,
+    Delay,
     NetworkCondition,
+    Reorder,
     Rule,
     dump,
     dump_condition,
@@ -25,6 +27,7 @@ from netweather.conditions import (
     rule_from_flags,
     rule_to_flags,
 )
+from netweather.units import Duration, Percent
 from tests.unit.conditions import strategies
 
 
@@ -48,6 +51,8 @@ def test_several_in_one_text(one: NetworkCondition, other: NetworkCondition) -> 
 
 
 @given(strategies.rules)
+@example(Rule(condition=Condition(delay=Delay(Duration(0)), reorder=Reorder())))
+@example(Rule(condition=Condition(delay=Delay(Duration(0)), reorder=Reorder(correlation=Percent(1)))))
 def test_flags_say_the_same(rule: Rule) -> None:
     assert rule_from_flags(rule_to_flags(rule)) == rule
     assert load_rule(dump_rule(rule)) == rule

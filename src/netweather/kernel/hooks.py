@@ -86,34 +86,34 @@ class Clsact:
         return found
 
     def attach(self, ifindex: int, direction: Direction, program: bpf.Program) -> None:
-        with links.netlink() as ip:
-            if not has_clsact(ip, ifindex):
-                ip.tc("add", "clsact", ifindex)
-            ip.tc(
-                "replace-filter",
-                "bpf",
-                ifindex,
-                handle=1,
-                parent=CLSACT_PARENT[direction],
-                prio=CLSACT_PRIORITY,
-                protocol=0x0003,
-                fd=program.fd,
-                name=program.name,
-                direct_action=True,
-            )
+        ip = links.netlink()
+        if not has_clsact(ip, ifindex):
+            ip.tc("add", "clsact", ifindex)
+        ip.tc(
+            "replace-filter",
+            "bpf",
+            ifindex,
+            handle=1,
+            parent=CLSACT_PARENT[direction],
+            prio=CLSACT_PRIORITY,
+            protocol=0x0003,
+            fd=program.fd,
+            name=program.name,
+            direct_action=True,
+        )
 
     def detach(self, ifindex: int, direction: Direction, program: bpf.Program) -> None:
-        with links.netlink() as ip:
-            for identifier, message in _filters(ifindex, direction):
-                if identifier == program.id:
-                    ip.tc(
-                        "del-filter",
-                        "bpf",
-                        ifindex,
-                        handle=message["handle"],
-                        parent=CLSACT_PARENT[direction],
-                        info=message["info"],
-                    )
+        ip = links.netlink()
+        for identifier, message in _filters(ifindex, direction):
+            if identifier == program.id:
+                ip.tc(
+                    "del-filter",
+                    "bpf",
+                    ifindex,
+                    handle=message["handle"],
+                    parent=CLSACT_PARENT[direction],
+                    info=message["info"],
+                )
 
 
 def has_clsact(ip: Any, ifindex: int) -> bool:
@@ -123,9 +123,9 @@ def has_clsact(ip: Any, ifindex: int) -> bool:
 
 def remove_clsact(ifindex: int) -> None:
     """Removes a clsact qdisc of ours when no filter of anybody is left on it."""
-    with links.netlink() as ip:
-        if has_clsact(ip, ifindex) and not any(_all_filters(ip, ifindex)):
-            ip.tc("del", "clsact", ifindex)
+    ip = links.netlink()
+    if has_clsact(ip, ifindex) and not any(_all_filters(ip, ifindex)):
+        ip.tc("del", "clsact", ifindex)
 
 
 def _all_filters(ip: Any, ifindex: int) -> list[Any]:
@@ -134,12 +134,12 @@ def _all_filters(ip: Any, ifindex: int) -> list[Any]:
 
 def _filters(ifindex: int, direction: Direction) -> list[tuple[int, Any]]:
     found = []
-    with links.netlink() as ip:
-        for message in ip.get_filters(index=ifindex, parent=CLSACT_PARENT[direction]):
-            options = message.get_attr("TCA_OPTIONS")
-            identifier = options.get_attr("TCA_BPF_ID") if options is not None and hasattr(options, "get_attr") else None
-            if identifier:
-                found.append((int(identifier), message))
+    ip = links.netlink()
+    for message in ip.get_filters(index=ifindex, parent=CLSACT_PARENT[direction]):
+        options = message.get_attr("TCA_OPTIONS")
+        identifier = options.get_attr("TCA_BPF_ID") if options is not None and hasattr(options, "get_attr") else None
+        if identifier:
+            found.append((int(identifier), message))
     return found
 
 

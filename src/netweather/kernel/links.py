@@ -12,10 +12,11 @@ import fcntl
 import os
 import socket
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from netweather.kernel import namespaces
 
 ALIAS = "netweather:"
 PORT = "nw0"
@@ -52,13 +53,11 @@ class Device:
         return self.name.startswith("nw") and self.alias.startswith(ALIAS)
 
 
-@contextlib.contextmanager
-def netlink() -> Iterator[Any]:
-    """A route netlink socket of the namespace that the calling thread is in."""
+def netlink() -> Any:
+    """The route netlink socket of the namespace whose thread this is; kept until the namespace is closed (opening takes 10 ms)."""
     from pyroute2 import IPRoute
 
-    with IPRoute() as ip:
-        yield ip
+    return namespaces.kept_here("netlink", IPRoute)
 
 
 def _device(message: Any) -> Device:
@@ -86,8 +85,8 @@ def _device(message: Any) -> Device:
 
 def devices() -> list[Device]:
     """All devices of this namespace, by index."""
-    with netlink() as ip:
-        return sorted((_device(m) for m in ip.get_links()), key=lambda d: d.ifindex)
+    ip = netlink()
+    return sorted((_device(m) for m in ip.get_links()), key=lambda d: d.ifindex)
 
 
 def names() -> set[str]:
@@ -103,12 +102,12 @@ def delete(ifindex: int) -> None:
     """Deletes a device; one that is gone is no error."""
     from pyroute2 import NetlinkError
 
-    with netlink() as ip:
-        try:
-            ip.link("del", index=ifindex)
-        except NetlinkError as error:
-            if error.code not in (errno.ENODEV, errno.EINVAL):
-                raise
+    ip = netlink()
+    try:
+        ip.link("del", index=ifindex)
+    except NetlinkError as error:
+        if error.code not in (errno.ENODEV, errno.EINVAL):
+            raise
 
 
 def _quiet(name: str) -> None:
@@ -120,24 +119,24 @@ def _quiet(name: str) -> None:
 
 def make_port(target_fd: int, alias: str) -> None:
     """Makes the veth pair nwh (here, in our own namespace) and nw0 (in the target's), both down."""
-    with netlink() as ip:
-        ip.link(
-            "add",
-            ifname=HELPER_PORT,
-            kind="veth",
-            mtu=MAX_MTU,
-            ifalias=alias,
-            peer={"ifname": PORT, "net_ns_fd": target_fd, "mtu": MAX_MTU},
-        )
+    ip = netlink()
+    ip.link(
+        "add",
+        ifname=HELPER_PORT,
+        kind="veth",
+        mtu=MAX_MTU,
+        ifalias=alias,
+        peer={"ifname": PORT, "net_ns_fd": target_fd, "mtu": MAX_MTU},
+    )
 
 
 def raise_port(name: str, alias: str) -> int:
     """Brings one end of the pair up, quietly. Returns its index."""
     _quiet(name)
-    with netlink() as ip:
-        index = int(ip.link_lookup(ifname=name)[0])
-        ip.link("set", index=index, ifalias=alias, arp=False)
-        ip.link("set", index=index, state="up")
+    ip = netlink()
+    index = int(ip.link_lookup(ifname=name)[0])
+    ip.link("set", index=index, ifalias=alias, arp=False)
+    ip.link("set", index=index, state="up")
     return index
 
 
@@ -166,8 +165,8 @@ def open_tap(name: str) -> int:
 def raise_tap(name: str, alias: str) -> int:
     """Brings a line's TAP up with room enough, quietly. Returns its index."""
     _quiet(name)
-    with netlink() as ip:
-        index = int(ip.link_lookup(ifname=name)[0])
-        ip.link("set", index=index, ifalias=alias, mtu=MAX_MTU, txqlen=QUEUE, arp=False)
-        ip.link("set", index=index, state="up")
+    ip = netlink()
+    index = int(ip.link_lookup(ifname=name)[0])
+    ip.link("set", index=index, ifalias=alias, mtu=MAX_MTU, txqlen=QUEUE, arp=False)
+    ip.link("set", index=index, state="up")
     return index

@@ -42,6 +42,25 @@ def _mount(source: str, target: str, kind: str | None, flags: int) -> None:
     _checked(_libc.mount(source.encode(), target.encode(), encoded, flags, None), f"mount {target}")
 
 
+_kept = threading.local()
+
+
+def kept_here(key: str, make: Callable[[], contextlib.AbstractContextManager[T]]) -> T:
+    """What the calling namespace thread keeps open under a name until its namespace is closed; made at the first call."""
+    if not hasattr(_kept, "stack"):
+        _kept.stack, _kept.values = contextlib.ExitStack(), {}
+    if key not in _kept.values:
+        _kept.values[key] = _kept.stack.enter_context(make())
+    found: T = _kept.values[key]
+    return found
+
+
+def _close_kept() -> None:
+    if hasattr(_kept, "stack"):
+        _kept.stack.close()
+        del _kept.stack, _kept.values
+
+
 class Namespace:
     """An open network namespace, identified by (device, inode) of its descriptor.
 
@@ -95,6 +114,7 @@ class Namespace:
     def close(self) -> None:
         """Ends the thread and closes the descriptor; the namespace itself is left as it is."""
         if self._pool is not None:
+            self._pool.submit(_close_kept).result()
             self._pool.shutdown()
             self._pool = None
         if self.fd >= 0:

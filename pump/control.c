@@ -86,6 +86,7 @@ static int add(struct nw_loop *loop, const struct nw_request *request, int *fd)
 static int ping(struct nw_loop *loop, struct nw_reply *reply)
 {
 	for (uint32_t i = 0; i < NW_LINES; i++) {
+		loop->ports[i].torn_until = 0;
 		if (loop->ports[i].line)
 			nw_port_refresh(loop, i);
 	}

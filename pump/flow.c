@@ -336,6 +336,9 @@ void nw_line_hurry(struct nw_line *line)
 {
 	nw_line_flush_wait(line);
 	line->hurry = true;
+	/* Departures that were skipped must not hold up what comes later. */
+	line->floor = line->last_due = 0;
+	line->link = (struct nw_link){0};
 	line->slot.on = false;
 	line->slot.limited = false;
 }

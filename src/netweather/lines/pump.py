@@ -7,11 +7,11 @@ resolved before.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
+from netweather.conditions.distributions import load_table, table_of
 from netweather.conditions.loss import (
     Loss,
     LossBurst,
@@ -23,13 +23,11 @@ from netweather.conditions.loss import (
 )
 from netweather.conditions.model import Condition, Delay
 from netweather.errors import UsageError
-from netweather.lines.distributions import parse_table, table
-from netweather.lines.params import LIST_SIZE, ONE, LineParams, LossModel, Policy
+from netweather.lines.params import LIST_SIZE, ONE, TABLE_SIZE, LineParams, LossModel, Policy
 from netweather.lines.traces import Trace, parse_trace
 from netweather.units import Percent, Size
 
 Direction = Literal["egress", "ingress"]
-Reader = Callable[[str], str]
 
 RHO_ONE: Final = 2**32 - 1
 QUEUE_NS: Final = 10**9  # how much a queue holds besides what is on its way: a second
@@ -40,12 +38,13 @@ TAIL: Final = 4  # sigmas of jitter that a table can add
 INGRESS_SALT: Final = 0x9E3779B97F4A7C15  # both directions of one seed must not lose the same packets
 
 
-def read_file(path: str) -> str:
-    """A trace's or table's text. Raises UsageError no-file."""
+def load_trace(path: str) -> Trace:
+    """Reads a trace's file. Raises UsageError unreadable-file or bad-trace."""
     try:
-        return Path(path).read_text()
+        return parse_trace(Path(path).read_text())
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError("no-file", f"{path} can't be read", str(error), "give the path of a text file") from error
+        reason = getattr(error, "strerror", None) or "it is not a text"
+        raise UsageError("unreadable-file", f"the trace {path} can't be read", reason, "check the path") from error
 
 
 def unsupported(condition: Condition) -> list[str]:
@@ -60,17 +59,15 @@ def unsupported(condition: Condition) -> list[str]:
     return reasons
 
 
-def line_parameters(
-    condition: Condition, direction: Direction, read: Reader = read_file
-) -> tuple[bytes, tuple[tuple[str, bytes], ...]]:
+def line_parameters(condition: Condition, direction: Direction) -> tuple[bytes, tuple[tuple[str, bytes], ...]]:
     """The parameter block, and the tables that belong beside it, for the kernel seam's Line."""
-    params = params_for(condition, direction, read)
+    params = params_for(condition, direction)
     return params.pack(), tuple(params.tables().items())
 
 
-def params_for(condition: Condition, direction: Direction = "egress", read: Reader = read_file) -> LineParams:
-    """What the line of this condition and direction must do. Raises UsageError for a bad trace or table."""
-    trace = parse_trace(read(condition.trace)) if condition.trace is not None else None
+def params_for(condition: Condition, direction: Direction = "egress") -> LineParams:
+    """What the line of this condition and direction must do. Raises UsageError for a trace or table that can't be used."""
+    trace = load_trace(condition.trace) if condition.trace is not None else None
     params = replace(
         _loss(condition.loss),
         seed=_seed(condition.seed, direction),
@@ -81,7 +78,7 @@ def params_for(condition: Condition, direction: Direction = "egress", read: Read
         mtu=condition.mtu or 0,
         trace=trace.pack() if trace is not None else b"",
     )
-    params = _with_delay(params, condition.delay, read)
+    params = _with_delay(params, condition.delay)
     params = _with_faults(params, condition)
     params = _with_rate(params, condition)
     if params.jitter_ns and (params.rate_bps or trace is not None):
@@ -105,20 +102,28 @@ def _rho(percent: Percent) -> int:
     return percent.of(RHO_ONE)
 
 
-def _with_delay(params: LineParams, delay: Delay | None, read: Reader) -> LineParams:
+def _with_delay(params: LineParams, delay: Delay | None) -> LineParams:
     if delay is None:
         return params
     entries: tuple[int, ...] = ()
-    if delay.jitter.ns:
-        entries = parse_table(read(delay.table_file)) if delay.table_file is not None else table(delay.distribution)
+    if delay.jitter.ns and delay.distribution != "uniform":
+        entries = load_table(delay.table_file) if delay.table_file is not None else table_of(delay.distribution)
     return replace(
         params,
         delay_ns=delay.time.ns,
         jitter_ns=delay.jitter.ns,
         delay_rho=_rho(delay.correlation),
-        delay_table=entries,
+        delay_table=_stretched(entries),
         keep_order=delay.keep_order,
     )
+
+
+def _stretched(entries: tuple[int, ...]) -> tuple[int, ...]:
+    """The same distribution in as many entries as the pump's table has."""
+    if len(entries) in (0, TABLE_SIZE):
+        return entries
+    ordered = sorted(entries)
+    return tuple(ordered[(2 * i + 1) * len(ordered) // (2 * TABLE_SIZE)] for i in range(TABLE_SIZE))
 
 
 def _loss(loss: Loss | None) -> LineParams:

@@ -129,7 +129,7 @@ static uint64_t deliver(struct bench *bench, uint64_t until, struct record *reco
 		if (!nw_line_pop(&bench->line, t, &entry))
 			continue;
 		if (got < room) {
-			memcpy(&records[got].number, entry.packet->data + 14, 8);
+			memcpy(&records[got].number, entry.packet->data + 34, 8);
 			records[got].time = t;
 			records[got].flip = entry.flip;
 			records[got].mark = entry.flags & NW_ENTRY_MARK;
@@ -154,8 +154,8 @@ uint64_t nwt_run(struct bench *bench, uint64_t first, uint64_t count, const uint
 		if (arrivals[i])
 			got = deliver(bench, arrivals[i] - 1, records, room, got);
 		nw_put16(data + 12, 0x0800);
-		memcpy(data + 14, &number, 8);
-		if (tos) { /* its number is where an IPv4 header should be: make it look like one */
+		memcpy(data + 34, &number, 8);
+		if (tos) { /* IPv4, as far as anybody looks */
 			data[14] = 0x45;
 			data[15] = tos;
 		}

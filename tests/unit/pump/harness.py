@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from netweather.kernel.pump_params import ParamsFile
 from netweather.lines.params import LineParams, LineStats
@@ -23,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PUMP = ROOT / "pump"
 WARNINGS = ("-Wall", "-Wextra", "-Wno-missing-field-initializers", "-Werror")
 ZIG = (sys.executable, "-m", "ziglang", "cc")
+MUSL = (*ZIG, "-target", f"{os.uname().machine}-linux-musl", "-static")
 SANITIZE = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-DNW_SANITIZE")
 REQUEST = struct.Struct("<IHHIIQ")
 REPLY = struct.Struct("<IHHiIQ")
@@ -66,7 +68,7 @@ def core_sources() -> list[Path]:
 
 
 def pump_binary() -> Path:
-    return build("netweather-pump", [*ZIG, "-target", f"{os.uname().machine}-linux-musl", "-O2", "-static"], sources())
+    return build("netweather-pump", [*MUSL, "-O2"], sources())
 
 
 def sanitized_pump() -> Path:
@@ -127,7 +129,16 @@ class Client:
 class Pump:
     """A running pump with its file, beat and one control connection."""
 
-    def __init__(self, binary: Path, *, cpu: int | None = None, memory: int = 0, drain_ns: int = 0) -> None:
+    def __init__(
+        self,
+        binary: Path,
+        *,
+        cpu: int | None = None,
+        memory: int = 0,
+        drain_ns: int = 0,
+        wrapper: Sequence[str] = (),
+        inherited: Sequence[int] = (),
+    ) -> None:
         self.file = ParamsFile.anonymous()
         self.file.set_memory_limit(memory)
         self.file.set_drain(drain_ns)
@@ -136,12 +147,12 @@ class Pump:
         self._peers: dict[int, socket.socket] = {}
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
             listener.bind(self._address)
-            listener.listen(8)
+            listener.listen(16)
             fds = (listener.fileno(), self.file.fileno(), self.beat.fd)
-            command = [str(binary), "--control", str(fds[0]), "--params", str(fds[1]), "--beat", str(fds[2])]
+            command = [*wrapper, str(binary), "--control", str(fds[0]), "--params", str(fds[1]), "--beat", str(fds[2])]
             self.process = subprocess.Popen(
                 command + (["--cpu", str(cpu)] if cpu is not None else []),
-                pass_fds=fds,
+                pass_fds=(*fds, *inherited),
                 stdin=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
             )
@@ -197,7 +208,7 @@ class Pump:
 
 
 @contextlib.contextmanager
-def running(binary: Path, **options: int) -> Iterator[Pump]:
+def running(binary: Path, **options: Any) -> Iterator[Pump]:
     pump = Pump(binary, **options)
     try:
         yield pump

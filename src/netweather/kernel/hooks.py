@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import functools
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
 from netweather.kernel import bpf, links
@@ -15,6 +16,9 @@ from netweather.kernel import bpf, links
 Direction = Literal["egress", "ingress"]
 CLSACT_PARENT = {"ingress": 0xFFFFFFF2, "egress": 0xFFFFFFF3}
 CLSACT_PRIORITY = 1
+OUR_QDISC = " on a clsact of netweather"
+ETH_P_ALL = 3
+DIRECTIONS: tuple[Direction, Direction] = ("egress", "ingress")
 
 
 class Hook(Protocol):
@@ -72,23 +76,28 @@ class Tcx:
 
 
 class Clsact:
-    """A direct-action filter on clsact, of the lowest preference number so that it comes first."""
+    """A direct-action filter on clsact, of the lowest preference number so that it comes first.
+
+    The name of our filters says whether the qdisc is ours too, so that whoever detaches the last one knows.
+    """
 
     name: Literal["tcx", "clsact"] = "clsact"
 
     def programs(self, ifindex: int, direction: Direction) -> list[bpf.Program]:
         found = []
-        for identifier, _ in _filters(ifindex, direction):
+        for entry in _filters(ifindex, direction):
             try:
-                found.append(bpf.Program.by_id(identifier))
+                found.append(bpf.Program.by_id(entry.program))
             except FileNotFoundError:
                 continue
         return found
 
     def attach(self, ifindex: int, direction: Direction, program: bpf.Program) -> None:
         ip = links.netlink()
-        if not has_clsact(ip, ifindex):
+        ours = any(f.on_our_qdisc for d in DIRECTIONS for f in _filters(ifindex, d))
+        if not _has_clsact(ifindex):
             ip.tc("add", "clsact", ifindex)
+            ours = True
         ip.tc(
             "replace-filter",
             "bpf",
@@ -96,50 +105,49 @@ class Clsact:
             handle=1,
             parent=CLSACT_PARENT[direction],
             prio=CLSACT_PRIORITY,
-            protocol=0x0003,
+            protocol=ETH_P_ALL,
             fd=program.fd,
-            name=program.name,
+            name=program.name + (OUR_QDISC if ours else ""),
             direct_action=True,
         )
 
     def detach(self, ifindex: int, direction: Direction, program: bpf.Program) -> None:
         ip = links.netlink()
-        for identifier, message in _filters(ifindex, direction):
-            if identifier == program.id:
-                ip.tc(
-                    "del-filter",
-                    "bpf",
-                    ifindex,
-                    handle=message["handle"],
-                    parent=CLSACT_PARENT[direction],
-                    info=message["info"],
-                )
+        for entry in _filters(ifindex, direction):
+            if entry.program == program.id:
+                parent = CLSACT_PARENT[direction]
+                ip.tc("del-filter", "bpf", ifindex, handle=entry.handle, parent=parent, info=entry.info)
+                if entry.on_our_qdisc and not any(_all_filters(ip, ifindex)):
+                    ip.tc("del", "clsact", ifindex)
 
 
-def has_clsact(ip: Any, ifindex: int) -> bool:
-    """Whether an interface has a clsact qdisc, ours or another's."""
-    return any(q.get_attr("TCA_KIND") == "clsact" for q in ip.get_qdiscs(index=ifindex) if q["index"] == ifindex)
+@dataclass(frozen=True)
+class _Filter:
+    """A BPF filter: the id of its program, and what names it to netlink."""
+
+    program: int
+    handle: int
+    info: int
+    on_our_qdisc: bool
 
 
-def remove_clsact(ifindex: int) -> None:
-    """Removes a clsact qdisc of ours when no filter of anybody is left on it."""
-    ip = links.netlink()
-    if has_clsact(ip, ifindex) and not any(_all_filters(ip, ifindex)):
-        ip.tc("del", "clsact", ifindex)
+def _has_clsact(ifindex: int) -> bool:
+    qdiscs = links.netlink().get_qdiscs(index=ifindex)
+    return any(q.get_attr("TCA_KIND") == "clsact" for q in qdiscs if q["index"] == ifindex)
 
 
 def _all_filters(ip: Any, ifindex: int) -> list[Any]:
     return [f for parent in CLSACT_PARENT.values() for f in ip.get_filters(index=ifindex, parent=parent)]
 
 
-def _filters(ifindex: int, direction: Direction) -> list[tuple[int, Any]]:
+def _filters(ifindex: int, direction: Direction) -> list[_Filter]:
     found = []
-    ip = links.netlink()
-    for message in ip.get_filters(index=ifindex, parent=CLSACT_PARENT[direction]):
+    for message in links.netlink().get_filters(index=ifindex, parent=CLSACT_PARENT[direction]):
         options = message.get_attr("TCA_OPTIONS")
-        identifier = options.get_attr("TCA_BPF_ID") if options is not None and hasattr(options, "get_attr") else None
-        if identifier:
-            found.append((int(identifier), message))
+        program = options.get_attr("TCA_BPF_ID") if options is not None and hasattr(options, "get_attr") else None
+        if program:
+            name = options.get_attr("TCA_BPF_NAME") or ""
+            found.append(_Filter(program, message["handle"], message["info"], name.endswith(OUR_QDISC)))
     return found
 
 

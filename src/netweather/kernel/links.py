@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import functools
 import os
 import socket
 import struct
@@ -57,7 +58,19 @@ def netlink() -> Any:
     """The route netlink socket of the namespace whose thread this is; kept until the namespace is closed (opening takes 10 ms)."""
     from pyroute2 import IPRoute
 
+    _teach_bpf_ids()
     return namespaces.kept_here("netlink", IPRoute)
+
+
+@functools.cache
+def _teach_bpf_ids() -> None:
+    """pyroute2's codec of BPF filters ends before the program's id, by which ours is recognised: register one that has it."""
+    from pyroute2.netlink.rtnl.tcmsg import sched_bpf
+
+    class Options(sched_bpf.options):  # type: ignore[misc]  # pyroute2 has no types
+        nla_map = (*sched_bpf.options.nla_map, ("TCA_BPF_FLAGS_GEN", "uint32"), ("TCA_BPF_TAG", "hex"), ("TCA_BPF_ID", "uint32"))
+
+    sched_bpf.options = Options
 
 
 def _device(message: Any) -> Device:

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import pytest
+
+from netweather.errors import NetweatherError
+from netweather.kernel import bpf, links, namespaces
+
+
+def test_an_object_is_loaded_with_its_sizes_and_constants() -> None:
+    loaded = bpf.load(bpf.built("classify"), {"rules": 10, "bits": 20}, struct.pack("=III", 5, 10, 1))
+    try:
+        assert set(loaded.programs) == {"nw_egress", "nw_ingress"}
+        assert loaded.maps["rules"].max_entries == 10
+        assert loaded.programs["nw_egress"].id in {bpf.Program.by_id(p.id).id for p in loaded.programs.values()}
+        assert loaded.programs["nw_egress"].maps()["rules"].id == loaded.maps["rules"].id
+    finally:
+        loaded.close()
+
+
+def test_maps_are_written_read_and_mapped() -> None:
+    loaded = bpf.load(bpf.built("steer"))
+    try:
+        exits, steering = loaded.maps["exits"], loaded.maps["steering"]
+        key = struct.pack("=I", 7)
+        assert exits.lookup(key) is None
+        exits.update(key, struct.pack("=I", 3))
+        assert exits.lookup(key) == struct.pack("=I", 3)
+        assert list(exits.all_keys()) == [key]
+        exits.delete(key)
+        exits.delete(key)
+        assert list(exits.all_keys()) == []
+        steering.mapped[0:4] = struct.pack("=I", 42)
+        found = steering.lookup(bytes(4))
+        assert found is not None
+        assert found[:4] == struct.pack("=I", 42)
+    finally:
+        loaded.close()
+
+
+def test_a_map_can_be_kept_from_one_object_to_the_next() -> None:
+    first = bpf.load(bpf.built("steer"))
+    second = bpf.load(bpf.built("steer"), reused={"steering": first.maps["steering"]})
+    try:
+        assert first.maps["steering"].id == second.maps["steering"].id
+        assert first.maps["exits"].id != second.maps["exits"].id
+    finally:
+        first.close()
+        second.close()
+
+
+def test_tcx_programs_come_first_stay_and_go(make_lab: Any) -> None:
+    with make_lab() as net, namespaces.opened(net.client.path) as inside:
+        eth0 = inside.run(lambda: links.device("eth0"))
+        assert eth0 is not None
+        one, two = bpf.load(bpf.built("return")), bpf.load(bpf.built("steer"))
+        first, second = one.programs["nw_return"], two.programs["nw_steer"]
+        try:
+            inside.run(lambda: bpf.tcx_attach(eth0.ifindex, bpf.TCX_INGRESS, first))
+            inside.run(lambda: bpf.tcx_attach(eth0.ifindex, bpf.TCX_INGRESS, second))
+            assert inside.run(lambda: bpf.tcx_query(eth0.ifindex, bpf.TCX_INGRESS)) == [second.id, first.id]
+            inside.run(lambda: bpf.tcx_detach(eth0.ifindex, bpf.TCX_INGRESS, second))
+            with pytest.raises(FileNotFoundError):
+                inside.run(lambda: bpf.tcx_detach(eth0.ifindex, bpf.TCX_INGRESS, second))
+            assert inside.run(lambda: bpf.tcx_query(eth0.ifindex, bpf.TCX_INGRESS)) == [first.id]
+        finally:
+            one.close()
+            two.close()
+
+
+def test_a_program_can_be_run_on_a_frame() -> None:
+    loaded = bpf.load(bpf.built("return"))
+    try:
+        verdict, duration = bpf.test_run(loaded.programs["nw_return"], bytes(64), repeat=100)
+        assert verdict == 2  # SHOT: not one of ours
+        assert duration < 1_000_000
+    finally:
+        loaded.close()
+
+
+def test_what_is_not_built_is_told() -> None:
+    with pytest.raises(NetweatherError, match="not-built"):
+        bpf.built("nothing")
+    with pytest.raises(NetweatherError, match="bpf-broken"):
+        bpf.load(b"not an object")

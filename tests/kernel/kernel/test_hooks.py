@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from netweather.kernel import bpf, links, namespaces
+from netweather.kernel.hooks import Clsact, Hook, Tcx, best_hook
+
+
+@pytest.mark.parametrize("hook", [Tcx(), Clsact()], ids=["tcx", "clsact"])
+def test_attached_found_replaced_and_detached(make_lab: Any, hook: Hook) -> None:
+    with make_lab() as net, namespaces.opened(net.client.path) as inside:
+        eth0 = inside.run(lambda: links.device("eth0"))
+        assert eth0 is not None
+        one, two = bpf.load(bpf.built("return")), bpf.load(bpf.built("return"))
+        first, second = one.programs["nw_return"], two.programs["nw_return"]
+
+        def ids() -> list[int]:
+            found = hook.programs(eth0.ifindex, "ingress")
+            for program in found:
+                program.close()
+            return [program.id for program in found]
+
+        try:
+            inside.run(lambda: hook.attach(eth0.ifindex, "ingress", first))
+            inside.run(lambda: hook.attach(eth0.ifindex, "ingress", first))
+            assert inside.run(ids) == [first.id]
+            inside.run(lambda: hook.attach(eth0.ifindex, "ingress", second))
+            assert inside.run(ids) == [second.id]
+            inside.run(lambda: hook.detach(eth0.ifindex, "ingress", second))
+            inside.run(lambda: hook.detach(eth0.ifindex, "ingress", second))
+            assert inside.run(ids) == []
+        finally:
+            one.close()
+            two.close()
+
+
+def test_tcx_is_best_where_it_is() -> None:
+    assert best_hook().name in ("tcx", "clsact")
+
+
+@pytest.mark.parametrize("theirs", [False, True])
+def test_only_a_clsact_of_ours_is_taken_away(make_lab: Any, theirs: bool) -> None:
+    hook = Clsact()
+    with make_lab() as net, namespaces.opened(net.client.path) as inside:
+        if theirs:
+            net.client.run("tc", "qdisc", "add", "dev", "eth0", "clsact")
+        before = net.client.run("tc", "-j", "qdisc").stdout
+        eth0 = inside.run(lambda: links.device("eth0"))
+        assert eth0 is not None
+        loaded = bpf.load(bpf.built("return"))
+        program = loaded.programs["nw_return"]
+        try:
+            for direction in ("ingress", "egress"):
+                inside.run(lambda direction=direction: hook.attach(eth0.ifindex, direction, program))
+            assert "clsact" in net.client.run("tc", "qdisc").stdout
+            for direction in ("ingress", "egress"):
+                inside.run(lambda direction=direction: hook.detach(eth0.ifindex, direction, program))
+            assert net.client.run("tc", "-j", "qdisc").stdout == before
+        finally:
+            loaded.close()

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from netweather.kernel import links, namespaces
+
+
+def test_a_port_is_quiet_ours_and_pinned(make_lab: Any) -> None:
+    with make_lab() as net, namespaces.opened(net.client.path) as target, namespaces.opened(net.server.path) as helper:
+        helper.run(lambda: links.make_port(target.fd, "netweather: t"))
+        outer = target.run(lambda: links.raise_port(links.PORT, "netweather: t"))
+        helper.run(lambda: links.raise_port(links.HELPER_PORT, "netweather: t"))
+        helper.run(lambda: links.pin_receive(helper.mount_sysfs(), links.HELPER_PORT, 0))
+        device = target.run(lambda: links.device(links.PORT))
+        assert device is not None
+        assert device.ours
+        assert device.up
+        assert device.ifindex == outer
+        assert device.lower is None
+        assert "inet6" not in net.client.run("ip", "addr", "show", "dev", "nw0").stdout
+        assert links.PORT in target.run(links.names)
+        target.run(lambda: links.delete(outer))
+        target.run(lambda: links.delete(outer))
+        assert target.run(lambda: links.device(links.PORT)) is None
+        assert helper.run(lambda: links.device(links.HELPER_PORT)) is None
+
+
+def test_a_tap_stays_when_nobody_holds_it(make_lab: Any) -> None:
+    with make_lab() as net, namespaces.opened(net.client.path) as inside:
+        os.close(inside.run(lambda: links.open_tap("nwl3")))
+        index = inside.run(lambda: links.raise_tap("nwl3", "netweather: t"))
+        again = inside.run(lambda: links.open_tap("nwl3"))
+        device = inside.run(lambda: links.device("nwl3"))
+        assert device is not None
+        assert (device.ifindex, device.txqueuelen, device.ours) == (index, links.QUEUE, True)
+        os.close(again)
+
+
+def test_what_only_looks_like_ours_is_not() -> None:
+    device = links.Device("nw0", 3, 1, "veth", True, None, None, "somebody's", 1500, 0, 0, 0)
+    assert not device.ours

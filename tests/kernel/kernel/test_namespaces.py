@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from netweather.errors import NetweatherError
+from netweather.kernel import links, namespaces
+
+
+def test_the_caller_stays_where_it_was(make_lab: Any) -> None:
+    with make_lab() as net, namespaces.opened(net.client.path) as inside:
+        before = os.stat("/proc/self/ns/net").st_ino
+        there = inside.run(lambda: os.stat("/proc/thread-self/ns/net").st_ino)
+        assert there == inside.identity[1] != before
+        assert os.stat("/proc/thread-self/ns/net").st_ino == before
+        assert inside.run(lambda: inside.run(lambda: 5)) == 5
+
+
+def test_a_namespace_is_kept_by_its_mount_and_gone_without(tmp_path: Path) -> None:
+    path = tmp_path / "ns"
+    namespaces.make(path)
+    try:
+        assert namespaces.is_mounted(path)
+        with namespaces.opened(path) as made:
+            assert made.run(lambda: [name for _, name in socket.if_nameindex()]) == ["lo"]
+    finally:
+        namespaces.remove(path)
+    assert not path.exists()
+    assert not namespaces.is_mounted(path)
+    namespaces.remove(path)
+
+
+def test_sysfs_shows_the_namespace_s_own_devices(make_lab: Any) -> None:
+    with make_lab() as net, namespaces.opened(net.client.path) as inside:
+        seen = inside.run(lambda: {p.name for p in (inside.mount_sysfs() / "class/net").iterdir()})
+        assert seen == inside.run(links.names)
+
+
+class Closing:
+    def __init__(self, closed: list[str]) -> None:
+        self.closed = closed
+
+    def close(self) -> None:
+        self.closed.append("closed")
+
+
+def test_what_is_kept_is_made_once_and_closed_with_the_namespace(make_lab: Any) -> None:
+    with make_lab() as net:
+        with namespaces.opened(net.client.path) as inside:
+            first = inside.run(links.netlink)
+            assert inside.run(links.netlink) is first
+            closed = []
+            inside.run(lambda: namespaces.kept_here("other", lambda: contextlib.closing(Closing(closed))))
+        assert closed == ["closed"]
+
+
+def test_a_file_that_is_no_namespace_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    with namespaces.opened(file) as wrong, pytest.raises(NetweatherError, match="cannot-enter-namespace"):
+        wrong.run(lambda: None)

@@ -1,0 +1,210 @@
+"""The engine over the FakeKernel: no root, no processes; the journal is real files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from netweather.conditions import FOREVER, Condition, Delay, LossRandom, Match, NetworkCondition, PortRange, Rule
+from netweather.engine import Engine
+from netweather.errors import NetweatherError
+from netweather.kernel import keeper_process, namespaces
+from netweather.kernel.fake import FakeKernel, FakeTarget
+from netweather.kernel.operations import Operation, WriteRules
+from netweather.settings import Settings
+from netweather.targets import Target
+from netweather.units import Duration, Percent
+
+DELAY = Condition(delay=Delay(Duration(10**8)))
+EGRESS = Match(direction="egress")
+
+
+@dataclass
+class Bench:
+    engine: Engine
+    kernel: FakeKernel
+    target: Target
+
+    def set(self, *rules: Rule, **fields: object) -> None:
+        self.engine.set(self.target, condition(*rules, **fields))
+
+
+def condition(*rules: Rule, **fields: object) -> NetworkCondition:
+    return NetworkCondition(rules=rules or (Rule(EGRESS, DELAY),), **fields)  # type: ignore[arg-type]  # of the test's own
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    kernel = FakeKernel()
+    monkeypatch.setattr(keeper_process, "ensure", lambda *_: None)
+    engine = Engine(Settings(state=tmp_path / "state"), lambda *_: FakeTarget(kernel))
+    fd = os.open("/proc/self/ns/net", os.O_RDONLY)
+    status = os.fstat(fd)
+    with Target("netns:test", "test", fd, status.st_dev, status.st_ino, None, "/proc/self/ns/net", "netns") as target:
+        yield Bench(engine, kernel, target)
+
+
+def names(bench: Bench) -> list[str]:
+    return [shown.condition.name for shown in bench.engine.show(bench.target)]
+
+
+def test_set_puts_it_in_force_and_show_says_so(bench: Bench) -> None:
+    result = bench.engine.set(bench.target, condition())
+    assert result.changed
+    assert result.interfaces == ("eth0",)
+    (shown,) = bench.engine.show(bench.target)
+    assert shown.in_force
+    assert shown.problems == ()
+    assert shown.remaining_ns is not None
+    assert 0 < shown.remaining_ns <= 600 * 10**9
+    assert bench.kernel.lines.keys() == {0}
+
+
+def test_the_same_twice_is_no_change(bench: Bench) -> None:
+    bench.set()
+    assert not bench.engine.set(bench.target, condition()).changed
+    assert names(bench) == ["default"]
+
+
+def test_forever_has_no_end(bench: Bench) -> None:
+    bench.set(lease=FOREVER)
+    assert bench.engine.show(bench.target)[0].remaining_ns is None
+
+
+def test_names_stand_side_by_side_and_end_one_by_one(bench: Bench) -> None:
+    bench.set(name="a")
+    bench.set(Rule(Match(ports=(PortRange(80, 80),)), Condition(block="drop")), name="b")
+    assert names(bench) == ["a", "b"]
+    assert bench.engine.clear(bench.target, "a") == ["a"]
+    assert names(bench) == ["b"]
+    assert bench.kernel.lines == {}
+    assert not bench.kernel.port
+
+
+def test_overlaps_are_told(bench: Bench) -> None:
+    bench.set(name="a")
+    result = bench.engine.set(bench.target, condition(name="b"))
+    assert any("'a' comes before 'b'" in note for note in result.notes)
+
+
+def test_clear_leaves_nothing(bench: Bench, tmp_path: Path) -> None:
+    bench.set()
+    assert bench.engine.clear(bench.target) == ["default"]
+    assert bench.kernel == FakeKernel()
+    assert not list((tmp_path / "state").rglob("*.json"))
+    assert bench.engine.clear(bench.target) == []
+
+
+def test_clear_names_what_is_there(bench: Bench) -> None:
+    bench.set()
+    with pytest.raises(NetweatherError, match="no-such-condition") as caught:
+        bench.engine.clear(bench.target, "other")
+    assert "default" in caught.value.why
+
+
+def test_another_owners_name_is_refused(bench: Bench) -> None:
+    bench.set(owner="alice")
+    with pytest.raises(NetweatherError, match="other-owner"):
+        bench.set(owner="bob")
+    assert bench.engine.show(bench.target)[0].condition.owner == "alice"
+
+
+def test_a_dry_run_changes_nothing(bench: Bench) -> None:
+    result = bench.engine.set(bench.target, condition(), dry_run=True)
+    assert any(isinstance(operation, WriteRules) for operation in result.operations)
+    assert bench.kernel == FakeKernel()
+    assert names(bench) == []
+
+
+def test_a_profile_is_two_rules_and_one_line_of_counters(bench: Bench) -> None:
+    bench.set(Rule(Match(), Condition(profile="3g")))
+    (shown,) = bench.engine.show(bench.target)
+    assert len(shown.rules) == 1
+    assert len(bench.kernel.lines) == 2
+    bench.kernel.counters = {0: (1, 100, 0), 1: (2, 200, 0)}
+    assert bench.engine.show(bench.target)[0].rules[0].packets == 3
+
+
+@pytest.mark.parametrize("fails_at", range(7))
+def test_a_failure_in_the_middle_leaves_what_was_before(bench: Bench, monkeypatch: pytest.MonkeyPatch, fails_at: int) -> None:
+    bench.set(Rule(Match(ports=(PortRange(80, 80),)), Condition(block="drop")), name="before")
+    seen = 0
+    whole = FakeTarget.apply
+
+    def failing(self: FakeTarget, operation: Operation) -> None:
+        nonlocal seen
+        seen += 1
+        if seen == fails_at + 1:
+            raise OSError(5, "planted")
+        whole(self, operation)
+
+    monkeypatch.setattr(FakeTarget, "apply", failing)
+    try:
+        bench.set(name="after")
+    except OSError:
+        assert names(bench) == ["before"]
+        assert bench.kernel.lines == {}
+    else:
+        assert seen <= fails_at
+    monkeypatch.setattr(FakeTarget, "apply", whole)
+    assert bench.engine.clear(bench.target)
+    assert bench.kernel == FakeKernel()
+
+
+def test_what_was_broken_behind_our_back_is_told(bench: Bench) -> None:
+    bench.set()
+    bench.kernel.attached.clear()
+    bench.kernel.pump = False
+    (shown,) = bench.engine.show(bench.target)
+    assert not shown.in_force
+    assert any("not attached to eth0" in problem for problem in shown.problems)
+
+
+def test_an_ended_lease_is_swept_by_any_command(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.set(lease=Duration(10**9))
+    later = namespaces.boot_ns() + 2 * 10**9
+    monkeypatch.setattr(namespaces, "boot_ns", lambda: later)
+    assert names(bench) == []
+    assert bench.kernel == FakeKernel()
+
+
+def test_recover_takes_away_what_nobody_keeps(bench: Bench) -> None:
+    bench.set()
+    assert [r.what for r in bench.engine._recover(orphans=True)] == ["default"]
+    assert bench.kernel == FakeKernel()
+
+
+def test_a_broken_journal_is_told_and_recovered_from(bench: Bench) -> None:
+    bench.set()
+    (bench.engine.journal.directory(bench.target.identity) / "journal.json").write_text("{")
+    with pytest.raises(NetweatherError, match="broken-journal"):
+        bench.engine.show(bench.target)
+    assert bench.engine._recover(orphans=True)
+    assert bench.kernel == FakeKernel()
+
+
+def test_what_no_engine_can_do_is_refused_before_anything(bench: Bench) -> None:
+    with pytest.raises(NetweatherError, match="engine-cannot"):
+        bench.set(engine="netem")
+    assert bench.kernel == FakeKernel()
+
+
+def test_a_target_without_interfaces_is_told(bench: Bench) -> None:
+    bench.kernel.interfaces = {}
+    with pytest.raises(NetweatherError, match="no-interfaces"):
+        bench.set()
+
+
+def test_the_keeper_expires_what_is_due(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.set(name="short", lease=Duration(10**9))
+    bench.set(Rule(Match(), Condition(loss=LossRandom(Percent.parse("1%")))), name="long")
+    later = namespaces.boot_ns() + 2 * 10**9
+    monkeypatch.setattr(namespaces, "boot_ns", lambda: later)
+    assert bench.engine.expire(bench.target.identity, bench.target.netns_fd)
+    assert names(bench) == ["long"]
+    bench.engine.end(bench.target.identity, bench.target.netns_fd)
+    assert bench.kernel == FakeKernel()

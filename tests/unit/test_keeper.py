@@ -1,0 +1,95 @@
+"""The keeper's decisions, with an engine that only remembers; real ones run in tests/kernel."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from netweather import keeper as module
+from netweather.conditions import Condition, NetworkCondition, Rule
+from netweather.journal import Entry, Journal, Whose
+from netweather.keeper import TURN_S, Keeper
+from netweather.kernel import namespaces
+from netweather.kernel.spec import NEVER
+from netweather.planning.rules import InForce, Slots
+
+
+class Remembering:
+    """An engine that notes what the keeper asked of it."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+        self.asked: list[str] = []
+
+    def expire(self, identity: str, fd: int) -> bool:
+        self.asked.append("expire")
+        return True
+
+    def end(self, identity: str, fd: int) -> None:
+        self.asked.append("end")
+
+
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Keeper, Remembering, Entry]:
+    journal = Journal(tmp_path)
+    fd = os.open("/proc/self/ns/net", os.O_RDONLY)
+    status = os.fstat(fd)
+    whose = Whose("pid:1", "one", status.st_dev, status.st_ino, os.getpid(), None, "pid")
+    entry = Entry(
+        whose, [InForce(NetworkCondition(rules=(Rule(condition=Condition(block="drop")),)), {}, NEVER, 1)], state="made"
+    )
+    journal.write(entry)
+    engine: Any = Remembering(journal)
+    monkeypatch.setattr(module, "alive", lambda *_, **__: True)
+    keeper = Keeper(engine, whose.identity, fd)
+    os.close(fd)
+    return keeper, engine, entry
+
+
+def test_nothing_to_do(kept: tuple[Keeper, Remembering, Entry]) -> None:
+    keeper, engine, _ = kept
+    assert keeper.turn()
+    assert engine.asked == []
+    assert keeper.pause() == TURN_S
+
+
+def test_a_lease_that_is_over(kept: tuple[Keeper, Remembering, Entry]) -> None:
+    keeper, engine, entry = kept
+    engine.journal.write(replace(entry, conditions=[replace(entry.conditions[0], deadline=namespaces.boot_ns())]))
+    assert keeper.turn()
+    assert engine.asked == ["expire"]
+    assert keeper.pause() == 0
+
+
+def test_a_target_that_is_gone(kept: tuple[Keeper, Remembering, Entry], monkeypatch: pytest.MonkeyPatch) -> None:
+    keeper, engine, _ = kept
+    monkeypatch.setattr(module, "alive", lambda *_, **__: False)
+    assert not keeper.turn()
+    assert engine.asked == ["end"]
+
+
+def test_a_device_that_was_deleted(kept: tuple[Keeper, Remembering, Entry], monkeypatch: pytest.MonkeyPatch) -> None:
+    keeper, engine, entry = kept
+    engine.journal.write(replace(entry, slots=Slots(lines={"default/0/egress/eth0": 0})))
+    monkeypatch.setattr(keeper, "_whole", lambda: False)
+    monkeypatch.setattr(keeper, "_pump_is_dead", lambda _: False)
+    assert keeper.turn()
+    assert not keeper.turn()
+    assert engine.asked == ["end"]
+
+
+def test_a_dead_pump_is_made_good(kept: tuple[Keeper, Remembering, Entry], monkeypatch: pytest.MonkeyPatch) -> None:
+    keeper, engine, _ = kept
+    monkeypatch.setattr(keeper, "_pump_is_dead", lambda _: True)
+    assert keeper.turn()
+    assert engine.asked == ["expire"]
+
+
+def test_no_journal_ends_it(kept: tuple[Keeper, Remembering, Entry]) -> None:
+    keeper, engine, entry = kept
+    engine.journal.forget(entry.target.identity)
+    assert not keeper.turn()

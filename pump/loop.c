@@ -15,7 +15,7 @@
 #define BEAT_EVERY 20000000ull   /* while there is work */
 #define SLEEP_MAX 100000000ull   /* and when there is none: a beat is due every 150 ms */
 #define PUBLISH_EVERY 1000000ull /* while there is work; before every sleep anyway */
-#define SPIN 20000ull            /* sleeping for less costs more than it saves */
+#define SPIN 8000ull             /* sleeping for less costs more than it saves */
 #define DRAIN_MAX (60 * SECOND)
 #define BATCH 16                 /* frames read from a line before what is due goes out */
 #define BURST 64                 /* frames written to a line before others have their turn */

@@ -77,9 +77,9 @@ void nw_unmap(struct nw_pool *pool, void *memory, size_t bytes)
 	free(memory);
 }
 
-void *nw_take(struct nw_pool *pool, uint32_t size_class)
+void *nw_take(struct nw_pool *pool, uint32_t size_class, size_t bytes)
 {
-	return charge(pool, sizes[size_class]) ? malloc(sizes[size_class]) : NULL;
+	return charge(pool, sizes[size_class]) ? malloc(bytes) : NULL;
 }
 
 void nw_give(struct nw_pool *pool, uint32_t size_class, void *object)
@@ -157,11 +157,12 @@ static bool has_room(const struct nw_chunk *chunk, uint32_t c)
 	return chunk->free_list || chunk->fresh + sizes[c] <= CHUNK;
 }
 
-void *nw_take(struct nw_pool *pool, uint32_t size_class)
+void *nw_take(struct nw_pool *pool, uint32_t size_class, size_t bytes)
 {
 	struct nw_chunk *chunk = pool->partial[size_class];
 	struct nw_object *object;
 
+	(void)bytes;
 	if (!chunk) {
 		chunk = map_chunk(pool);
 		if (!chunk)

@@ -31,7 +31,7 @@ void nw_unmap(struct nw_pool *pool, void *memory, size_t bytes);
 
 uint32_t nw_class_for(size_t bytes);      /* NW_CLASSES: larger than any */
 size_t nw_class_size(uint32_t size_class);
-void *nw_take(struct nw_pool *pool, uint32_t size_class);
+void *nw_take(struct nw_pool *pool, uint32_t size_class, size_t bytes); /* of them bytes are used */
 void nw_give(struct nw_pool *pool, uint32_t size_class, void *object);
 
 #endif

@@ -2,8 +2,9 @@
 
 struct nw_packet *nw_packet_new(struct nw_pool *pool, uint32_t capacity)
 {
-	uint32_t c = nw_class_for(sizeof(struct nw_packet) + capacity);
-	struct nw_packet *packet = c < NW_CLASSES ? nw_take(pool, c) : NULL;
+	size_t bytes = sizeof(struct nw_packet) + capacity;
+	uint32_t c = nw_class_for(bytes);
+	struct nw_packet *packet = c < NW_CLASSES ? nw_take(pool, c, bytes) : NULL;
 
 	if (!packet)
 		return NULL;

@@ -68,13 +68,14 @@ class Core:
         self.set(params or LineParams(), now)
 
     def set(self, params: LineParams, now: int = 0) -> None:
+        self.set_raw(params.pack(), params.tables(), now)
+
+    def set_raw(self, block: bytes, tables: dict[str, bytes], now: int) -> None:
         self._generation += 2
-        tables = params.tables()
-        block = self._generation.to_bytes(8, "little") + params.pack()[8:]
         losses, trace = tables.get("list"), tables.get("trace")
         self._lib.nwt_configure(
             self._handle,
-            block,
+            self._generation.to_bytes(8, "little") + block[8:],
             tables.get("delay"),
             tables.get("slot"),
             losses,

@@ -1,0 +1,56 @@
+"""The command line: `netweather COMMAND …`. Only turns words into calls of the engine, and what comes back into words.
+
+This module is all that is imported before it is known what is wanted; commands are modules of this package, loaded on demand
+(see `commands`), and Rich only where a table is drawn. Not here: what a condition means, and anything that touches the kernel.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+__all__ = ["INTERRUPTED", "main"]
+
+INTERRUPTED: Final = 130
+"""The exit code after Ctrl-C, as a shell has it."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command line (the process's own unless given). Returns its exit code; errors are told on stderr."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = _take(words, "--debug")
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal that cannot show ± is no reason to fail
+    try:
+        code = _run(words, debug=debug)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `netweather show | head`: nobody reads on, and nothing is to be said about it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code
+
+
+def _run(words: list[str], *, debug: bool) -> int:
+    try:
+        from netweather.cli.app import run
+
+        return run(words)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        from netweather.cli.problems import report
+
+        return report(error, words, debug=debug)
+
+
+def _take(words: list[str], switch: str) -> bool:
+    """Takes a switch out that may stand anywhere before `--`. Returns whether it was there."""
+    end = words.index("--") if "--" in words else len(words)
+    found = switch in words[:end]
+    words[:end] = [word for word in words[:end] if word != switch]
+    return found

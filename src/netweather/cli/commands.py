@@ -1,0 +1,39 @@
+"""The commands there are: one line each, so that `netweather --help` needs none of their modules.
+
+A command NAME is the module netweather.cli.NAME with a function `command()` that returns what Typer made of it. Adding one:
+a line here and that module.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A command: its name, and what it does in a few words (the list of `netweather --help`). module: where, unless by name."""
+
+    name: str
+    summary: str
+    module: str = ""
+
+    @property
+    def path(self) -> str:
+        return f"netweather.cli.{self.module or self.name}"
+
+
+COMMANDS: Final = (
+    Entry("doctor", "what this kernel and host can do, what is missing, and the remedy"),
+    Entry("set", "make a target's network bad"),
+    Entry("show", "the conditions in force, what they met, and the time left"),
+    Entry("clear", "end conditions: the network is as it was"),
+    Entry("recover", "take away what dead processes left behind"),
+    Entry("targets", "what there is to name as a target"),
+    Entry("explain", "what an application will see of a condition, before it is set"),
+    Entry("profiles", "named conditions: 3g, lossy-wifi, satellite, …"),
+    Entry("demo", "a small web shop on five networks, and what its customers see"),
+)
+"""In the order of `--help`: by use, not by letter."""
+
+BY_NAME: Final = {entry.name: entry for entry in COMMANDS}

@@ -1,0 +1,94 @@
+"""`netweather doctor`: what this kernel and host can do, what is missing, and what to do about it."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from netweather.cli import pages
+from netweather.cli.options import Json
+from netweather.cli.output import say, say_json, styled, wrapped
+
+if TYPE_CHECKING:
+    from netweather.kernel.features import Finding
+
+_EXAMPLES = """
+sudo netweather doctor
+netweather doctor --json | jq -r '.features[] | select(.answer != "yes") | .name'
+"""
+_ANSWERS: Final = {"yes": "yes", "no": "no", "unknown": "can't tell"}
+_NAME, _ANSWER = 14, 11
+
+
+def _doctor(as_json: Json = False) -> int:
+    """Tries everything that Netweather needs, and says what is missing and what to do about it.
+
+    Everything is tried in a namespace that is gone afterwards; nothing of yours is touched. Exit 0 when Netweather can work
+    here, 1 when it can't.
+    """
+    from netweather.kernel.features import probe_all, works
+    from netweather.settings import Settings
+
+    findings = probe_all(Settings.load().state)
+    fine = works(findings)
+    if as_json:
+        say_json(_plain(findings, fine))
+    else:
+        _say(findings, fine)
+    return 0 if fine else 1
+
+
+def command() -> Any:
+    """The Typer command."""
+    return pages.command(_doctor, name="doctor", examples=_EXAMPLES)
+
+
+def _plain(findings: list[Finding], fine: bool) -> dict[str, Any]:
+    from netweather.kernel.hostinfo import Host
+
+    host = Host.here()
+    features = [
+        {
+            "name": finding.feature.name,
+            "answer": finding.state,
+            "need": finding.feature.need,
+            "purpose": finding.feature.purpose,
+            "minimumKernel": finding.feature.minimum,
+            "detail": finding.detail,
+            "instead": finding.feature.instead,
+            "remedy": finding.remedy,
+        }
+        for finding in findings
+    ]
+    return {"works": fine, "kernel": host.release, "machine": host.machine, "system": host.title, "features": features}
+
+
+def _say(findings: list[Finding], fine: bool) -> None:
+    from netweather.kernel.hostinfo import Host
+
+    host = Host.here()
+    say(f"Linux {host.release} on {host.machine}{f', {host.title}' if host.title else ''}\n")
+    for finding in findings:
+        say(_lines(finding))
+    missing = [finding.feature.name for finding in findings if finding.state != "yes" and finding.feature.need == "needed"]
+    if fine:
+        say(f"\n{styled('Netweather works here.', 'green', sys.stdout)}")
+    else:
+        what = f": {', '.join(missing)}" if missing else ": it needs tcx, or clsact and cls_bpf"
+        say(f"\n{styled('Netweather does not work here' + what, 'red', sys.stdout)}")
+
+
+def _lines(finding: Finding) -> str:
+    """'tcx  no  Linux 6.1 is older than 6.6 (attaching without losing a packet)', and the remedy below."""
+    feature = finding.feature
+    good = finding.state == "yes"
+    style = "green" if good else "red" if feature.need == "needed" else "yellow"
+    detail = finding.detail if good else f"{finding.detail} (for {feature.purpose})"
+    indent = " " * (_NAME + _ANSWER)
+    first = f"{feature.name:<{_NAME}}{_ANSWERS[finding.state]:<{_ANSWER}}"
+    paragraphs = [wrapped(detail, first, indent, sys.stdout)]
+    instead = feature.instead if finding.state == "no" else ""
+    extra = [] if good else [instead, f"remedy: {finding.remedy}" if finding.remedy else ""]
+    paragraphs += [wrapped(text, indent, indent, sys.stdout) for text in extra if text]
+    paragraphs[0] = paragraphs[0].replace(_ANSWERS[finding.state], styled(_ANSWERS[finding.state], style, sys.stdout), 1)
+    return "\n".join(paragraphs)

@@ -1,0 +1,90 @@
+"""`netweather explain`: what an application will see of a condition. Nothing is set, and no target is needed."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from netweather.cli import pages
+from netweather.cli.options import Json, given, with_flags
+from netweather.cli.output import say, say_json, say_table, styled, wrapped
+from netweather.conditions.flags import FLAGS
+from netweather.errors import UsageError
+
+if TYPE_CHECKING:
+    from netweather.conditions.explanation import Explanation
+
+_EXAMPLES = """
+netweather explain --delay 100ms --jitter 20ms --loss 1%
+netweather explain --profile 3g
+# on a path that has 30 ms of its own
+netweather explain --rate 2mbit --path-rtt 30ms
+"""
+
+
+@with_flags("condition")
+def _explain(
+    *,
+    direction: Annotated[
+        str | None,
+        typer.Option(
+            "--direction", metavar="WHICH", help="egress, ingress or both (as set has it)", show_default=False,
+            autocompletion=lambda incomplete: [("egress", ""), ("ingress", ""), ("both", "")],
+        ),
+    ] = None,
+    path_rtt: Annotated[
+        str | None,
+        typer.Option("--path-rtt", metavar="TIME", help="the path's own round trip (e.g. 30ms)", show_default=False),
+    ] = None,
+    as_json: Json = False,
+    **flags: Any,
+) -> None:  # fmt: skip
+    """Tells what to expect: round trips, connects, first bytes, throughput, losses, reordering; and what surprises.
+
+    Estimates from the condition alone, for a healthy path; nothing is set. The path's own round trip is taken as 0.2 ms,
+    two containers on one host, unless --path-rtt says otherwise.
+    """
+    from netweather.conditions.explanation import BASE_RTT, explain_rule
+    from netweather.conditions.flags import rule_from_flags
+    from netweather.units import Duration
+
+    words = given(flags)
+    if not any(flag.group == "condition" and flag.name in words for flag in FLAGS):
+        why = "no option says what is to be wrong with the network"
+        raise UsageError("no-condition", "there is nothing to explain", why, "add one, such as --delay 100ms or --profile 3g")
+    rule = rule_from_flags({**words, "direction": direction})
+    explanation = explain_rule(rule, base=Duration.parse(path_rtt) if path_rtt else BASE_RTT)
+    if as_json:
+        say_json(_plain(explanation))
+    else:
+        _say(explanation)
+
+
+def command() -> Any:
+    """The Typer command."""
+    return pages.command(_explain, name="explain", examples=_EXAMPLES)
+
+
+def _plain(explanation: Explanation) -> dict[str, Any]:
+    """Every figure under its name in CamelCase; times, rates and shares as the language spells them, or a number."""
+    from netweather.conditions.declare import camel
+
+    plain: dict[str, Any] = {}
+    for field in dataclasses.fields(explanation):
+        value = getattr(explanation, field.name)
+        if field.name == "traps":
+            plain["traps"] = [{"code": trap.code, "what": trap.what, "remedy": trap.remedy} for trap in value]
+        else:
+            plain[camel(field.name)] = value if value is None or isinstance(value, float) else str(value)
+    return plain
+
+
+def _say(explanation: Explanation) -> None:
+    say_table(("What to expect", ""), explanation.lines())
+    for trap in explanation.traps:
+        text = wrapped(f"note: {trap.what}", "", "      ", sys.stdout)
+        say(text.replace("note:", styled("note:", "yellow", sys.stdout), 1))
+        say(wrapped(trap.remedy, "      ", "      ", sys.stdout))

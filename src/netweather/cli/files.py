@@ -1,0 +1,49 @@
+"""Files of network conditions: `-f FILE`, YAML or JSON. Not here: what stands in them (conditions.loading)."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from netweather.conditions import NetworkCondition
+from netweather.errors import UsageError
+
+
+def read_conditions(file: str) -> tuple[NetworkCondition, ...]:
+    """The conditions of a file, or of stdin for '-'; at least one. Raises UsageError, which names the file."""
+    text = _text(file)
+    name = "stdin" if file == "-" else file
+    try:
+        found = _parsed(text, surely_json=file.endswith(".json"))
+    except UsageError as error:
+        raise UsageError(error.code, f"{name}: {error.what}", error.why, error.remedy) from error
+    if not found:
+        raise UsageError(
+            "no-condition", f"{name} holds no network condition", "it is empty", "`netweather set --help` has examples"
+        )
+    return found
+
+
+def _text(file: str) -> str:
+    try:
+        return sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise UsageError(
+            "no-file", f"{file} can't be read", why, "give the path of a YAML or JSON file, or - for stdin"
+        ) from error
+
+
+def _parsed(text: str, *, surely_json: bool) -> tuple[NetworkCondition, ...]:
+    """By the name's ending, else by the first character: what begins as JSON and is none may still be YAML."""
+    from netweather.conditions import load_json, load_yaml
+
+    if surely_json:
+        return load_json(text)
+    if text.lstrip()[:1] in ("{", "["):
+        try:
+            return load_json(text)
+        except UsageError as error:
+            if error.code != "bad-json":
+                raise
+    return load_yaml(text)

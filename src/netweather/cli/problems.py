@@ -1,0 +1,109 @@
+"""Whatever went wrong becomes one NetweatherError, and that becomes words on stderr or, with --json, a problem on stdout."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, Final
+
+from netweather.cli.output import say_json, styled, wrapped
+from netweather.errors import NetweatherError, UsageError
+
+_REPORT: Final = "run it again with --debug, and report what it prints as a bug of Netweather"
+
+
+def report(error: Exception, words: Sequence[str], *, debug: bool = False) -> int:
+    """Tells what went wrong. Returns the exit code: 1 it could not be done, 2 the words were wrong."""
+    known = as_netweather(error)
+    if debug:
+        import traceback
+
+        traceback.print_exception(error)
+    if wants_json(words):
+        say_json(known.as_problem())
+    else:
+        print(rendered(known), file=sys.stderr)
+    return known.exit_code
+
+
+def wants_json(words: Sequence[str]) -> bool:
+    """Whether --json was asked for, also in a line that could not be understood."""
+    end = words.index("--") if "--" in words else len(words)
+    return "--json" in words[:end]
+
+
+def rendered(error: NetweatherError) -> str:
+    """What, why and remedy, with the code behind; wrapped to the terminal's width."""
+    title = styled("error:", "red bold", sys.stderr)
+    code = styled(f"[{error.code}]", "dim", sys.stderr)
+    # Styles have no width, so lines are wrapped before they are put in.
+    plain = wrapped(f"error: {error.what} [{error.code}]", "", "  ", sys.stderr)
+    lines = [plain.replace("error:", title, 1).replace(f"[{error.code}]", code)]
+    for label, text in (("why", error.why), ("remedy", error.remedy)):
+        if text:
+            first, *more = text.strip().splitlines()
+            line = wrapped(first, f"  {label:<8}", " " * 10, sys.stderr)
+            lines.append(line.replace(label, styled(label, "bold", sys.stderr), 1))
+            lines += [wrapped(line, " " * 10, " " * 10, sys.stderr) for line in more]
+    return "\n".join(lines)
+
+
+def as_netweather(error: Exception) -> NetweatherError:
+    """The error in our terms; what we did not expect is an internal-error."""
+    if isinstance(error, NetweatherError):
+        return error
+    if _is_typers(error):
+        return _usage(error)
+    number = getattr(error, "errno", None) or getattr(error, "code", None)  # the latter of pyroute2's NetlinkError
+    if isinstance(error, OSError) or (isinstance(number, int) and type(error).__module__.startswith("pyroute2")):
+        return _refused(error, number if isinstance(number, int) else 0)
+    text = " ".join(str(error).split())[:300]
+    return NetweatherError("internal-error", f"netweather failed: {type(error).__name__}", text, _REPORT)
+
+
+def _refused(error: Exception, number: int) -> NetweatherError:
+    """A system call's failure that nobody between us and the kernel has put into words."""
+    why = str(error) or os.strerror(number)
+    if number in (errno.EPERM, errno.EACCES):
+        if os.geteuid():
+            return no_root()
+        remedy = "`netweather doctor` says what this process may not do; a container needs --privileged and --pid=host"
+        return NetweatherError("not-permitted", "the kernel did not permit it", why, remedy)
+    return NetweatherError("kernel-refused", "the kernel refused it", why, "`netweather doctor` says what this kernel lacks")
+
+
+def no_root() -> NetweatherError:
+    """For who may not do what was asked."""
+    return NetweatherError(
+        "no-root",
+        "looking into and changing another's network needs root",
+        f"this is user {os.geteuid()}",
+        "run it with sudo; if sudo does not find it: sudo $(command -v netweather) …",
+    )
+
+
+def need_root() -> None:
+    """Raises no-root for others than root: before anything is tried, so that the answer is the same everywhere."""
+    if os.geteuid():
+        raise no_root()
+
+
+def _is_typers(error: Exception) -> bool:
+    """Typer's own errors; from 0.2x on its copy of Click is private, so they are known by what they have."""
+    return hasattr(error, "format_message") and hasattr(error, "exit_code")
+
+
+def _usage(error: Any) -> NetweatherError:
+    """What our own checks (`pages.check_words`) left to Typer: arguments too many or too few, and bad numbers."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "netweather"
+    message = str(error.format_message()).rstrip(".")
+    code = "bad-usage"
+    if type(error).__name__ == "MissingParameter":
+        code = "missing-argument"
+    elif "unexpected extra argument" in message:
+        code = "extra-argument"
+    text = message[:1].lower() + message[1:]
+    return UsageError(code, f"{path}: {text}", "", f"`{path} --help` shows how it is written")

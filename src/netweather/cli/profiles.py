@@ -1,0 +1,82 @@
+"""`netweather profiles`: the named conditions that come with Netweather."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from netweather.cli import completing, pages
+from netweather.cli.options import Json
+from netweather.cli.output import say, say_json, say_table, styled, wrapped
+from netweather.conditions.profiles import Profile, builtin_profiles, find_profile
+
+_EXAMPLES = """
+netweather profiles
+netweather profiles satellite
+netweather set docker:shop-api --profile 3g
+# a server whose clients have the link; and a field changed
+netweather set docker:shop-api --profile 3g/reversed --loss 5%
+"""
+
+
+def _profiles(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", show_default=False, help="one profile in full", autocompletion=completing.profiles),
+    ] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Lists the profiles, or shows what one says and where its figures come from.
+
+    As the one who has the link sees it: down is what arrives, up what is sent. NAME/reversed is the link's far end.
+    """
+    found = [find_profile(name)] if name else list(builtin_profiles().values())
+    if as_json:
+        say_json([_plain(profile) for profile in found])
+    elif name:
+        _say_one(found[0])
+    else:
+        _say_all(found)
+
+
+def command() -> Any:
+    """The Typer command."""
+    return pages.command(_profiles, name="profiles", examples=_EXAMPLES)
+
+
+def _plain(profile: Profile) -> dict[str, Any]:
+    from netweather.conditions import dump_condition
+
+    return {
+        "name": profile.name,
+        "title": profile.title,
+        "aliases": list(profile.aliases),
+        "up": dump_condition(profile.up),
+        "down": dump_condition(profile.down),
+        "source": profile.source,
+        "notes": profile.notes,
+    }
+
+
+def _say_all(found: list[Profile]) -> None:
+    from netweather.cli.words import condition_words
+
+    rows = []
+    for profile in found:
+        up, down = condition_words(profile.up), condition_words(profile.down)
+        rows.append([profile.name, profile.title, f"both: {up}" if up == down else f"down: {down}\nup:   {up}"])
+    say_table(("Profile", "What", "Condition"), rows)
+
+
+def _say_one(profile: Profile) -> None:
+    from netweather.cli.words import condition_words
+
+    say(f"{styled(profile.name, 'bold', sys.stdout)}: {profile.title}")
+    rows = [("down", condition_words(profile.down)), ("up", condition_words(profile.up))]
+    rows += [("also", ", ".join(profile.aliases)), ("source", profile.source), ("notes", profile.notes)]
+    for label, text in rows:
+        if text:
+            say(wrapped(text, f"  {label:<8}", " " * 10, sys.stdout))

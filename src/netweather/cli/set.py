@@ -1,0 +1,242 @@
+"""`netweather set`: flags or a file become network conditions, and those are put in force on their targets."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from netweather.cli import pages
+from netweather.cli.options import PANELS, Json, Targets, given, with_flags
+from netweather.cli.output import remark, say, say_json, wrapped
+from netweather.conditions import NetworkCondition, Rule
+from netweather.conditions.flags import FLAGS, FlagValue
+from netweather.errors import UsageError
+
+if TYPE_CHECKING:
+    from netweather.cli.setting import Done, Wanted
+    from netweather.settings import Settings
+
+_EXAMPLES = """
+# 200 ms more on every round trip, 1 % of the packets lost, for 10 minutes
+netweather set docker:shop-api --rtt 200ms --loss 1%
+# only towards the database, only its port, for an hour
+netweather set docker:shop-api --to docker:shop-db --port 5432 --delay 50ms \\
+  --for 1h --name slow-database
+# nothing gets through to one address: silently, or with an answer
+netweather set netns:db --to 192.0.2.7 --block drop
+netweather set netns:db --to 192.0.2.7 --block reject
+# what would be done; from a file; until Ctrl-C
+netweather set compose:shop/web --rate 1mbit --dry-run
+netweather set -f conditions.yaml
+netweather set pid:4711 --delay 1s --wait
+"""
+
+
+@with_flags("condition", "match", "common")
+def _set(
+    targets: Targets = None,
+    *,
+    file: Annotated[
+        str | None,
+        typer.Option("-f", metavar="FILE", help="YAML or JSON with one or more conditions; - for stdin", show_default=False),
+    ] = None,
+    owner: Annotated[
+        str | None,
+        typer.Option(
+            "--owner", metavar="NAME", help="who asks; others may not change it", show_default=False,
+            rich_help_panel=PANELS["common"],
+        ),
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="stay until the lease ends or Ctrl-C, then clear")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="print what would be done, and do nothing")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="I mean the host's own network (TARGET host)")] = False,
+    as_json: Json = False,
+    **flags: Any,
+) -> None:  # fmt: skip
+    """Makes the network of TARGETs bad, and returns when the kernel holds it.
+
+    Names as tc-netem has them. Several targets or conditions: all of them, or none. The same NAME again replaces the
+    condition; it ends after 10 minutes unless --for says otherwise.
+    """
+    from netweather.settings import Settings
+
+    settings = Settings.load()
+    conditions = _conditions(tuple(targets or ()), file, owner, given(flags), settings)
+    from netweather.cli.problems import need_root
+
+    need_root()
+    from netweather.cli.setting import carry_out, opened
+    from netweather.engine import Engine
+
+    engine = Engine(settings)
+    with opened(conditions) as wanted:
+        _need_yes(wanted, yes=yes or dry_run)
+        put, tell = partial(carry_out, engine, wanted, dry_run=dry_run), partial(_tell, dry_run=dry_run, as_json=as_json)
+        if wait and not dry_run:
+            from netweather.cli.waiting import set_and_wait
+
+            set_and_wait(engine, wanted, put, tell)
+        else:
+            tell(put())
+
+
+def command() -> Any:
+    """The Typer command."""
+    return pages.command(_set, name="set", examples=_EXAMPLES)
+
+
+# from words to conditions
+
+
+def _conditions(
+    targets: tuple[str, ...], file: str | None, owner: str | None, flags: dict[str, FlagValue], settings: Settings
+) -> list[NetworkCondition]:
+    """What is asked for. Raises UsageError."""
+    if file is not None:
+        return [_named(each, targets, owner) for each in _from_file(file, flags)]
+    _check_targets(targets)
+    if not any(flag.group == "condition" and flag.name in flags for flag in FLAGS):
+        why = "no option says what is to be wrong with the network"
+        raise UsageError(
+            "no-condition", "there is nothing to set", why, "add one, such as --delay 100ms, --loss 1% or --block drop"
+        )
+    from netweather.conditions.flags import network_condition_from_flags
+
+    whole = {"for": str(settings.lease), **flags}
+    return [network_condition_from_flags(whole, targets, owner or settings.owner)]
+
+
+def _check_targets(targets: tuple[str, ...]) -> None:
+    """Raises UsageError missing-target, stray-value; the others are told when targets are resolved."""
+    import re
+
+    if not targets:
+        raise UsageError(
+            "missing-target", "no TARGET is given", "", "name whose network it is: docker:NAME, netns:NAME … (netweather targets)"
+        )
+    for word in targets:
+        if re.fullmatch(r"[0-9.]+(%|ns|us|ms|s|m|h|[kmgt]?bit)", word):
+            why = (
+                "it stands where a TARGET would; tc's second value of a delay is --jitter here, that of a loss --loss-correlation"
+            )
+            raise UsageError(
+                "stray-value", f"{word!r} belongs to no option", why, f"write the option in front of it: --jitter {word}"
+            )
+
+
+_WITH_FILE = frozenset({"for", "engine", "reason"})
+"""Flags that change what a file says; the others would have to say which of its rules they mean."""
+
+
+def _from_file(file: str, flags: dict[str, FlagValue]) -> list[NetworkCondition]:
+    from netweather.cli.files import read_conditions
+    from netweather.conditions.codec import read
+    from netweather.conditions.model import Engine, Lease
+
+    for name in flags:
+        if name not in _WITH_FILE:
+            why = "the file says it"
+            raise UsageError("conflicting-flags", f"-f and --{name} are given", why, "write it in the file, or leave -f out")
+    changes: dict[str, Any] = {}
+    if "for" in flags:
+        changes["lease"] = read(Lease, flags["for"], "--for")
+    if "engine" in flags:
+        changes["engine"] = read(Engine, flags["engine"], "--engine")
+    if "reason" in flags:
+        changes["reason"] = str(flags["reason"])
+    from netweather.conditions import validate
+
+    return [validate(replace(each, **changes)) for each in read_conditions(file)]
+
+
+def _named(condition: NetworkCondition, targets: tuple[str, ...], owner: str | None) -> NetworkCondition:
+    """With the command line's targets and owner in place of the file's."""
+    named = replace(condition, targets=targets or condition.targets, owner=owner or condition.owner)
+    if not named.targets:
+        what = f"the condition {named.name!r} names no target"
+        raise UsageError("missing-target", what, "neither the file (spec.targets) nor the command line does", "name one")
+    return named
+
+
+def _need_yes(wanted: list[Wanted], *, yes: bool) -> None:
+    if not yes and any(target.runtime == "host" for one in wanted for target in one.targets):
+        raise UsageError(
+            "host-not-confirmed",
+            "this would be the host's own network, and your session's with it",
+            "host is a target like any other, but a mistake here can lock you out until the lease ends",
+            "add --yes; with --exclude port=22 your SSH session stays as it is",
+        )
+
+
+# setting, and saying what was set
+
+
+def _tell(done: list[Done], *, dry_run: bool, as_json: bool) -> None:
+    now = datetime.now().astimezone()
+    if as_json:
+        from netweather.cli.status import done_document, listed
+
+        say_json(listed([done_document(each, now, dry_run=dry_run) for each in done]))
+    for each in done:
+        if not as_json:
+            say("\n".join(_told(each, now, dry_run=dry_run)))
+        for note in dict.fromkeys(note for notes in each.notes for note in notes):
+            remark("note", note)
+
+
+def _told(done: Done, now: datetime, *, dry_run: bool) -> list[str]:
+    """What was set, on what, until when, and what it does to a round trip."""
+    from netweather.cli.words import round_trips, until
+    from netweather.conditions.profiles import expand
+
+    condition = done.condition
+    where = ", ".join(f"{r.target.reference} ({', '.join(r.interfaces)})" for r in done.results)
+    renewed = not any(result.changed for result in done.results)
+    verb = "would set" if dry_run else "renewed" if renewed else "set"
+    lines = [f"{verb} {condition.name!r} on {where} {until(condition.lease, now)}"]
+    lines += [line for rule in condition.rules for line in _rule_lines(rule)]
+    lines += [f"  {sentence}" for sentence in round_trips(expand(condition).rules)]
+    resolved = {word: prefixes for result in done.results for word, prefixes in result.peers.items()}
+    named = [f"{word} = {_addresses(prefixes)}" for word, prefixes in resolved.items() if prefixes != (word,)]
+    named = [text for text in named if not _same(text)]
+    if named:
+        lines.append(f"  resolved once: {'; '.join(named)}")
+    if dry_run:
+        lines += [line for result in done.results for line in _plan(result)]
+    return lines
+
+
+def _rule_lines(rule: Rule) -> list[str]:
+    """A rule in a line; with a profile, what that says in each direction."""
+    from netweather.cli.words import condition_words, match_words
+    from netweather.conditions.profiles import expand_rule
+
+    lines = [f"  {condition_words(rule.condition)}: {match_words(rule.match)}"]
+    if rule.condition.profile:
+        lines += [f"    {part.match.direction}: {condition_words(part.condition)}" for part in expand_rule(rule)]
+    return lines
+
+
+def _addresses(prefixes: tuple[str, ...]) -> str:
+    return ", ".join(prefix.removesuffix("/32").removesuffix("/128") for prefix in prefixes)
+
+
+def _same(text: str) -> bool:
+    """'192.0.2.7 = 192.0.2.7' tells nothing."""
+    word, _, value = text.partition(" = ")
+    return word == value
+
+
+def _plan(result: Any) -> list[str]:
+    from netweather.planning.plan import describe
+
+    lines = [
+        wrapped(describe(operation), f"   {number:>2}. ", " " * 7, sys.stdout)
+        for number, operation in enumerate(result.operations, 1)
+    ]
+    return [f"  plan for {result.target.reference}:", *(lines or ["    nothing: it is so already"])]

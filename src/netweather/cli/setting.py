@@ -1,0 +1,165 @@
+"""`set` without its words: conditions onto targets, all or nothing, through the engine. Not here: parsing and printing."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from netweather.conditions import FOREVER, Lease, NetworkCondition
+from netweather.errors import NetweatherError, UsageError
+from netweather.units import Duration
+
+if TYPE_CHECKING:
+    from netweather.engine import Engine, SetResult
+    from netweather.planning.rules import InForce
+    from netweather.targets import Target
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A network condition, and the open targets it is for."""
+
+    condition: NetworkCondition
+    targets: tuple[Target, ...]
+
+
+@dataclass(frozen=True)
+class Done:
+    """A network condition and what came of it on each target, with what the user should know of each."""
+
+    condition: NetworkCondition
+    results: tuple[SetResult, ...]
+    notes: tuple[tuple[str, ...], ...]
+
+
+@contextlib.contextmanager
+def opened(conditions: Iterable[NetworkCondition]) -> Iterator[list[Wanted]]:
+    """The conditions with their targets open. Raises what `targets.resolve_all` raises."""
+    from netweather.targets import resolve_all
+
+    with contextlib.ExitStack() as stack:
+        wanted = []
+        for condition in conditions:
+            targets = resolve_all(condition.targets)
+            for target in targets:
+                stack.enter_context(target)
+            wanted.append(Wanted(condition, tuple(targets)))
+        _refuse_repeated(wanted)
+        yield wanted
+
+
+def _refuse_repeated(wanted: list[Wanted]) -> None:
+    """Two conditions of one name on one target: the second would silently replace the first."""
+    seen: set[tuple[str, str]] = set()
+    for one in wanted:
+        for target in one.targets:
+            key = (target.identity, one.condition.name)
+            if key in seen:
+                why = f"both are for {target.reference}, and a target has one of each name"
+                raise UsageError("repeated-name", f"two conditions are named {key[1]!r}", why, "give them different names")
+            seen.add(key)
+
+
+def carry_out(engine: Engine, wanted: list[Wanted], *, dry_run: bool = False) -> list[Done]:
+    """Sets everything, or nothing: when one target fails, those already done are put back as they were.
+
+    Raises the NetweatherError of the one that failed, which says so.
+    """
+    several = sum(len(one.targets) for one in wanted) > 1
+    if several and not dry_run:  # what can be known to fail, fails before anybody's traffic is touched
+        carry_out(engine, wanted, dry_run=True)
+    undo: list[tuple[str, Callable[[], object]]] = []
+    done = []
+    try:
+        for one in wanted:
+            results, notes = [], []
+            for target in one.targets:
+                before = _in_force(engine, target)
+                with _naming(target, several=several):
+                    results.append(engine.set(target, one.condition, dry_run=dry_run))
+                undo.append((target.reference, _undo(engine, target, one.condition, before)))
+                notes.append(tuple(dict.fromkeys(_notes(results[-1]))))
+            done.append(Done(one.condition, tuple(results), tuple(notes)))
+    except BaseException as error:
+        failures = [] if dry_run else _take_back(undo)
+        if isinstance(error, NetweatherError) and several:
+            raise _with_the_others(error, len(undo) if not dry_run else 0, failures) from error
+        raise
+    return done
+
+
+@contextlib.contextmanager
+def _naming(target: Target, *, several: bool) -> Iterator[None]:
+    """Errors of one among several targets say whose they are."""
+    try:
+        yield
+    except NetweatherError as error:
+        if several and target.reference not in error.what and target.name not in error.what:
+            raise type(error)(error.code, f"{target.reference}: {error.what}", error.why, error.remedy) from error
+        raise
+
+
+def _in_force(engine: Engine, target: Target) -> list[InForce]:
+    entry = engine.journal.read(target.identity)
+    return list(entry.conditions) if entry else []
+
+
+def _undo(engine: Engine, target: Target, condition: NetworkCondition, before: list[InForce]) -> Callable[[], object]:
+    """What puts a target back: the condition of that name as it was, with what is left of its lease, or none."""
+    old = next((each for each in before if each.condition.name == condition.name), None)
+
+    def put_back() -> object:
+        lease = left(old) if old else None
+        if old is None or lease is None:
+            return engine.clear(target, condition.name)
+        return engine.set(target, replace(old.condition, lease=lease))
+
+    return put_back
+
+
+def left(active: InForce) -> Lease | None:
+    """What is left of a lease; None when it is over."""
+    if active.condition.lease is FOREVER:
+        return FOREVER
+    ns = active.deadline - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    return Duration(ns) if ns > 0 else None
+
+
+def _take_back(undo: list[tuple[str, Callable[[], object]]]) -> list[str]:
+    """Undoes everything, last first, whatever fails. Returns what failed."""
+    failures = []
+    for reference, put_back in reversed(undo):
+        try:
+            put_back()
+        except (NetweatherError, OSError) as error:
+            failures.append(f"{reference} could not be put back: {error.what if isinstance(error, NetweatherError) else error}")
+    return failures
+
+
+def _with_the_others(error: NetweatherError, count: int, failures: list[str]) -> NetweatherError:
+    """The same error, with what became of the other targets behind its reason."""
+    fate = "; ".join(failures)
+    if not failures:
+        fate = f"{count} target{'s were' if count > 1 else ' was'} put back as before" if count else "no target was changed"
+    return type(error)(error.code, error.what, "\n".join(part for part in (error.why, fate) if part), error.remedy)
+
+
+_TOLD_AT_SET = frozenset(
+    {"jitter-reorders", "jitter-clamped", "jitter-missing", "limit-too-small", "rate-zero", "correlation-changes-share",
+     "ecn-needs-both", "mtu-below-ipv6"}
+)  # fmt: skip
+"""Surprises by which the network is not what was asked; the rest, on what an application sees, is `explain`'s."""
+
+
+def _notes(result: SetResult) -> Iterator[str]:
+    """What the engine says, and where a condition surprises."""
+    from netweather.conditions.explanation import explain_rule
+
+    yield from result.notes
+    for rule in result.condition.rules:
+        for trap in explain_rule(rule).traps:
+            if trap.code in _TOLD_AT_SET:
+                yield f"{trap.what}; {trap.remedy}"

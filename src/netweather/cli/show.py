@@ -1,0 +1,189 @@
+"""`netweather show`: what is in force, what it met, and how long it will last."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from netweather.cli import pages
+from netweather.cli.options import Json, Targets
+from netweather.cli.output import columns, console, drawn, say, say_json, table
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from netweather.engine import Engine, Shown
+    from netweather.targets import Target
+
+_EXAMPLES = """
+netweather show
+netweather show docker:shop-api --watch
+# when does it end?
+netweather show --json | jq -r '.[] | .metadata.name + " " + .status.expiresAt'
+"""
+_EVERY_S: Final = 1.0
+_WIDE: Final = 150
+_LAYOUTS: Final = {
+    True: (("Target",), ("Name",), ("Condition",), ("Match",), ("In force",), ("Packets",), ("Dropped",), ("Left",), ("Owner",)),
+    False: (("Target", "Name"), ("Condition", "Match"), ("In force", "Left"), ("Packets", "Dropped"), ("Owner",)),
+}
+"""The columns of a wide terminal, and of one of 80 characters, where two share one."""
+
+
+def _show(
+    targets: Targets = None,
+    *,
+    watch: Annotated[bool, typer.Option("--watch", help="every second, until Ctrl-C")] = False,
+    as_json: Json = False,
+) -> None:
+    """Shows the conditions in force on TARGETs, or on all of this machine.
+
+    With what each rule met since it was set: packets, and those that it dropped. Packets that our own devices lost and
+    nobody asked for are told in red.
+    """
+    from netweather.cli.problems import need_root
+
+    need_root()
+    from netweather.engine import Engine
+    from netweather.targets import resolve_all
+
+    with ExitStack() as stack:
+        found = [stack.enter_context(target) for target in resolve_all(targets or ())]
+        engine = Engine()
+        if watch:
+            _watch(engine, found, named=bool(targets), as_json=as_json)
+        elif as_json:
+            say_json(_documents(_shown(engine, found, named=bool(targets))))
+        else:
+            shown = _shown(engine, found, named=bool(targets))
+            if shown:
+                say(drawn(shown_table(shown)))
+                _say_problems(shown)
+            else:
+                say(_nothing(targets or []))
+
+
+def command() -> Any:
+    """The Typer command."""
+    return pages.command(_show, name="show", examples=_EXAMPLES)
+
+
+def _shown(engine: Engine, targets: list[Target], *, named: bool) -> list[Shown]:
+    return [shown for target in targets for shown in engine.show(target)] if named else engine.show()
+
+
+def _nothing(targets: list[str]) -> str:
+    return f"no conditions are in force{' on ' + ', '.join(targets) if targets else ''}"
+
+
+def _documents(shown: list[Shown]) -> list[dict[str, Any]]:
+    from netweather.cli.status import shown_document
+
+    now = datetime.now().astimezone()
+    return [shown_document(each, now) for each in shown]
+
+
+def _watch(engine: Engine, targets: list[Target], *, named: bool, as_json: bool) -> None:
+    """Until Ctrl-C, which is the usual end. As JSON: a list on each line."""
+    import sys
+
+    from netweather.kernel.waiting import pause
+
+    try:
+        if as_json or not sys.stdout.isatty():
+            while True:
+                shown = _shown(engine, targets, named=named)
+                if as_json:
+                    say_json(_documents(shown), compact=True)
+                else:
+                    say(drawn(_live(shown, targets)))
+                sys.stdout.flush()
+                pause(_EVERY_S)
+        from rich.live import Live
+
+        with Live(_live(_shown(engine, targets, named=named), targets), console=console(), auto_refresh=False) as live:
+            while True:
+                pause(_EVERY_S)
+                live.update(_live(_shown(engine, targets, named=named), targets), refresh=True)
+    except KeyboardInterrupt:
+        return
+
+
+def _live(shown: list[Shown], targets: list[Target]) -> Any:
+    return shown_table(shown) if shown else _nothing([target.reference for target in targets])
+
+
+def shown_table(shown: list[Shown]) -> Any:
+    """The table: a row for each rule, the condition's own columns on its first."""
+    import sys
+
+    from rich.text import Text
+
+    wide = columns(sys.stdout) >= _WIDE
+    layout = _LAYOUTS[wide]
+    rows = []
+    for each in shown:
+        for index in range(max(1, len(each.condition.rules))):
+            cells = _cells(each, index, wide=wide)
+            row = []
+            for titles in layout:
+                parts = [cells[title] for title in titles if cells[title]]
+                row.append(Text("\n").join(parts))
+            rows.append(row)
+    return table([" / ".join(titles) for titles in layout], rows)
+
+
+def _cells(shown: Shown, index: int, *, wide: bool) -> dict[str, Text]:
+    """The cells of one rule's row, by title."""
+    from rich.text import Text
+
+    from netweather.cli.words import condition_words, count, match_words, remaining
+
+    blank = dict.fromkeys(("Target", "Name", "In force", "Left", "Owner"), Text())
+    if index == 0:
+        state = Text("yes", "green") if shown.in_force else Text("NO", "bold red")
+        if shown.unwanted_drops:
+            state.append(f"\n{count(shown.unwanted_drops)} lost by us", "red")
+        blank = {
+            "Target": Text(_target(shown)),
+            "Name": Text(shown.condition.name, "bold"),
+            "In force": state,
+            "Left": Text(remaining(shown.remaining_ns) + ("" if wide or shown.remaining_ns is None else " left")),
+            "Owner": Text(shown.condition.owner),
+        }
+    if index >= len(shown.condition.rules):
+        return {**blank, "Condition": Text("no rules"), "Match": Text(), "Packets": Text(), "Dropped": Text()}
+    rule, counters = shown.condition.rules[index], shown.rules[index]
+    return {
+        **blank,
+        "Condition": Text(condition_words(rule.condition)),
+        "Match": Text(match_words(rule.match), "dim"),
+        "Packets": Text(count(counters.packets)),
+        "Dropped": Text(count(counters.dropped) + ("" if wide else " dropped")),
+    }
+
+
+def _target(shown: Shown) -> str:
+    """The user's words, and the name behind them when it is another (docker:label=…)."""
+    reference, name = shown.target.reference, shown.target.name
+    return reference if name in reference else f"{reference} ({name})"
+
+
+def _say_problems(shown: list[Shown]) -> None:
+    """Under the table, in full: why something is not in force, or what else is wrong."""
+    import sys
+
+    from netweather.cli.output import styled
+
+    for each in shown:
+        for problem in each.problems:
+            style = "yellow" if each.in_force else "red"
+            say(f"{styled('problem:', style, sys.stdout)} {_target(each)}, {each.condition.name!r}: {problem}")
+        if each.unwanted_drops:
+            text = f"{each.unwanted_drops} packets were lost by Netweather's own devices, not by the condition"
+            say(f"{styled('problem:', 'red', sys.stdout)} {_target(each)}: {text}")
+    if not all(each.in_force for each in shown):
+        say("`netweather recover` takes away what is broken; then set it again.")

@@ -1,0 +1,82 @@
+"""Network conditions with their status as plain data: what --json prints. One schema with YAML, the API and Kubernetes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from netweather.conditions import FOREVER, dump
+from netweather.units import Duration
+
+if TYPE_CHECKING:
+    from netweather.cli.setting import Done
+    from netweather.engine import SetResult, Shown
+    from netweather.journal import Whose
+
+
+def shown_document(shown: Shown, now: datetime) -> dict[str, Any]:
+    """A condition as it stands on one target: `show --json` is a list of these. now: with a time zone."""
+    status: dict[str, Any] = {
+        "conditions": [_kubernetes_condition(shown)],
+        "inForce": shown.in_force,
+        "target": _target(shown.target),
+        "engine": shown.engine,
+        **_lease(shown.remaining_ns, now),
+        "interfaces": list(shown.interfaces),
+        "peers": {word: list(prefixes) for word, prefixes in shown.peers.items()},
+        "problems": list(shown.problems),
+        "unwantedDrops": shown.unwanted_drops,
+        "rules": [{"counters": {"packets": rule.packets, "bytes": rule.bytes, "dropped": rule.dropped}} for rule in shown.rules],
+    }
+    return {**dump(shown.condition), "status": status}
+
+
+def _kubernetes_condition(shown: Shown) -> dict[str, str]:
+    """The same as `inForce`, as tools of Kubernetes read it."""
+    state, reason = ("True", "ReadBack") if shown.in_force else ("False", "NotInForce")
+    return {"type": "InForce", "status": state, "reason": reason, "message": "; ".join(shown.problems)}
+
+
+def done_document(done: Done, now: datetime, *, dry_run: bool) -> dict[str, Any]:
+    """A condition that was set: on all of its targets, since one command line or document is one condition."""
+    lease = done.condition.lease
+    ns = None if lease is FOREVER or not isinstance(lease, Duration) else lease.ns
+    status: dict[str, Any] = {
+        "inForce": not dry_run,
+        "dryRun": dry_run,
+        **_lease(ns, now),
+        "targets": [_on_target(result, list(notes), dry_run) for result, notes in zip(done.results, done.notes, strict=True)],
+    }
+    return {**dump(done.condition), "status": status}
+
+
+def _on_target(result: SetResult, notes: list[str], dry_run: bool) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "target": _target(result.target),
+        "changed": result.changed,
+        "interfaces": list(result.interfaces),
+        "peers": {word: list(prefixes) for word, prefixes in result.peers.items()},
+        "notes": notes,
+    }
+    if dry_run:
+        from netweather.planning.plan import describe
+
+        found["plan"] = [describe(operation) for operation in result.operations]
+    return found
+
+
+def listed(documents: list[dict[str, Any]]) -> dict[str, Any]:
+    """The one document, or several as a Kubernetes List; `set -f` reads either."""
+    return documents[0] if len(documents) == 1 else {"apiVersion": "v1", "kind": "List", "items": documents}
+
+
+def _lease(remaining_ns: int | None, now: datetime) -> dict[str, Any]:
+    if remaining_ns is None:
+        return {"expiresAt": None, "remainingSeconds": None}
+    end = now.astimezone(UTC) + timedelta(microseconds=remaining_ns // 1000)
+    whole = (end + timedelta(microseconds=500_000)).replace(microsecond=0)  # computed anew each time: seconds don't flicker
+    return {"expiresAt": whole.isoformat().replace("+00:00", "Z"), "remainingSeconds": round(remaining_ns / 1e9, 3)}
+
+
+def _target(whose: Whose) -> dict[str, Any]:
+    return {"reference": whose.reference, "name": whose.name, "identity": whose.identity, "runtime": whose.runtime}

@@ -1,0 +1,79 @@
+"""`netweather targets`: what there is to name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from netweather.cli import pages
+from netweather.cli.options import Json
+from netweather.cli.output import remark, say, say_json
+
+if TYPE_CHECKING:
+    from netweather.errors import NetweatherError
+    from netweather.targets import Listing
+
+_EXAMPLES = """
+netweather targets
+netweather targets --json | jq -r '.[].reference'
+"""
+
+
+def _targets(as_json: Json = False) -> None:
+    """Lists what can be named as a TARGET: containers and named network namespaces.
+
+    A TARGET is docker:NAME, docker:ID, docker:label=KEY=VALUE, compose:[PROJECT/]SERVICE, netns:NAME, netns:/PATH, pid:N, or
+    host, which is the host's own network.
+    """
+    from netweather.targets import list_targets
+
+    problems: list[NetweatherError] = []
+    found = list_targets(problems.append)
+    for problem in problems:
+        remark("note", f"{problem.what}: {problem.why}" if problem.why else problem.what)
+    if as_json:
+        say_json([_plain(listing) for listing in found])
+    elif found:
+        _say_table(found)
+    else:
+        say("there are no containers and no named network namespaces; pid:N names any process's network")
+
+
+def command() -> Any:
+    """The Typer command."""
+    return pages.command(_targets, name="targets", examples=_EXAMPLES)
+
+
+def _plain(listing: Listing) -> dict[str, Any]:
+    return {
+        "reference": listing.reference,
+        "runtime": listing.runtime,
+        "name": listing.name,
+        "state": listing.state,
+        "id": listing.id,
+        "image": listing.image,
+        "compose": listing.compose,
+        "addresses": [str(address) for address in listing.addresses],
+        "interfaces": list(listing.interfaces),
+        "pid": listing.pid,
+        "identity": listing.identity,
+        "note": listing.note,
+    }
+
+
+def _say_table(found: list[Listing]) -> None:
+    from netweather.cli.output import say_table
+
+    compose, note = any(each.compose for each in found), any(each.note for each in found)
+    titles = ["Target", "State", "Interfaces", "Addresses", *(["Compose"] if compose else []), *(["Note"] if note else [])]
+    rows = [
+        [
+            each.reference,
+            each.state,
+            " ".join(each.interfaces),
+            "\n".join(map(str, each.addresses)),
+            *([f"compose:{each.compose}" if each.compose else ""] if compose else []),
+            *([each.note] if note else []),
+        ]
+        for each in found
+    ]
+    say_table(titles, rows)

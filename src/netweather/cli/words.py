@@ -1,0 +1,153 @@
+"""Conditions, matches, round trips and times in words, for people. Pure; spelt as the condition language spells them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from netweather.conditions import FOREVER, Condition, Delay, Lease, LossRandom, Match, Rule
+from netweather.units import Duration, Percent, Size
+
+_NONE: Final = Percent(0)
+_WAYS: Final = {"both": "both ways", "egress": "egress", "ingress": "ingress"}
+
+
+def condition_words(condition: Condition) -> str:
+    """'delay 100ms ± 20ms (normal), loss 1%, rate 10mbit'; 'nothing wrong' of an empty one."""
+    parts = [f"profile {condition.profile}"] if condition.profile else []
+    parts += [_delay(condition.delay)] if condition.delay else []
+    parts += _faults(condition)
+    if condition.rate:
+        overhead = f" (overhead {condition.rate.overhead})" if condition.rate.overhead else ""
+        parts.append(f"rate {condition.rate.bitrate}{overhead}")
+    if condition.limit is not None:
+        parts.append(f"queue of {condition.limit}{'' if isinstance(condition.limit, Size) else ' packets'}")
+    if condition.queue:
+        parts.append(f"queue {condition.queue}")
+    if condition.slot:
+        upper = f" to {condition.slot.maximum}" if condition.slot.maximum else ""
+        parts.append(f"slots of {condition.slot.minimum}{upper}")
+    parts += ["ecn"] if condition.ecn else []
+    parts += [f"block ({condition.block})"] if condition.block else []
+    parts += [f"mtu {condition.mtu}"] if condition.mtu is not None else []
+    parts += [f"trace {condition.trace}"] if condition.trace else []
+    parts += [f"seed {condition.seed}"] if condition.seed is not None else []
+    return ", ".join(parts) or "nothing wrong"
+
+
+def _delay(delay: Delay) -> str:
+    if not delay.jitter.ns:
+        return f"delay {delay.time}"
+    details = [delay.distribution] if delay.distribution != "uniform" else []
+    details += [f"correlation {delay.correlation}"] if delay.correlation != _NONE else []
+    details += ["order kept"] if delay.keep_order else []
+    return f"delay {delay.time} ± {delay.jitter}" + (f" ({', '.join(details)})" if details else "")
+
+
+def _faults(condition: Condition) -> list[str]:
+    found: list[str] = []
+    loss = condition.loss
+    if isinstance(loss, LossRandom):
+        found.append(_share("loss", loss.percent, loss.correlation))
+    elif loss is not None:
+        from netweather.conditions.codec import write
+        from netweather.conditions.shortform import short_of_plain
+
+        found.append(f"loss {short_of_plain(write(loss))}")
+    if condition.duplicate:
+        found.append(_share("duplicate", condition.duplicate.percent, condition.duplicate.correlation))
+    if condition.corrupt:
+        found.append(_share("corrupt", condition.corrupt.percent, condition.corrupt.correlation))
+    if condition.reorder:
+        gap = f" (gap {condition.reorder.gap})" if condition.reorder.gap != 1 else ""
+        found.append(_share("reorder", condition.reorder.percent, condition.reorder.correlation) + gap)
+    return found
+
+
+def _share(word: str, percent: Percent, correlation: Percent) -> str:
+    return f"{word} {percent}" + (f" (correlation {correlation})" if correlation != _NONE else "")
+
+
+def match_words(match: Match, *, direction: bool = True) -> str:
+    """'tcp port 5432 to docker:shop-db, egress'; 'all traffic, both ways' of an empty one."""
+    what = [word for word in (match.family and match.family.replace("ip", "IP"), _protocol(match)) if word]
+    if match.ports:
+        what.append(f"port{'s' if len(match.ports) > 1 else ''} {', '.join(map(str, match.ports))}")
+    if match.connection is not None:
+        what.append(f"connection {match.connection}")
+    if match.to:
+        way = {"both": "to and from", "egress": "to", "ingress": "from"}[match.direction]
+        what.append(f"{'' if what else 'traffic '}{way} {', '.join(match.to)}")
+    parts = [" ".join(what) or "all traffic"]
+    parts += [f"{match.share} of the connections"] if match.share is not None else []
+    parts += [f"flags {match.tcp_flags}"] if match.tcp_flags is not None else []
+    parts += [f"on {', '.join(match.interfaces)}"] if match.interfaces else []
+    parts += [f"VLAN {match.vlan}"] if match.vlan is not None else []
+    parts += [_WAYS[match.direction]] if direction else []
+    return ", ".join(parts)
+
+
+def _protocol(match: Match) -> str:
+    if match.protocol is None:
+        return ""
+    return match.protocol if isinstance(match.protocol, str) else f"protocol {match.protocol}"
+
+
+def round_trips(rules: Iterable[Rule]) -> list[str]:
+    """What rules with a delay add to a round trip, one sentence for each kind of traffic; [] when none delays.
+
+    'adds 200 ms to each round trip: 100 ms out, 100 ms back', with the traffic in front when there are several kinds.
+    """
+    rules = tuple(rules)
+    several = len({replace(rule.match, direction="both") for rule in rules}) > 1
+    out: dict[Match, Duration] = {}
+    back: dict[Match, Duration] = {}
+    for rule in rules:
+        traffic = replace(rule.match, direction="both")
+        for ways, place in ((("both", "egress"), out), (("both", "ingress"), back)):
+            if rule.match.direction in ways and rule.condition.delay is not None:
+                place.setdefault(traffic, rule.condition.delay.time)
+    kinds = list(dict.fromkeys([*out, *back]))
+    nothing = Duration(0)
+    found = []
+    for traffic in kinds:
+        there, home = out.get(traffic, nothing), back.get(traffic, nothing)
+        whose = f"{match_words(traffic, direction=False)}: " if several else ""
+        found.append(f"{whose}adds {spaced(there + home)} to each round trip: {spaced(there)} out, {spaced(home)} back")
+    return found
+
+
+def spaced(duration: Duration) -> str:
+    """'100 ms': for sentences; the language itself has no space there."""
+    text = str(duration)
+    number = text.rstrip("abcdefghijklmnopqrstuvwxyz")
+    return "nothing" if not duration.ns else f"{number} {text[len(number) :]}"
+
+
+def remaining(ns: int | None) -> str:
+    """'9m 58s': two units of what is left of a lease; 'forever' of None."""
+    if ns is None:
+        return "forever"
+    seconds = -(-ns // 10**9)
+    units = [(count, unit) for count, unit in _split(seconds) if count]
+    return " ".join(f"{count}{unit}" for count, unit in units[:2]) or "0s"
+
+
+def _split(seconds: int) -> tuple[tuple[int, str], ...]:
+    minutes, hours = seconds // 60, seconds // 3600
+    return (hours // 24, "d"), (hours % 24, "h"), (minutes % 60, "m"), (seconds % 60, "s")
+
+
+def until(lease: Lease, now: datetime) -> str:
+    """'for 10m, until 14:32:10'; with the date when that is another day."""
+    if lease is FOREVER or not isinstance(lease, Duration):
+        return "until it is cleared"
+    end = now + timedelta(seconds=lease.seconds)
+    return f"for {lease}, until {end:%H:%M:%S}" if end.date() == now.date() else f"for {lease}, until {end:%Y-%m-%d %H:%M}"
+
+
+def count(number: int) -> str:
+    """'12,345'."""
+    return f"{number:,}"

@@ -1,0 +1,233 @@
+"""The probes of `features`: each tries one thing and returns what it saw. Nothing outlives the bench's namespace."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import resource
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from netweather.kernel import bpf, links
+from netweather.kernel.hooks import Clsact
+from netweather.kernel.pump import binary
+
+if TYPE_CHECKING:
+    from netweather.kernel.features import Bench
+
+_LOOPBACK: Final = 1
+_CAPABILITIES: Final = {"CAP_NET_ADMIN": 12, "CAP_SYS_ADMIN": 21, "CAP_BPF": 39}
+_PATIENCE_S: Final = 3.0
+
+
+class Lacking(Exception):
+    """The feature is not there, and the probe knows why."""
+
+    def __init__(self, why: str, remedy: str = "") -> None:
+        super().__init__(why)
+        self.remedy = remedy
+
+
+def capabilities(bench: Bench) -> str:
+    lines = dict(line.split(":\t", 1) for line in Path("/proc/self/status").read_text().splitlines() if ":\t" in line)
+    effective = int(lines["CapEff"], 16)
+    missing = [name for name, bit in _CAPABILITIES.items() if not effective >> bit & 1]
+    # Before Linux 5.8 CAP_SYS_ADMIN was what CAP_BPF is.
+    if "CAP_BPF" in missing and "CAP_SYS_ADMIN" not in missing:
+        missing.remove("CAP_BPF")
+    if missing:
+        who = "root" if os.geteuid() == 0 else f"user {os.geteuid()}"
+        raise Lacking(f"{who} without {', '.join(missing)}")
+    return "CAP_SYS_ADMIN, CAP_NET_ADMIN and CAP_BPF"
+
+
+def namespace(bench: Bench) -> str:
+    names = bench.run(lambda: [device.name for device in links.devices()])
+    return f"made one and entered it; it holds {', '.join(names)}"
+
+
+def libbpf(bench: Bench) -> str:
+    try:
+        library = ctypes.CDLL("libbpf.so.1")
+    except OSError as error:
+        raise Lacking("libbpf.so.1 is not installed, or older than 1.0") from error
+    version = library.libbpf_version_string
+    version.restype = ctypes.c_char_p
+    return f"libbpf {version().decode().lstrip('v')}"
+
+
+def bpf_loads(bench: Bench) -> str:
+    """Our own programs: what counts is that the verifier takes these."""
+    names = []
+    for name in ("classify", "steer", "return"):
+        loaded = bpf.load(bpf.built(name))
+        names += list(loaded.programs)
+        loaded.close()
+    return f"the verifier takes our {len(names)} programs"
+
+
+def redirect_peer(bench: Bench) -> str:
+    bpf.load(bpf.built("steer")).close()
+    return "the helper is there"
+
+
+def jit(bench: Bench) -> str:
+    path = Path("/proc/sys/net/core/bpf_jit_enable")
+    try:
+        value = path.read_text().strip()
+    except FileNotFoundError as error:
+        # CONFIG_BPF_JIT_ALWAYS_ON hides nothing; no file at all means no JIT.
+        raise Lacking("this kernel has no BPF JIT") from error
+    if value == "0":
+        raise Lacking("it is switched off")
+    return "on"
+
+
+def btf(bench: Bench) -> str:
+    if not Path("/sys/kernel/btf/vmlinux").exists():
+        raise Lacking(bench.host.why_missing("DEBUG_INFO_BTF", "", "5.2") or "there is no /sys/kernel/btf/vmlinux")
+    return "the kernel tells its types"
+
+
+def tcx(bench: Bench) -> str:
+    bench.run(lambda: bpf.tcx_query(_LOOPBACK, bpf.TCX_INGRESS))
+    return "used"
+
+
+def clsact(bench: Bench) -> str:
+    def work() -> None:
+        with _clsact():
+            pass
+
+    bench.run(work)
+    return "there"
+
+
+def cls_bpf(bench: Bench) -> str:
+    def work() -> None:
+        loaded = bpf.load(bpf.built("return"))
+        try:
+            with _clsact():
+                Clsact().attach(_LOOPBACK, "ingress", next(iter(loaded.programs.values())))
+        finally:
+            loaded.close()
+
+    bench.run(work)
+    return "there"
+
+
+@contextlib.contextmanager
+def _clsact() -> Iterator[None]:
+    """A clsact qdisc on the bench's own loopback; its filters go with it."""
+    links.netlink().tc("add", "clsact", _LOOPBACK)
+    try:
+        yield
+    finally:
+        links.netlink().tc("del", "clsact", _LOOPBACK)
+
+
+def boot_clock(bench: Bench) -> str:
+    """The classifier reads it (bpf_ktime_get_boot_ns, Linux 5.8), so it is loaded for a test, as `bpf` does."""
+    time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    bpf.load(bpf.built("classify")).close()
+    return "goes on in suspend, for programs too"
+
+
+def veth(bench: Bench) -> str:
+    def work() -> None:
+        ip = links.netlink()
+        ip.link("add", ifname="nwv0", kind="veth", peer={"ifname": "nwv1"})
+        ip.link("del", index=ip.link_lookup(ifname="nwv0")[0])
+
+    bench.run(work)
+    return "made a pair and removed it"
+
+
+def tun(bench: Bench) -> str:
+    if not Path("/dev/net/tun").exists():
+        raise Lacking("there is no /dev/net/tun")
+
+    def work() -> None:
+        fd = links.open_tap("nwt0")
+        try:
+            device = links.device("nwt0")
+            if device is not None:
+                links.delete(device.ifindex)
+        finally:
+            os.close(fd)
+
+    bench.run(work)
+    return "made a TAP and removed it"
+
+
+def netem(bench: Bench) -> str:
+    def work() -> None:
+        ip = links.netlink()
+        ip.tc("add", "netem", _LOOPBACK, handle=0x10000, delay=1000)
+        ip.tc("del", "netem", _LOOPBACK, handle=0x10000)
+
+    bench.run(work)
+    return "there, and not used yet: the pump does it"
+
+
+def pump(bench: Bench) -> str:
+    """It runs at all when it can say how it is called."""
+    path = binary()
+    try:
+        done = subprocess.run([path], capture_output=True, timeout=_PATIENCE_S, check=False)
+    except OSError as error:
+        raise Lacking(f"{path} does not run: {error.strerror}") from error
+    if done.returncode != 2 or b"usage" not in done.stderr:
+        raise Lacking(f"{path} does not run: exit {done.returncode}")
+    return "runs"
+
+
+def pidfd(bench: Bench) -> str:
+    os.close(os.pidfd_open(os.getpid()))
+    return "there"
+
+
+def state_directory(bench: Bench) -> str:
+    """Writable, or to be made in a directory that is; it is not made here."""
+    there = next(path for path in (bench.state, *bench.state.absolute().parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise Lacking(f"{there} cannot be written")
+    return f"{bench.state}" if there == bench.state else f"{bench.state}, to be made"
+
+
+def memlock(bench: Bench) -> str:
+    if bench.host.version >= (5, 11):
+        return "not limited: accounted to the control group since Linux 5.11"
+    soft, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
+    if soft == resource.RLIM_INFINITY:
+        return "not limited"
+    raise Lacking(f"limited to {soft} bytes")
+
+
+def docker(bench: Bench) -> str:
+    host = os.environ.get("DOCKER_HOST", "") or "unix:///var/run/docker.sock"
+    if not host.startswith("unix://"):
+        raise Lacking(f"DOCKER_HOST={host} is not on this machine", "run netweather where the containers run")
+    path = host.removeprefix("unix://")
+    try:
+        answer = _ask(path, b"GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n")
+    except FileNotFoundError as error:
+        raise Lacking(f"there is no {path}", "start Docker, when you have containers") from error
+    except OSError as error:
+        raise Lacking(f"{path}: {error.strerror or error}", "see whether `docker ps` answers") from error
+    if b" 200 " not in answer.partition(b"\r\n")[0]:
+        raise Lacking(f"{path} does not answer as Docker does", "point DOCKER_HOST at Docker's own socket")
+    return f"{path} answers"
+
+
+def _ask(path: str, request: bytes) -> bytes:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as made:
+        made.settimeout(_PATIENCE_S)
+        made.connect(path)
+        made.sendall(request)
+        return made.recv(4096)

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from netweather.demo.interrupt import Interrupted, Interrupts
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_is_raised_where_the_demo_waits(number: signal.Signals) -> None:
+    with Interrupts() as interrupts:
+        os.kill(os.getpid(), number)
+        with pytest.raises(Interrupted, match=number.name) as caught:
+            interrupts.wait([], 5)
+    assert caught.value.number == number
+
+
+def interrupt_twice() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_second_one_does_not_wait() -> None:
+    with Interrupts(), pytest.raises(Interrupted):
+        interrupt_twice()
+
+
+def test_behind_the_shield_none_counts() -> None:
+    with Interrupts() as interrupts:
+        interrupts.shield()
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        assert interrupts.wait([], 0) == []
+
+
+def test_waiting_ends_with_what_is_readable_or_in_time() -> None:
+    reader, writer = os.pipe()
+    try:
+        with Interrupts() as interrupts:
+            begin = time.monotonic()
+            assert interrupts.wait([reader], 0.01) == []
+            assert 0.01 <= time.monotonic() - begin < 2
+            os.write(writer, b"!")
+            assert interrupts.wait([reader], 5) == [reader]
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+def test_handlers_are_put_back() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with Interrupts():
+        assert signal.getsignal(signal.SIGTERM) is not before
+    assert signal.getsignal(signal.SIGTERM) is before

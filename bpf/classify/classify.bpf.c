@@ -321,6 +321,7 @@ static __always_inline int act(struct __sk_buff *skb, const struct nw_rule *rule
 	case NW_ACTION_LINE:
 		break;
 	default:
+		count(rule->counter, skb, 0);
 		return NW_NEXT;
 	}
 	if (slot < NW_INTERFACES)

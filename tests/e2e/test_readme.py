@@ -1,0 +1,60 @@
+"""What the README prints is run as printed."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.repository import ROOT
+
+BLOCKS = re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """A state directory of the test's own, so that it meets nobody else's conditions; cleared also on failure."""
+    found = {**os.environ, "NETWEATHER_STATE": str(tmp_path / "state"), "PATH": f"{ROOT / '.venv/bin'}:{os.environ['PATH']}"}
+    yield found
+    subprocess.run(["netweather", "clear", "--all"], env=found, check=False, capture_output=True)
+    subprocess.run(["netweather", "recover"], env=found, check=False, capture_output=True)
+
+
+def run(line: str, environment: dict[str, str]) -> str:
+    result = subprocess.run(
+        ["sh", "-euc", line], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=50, check=False
+    )
+    assert result.returncode == 0, f"{line}\n{result.stdout}{result.stderr}"
+    return result.stdout
+
+
+@pytest.mark.serial
+def test_the_tour(environment: dict[str, str]) -> None:
+    if Path("/run/netns/shop").exists():
+        pytest.skip("somebody's namespace is named shop")
+    tour = BLOCKS[0].strip().splitlines()
+    assert len(tour) == 5
+    try:
+        outputs = [run(line, environment) for line in tour]
+    except BaseException:
+        subprocess.run([ROOT / "examples/00-two-hosts/two-hosts", "down"], check=False, capture_output=True)
+        raise
+    round_trips = [float(t) for t in re.findall(r"time=([0-9.]+) ms", outputs[2])]
+    assert len(round_trips) >= 3
+    assert all(200 <= t < 260 for t in round_trips), round_trips
+    assert "netns:shop" in outputs[3]
+    assert not Path("/run/netns/shop").exists()
+
+
+def test_the_container_lines(docker: Any, environment: dict[str, str]) -> None:
+    with docker.container(name="shop"), docker.container(name="db"):
+        environment["DOCKER_HOST"] = docker.environment["DOCKER_HOST"]
+        for line in BLOCKS[1].strip().splitlines():
+            run(line, environment)
+        assert shlex.split(BLOCKS[1].splitlines()[-1])[-1] == "docker:shop"

@@ -27,7 +27,11 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def start() -> subprocess.Popen[str]:
-    return subprocess.Popen(COMMAND, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    """With Ctrl-C working, also where the tests themselves run in a background that ignores it."""
+    pipe = subprocess.PIPE
+    return subprocess.Popen(
+        COMMAND, stdout=pipe, stderr=pipe, text=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+    )
 
 
 def of_pid(pid: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 from collections.abc import Sequence
 
@@ -138,13 +139,10 @@ def conclusions(report: Report) -> Group:
     return Group(Text(), *(_bullet(ok, text) for ok, text in lines), Text(), *_next())
 
 
-def _bullet(ok: bool, text: str) -> Table:
-    line = Table.grid(padding=(0, 1))
-    line.width = WIDTH
-    line.add_column(width=1)
-    line.add_column()
-    line.add_row(Text("✓" if ok else "✗", "bold green" if ok else "bold red"), Text(text))
-    return line
+def _bullet(ok: bool, text: str) -> Text:
+    """Wrapped here, because rich breaks lines at no-break spaces too."""
+    mark = ("✓", "bold green") if ok else ("✗", "bold red")
+    return Text.assemble(mark, " ", "\n  ".join(textwrap.wrap(text, WIDTH - 2)))
 
 
 def _naive(report: Report) -> tuple[bool, str]:

@@ -64,7 +64,7 @@ def probe_spacing_s(asked: Asked) -> float:
 
 def trip_spacing_s(asked: Asked, pace: Pace) -> float:
     """The time between two probes for round trips: so long that few wait behind one that comes late."""
-    return max(pace.rtt_spacing_s, (asked.rtt_p95_ms - asked.rtt_ms) / 1e3)
+    return max(pace.rtt_spacing_s, 1.5 * (asked.rtt_p95_ms - asked.rtt_ms) / 1e3)
 
 
 def trip_count(asked: Asked, pace: Pace) -> int:

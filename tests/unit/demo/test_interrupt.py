@@ -3,10 +3,27 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Iterator
 
 import pytest
 
-from netweather.demo.interrupt import Interrupted, Interrupts
+from netweather.demo.interrupt import SIGNALS, Interrupted, Interrupts
+
+
+@pytest.fixture(autouse=True)
+def handled() -> Iterator[None]:
+    """As in a terminal, also where the tests themselves run in a background that ignores them."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_what_is_ignored_stays_so() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with Interrupts() as interrupts:
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert interrupts.wait([], 0) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -20,13 +20,14 @@ from tests.support.netns import Lab, lab
 
 PICTURE = Path(__file__).resolve().parent.parent / "docs" / "picture.svg"
 STEP_S = 3.0
-STEPS = (
+JITTERY = {"time": "50ms", "jitter": "10ms", "distribution": "normal"}
+STEPS: tuple[tuple[str, dict[str, object] | None], ...] = (
     ("nothing asked", None),
-    ("--delay 20ms", {"condition": {"delay": "20ms"}}),
-    ("--delay 50ms\n--jitter 10ms\n--distribution normal", {"condition": {"delay": {"time": "50ms", "jitter": "10ms", "distribution": "normal"}}}),
-    ("--delay 20ms\n--loss 20%", {"condition": {"delay": "20ms", "loss": "20%"}}),
+    ("--delay 20ms", {"delay": "20ms"}),
+    ("--delay 50ms\n--jitter 10ms\n--distribution normal", {"delay": JITTERY}),
+    ("--delay 20ms\n--loss 20%", {"delay": "20ms", "loss": "20%"}),
     ("clear", None),
-)  # fmt: skip
+)
 
 
 @dataclass
@@ -61,7 +62,7 @@ def measure(net: Lab, state: Path) -> Measured:
         for number, (_, spelled) in enumerate(STEPS):
             time.sleep(max(0.0, begin + number * STEP_S - time.time()))
             if spelled is not None:
-                engine.set(target, NetworkCondition(rules=(load_rule({**spelled, "direction": "egress"}),)))
+                engine.set(target, NetworkCondition(rules=(load_rule({"condition": spelled, "direction": "egress"}),)))
             else:
                 engine.clear(target)
         output = ping.communicate()[0]

@@ -84,7 +84,7 @@ class FakeTarget:
             pump=kernel.pump,
         )
 
-    def apply(self, operation: Operation) -> None:
+    def apply(self, operation: Operation) -> None:  # long: one case for each operation
         kernel = self.kernel
         match operation:
             case MakeHelper():

@@ -21,6 +21,7 @@ from netweather.kernel.spec import NEVER
 from netweather.kernel.waiting import pause
 from netweather.targets import alive
 
+RETRY_S = 1.0
 TURN_S = 0.2
 """How often it looks around; a dead pump is back within two turns and a restart."""
 
@@ -37,9 +38,15 @@ class Keeper:
         self.missed = 0
 
     def run(self) -> None:
-        """Until nothing is left to keep."""
-        while self.turn():
-            pause(self.pause())
+        """Until nothing is left to keep. What fails is tried again: nobody else looks after this target."""
+        while True:
+            try:
+                if not self.turn():
+                    return
+                pause(self.pause())
+            except (NetweatherError, OSError) as error:
+                say(f"{self.identity}: {error}")
+                pause(RETRY_S)
 
     def pause(self) -> float:
         """Until the next lease ends, or the next look around."""
@@ -64,9 +71,13 @@ class Keeper:
             if self.missed > 1:  # once may be a command at work
                 self._end("a device of ours was deleted")
                 return False
+        elif entry.state != "made":
+            self.missed += 1
         else:
             self.missed = 0
-        if any(c.deadline <= now for c in entry.conditions) or not entry.conditions or self._pump_is_dead(entry):
+        unfinished = entry.state != "made" and self.missed > 1  # whoever was at work holds the lock, or is dead
+        due = any(c.deadline <= now for c in entry.conditions) or not entry.conditions
+        if due or unfinished or self._pump_is_dead(entry):
             return self.engine.expire(self.identity, self.fd)
         return True
 
@@ -109,11 +120,7 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     identity, fd = arguments[0], int(arguments[1])
     os.set_inheritable(fd, False)
-    try:
-        Keeper(Engine(), identity, fd).run()
-    except NetweatherError as error:
-        say(str(error))
-        return 1
+    Keeper(Engine(), identity, fd).run()
     return 0
 
 

@@ -89,6 +89,31 @@ def test_a_dead_pump_is_made_good(kept: tuple[Keeper, Remembering, Entry], monke
     assert engine.asked == ["expire"]
 
 
+def test_what_a_killed_command_left_half_done_is_finished(kept: tuple[Keeper, Remembering, Entry]) -> None:
+    keeper, engine, entry = kept
+    engine.journal.write(replace(entry, state="making"))
+    assert keeper.turn()
+    assert engine.asked == []
+    assert keeper.turn()
+    assert engine.asked == ["expire"]
+
+
+def test_a_failure_is_tried_again(kept: tuple[Keeper, Remembering, Entry], monkeypatch: pytest.MonkeyPatch) -> None:
+    keeper, _, _ = kept
+    answers: list[bool | Exception] = [OSError("planted"), True, False]
+
+    def turn() -> bool:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(module, "pause", lambda _: None)
+    monkeypatch.setattr(keeper, "turn", turn)
+    keeper.run()
+    assert answers == []
+
+
 def test_no_journal_ends_it(kept: tuple[Keeper, Remembering, Entry]) -> None:
     keeper, engine, entry = kept
     engine.journal.forget(entry.target.identity)

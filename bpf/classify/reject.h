@@ -119,18 +119,19 @@ static __always_inline int answer6(struct __sk_buff *skb, struct packet *p)
 {
 	struct ipv6 in, ip = { .flow = htonl(6U << 28), .hops = 64 };
 
-	if (p->l4 != 40 || bpf_skb_load_bytes(skb, ETHERNET, &in, sizeof(in)))
+	/* A fragment's header may stand between: its checksum is complete, so that nothing is written behind us. */
+	if ((p->l4 != 40 && !(p->first_fragment && p->l4 == 48)) || bpf_skb_load_bytes(skb, ETHERNET, &in, sizeof(in)))
 		return -1;
 	__builtin_memcpy(ip.source, in.destination, 16);
 	__builtin_memcpy(ip.destination, in.source, 16);
 	if (p->protocol == 6) {
 		struct tcp t;
 
-		if (bpf_skb_load_bytes(skb, ETHERNET + 40, &t, sizeof(t)) || (t.flags & 4))
+		if (bpf_skb_load_bytes(skb, ETHERNET + p->l4, &t, sizeof(t)) || (t.flags & 4))
 			return -1;
 		ip.next = 6;
 		ip.length = htons(sizeof(t));
-		make_rst(&t, skb->len - ETHERNET - 40 - (t.offset >> 4) * 4, pseudo6(&ip, 6, sizeof(t)));
+		make_rst(&t, skb->len - ETHERNET - p->l4 - (t.offset >> 4) * 4, pseudo6(&ip, 6, sizeof(t)));
 		if (turn_ethernet(skb) || bpf_skb_change_tail(skb, ETHERNET + 40 + sizeof(t), 0))
 			return -1;
 		return bpf_skb_store_bytes(skb, ETHERNET, &ip, sizeof(ip), 0) ||
@@ -139,11 +140,12 @@ static __always_inline int answer6(struct __sk_buff *skb, struct packet *p)
 		struct { struct icmp icmp; struct ipv6 ip; __u8 quote[ICMP_QUOTE]; } m = { .icmp = { 1, 4 } };
 		__u16 pseudo;
 
-		if (bpf_skb_load_bytes(skb, ETHERNET + 40, m.quote, sizeof(m.quote)))
+		if (bpf_skb_load_bytes(skb, ETHERNET + p->l4, m.quote, sizeof(m.quote)))
 			return -1;
 		if (p->protocol == 58 && m.quote[0] != 128)
 			return -1;
 		m.ip = in;
+		m.ip.next = p->protocol; /* the quote leaves that header out */
 		ip.next = 58;
 		ip.length = htons(sizeof(m));
 		pseudo = pseudo6(&ip, 58, sizeof(m));

@@ -61,7 +61,7 @@ static bool become_nobody(void)
 	return !setgroups(0, NULL) && !setresgid(NOBODY, NOBODY, NOBODY) && !setresuid(NOBODY, NOBODY, NOBODY);
 }
 
-#ifdef NW_SANITIZE /* sanitizers need system calls of their own */
+#if defined(NW_SANITIZE) || defined(NW_NO_SECCOMP) /* sanitizers and emulators need system calls of their own */
 
 static bool filter_system_calls(void)
 {

@@ -173,49 +173,6 @@ def test_what_does_not_fit_is_refused(params: p.LineParams) -> None:
         params.pack()
 
 
-# The seam ---------------------------------------------------------------------------------------------------------------------
-
-
-def test_file_holds_what_was_written() -> None:
-    params = p.LineParams(seed=1, delay_ns=7, delay_table=tuple(range(4096)), losses=(3, 4), trace=b"trace")
-    with seam.ParamsFile.anonymous() as file:
-        generation = file.write_line(5, params.pack(), params.tables())
-        assert generation == 2
-        assert file.write_line(5, params.pack(), params.tables()) == 4
-        assert p.LineParams.unpack(file.parameters(5), params.tables()) == params
-        assert file.parameters(4) == bytes(seam.PARAMS_SIZE)
-
-
-def test_a_writer_that_died_half_way_is_overcome() -> None:
-    with seam.ParamsFile.anonymous() as file:
-        file._put(seam.HEADER_SIZE, 7)
-        assert file.write_line(0, p.LineParams().pack(), {}) == 8
-
-
-def test_file_at_a_path_survives_its_opener(tmp_path: Path) -> None:
-    with seam.ParamsFile(tmp_path / "params") as file:
-        file.write_line(63, p.LineParams(delay_ns=9).pack(), {})
-        file.set_deadline(12345)
-    with seam.ParamsFile(tmp_path / "params") as file:
-        assert p.LineParams.unpack(file.parameters(63)).delay_ns == 9
-        assert file.word(seam.DEADLINE) == 12345
-
-
-@pytest.mark.parametrize("line", [-1, 64])
-def test_lines_are_0_to_63(line: int) -> None:
-    with seam.ParamsFile.anonymous() as file, pytest.raises(ValueError, match="0 to 63"):
-        file.write_line(line, p.LineParams().pack(), {})
-
-
-def test_statistics_of_a_line_that_never_was() -> None:
-    with seam.ParamsFile.anonymous() as file:
-        stats = p.LineStats.unpack(file.statistics(3))
-        assert stats.state is p.State.ABSENT
-        assert (stats.unwanted, stats.dropped, stats.mean_held_ns, stats.mean_late_ns) == (0, 0, 0.0, 0.0)
-        assert not file.holds(3)
-        assert file.unwanted(3) == 0
-
-
 def test_crc_is_zlibs() -> None:
     from tests.unit.pump.core import library
 

@@ -12,6 +12,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -156,7 +157,15 @@ class Pump:
                 stdin=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
             )
+        # A pipe, and read all the time: the pump may not write into files, and must not wait for us.
+        self._errors: list[bytes] = []
+        self._reader = threading.Thread(target=self._read_errors)
+        self._reader.start()
         self.client = self.connect()
+
+    def _read_errors(self) -> None:
+        assert self.process.stderr is not None
+        self._errors.extend(self.process.stderr)
 
     def connect(self) -> Client:
         return Client(self._address)
@@ -200,8 +209,9 @@ class Pump:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        self._reader.join(5)
+        self.errors = b"".join(self._errors).decode(errors="replace")
         assert self.process.stderr is not None
-        self.errors = self.process.stderr.read().decode(errors="replace")
         self.process.stderr.close()
         self.file.close()
         self.beat.close()

@@ -81,13 +81,13 @@ class Journal:
             yield
         finally:
             if not self.directory(identity).exists():
-                with contextlib.suppress(FileNotFoundError):
+                with contextlib.suppress(OSError):
                     (self.locks / identity).unlink()
+                    self.locks.rmdir()
             os.close(fd)
 
     def _acquire(self, path: Path) -> int:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             taken: list[int] = []
             if until(lambda: _take(path, taken), LOCK_PATIENCE_S):
                 return taken[0]
@@ -124,13 +124,16 @@ class Journal:
     def forget(self, identity: str) -> None:
         """Removes a target's directory; the namespace mounted in it must be gone."""
         shutil.rmtree(self.directory(identity), ignore_errors=True)
-        for parent in (self.targets, self.locks):
-            with contextlib.suppress(OSError):
-                parent.rmdir()
+        with contextlib.suppress(OSError):
+            self.targets.rmdir()
 
 
 def _take(path: Path, taken: list[int]) -> bool:
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except FileNotFoundError:  # the last holder of any lock has just removed the folder
+        return False
     if _try_lock(fd) and _same(fd, path):
         taken.append(fd)
         return True

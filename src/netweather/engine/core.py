@@ -247,9 +247,13 @@ class Engine:
         """Ends what is past its lease, or whose target is gone, and has no keeper to do it; every command begins with it."""
         return self._recover(orphans=False)
 
-    def recover(self) -> list[Recovered]:
-        """Takes away all that dead processes left: also conditions whose lease is not over when nobody keeps them."""
-        return self._recover(orphans=True) + self._strays()
+    def recover(self, *, force: bool = False) -> list[Recovered]:
+        """Takes away all that dead processes left: also conditions whose lease is not over when nobody keeps them.
+
+        What no journal here knows but is in force, such as a container's with a state directory of its own, is left alone
+        unless `force`.
+        """
+        return self._recover(orphans=True) + self._strays(force)
 
     def _recover(self, *, orphans: bool) -> list[Recovered]:
         found: list[Recovered] = []
@@ -281,7 +285,7 @@ class Engine:
         names = ", ".join(c.condition.name for c in ended) or "remains"
         return [Recovered(entry.target.name, names)]
 
-    def _strays(self) -> list[Recovered]:
+    def _strays(self, force: bool) -> list[Recovered]:
         """What is ours by name and alias, or by program name, in namespaces that no journal knows."""
         known = set(self.journal.identities())
         found = []
@@ -292,6 +296,9 @@ class Engine:
             with self._kernel(whose, fd) as kernel:
                 observed = kernel.observe()
                 if not observed.attached and not observed.port:
+                    continue
+                if observed.alive and not force:
+                    found.append(Recovered(whose.name, "in force, but not from this state directory", taken=False))
                     continue
                 with self._locked(whose.identity):
                     self._unmake(kernel, Entry(whose))

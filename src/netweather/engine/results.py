@@ -52,7 +52,8 @@ class Shown:
 
 @dataclass(frozen=True)
 class Recovered:
-    """What `recover` found and took away: the target's name or namespace, and what of it."""
+    """What `recover` found: the target's name or namespace, and what of it. taken: away; else left alone, and why is in `what`."""
 
     target: str
     what: str
+    taken: bool = True

@@ -13,7 +13,7 @@ from typing import Literal
 
 from netweather.kernel import bpf, layout
 from netweather.kernel.hooks import Hook
-from netweather.kernel.spec import Datapath, Prefix, Room, Tables
+from netweather.kernel.spec import MAX_LEASES, Datapath, Prefix, Room, Tables
 
 STALE_NS = 450_000_000
 """A heartbeat older than this is a dead pump's: three beats of 150 ms."""
@@ -113,7 +113,7 @@ class Classifier:
         for connection, index in tables.connections.items():
             self.maps["connections"].update(layout.connection_key(connection, generation), struct.pack("=I", index))
         self._write_interfaces(tables, datapath, generation)
-        self.set_leases(datapath.leases)
+        self.set_leases(datapath.leases + (0,) * (MAX_LEASES - len(datapath.leases)))
         self._write_control(self._set_at(generation), self._set_bytes(tables))
         self._write_control(0, struct.pack("=I", generation))
 

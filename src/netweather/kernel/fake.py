@@ -82,6 +82,7 @@ class FakeTarget:
             lines=frozenset(kernel.lines) if kernel.port else frozenset(),
             broken=frozenset() if kernel.port else frozenset(kernel.lines),
             pump=kernel.pump,
+            alive=bool(found and any(found.leases)) and (kernel.pump or not kernel.lines),
         )
 
     def apply(self, operation: Operation) -> None:  # long: one case for each operation

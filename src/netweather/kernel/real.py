@@ -80,6 +80,7 @@ class RealTarget:
             lines=whole,
             broken=broken,
             pump=self.pump_beats(),
+            alive=self._is_alive(bool(whole | broken)),
             hook=self.hook.name,
             hidden=self._hidden(candidates),
         )
@@ -97,6 +98,14 @@ class RealTarget:
                 for program in programs:
                     program.close()
         return tuple(found)
+
+    def _is_alive(self, has_lines: bool) -> bool:
+        if self._classifier is None:
+            return False
+        now = namespaces.boot_ns()
+        beats = now - self._classifier.beat_ns < STALE_NS
+        port = self.ways.port() is not None
+        return any(lease > now for lease in self._classifier.leases(MAX_LEASES)) and (beats or not (has_lines or port))
 
     def pump_beats(self) -> bool:
         """Whether the pump of this classifier is alive: it runs, and its heart beat a moment ago."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from netweather.conditions import FOREVER, Condition, Delay, LossRandom, Match, NetworkCondition, PortRange, Rule
-from netweather.engine import Engine
+from netweather.engine import Engine, core
 from netweather.errors import NetweatherError
 from netweather.kernel import keeper_process, namespaces
 from netweather.kernel.fake import FakeKernel, FakeTarget
@@ -175,6 +175,18 @@ def test_an_ended_lease_is_swept_by_any_command(bench: Bench, monkeypatch: pytes
 def test_recover_takes_away_what_nobody_keeps(bench: Bench) -> None:
     bench.set()
     assert [r.what for r in bench.engine._recover(orphans=True)] == ["default"]
+    assert bench.kernel == FakeKernel()
+
+
+def test_what_another_state_directory_keeps_is_left_alone(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.set()
+    status = os.fstat(bench.target.netns_fd)
+    monkeypatch.setattr(core, "every_namespace", lambda: [("path", status.st_dev, status.st_ino, bench.target.netns_fd)])
+    other = Engine(Settings(state=tmp_path / "other"), bench.engine.open_kernel)
+    assert [r.taken for r in other.recover()] == [False]
+    assert bench.engine.show(bench.target)[0].in_force
+    bench.kernel.pump = False
+    assert [r.taken for r in other.recover()] == [True]
     assert bench.kernel == FakeKernel()
 
 

@@ -130,6 +130,7 @@ def test_it_inherits_nothing_else(binary: Path) -> None:
 # Heart and end ----------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.serial
 def test_heart_beats_while_idle_and_while_busy(pump: Pump) -> None:
     pump.ping()
     ages = []
@@ -293,6 +294,7 @@ def test_frames_pass_unchanged(pump: Pump, kind: int, vnet: bool) -> None:
         assert peer.recv(70_000) == sent
 
 
+@pytest.mark.serial
 def test_delay(pump: Pump) -> None:
     peer = pump.add(LineParams(delay_ns=50 * MS))
     late = []

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """
 sudo netweather doctor
-netweather doctor --json | jq -r '.features[] | select(.answer != "yes") | .name'
+netweather doctor --json | jq '.features[] | select(.answer == "no")'
 """
 _ANSWERS: Final = {"yes": "yes", "no": "no", "unknown": "can't tell"}
 _NAME, _ANSWER = 14, 11

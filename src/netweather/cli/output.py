@@ -94,10 +94,12 @@ def drawn(renderable: Any) -> str:
 
 
 def table(titles: Iterable[str], rows: Iterable[Iterable[Any]]) -> Any:
-    """The same as a Rich table, for live display."""
+    """The same as a Rich table, for live display. Nothing is cut off, and the first column stays whole: names are to be copied."""
     from rich.table import Table
 
-    made = Table(*titles, box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for index, title in enumerate(titles):
+        made.add_column(title, no_wrap=index == 0, overflow="fold")
     for row in rows:
         made.add_row(*row)
     return made

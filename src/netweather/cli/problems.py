@@ -96,14 +96,13 @@ def _is_typers(error: Exception) -> bool:
 
 
 def _usage(error: Any) -> NetweatherError:
-    """What our own checks (`pages.check_words`) left to Typer: arguments too many or too few, and bad numbers."""
+    """What our own checks (`pages.check_words`) left to Typer: arguments too many or too few."""
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "netweather"
     message = str(error.format_message()).rstrip(".")
-    code = "bad-usage"
+    what, remedy = f"{path}: {message[:1].lower()}{message[1:]}", f"`{path} --help` shows how it is written"
     if type(error).__name__ == "MissingParameter":
-        code = "missing-argument"
-    elif "unexpected extra argument" in message:
-        code = "extra-argument"
-    text = message[:1].lower() + message[1:]
-    return UsageError(code, f"{path}: {text}", "", f"`{path} --help` shows how it is written")
+        return UsageError("missing-argument", what, "", remedy)
+    if "unexpected extra argument" in message:
+        return UsageError("extra-argument", what, "", remedy)
+    return UsageError("bad-usage", what, "", remedy)

@@ -22,7 +22,7 @@ _EXAMPLES = """
 netweather show
 netweather show docker:shop-api --watch
 # when does it end?
-netweather show --json | jq -r '.[] | .metadata.name + " " + .status.expiresAt'
+netweather show --json | jq -r '.[].status.expiresAt'
 """
 _EVERY_S: Final = 1.0
 _WIDE: Final = 150

@@ -63,15 +63,14 @@ def _plain(listing: Listing) -> dict[str, Any]:
 def _say_table(found: list[Listing]) -> None:
     from netweather.cli.output import say_table
 
-    compose, note = any(each.compose for each in found), any(each.note for each in found)
-    titles = ["Target", "State", "Interfaces", "Addresses", *(["Compose"] if compose else []), *(["Note"] if note else [])]
+    note = any(each.note for each in found)
+    titles = ["Target", "State", "Interfaces", "Addresses", *(["Note"] if note else [])]
     rows = [
         [
-            each.reference,
+            f"{each.reference}\ncompose:{each.compose}" if each.compose else each.reference,
             each.state,
             " ".join(each.interfaces),
             "\n".join(map(str, each.addresses)),
-            *([f"compose:{each.compose}" if each.compose else ""] if compose else []),
             *([each.note] if note else []),
         ]
         for each in found

@@ -1,0 +1,78 @@
+"""The probes on this kernel: the answers fit its version and configuration, and nothing is left."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from netweather.kernel import features, probes
+from netweather.kernel.features import FEATURES, Bench
+from netweather.kernel.hostinfo import Host
+from tests.support.netns import ip
+
+LATER = frozenset({"docker", "netem"})  # not this kernel's matter, or not needed
+
+
+def version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split("."))
+
+
+def test_this_machine_can_work(tmp_path: Path) -> None:
+    findings = features.probe_all(tmp_path / "state")
+    assert features.works(findings), [(f.feature.name, f.detail) for f in findings if f.state != "yes"]
+    assert not (tmp_path / "state").exists()
+
+
+def test_what_a_kernel_is_new_enough_for_it_has_unless_it_was_built_without(tmp_path: Path) -> None:
+    host = Host.here()
+    for finding in features.probe_all(tmp_path):
+        feature = finding.feature
+        if finding.state == "yes" or feature.name in LATER or not feature.minimum or host.version < version(feature.minimum):
+            continue
+        assert host.configuration is not None
+        assert host.configuration.get(feature.option, "n") != "y", f"{feature.name}: {finding.detail}"
+
+
+@pytest.mark.serial  # other tests make namespaces and interfaces
+def test_nothing_is_left(tmp_path: Path) -> None:
+    def seen() -> tuple[object, ...]:
+        return (
+            ip("-o", "link"), ip("netns"), sorted(os.listdir("/run")), Path("/proc/self/mounts").read_text(),
+            sorted(os.listdir("/proc/self/fd")), threading.active_count(), os.readlink("/proc/self/ns/net"),
+        )  # fmt: skip
+
+    features.probe_all(tmp_path)  # what is kept for good (libbpf, netlink tables) is loaded now
+    before = seen()
+    features.probe_all(tmp_path)
+    after = seen()
+    assert before == after
+
+
+@pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
+def test_each_probe_answers_and_says_something(feature: features.Feature, tmp_path: Path) -> None:
+    bench = Bench(tmp_path, Host.here())
+    try:
+        finding = features.probe(feature, bench)
+    finally:
+        bench.close()
+    assert finding.detail
+    assert finding.state != "unknown", finding.detail
+
+
+def test_a_docker_host_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "tcp://192.0.2.1:2375")
+    with pytest.raises(probes.Lacking, match="not on this machine"):
+        probes.docker(Bench(tmp_path, Host.here()))
+
+
+def test_a_state_directory_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(probes.Lacking, match="cannot be written"):
+        probes.state_directory(Bench(tmp_path / "file" / "state", Host.here()))
+
+
+def test_locked_memory_counts_on_old_kernels_only(tmp_path: Path) -> None:
+    assert "5.11" in probes.memlock(Bench(tmp_path, Host("6.1.0", "x86_64")))

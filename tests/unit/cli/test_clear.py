@@ -1,0 +1,71 @@
+"""`clear`: one, some, all; and what isn't there."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.cli.conftest import Run, World
+
+
+@pytest.fixture
+def set_up(run: Run, world: World) -> World:
+    run("set", "netns:a", "--loss", "1%", "--name", "one", "--owner", "me")
+    run("set", "netns:a", "--block", "drop", "--name", "two")
+    run("set", "netns:b", "--block", "drop", "--name", "two")
+    return world
+
+
+def test_one_by_name(run: Run, set_up: World) -> None:
+    assert run("clear", "netns:a", "--name", "two").out == "cleared 'two' on netns:a\n"
+    assert [each["metadata"]["name"] for each in run("show", "netns:a", "--json").json] == ["one"]
+
+
+def test_all_of_a_target(run: Run, set_up: World) -> None:
+    assert run("clear", "netns:a").out == "cleared 'one', 'two' on netns:a\n"
+    assert set_up.kernel("a").attached == {}
+    assert set_up.kernel("b").attached.keys() == {"eth0"}
+
+
+def test_all_of_an_owner(run: Run, set_up: World) -> None:
+    assert run("clear", "netns:a", "--owner", "me").out == "cleared 'one' on netns:a\n"
+
+
+def test_everything(run: Run, set_up: World) -> None:
+    outcome = run("clear", "--all")
+    assert sorted(outcome.out.splitlines()) == ["cleared 'one', 'two' on netns:a", "cleared 'two' on netns:b"]
+    assert run("clear", "--all").out == "nothing was in force\n"
+
+
+def test_nothing_there_is_no_error_but_a_name_is(run: Run, world: World) -> None:
+    outcome = run("clear", "netns:a")
+    assert (outcome.code, outcome.out) == (0, "nothing was in force on netns:a\n")
+    outcome = run("clear", "netns:a", "--name", "x")
+    assert outcome.code == 1
+    assert "[no-such-condition]" in outcome.err
+
+
+def test_a_name_that_one_of_several_has(run: Run, set_up: World) -> None:
+    outcome = run("clear", "netns:a", "netns:b", "--name", "one")
+    assert outcome.code == 1
+    assert "[no-such-condition]" in outcome.err
+    assert run("clear", "netns:a", "netns:b", "--name", "two").code == 0
+
+
+def test_a_target_that_is_gone_is_swept(run: Run, set_up: World) -> None:
+    set_up.path("b").unlink()
+    assert run("clear", "netns:b").out == "cleared 'two' on netns:b\n"
+    assert "[unknown-target]" in run("clear", "netns:b").err
+
+
+def test_json(run: Run, set_up: World) -> None:
+    assert run("clear", "netns:a", "--json").json == [{"target": "netns:a", "cleared": ["one", "two"]}]
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [((), "missing-target"), (("--all", "netns:a"), "conflicting-flags"), (("--all", "--name", "x"), "conflicting-flags")],
+)
+def test_wrong_words(run: Run, world: World, words: tuple[str, ...], code: str) -> None:
+    outcome = run("clear", *words)
+    assert outcome.code == 2
+    assert f"[{code}]" in outcome.err

@@ -1,0 +1,67 @@
+"""`doctor`: what is said of findings, and the exit code. The probes themselves: tests/kernel/test_probes.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from netweather.kernel import features
+from netweather.kernel.features import FEATURES, Finding
+from tests.unit.cli.conftest import Run
+
+BY_NAME = {feature.name: feature for feature in FEATURES}
+
+
+@pytest.fixture
+def findings(monkeypatch: pytest.MonkeyPatch) -> dict[str, Finding]:
+    found = {name: Finding(feature, "yes", "there") for name, feature in BY_NAME.items()}
+    monkeypatch.setattr(features, "probe_all", lambda state: list(found.values()))
+    return found
+
+
+def test_all_is_well(run: Run, findings: dict[str, Finding]) -> None:
+    outcome = run("doctor")
+    assert outcome.code == 0
+    assert outcome.out.startswith("Linux ")
+    assert "tcx           yes        there\n" in outcome.out
+    assert outcome.out.endswith("\nNetweather works here.\n")
+
+
+def test_what_is_needed_and_missing_has_its_remedy(run: Run, findings: dict[str, Finding]) -> None:
+    findings["tun"] = Finding(BY_NAME["tun"], "no", "there is no /dev/net/tun", "add --device /dev/net/tun")
+    outcome = run("doctor")
+    assert outcome.code == 1
+    assert "tun           no         there is no /dev/net/tun (for lines that delay)\n" in outcome.out
+    assert "remedy: add --device /dev/net/tun\n" in outcome.out
+    assert outcome.out.endswith("\nNetweather does not work here: tun\n")
+    assert max(map(len, outcome.out.splitlines())) <= 80
+
+
+def test_what_something_else_does_as_well_is_no_harm(run: Run, findings: dict[str, Finding]) -> None:
+    findings["tcx"] = Finding(BY_NAME["tcx"], "no", "Linux 6.1 is older than 6.6")
+    outcome = run("doctor")
+    assert outcome.code == 0
+    assert " clsact is used\n" in outcome.out
+    findings["clsact"] = Finding(BY_NAME["clsact"], "unknown", "who knows")
+    outcome = run("doctor")
+    assert outcome.code == 1
+    assert "can't tell" in outcome.out
+    assert outcome.out.endswith("it needs tcx, or clsact and cls_bpf\n")
+
+
+def test_json(run: Run, findings: dict[str, Finding]) -> None:
+    findings["netem"] = Finding(BY_NAME["netem"], "no", "built without it")
+    outcome = run("doctor", "--json")
+    assert outcome.code == 0
+    assert outcome.json["works"] is True
+    netem = next(each for each in outcome.json["features"] if each["name"] == "netem")
+    assert (netem["answer"], netem["need"], netem["instead"]) == ("no", "extra", "not needed: the pump does it")
+
+
+def test_the_state_directory_is_the_settings(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: list[Path] = []
+    monkeypatch.setenv("NETWEATHER_STATE", str(tmp_path))
+    monkeypatch.setattr(features, "probe_all", lambda state: asked.append(state) or [])
+    run("doctor")
+    assert asked == [tmp_path]

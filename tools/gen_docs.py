@@ -1,0 +1,212 @@
+"""Writes the reference pages that come from declarations: docs/reference/cli.md and docs/reference/conditions.md.
+
+python -m tools.gen_docs          writes them
+python -m tools.gen_docs --check  exit 1 when one is stale
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Final, Literal, Union, get_args, get_origin
+
+from netweather.conditions.codec import write
+from netweather.conditions.declare import Declared, camel, declared_fields, is_declared
+from netweather.conditions.flags import FLAGS
+from netweather.conditions.loss import LOSS_MODELS
+from netweather.conditions.match import Match
+from netweather.conditions.model import (
+    Condition,
+    Corrupt,
+    Delay,
+    Duplicate,
+    NetworkCondition,
+    RateLimit,
+    Reorder,
+    Rule,
+    Slot,
+)
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+COMMAND: Final = "python -m tools.gen_docs"
+_MADE: Final = f"<!-- Made by `{COMMAND}`; change what it is made of instead. -->"
+
+
+def pages() -> dict[Path, str]:
+    """Every generated page: its path and what must stand there."""
+    folder = ROOT / "docs" / "reference"
+    return {folder / "cli.md": cli_page(), folder / "conditions.md": conditions_page()}
+
+
+def stale() -> list[Path]:
+    """The pages that are not as they would be written now."""
+    return [path for path, text in pages().items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+
+
+# the command line
+
+
+def cli_page() -> str:
+    """All --help pages, as a terminal of 80 columns without colours shows them."""
+    from netweather.cli.commands import COMMANDS
+
+    parts = ["# The command line", _MADE, "Errors and exit codes: [errors](../errors.md). Values: [conditions](conditions.md)."]
+    parts += ["```text", help_page(()), "```"]
+    for entry in COMMANDS:
+        parts += [f"## netweather {entry.name}", "```text", help_page((entry.name,)), "```"]
+    return _joined(parts)
+
+
+def help_page(words: tuple[str, ...]) -> str:
+    """What `netweather WORDS --help` prints."""
+    import typer
+
+    from netweather.cli.app import program
+
+    before = {name: os.environ.get(name) for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR")}
+    os.environ |= {"COLUMNS": "80", "NO_COLOR": "1"}
+    try:
+        command: Any = program()
+        context = typer.Context(command, info_name="netweather", help_option_names=["--help", "-h"])
+        for word in words:
+            command = command.get_command(context, word)
+            context = typer.Context(command, info_name=word, parent=context)
+        return "\n".join(line.rstrip() for line in str(command.get_help(context)).splitlines())
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
+# the condition language
+
+
+def conditions_page() -> str:
+    """Each parameter with its keys, unit, range and meaning."""
+    parts = ["# Conditions", _MADE, _INTRODUCTION]
+    for title, cls in _SECTIONS:
+        parts += [f"## {title}", (cls.__doc__ or "").strip(), _table(cls)]
+    parts += ["## Loss models", "`loss: 1%` is the model `random`. Any other is told by its name: `--loss-model`, or `model:`."]
+    for name, cls in LOSS_MODELS.items():
+        parts += [f"### {name}", (cls.__doc__ or "").strip().replace("\n    ", "\n"), _table(cls)]
+    parts += ["## Flags and their keys", _flags_table(), "## Units", _UNITS]
+    return _joined(parts)
+
+
+_INTRODUCTION: Final = """One language, spelt as flags, YAML, JSON and Python. Keys are in CamelCase in YAML and JSON, in snake_case in
+Python. Zero is a value. `rtt: 200ms` is a delay of half of it in each direction. What contradicts itself is refused with the
+reason; see [errors](../errors.md)."""
+_SECTIONS: Final[tuple[tuple[str, type[Any]], ...]] = (
+    ("The network condition", NetworkCondition),
+    ("Rules", Rule),
+    ("Which traffic", Match),
+    ("What is wrong", Condition),
+    ("delay", Delay),
+    ("duplicate", Duplicate),
+    ("corrupt", Corrupt),
+    ("reorder", Reorder),
+    ("rate", RateLimit),
+    ("slot", Slot),
+)
+_UNITS: Final = """| unit | spelt | |
+|---|---|---|
+| time | `250us` `100ms` `1.5s` `10m` `1h` | ns, us, ms, s, m, h, d; whole nanoseconds |
+| percent | `3%` `0.01%` | with its sign; 0 to 100 %, steps of 0.0000001 % |
+| rate | `64kbit` `10mbit` `1gbit` | bits a second, powers of 1000; bytes (`mbps` to tc) are refused |
+| size | `1500b` `64kb` `64kib` | kb is 1000 bytes, kib is 1024 |
+| packets | `1000` | a whole number |"""
+
+
+def _table(cls: type[Any]) -> str:
+    rows = ["| key | value | default | meaning |", "|---|---|---|---|"]
+    for field in _flattened(cls):
+        default = "needed" if field.required else _default(field)
+        rows.append(f"| `{field.key}` | {_value(field)} | {default} | {_escaped(field.about.doc)} |")
+    return "\n".join(rows)
+
+
+def _flattened(cls: type[Any]) -> Iterator[Declared]:
+    """A rule's match stands in the rule itself, and has a section of its own."""
+    yield from (field for field in declared_fields(cls) if not field.about.flat)
+
+
+def _value(field: Declared) -> str:
+    """What may be written: choices, or unit, range and example."""
+    about = field.about
+    parts = [", ".join(f"`{choice}`" for choice in _choices(field.hint)) or about.unit or _kind(field.hint)]
+    if about.minimum is not None and about.maximum is not None:
+        parts.append(f"{_power(about.minimum)} to {_power(about.maximum)}")
+    if about.example and not _choices(field.hint):
+        parts.append(f"such as `{about.example}`")
+    return _escaped(", ".join(part for part in parts if part))
+
+
+def _power(number: int) -> str:
+    """2^64-1 rather than 20 digits."""
+    for exponent in (31, 32, 63, 64):
+        named = {2**exponent - 1: f"2^{exponent}-1", -(2**exponent): f"-2^{exponent}"}
+        if number in named:
+            return named[number]
+    return str(number)
+
+
+def _choices(hint: Any) -> tuple[str, ...]:
+    if get_origin(hint) is Literal:
+        return tuple(str(choice) for choice in get_args(hint))
+    if get_origin(hint) in (Union, UnionType):
+        members = [member for member in get_args(hint) if member is not NoneType]
+        return _choices(members[0]) if len(members) == 1 else ()
+    return ()
+
+
+def _kind(hint: Any) -> str:
+    if get_origin(hint) is tuple:
+        return "a list"
+    return "true or false" if hint is bool else ""
+
+
+def _default(field: Declared) -> str:
+    if field.default in (None, (), "") or is_declared(type(field.default)):
+        return ""
+    return f"`{str(write(field.default)).lower() if isinstance(field.default, bool) else write(field.default)}`"
+
+
+def _flags_table() -> str:
+    rows = ["| flag | key | |", "|---|---|---|"]
+    for flag in FLAGS:
+        place = ".".join(camel(word) for word in flag.path).removesuffix("rtt.time") + ("rtt" if "rtt" in flag.path else "")
+        needs = f"needs {' or '.join(f'`--{need}`' for need in flag.needs)}" if flag.needs else ""
+        rows.append(f"| `--{flag.name}` | `{place}` | {needs} |")
+    return "\n".join(rows)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _joined(parts: list[str]) -> str:
+    """Paragraphs with a line between them, and none around what stands in a fence."""
+    text, fenced = "", False
+    for part in parts:
+        text += ("\n" if fenced or part == "```" else "\n\n" if text else "") + part
+        fenced = part.startswith("```") and not fenced and part != "```"
+    return text + "\n"
+
+
+def main(arguments: list[str]) -> int:
+    """Writes what is stale, or with --check only tells of it."""
+    found = stale()
+    for path in found:
+        if "--check" not in arguments:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(pages()[path], encoding="utf-8")
+        print(f"{path.relative_to(ROOT)} {'is stale' if '--check' in arguments else 'written'}")
+    return 1 if found and "--check" in arguments else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

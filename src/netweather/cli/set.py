@@ -13,13 +13,14 @@ import typer
 from netweather.cli import pages
 from netweather.cli.options import PANELS, Json, Targets, given, with_flags
 from netweather.cli.output import remark, say, say_json, wrapped
+from netweather.cli.problems import need_root
 from netweather.conditions import NetworkCondition, Rule
 from netweather.conditions.flags import FLAGS, FlagValue
 from netweather.errors import UsageError
+from netweather.settings import Settings
 
 if TYPE_CHECKING:
     from netweather.cli.setting import Done, Wanted
-    from netweather.settings import Settings
 
 _EXAMPLES = """
 # 200 ms more on every round trip, 1 % of the packets lost, for 10 minutes
@@ -37,38 +38,41 @@ netweather set pid:4711 --delay 1s --wait
 """
 
 
+_File = Annotated[
+    str | None,
+    typer.Option("-f", metavar="FILE", help="YAML or JSON with one or more conditions; - for stdin", show_default=False),
+]
+_Owner = Annotated[
+    str | None,
+    typer.Option(
+        "--owner",
+        metavar="NAME",
+        help="who asks; others may not change it",
+        show_default=False,
+        rich_help_panel=PANELS["common"],
+    ),
+]
+
+
 @with_flags("condition", "match", "common")
 def _set(
     targets: Targets = None,
     *,
-    file: Annotated[
-        str | None,
-        typer.Option("-f", metavar="FILE", help="YAML or JSON with one or more conditions; - for stdin", show_default=False),
-    ] = None,
-    owner: Annotated[
-        str | None,
-        typer.Option(
-            "--owner", metavar="NAME", help="who asks; others may not change it", show_default=False,
-            rich_help_panel=PANELS["common"],
-        ),
-    ] = None,
+    file: _File = None,
+    owner: _Owner = None,
     wait: Annotated[bool, typer.Option("--wait", help="stay until the lease ends or Ctrl-C, then clear")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print what would be done, and do nothing")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="I mean the host's own network (TARGET host)")] = False,
     as_json: Json = False,
     **flags: Any,
-) -> None:  # fmt: skip
+) -> None:
     """Makes the network of TARGETs bad, and returns when the kernel holds it.
 
     Names as tc-netem has them. Several targets or conditions: all of them, or none. The same NAME again replaces the
     condition; it ends after 10 minutes unless --for says otherwise.
     """
-    from netweather.settings import Settings
-
     settings = Settings.load()
     conditions = _conditions(tuple(targets or ()), file, owner, given(flags), settings)
-    from netweather.cli.problems import need_root
-
     need_root()
     from netweather.cli.setting import carry_out, opened
     from netweather.engine import Engine

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import TYPE_CHECKING, Final
@@ -62,6 +63,7 @@ def _ignore_signals() -> None:
 
 def _wait(engine: Engine, wanted: list[Wanted]) -> None:
     """Until none of it is in force any more: the lease is over, somebody cleared it, or the targets are gone."""
+    sys.stdout.flush()  # who reads a pipe is to know now what was set
     remark("waiting", "until the lease ends; Ctrl-C clears it now")
     while _remains(engine, wanted):
         pause(_LOOK_S)

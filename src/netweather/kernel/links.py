@@ -77,14 +77,15 @@ def _device(message: Any) -> Device:
     info = message.get_attr("IFLA_LINKINFO")
     stats = message.get_attr("IFLA_STATS64") or {}
     lower = message.get_attr("IFLA_LINK")
-    # A veth's peer in another namespace is also told as IFLA_LINK, with its namespace's number.
-    if message.get_attr("IFLA_LINK_NETNSID") is not None:
+    kind = (info.get_attr("IFLA_INFO_KIND") if info else None) or ""
+    # A veth's peer is also told as IFLA_LINK, and what lies in another namespace with that one's number.
+    if kind == "veth" or message.get_attr("IFLA_LINK_NETNSID") is not None:
         lower = None
     return Device(
         name=message.get_attr("IFLA_IFNAME"),
         ifindex=message["index"],
         hardware=message["ifi_type"],
-        kind=(info.get_attr("IFLA_INFO_KIND") if info else None) or "",
+        kind=kind,
         up=bool(message["flags"] & 1),
         master=message.get_attr("IFLA_MASTER"),
         lower=lower if lower != message["index"] else None,

@@ -113,6 +113,14 @@ class Journal:
                 "broken-journal", f"{path} cannot be read", repr(error), "`netweather recover` takes away what is ours without it"
             ) from error
 
+    def hook(self, identity: str) -> str | None:
+        """Where the programs of this target are attached, or None when nothing (that can be read) is in force."""
+        try:
+            entry = self.read(identity)
+        except NetweatherError:
+            return None
+        return entry.hook if entry else None
+
     def write(self, entry: Entry) -> None:
         """Replaces the journal, so that a reader sees the old one or the new one."""
         directory = self.directory(entry.target.identity)

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from netweather.conditions import FOREVER, Condition, NetworkCondition, Rule, validate
+from netweather.conditions import FOREVER, NetworkCondition, Rule, validate
 from netweather.conditions.profiles import expand
+from netweather.engine import choosing
 from netweather.engine.results import Recovered, SetResult, Shown
 from netweather.engine.status import shown
 from netweather.errors import NetweatherError
@@ -22,7 +23,6 @@ from netweather.kernel.operations import Operation, WriteRules
 from netweather.kernel.real import RealTarget
 from netweather.kernel.seam import TargetKernel
 from netweather.kernel.spec import MAX_INTERFACES, NEVER, Datapath, Interface, Observed, Prefix
-from netweather.lines.pump import line_parameters, unsupported
 from netweather.planning.overlaps import overlaps
 from netweather.planning.plan import plan
 from netweather.planning.rules import InForce, Slots, flatten
@@ -52,7 +52,7 @@ class Engine:
         Returns when the kernel was read back and holds it. Raises NetweatherError; nothing is changed then.
         """
         validate(condition)
-        _refuse_unsupported(condition)
+        choosing.refuse(condition)
         peers = _resolve(condition)
         whose = Whose(target.reference, target.name, target.dev, target.ino, target.pid, target.path, target.runtime)
         with self._locked(whose.identity), self._kernel(whose, target.netns_fd) as kernel:
@@ -70,7 +70,8 @@ class Engine:
                 changed,
                 {word: tuple(map(str, prefixes)) for word, prefixes in peers.items()},
                 tuple(i.name for i in after.interfaces),
-                (*self._notes(observed), *overlaps(desired, after.slots.leases)),
+                (*self._notes(observed), *choosing.notes(condition), *overlaps(desired, after.slots.leases)),
+                choosing.told(condition),
             )
             if not dry_run:
                 self._carry_out(kernel, target.netns_fd, before, after, operations, condition.name if changed else None)
@@ -162,7 +163,7 @@ class Engine:
         names = ", ".join(c.condition.name for c in entry.conditions)
         alias = f"netweather: {names} {'of ' + ', '.join(owners) if owners else ''}".strip()[:250]
         active = [replace(c, condition=expand(c.condition)) for c in entry.conditions]
-        return flatten(active, entry.interfaces, line_parameters, entry.slots, alias)
+        return flatten(active, entry.interfaces, choosing.look, entry.slots, alias)
 
     def _notes(self, observed: Observed) -> tuple[str, ...]:
         notes = list(observed.hidden)
@@ -336,7 +337,9 @@ class Engine:
 
     def _kernel(self, whose: Whose, fd: int) -> TargetKernel:
         directory = self.journal.directory(whose.identity)
-        return self.open_kernel(fd, directory, None if self.settings.hook == "auto" else self.settings.hook)
+        # What is in force stays where it is attached, whatever the settings of whoever comes later, such as the keeper.
+        hook = self.journal.hook(whose.identity) or self.settings.hook
+        return self.open_kernel(fd, directory, None if hook == "auto" else hook)
 
 
 def _opened(whose: Whose) -> contextlib.AbstractContextManager[int | None]:
@@ -385,18 +388,3 @@ def _resolve(condition: NetworkCondition) -> dict[str, tuple[Prefix, ...]]:
     matches = [rule.match for rule in condition.rules] + list(condition.exclude)
     words = sorted({word for match in matches for word in match.to})
     return {word: tuple(normal_prefix(str(p.prefix)) for p in resolve_peers(word)) for word in words}
-
-
-def _refuse_unsupported(condition: NetworkCondition) -> None:
-    reasons = [reason for rule in expand(condition).rules for reason in _reasons(rule.condition)]
-    if condition.engine == "netem":
-        reasons.append("this version makes no netem lines yet")
-    if reasons:
-        why = "; ".join(dict.fromkeys(reasons))
-        raise NetweatherError(
-            "engine-cannot", "no engine can do what was asked", why, "leave that out, or see `netweather doctor`"
-        )
-
-
-def _reasons(condition: Condition) -> list[str]:
-    return [] if condition.block else list(unsupported(condition))

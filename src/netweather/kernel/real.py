@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from netweather.errors import NetweatherError
-from netweather.kernel import links, namespaces, pump
+from netweather.kernel import links, namespaces, netemways, pump
 from netweather.kernel.classifier import STALE_NS, Classifier
 from netweather.kernel.hooks import Clsact, Hook, Tcx, best_hook
 from netweather.kernel.operations import (
@@ -66,7 +66,7 @@ class RealTarget:
         candidates = _candidates(devices)
         self._forget_classifier()
         # lo has none of ours; nw0 has only nw_return.
-        classifier, places = Classifier.attached(self.hook, [d.ifindex for d in devices if d.ifindex > 1])
+        classifier, places = self._find_classifier([d.ifindex for d in devices if d.ifindex > 1])
         self._classifier = classifier
         whole, broken = self.ways.lines()
         return Observed(
@@ -84,6 +84,15 @@ class RealTarget:
             hook=self.hook.name,
             hidden=self._hidden(candidates),
         )
+
+    def _find_classifier(self, ifindexes: list[int]) -> tuple[Classifier | None, dict[int, set[str]]]:
+        """Where it is attached decides, whatever we were told: of a lost journal, the hook is not known."""
+        for hook in (self.hook, Clsact() if self.hook.name == "tcx" else best_hook()):
+            classifier, places = Classifier.attached(hook, ifindexes)
+            if classifier is not None:
+                self.hook = self.ways.hook = hook
+                return classifier, places
+        return None, {}
 
     def _hidden(self, candidates: list[links.Device]) -> tuple[str, ...]:
         """Programs in front of ours, which may keep traffic from us."""
@@ -140,6 +149,8 @@ class RealTarget:
                     kept.close()
             case StartPump(lines=lines):
                 self._start_pump(lines)
+            case MakeLine(line=line) | ChangeLine(line=line) if line.engine == "netem":
+                netemways.make_line(self.ways, line)
             case MakeLine(line=line):
                 self._give_line(line)
                 self.ways.connect_line(line)
@@ -214,6 +225,7 @@ class RealTarget:
     def _remove_line(self, index: int) -> None:
         pause(UNDER_WAY_S)
         self.ways.set_entry(index, 0)
+        netemways.drain(self.ways, index)
         with contextlib.suppress(OSError):  # without a pump nothing waits
             with pump.Control(self.directory) as control:
                 control.remove(index)
@@ -242,12 +254,13 @@ class RealTarget:
 
     def differences(self, operation: WriteRules) -> list[str]:
         """What the kernel holds that is not what was written; empty: all of it is."""
-        return self._need_classifier().differences(operation.tables, operation.datapath)
+        wrong = self._need_classifier().differences(operation.tables, operation.datapath)
+        return wrong + netemways.differences(self.ways, operation.datapath.lines)
 
     def unwanted_drops(self) -> int:
         """Packets that our own devices, or the pump, dropped and nobody asked for."""
         devices = self.ways.line_devices() if self.ways.mounted else []
-        return self.ways.dropped() + sum(self.params.unwanted(line_number(d)) for d in devices)
+        return self.ways.dropped() + sum(self.params.unwanted(line_number(d)) for d in devices if d.kind != "veth")
 
     def _forget_classifier(self) -> None:
         if self._classifier is not None:

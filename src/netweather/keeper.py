@@ -19,6 +19,7 @@ from netweather.kernel.links import PORT, names
 from netweather.kernel.real import RealTarget
 from netweather.kernel.spec import NEVER
 from netweather.kernel.waiting import pause
+from netweather.planning.rules import NETEM_KEY
 from netweather.targets import alive
 
 RETRY_S = 1.0
@@ -98,7 +99,7 @@ class Keeper:
         return self.namespace.run(lambda: PORT in names())
 
     def _pump_is_dead(self, entry: Entry) -> bool:
-        if not self._needs_lines(entry) or entry.state != "made":
+        if all(key.endswith(NETEM_KEY) for key in entry.slots.lines) or entry.state != "made":
             return False
         with RealTarget(self.fd, self.directory) as kernel:
             return kernel.pump_process() is None

@@ -13,10 +13,12 @@ import pytest
 
 from netweather.conditions import Condition, Delay
 from netweather.kernel.fake import FakeKernel, FakeTarget
+from netweather.kernel.features import there
 from netweather.kernel.operations import WriteRules
 from netweather.kernel.real import RealTarget
 from netweather.kernel.seam import TargetKernel
 from netweather.kernel.spec import NEVER, Action, Datapath, FlatRule, Interface, Line, Observed
+from netweather.lines.netem import netem_for
 from netweather.lines.pump import line_parameters
 from netweather.planning.plan import plan
 from netweather.units import Duration
@@ -28,8 +30,8 @@ PLACES = frozenset({(0, 0), (0, 1)})
 class World:
     """A target of either kind, and what can happen to it behind our back."""
 
-    def __init__(self, open_kernel: Open, kill_pump: Callable[[], None], ifindex: int) -> None:
-        self.open, self.kill_pump = open_kernel, kill_pump
+    def __init__(self, open_kernel: Open, kill_pump: Callable[[], None], ifindex: int, netem: bool) -> None:
+        self.open, self.kill_pump, self.netem = open_kernel, kill_pump, netem
         self.eth0 = Interface("eth0", ifindex, 0)
 
     def become(self, desired: Datapath) -> Observed:
@@ -47,9 +49,13 @@ class World:
         lines, rules = [], []
         for number, each in enumerate(milliseconds):
             condition = Condition(delay=Delay(Duration(each * 10**6)))
-            lines.append(Line(number, f"t/{number}", self.eth0, "egress", "pump", *line_parameters(condition, "egress")))
-            way = (((0, 0), number),)
-            rules.append(FlatRule(Action.LINE, 0, number, PLACES, ports=((number, number),), lines=way, heartbeat=True))
+            if self.netem:
+                kernels = netem_for(condition).pack()
+                lines.append(Line(number, f"t/{number}/netem", self.eth0, "egress", "netem", kernels, whole=number % 2 == 0))
+            else:
+                lines.append(Line(number, f"t/{number}", self.eth0, "egress", "pump", *line_parameters(condition, "egress")))
+            way, beats = (((0, 0), number),), not self.netem
+            rules.append(FlatRule(Action.LINE, 0, number, PLACES, ports=((number, number),), lines=way, heartbeat=beats))
         return Datapath((self.eth0,), tuple(lines), tuple(rules), (NEVER,), "netweather: contract")
 
     def blocking(self, count: int = 1) -> Datapath:
@@ -57,14 +63,24 @@ class World:
         return Datapath((self.eth0,), (), rules, (NEVER,), "netweather: contract")
 
 
-@pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.root)])
+@pytest.fixture(
+    params=[
+        "fake-pump",
+        "fake-netem",
+        pytest.param("real-pump", marks=pytest.mark.root),
+        pytest.param("real-netem", marks=pytest.mark.root),
+    ]
+)
 def world(request: pytest.FixtureRequest, tmp_path: Path, make_lab: Any) -> Iterator[World]:
-    if request.param == "fake":
+    kind, _, engine = request.param.partition("-")
+    if kind == "fake":
         fake = FakeKernel()
-        yield World(lambda: FakeTarget(fake), fake.kill_pump, 2)
+        yield World(lambda: FakeTarget(fake), fake.kill_pump, 2, engine == "netem")
         return
     if os.geteuid():
         pytest.skip("needs root")
+    if engine == "netem" and not there("netem"):
+        pytest.skip("this kernel has no sch_netem (NET_SCH_NETEM)")
     with make_lab() as net:
         fd = os.open(net.client.path, os.O_RDONLY)
 
@@ -76,7 +92,7 @@ def world(request: pytest.FixtureRequest, tmp_path: Path, make_lab: Any) -> Iter
 
         with RealTarget(fd, tmp_path) as kernel:
             ifindex = dict(kernel.observe().interfaces)["eth0"]
-        made = World(lambda: RealTarget(fd, tmp_path), kill_pump, ifindex)
+        made = World(lambda: RealTarget(fd, tmp_path), kill_pump, ifindex, engine == "netem")
         try:
             yield made
         finally:
@@ -108,7 +124,7 @@ def test_what_is_made_is_seen_and_what_is_unmade_is_gone(world: World) -> None:
     observed = world.become(world.delaying(10, 20))
     assert observed.helper
     assert observed.port
-    assert observed.pump
+    assert observed.pump is not world.netem
     assert observed.lines == {0, 1}
     assert observed.attached == {"eth0"}
     assert observed.leases[0] == NEVER
@@ -135,7 +151,7 @@ def test_a_dead_pump_comes_back_with_its_lines(world: World) -> None:
     world.become(world.delaying(10, 20))
     world.kill_pump()
     observed = world.become(world.delaying(10, 20))
-    assert observed.pump
+    assert observed.pump is not world.netem
     assert observed.lines == {0, 1}
 
 

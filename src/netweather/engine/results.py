@@ -20,6 +20,8 @@ class SetResult:
     peers: dict[str, tuple[str, ...]]
     interfaces: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    engines: tuple[str, ...] = ()
+    """Which engines make its lines, and why."""
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def shown(kernel: TargetKernel, entry: Entry, desired: Datapath) -> list[Shown]:
                 peers={word: tuple(map(str, p)) for word, p in active.peers.items()},
                 rules=tuple(_sum(counters, numbers) for numbers in _counter_slots(active.condition, entry.slots)),
                 unwanted_drops=drops,
-                engine="pump" if desired.lines else "classifier",
+                engine=_engine(desired, active.condition.name),
             )
         )
     return found
@@ -49,11 +49,17 @@ def problems(entry: Entry, desired: Datapath, observed: Observed) -> tuple[str, 
     lost = {line.index for line in desired.lines} - observed.lines
     if lost and observed.port:
         found.append(f"{len(lost)} of {len(desired.lines)} lines are gone")
-    if desired.lines and not observed.pump:
+    if any(line.engine == "pump" for line in desired.lines) and not observed.pump:
         found.append("the pump is not running: traffic passes as if nothing was asked")
     if entry.state != "made":
         found.append("a command that changes it has not finished")
     return tuple(found)
+
+
+def _engine(desired: Datapath, name: str) -> str:
+    """What makes the lines of a condition; without lines the classifier does it all."""
+    engines = {line.engine for line in desired.lines if line.key.startswith(f"{name}/")}
+    return " and ".join(sorted(engines)) or "classifier"
 
 
 def _counter_slots(condition: NetworkCondition, slots: Slots) -> list[list[int]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import functools
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -153,6 +154,14 @@ def probe_all(state: Path) -> list[Finding]:
         return [probe(feature, bench) for feature in FEATURES]
 
 
+@functools.cache
+def there(name: str) -> bool:
+    """Whether this kernel is seen to have a feature; asked once a process."""
+    feature = next(feature for feature in FEATURES if feature.name == name)
+    with _bench(Path("/"), Host.here()) as bench:
+        return probe(feature, bench).state == "yes"
+
+
 @contextlib.contextmanager
 def _bench(state: Path, host: Host) -> Iterator[Bench]:
     bench = Bench(state, host)
@@ -203,4 +212,4 @@ def works(findings: list[Finding]) -> bool:
     return attaches and all(finding.state == "yes" for finding in findings if finding.feature.need == "needed")
 
 
-__all__ = ["FEATURES", "Bench", "Feature", "Finding", "Need", "State", "probe", "probe_all", "works"]
+__all__ = ["FEATURES", "Bench", "Feature", "Finding", "Need", "State", "probe", "probe_all", "there", "works"]

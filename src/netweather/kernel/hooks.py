@@ -96,7 +96,7 @@ class Clsact:
         ip = links.netlink()
         ours = any(f.on_our_qdisc for d in DIRECTIONS for f in _filters(ifindex, d))
         if not _has_clsact(ifindex):
-            ip.tc("add", "clsact", ifindex)
+            _add_clsact(ip, ifindex)
             ours = True
         ip.tc(
             "replace-filter",
@@ -129,6 +129,16 @@ class _Filter:
     handle: int
     info: int
     on_our_qdisc: bool
+
+
+def _add_clsact(ip: Any, ifindex: int) -> None:
+    """Raises OSError, as tcx does, not pyroute2's own."""
+    from pyroute2 import NetlinkError
+
+    try:
+        ip.tc("add", "clsact", ifindex)
+    except NetlinkError as error:
+        raise OSError(error.code, str(error)) from error
 
 
 def _has_clsact(ifindex: int) -> bool:

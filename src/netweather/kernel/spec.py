@@ -86,6 +86,8 @@ class Line:
     engine: Literal["pump", "netem"]
     parameters: bytes
     tables: tuple[tuple[str, bytes], ...] = ()
+    whole: bool = False
+    """Nothing is decided for each packet, so netem may have a sender's GSO packets as they are."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import struct
 from pathlib import Path
 
 from netweather.errors import NetweatherError
-from netweather.kernel import bpf, layout, links, namespaces
+from netweather.kernel import bpf, layout, links, namespaces, netemlines
 from netweather.kernel.hooks import Hook
 from netweather.kernel.spec import MAX_LINES, Line
 
@@ -81,13 +81,16 @@ class Ways:
         if not self.mounted:
             return frozenset(), frozenset()
         self._find_programs()
-        devices = {line_number(d): d for d in self.line_devices()}
+        present = self.helper.run(links.devices)
+        devices = {line_number(d): d for d in present if _is_line(d)}
         entries = self._entries()
-        whole = {i for i, d in devices.items() if d.up and entries.get(i) == d.ifindex and self._has_exit(d.ifindex)}
+        exits = {i: d.ifindex for i, d in devices.items() if d.kind != "veth" and entries.get(i) == d.ifindex}
+        exits |= self.helper.run(lambda: netemlines.exits(present, entries))
+        whole = {i for i, d in devices.items() if d.up and i in exits and self._has_exit(exits[i])}
         return frozenset(whole), frozenset((set(devices) | set(entries)) - whole)
 
     def line_devices(self) -> list[links.Device]:
-        return [d for d in self.helper.run(links.devices) if d.ours and d.name.startswith(links.LINE_PREFIX)]
+        return [d for d in self.helper.run(links.devices) if _is_line(d)]
 
     def open_line(self, index: int) -> int:
         """A descriptor of a line's TAP, which is made when it isn't there."""
@@ -95,7 +98,7 @@ class Ways:
 
     def connect_line(self, line: Line) -> None:
         """Brings a line's TAP up and connects its exit, its destination and, last, its entry."""
-        steer, alias = self._programs(), f"{links.ALIAS} {line.key}"[:250]
+        steer, alias = self.programs(), f"{links.ALIAS} {line.key}"[:250]
         ifindex = self.helper.run(lambda: links.raise_tap(line_name(line.index), alias))
         steer.maps["exits"].update(struct.pack("=I", ifindex), struct.pack("=I", line.index))
         self.helper.run(lambda: self.hook.attach(ifindex, "ingress", steer.programs["nw_exit"]))
@@ -119,16 +122,18 @@ class Ways:
         """Takes a line's device away; it must be empty."""
         with contextlib.suppress(FileNotFoundError):
             device = self.helper.run(lambda: links.device(line_name(index)))
+            end = self.helper.run(lambda: links.device(f"{netemlines.EXIT_PREFIX}{index}"))
             if device is not None:
                 if self._steer is not None:
-                    self._steer.maps["exits"].delete(struct.pack("=I", device.ifindex))
+                    self._steer.maps["exits"].delete(struct.pack("=I", (end or device).ifindex))
                 self.helper.run(lambda: links.delete(device.ifindex))
 
     def dropped(self) -> int:
         """Packets that our devices dropped, which nobody asked for."""
         port = self.port()
         total = port.tx_dropped + port.rx_dropped if port else 0
-        return total + (sum(d.tx_dropped for d in self.line_devices()) if self.mounted else 0)
+        devices = [d for d in self.helper.run(links.devices) if d.ours] if self.mounted else []
+        return total + sum(d.tx_dropped for d in devices if d.name != links.HELPER_PORT)
 
     def close(self) -> None:
         """Closes descriptors; what was made stays."""
@@ -137,7 +142,8 @@ class Ways:
             self._helper.close()
             self._helper = None
 
-    def _programs(self) -> bpf.Object:
+    def programs(self) -> bpf.Object:
+        """What steers, with the exits. Raises NetweatherError(code="no-port")."""
         self._find_programs()
         if self._steer is None or self._return is None:
             raise NetweatherError("no-port", "the way to our own namespace is gone", "", "run `netweather recover`")
@@ -145,9 +151,9 @@ class Ways:
 
     def _find_programs(self) -> None:
         if self._return is None:
-            self._return = self.namespace.run(lambda: _find(self.hook, links.PORT, "nw_return"))
+            self._return = self.namespace.run(lambda: find(self.hook, links.PORT, "nw_return"))
         if self._steer is None:
-            self._steer = self.helper.run(lambda: _find(self.hook, links.HELPER_PORT, "nw_steer"))
+            self._steer = self.helper.run(lambda: find(self.hook, links.HELPER_PORT, "nw_steer"))
         if self._steer is not None and "exits" not in self._steer.maps:
             # nw_steer doesn't use the map of exits; the exit program of any line does. Without a line there is none.
             exits = self.helper.run(lambda: _find_exits(self.hook))
@@ -175,6 +181,10 @@ class Ways:
         self._steer = self._return = None
 
 
+def _is_line(device: links.Device) -> bool:
+    return device.ours and device.name.startswith(links.LINE_PREFIX)
+
+
 def line_name(index: int) -> str:
     return f"{links.LINE_PREFIX}{index}"
 
@@ -183,7 +193,8 @@ def line_number(device: links.Device) -> int:
     return int(device.name.removeprefix(links.LINE_PREFIX))
 
 
-def _find(hook: Hook, name: str, program_name: str) -> bpf.Object | None:
+def find(hook: Hook, name: str, program_name: str) -> bpf.Object | None:
+    """A program of ours at the ingress of a device of this namespace, with its maps."""
     device = links.device(name)
     if device is None:
         return None
@@ -198,7 +209,7 @@ def _find(hook: Hook, name: str, program_name: str) -> bpf.Object | None:
 
 def _find_exits(hook: Hook) -> bpf.Object | None:
     for name in sorted(links.names()):
-        if name.startswith(links.LINE_PREFIX) and (found := _find(hook, name, "nw_exit")) is not None:
+        if name.startswith((links.LINE_PREFIX, netemlines.EXIT_PREFIX)) and (found := find(hook, name, "nw_exit")) is not None:
             return found
     return None
 

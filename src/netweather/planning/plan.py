@@ -60,7 +60,7 @@ def _make_lines(desired: Datapath, observed: Observed) -> list[Operation]:
     kept = tuple(line for line in desired.lines if line.index in observed.lines and observed.port)
     operations: list[Operation] = []
     if any(line.engine == "pump" for line in desired.lines) and not observed.pump:
-        operations.append(StartPump(kept))
+        operations.append(StartPump(tuple(line for line in kept if line.engine == "pump")))
     for line in desired.lines:
         operations.append(ChangeLine(line) if line in kept else MakeLine(line))
     return operations

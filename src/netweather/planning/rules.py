@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
+from typing import Literal
 
-from netweather.conditions import Condition, Connection, Match, NetworkCondition, Rule
+from netweather.conditions import Condition, Connection, Engine, Match, NetworkCondition, Rule
 from netweather.errors import NetweatherError, UsageError
 from netweather.kernel.spec import (
     DIRECTIONS,
@@ -28,13 +29,27 @@ from netweather.kernel.spec import (
 )
 from netweather.planning.vectors import wide
 
+NETEM_KEY = "/netem"
+"""The end of a netem line's key."""
 PROTOCOLS: dict[str, frozenset[int]] = {
     "tcp": frozenset({6}),
     "udp": frozenset({17}),
     "sctp": frozenset({132}),
     "icmp": frozenset({1, 58}),
 }
-LineMaker = Callable[[Condition, Direction], tuple[bytes, tuple[tuple[str, bytes], ...]]]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a line must look like, and which engine makes it; `whole`, `parameters` and `tables` as in the seam's Line."""
+
+    parameters: bytes
+    tables: tuple[tuple[str, bytes], ...] = ()
+    engine: Literal["pump", "netem"] = "pump"
+    whole: bool = False
+
+
+LineMaker = Callable[[Condition, Direction, Engine], Look]
 
 
 @dataclass(frozen=True)
@@ -132,7 +147,7 @@ def _add_run(build: _Build, active: InForce, run: list[tuple[Rule, int]]) -> Non
         action = _action(rule.condition)
         lines: tuple[tuple[tuple[int, int], int], ...] = ()
         if action is Action.LINE:
-            lines = tuple(_make_lines(build, key, rule))
+            lines = tuple(_make_lines(build, key, rule, condition.engine))
         build.rules.append(_flat(build, active, rule.match, action, lease, counter, lines=lines))
 
 
@@ -144,14 +159,15 @@ def _action(condition: Condition) -> Action:
     return Action.PASS if condition == Condition() else Action.LINE
 
 
-def _make_lines(build: _Build, key: str, rule: Rule) -> Iterable[tuple[tuple[int, int], int]]:
+def _make_lines(build: _Build, key: str, rule: Rule, engine: Engine) -> Iterable[tuple[tuple[int, int], int]]:
     for slot, number in sorted(_places(build, rule.match)):
         interface = next(i for i in build.interfaces if i.slot == slot)
         direction = DIRECTIONS[number]
-        line_key = f"{key}/{direction}/{interface.name}"
+        look = build.make_line(rule.condition, direction, engine)
+        # Another engine is another line: the old one lets out what it holds.
+        line_key = f"{key}/{direction}/{interface.name}" + (NETEM_KEY if look.engine == "netem" else "")
         index = build.lines_before.slot(line_key)
-        parameters, tables = build.make_line(rule.condition, direction)
-        build.lines.append(Line(index, line_key, interface, direction, "pump", parameters, tables))
+        build.lines.append(Line(index, line_key, interface, direction, look.engine, look.parameters, look.tables, look.whole))
         yield (slot, number), index
 
 
@@ -193,7 +209,7 @@ def _flat(
         family={"ipv4": 4, "ipv6": 6, None: None}[match.family],
         connections=_connections(match.connection, match) if match.connection else None,
         lines=lines,
-        heartbeat=bool(lines),
+        heartbeat=any(line.engine == "pump" and line.index in dict(lines).values() for line in build.lines),
         skip_to=skip_to,
         share=_share(match),
         share_seed=_share_seed(active.condition),

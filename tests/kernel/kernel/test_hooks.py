@@ -10,6 +10,8 @@ from netweather.kernel.hooks import Clsact, Hook, Tcx, best_hook
 
 @pytest.mark.parametrize("hook", [Tcx(), Clsact()], ids=["tcx", "clsact"])
 def test_attached_found_replaced_and_detached(make_lab: Any, hook: Hook) -> None:
+    if hook.name == "tcx" and best_hook().name != "tcx":
+        pytest.skip("this kernel has no tcx (Linux 6.6)")
     with make_lab() as net, namespaces.opened(net.client.path) as inside:
         eth0 = inside.run(lambda: links.device("eth0"))
         assert eth0 is not None

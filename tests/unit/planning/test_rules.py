@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_network
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from netweather.conditions import Condition, Connection, Delay, Match, NetworkCondition, PortRange, Rule
 from netweather.errors import NetweatherError, UsageError
 from netweather.kernel.spec import NEVER, Action, Interface
-from netweather.planning.rules import InForce, Slots, flatten
+from netweather.planning.rules import InForce, Look, Slots, flatten
 from netweather.units import Duration, Percent
 
 ETH0 = Interface("eth0", 2, 0)
@@ -16,8 +17,8 @@ DELAY = Condition(delay=Delay(Duration(10**8)))
 DROP = Condition(block="drop")
 
 
-def no_parameters(condition: Condition, direction: str) -> tuple[bytes, tuple[tuple[str, bytes], ...]]:
-    return direction.encode(), ()
+def no_parameters(condition: Condition, direction: str, engine: str) -> Look:
+    return Look(direction.encode(), engine="netem" if engine == "netem" else "pump")
 
 
 def active(*rules: Rule, name: str = "default", created: int = 1, exclude: tuple[Match, ...] = ()) -> InForce:
@@ -107,3 +108,14 @@ def test_too_many_lines() -> None:
 def test_the_empty_condition_lets_traffic_be() -> None:
     path, _ = flatten([active(Rule(Match(), Condition()))], (ETH0,), no_parameters, Slots())
     assert path.rules[0].action is Action.PASS
+
+
+def test_a_line_of_netem_is_another_line_and_has_no_heart() -> None:
+    pumped = active(Rule(Match(direction="egress"), DELAY))
+    kernels = replace(pumped, condition=replace(pumped.condition, engine="netem"))
+    before, slots = flatten([pumped], (ETH0,), no_parameters, Slots())
+    after, _ = flatten([kernels], (ETH0,), no_parameters, slots)
+    assert [line.engine for line in (*before.lines, *after.lines)] == ["pump", "netem"]
+    assert before.lines[0].index != after.lines[0].index
+    assert after.lines[0].key.endswith("/netem")
+    assert [before.rules[0].heartbeat, after.rules[0].heartbeat] == [True, False]

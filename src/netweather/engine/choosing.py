@@ -1,0 +1,89 @@
+"""Which engine makes a line: netem where the kernel has it and it can do all that was asked, else the pump; and why."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+
+from netweather.conditions import Condition, NetworkCondition, Rule
+from netweather.conditions.model import Engine
+from netweather.conditions.profiles import expand
+from netweather.errors import NetweatherError
+from netweather.kernel import features
+from netweather.kernel.spec import Direction
+from netweather.lines import netem, pump
+from netweather.planning.rules import Look
+
+NO_NETEM = "this kernel has no sch_netem"
+SEEDS_FROM = (6, 6)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The engine of one condition. why: what keeps netem from it; empty: nothing does, or the user chose."""
+
+    engine: Engine
+    why: tuple[str, ...] = ()
+
+
+def choose(condition: Condition, asked: Engine) -> Choice:
+    """asked: the user's choice. Raises NetweatherError(code="engine-cannot")."""
+    if asked == "pump":
+        return Choice("pump")
+    why = tuple(_against_netem(condition))
+    if not why:
+        return Choice("netem")
+    if asked == "netem":
+        raise _cannot(list(why))
+    return Choice("pump", why)
+
+
+def refuse(condition: NetworkCondition) -> None:
+    """Raises NetweatherError(code="engine-cannot") when no engine, or not the one asked for, can do all of a condition."""
+    reasons: list[str] = []
+    for rule in _with_lines(condition):
+        if condition.engine == "netem":
+            choose(rule.condition, "netem")
+        elif choose(rule.condition, condition.engine).engine == "pump":
+            reasons += pump.unsupported(rule.condition)
+    if reasons:
+        raise _cannot(reasons)
+
+
+def look(condition: Condition, direction: Direction, asked: Engine) -> Look:
+    """What the line of this condition and direction must look like."""
+    if choose(condition, asked).engine == "netem":
+        return Look(netem.netem_for(condition, direction).pack(), (), "netem", netem.whole(condition))
+    return Look(*pump.line_parameters(condition, direction))
+
+
+def told(condition: NetworkCondition) -> tuple[str, ...]:
+    """For people: which engine makes the lines of this condition, and why when it isn't netem though it might be."""
+    choices = dict.fromkeys(choose(rule.condition, condition.engine) for rule in _with_lines(condition))
+    return tuple(f"engine {each.engine}" + (f": {'; '.join(each.why)}" if each.why else "") for each in choices)
+
+
+def notes(condition: NetworkCondition) -> tuple[str, ...]:
+    """What the user should know of it: that this kernel's netem was not taken."""
+    return tuple(text for text in told(condition) if text.startswith("engine pump: ") and NO_NETEM not in text)
+
+
+def _with_lines(condition: NetworkCondition) -> list[Rule]:
+    return [rule for rule in expand(condition).rules if not rule.condition.block and rule.condition != Condition()]
+
+
+def _against_netem(condition: Condition) -> list[str]:
+    if not features.there("netem"):
+        return [NO_NETEM]
+    return netem.unsupported(condition, seeds=_version() >= SEEDS_FROM)
+
+
+def _version() -> tuple[int, int]:
+    found = re.match(r"(\d+)\.(\d+)", os.uname().release)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def _cannot(reasons: list[str]) -> NetweatherError:
+    why = "; ".join(dict.fromkeys(reasons))
+    return NetweatherError("engine-cannot", "no engine can do what was asked", why, "leave that out, or see `netweather doctor`")

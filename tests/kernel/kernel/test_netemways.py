@@ -1,0 +1,122 @@
+"""netem lines as traffic sees them, through the whole engine; skipped where there is no netem, and a guest has it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from netweather.conditions import FOREVER, Condition, Delay, LossRandom, Match, NetworkCondition, Rule
+from netweather.engine import Engine
+from netweather.kernel.features import there
+from netweather.settings import Settings
+from netweather.targets import Target, resolve
+from netweather.units import Duration, Percent
+from tests.support.netns import Lab
+
+MS = 10**6
+
+
+class Rig:
+    """A client that is the target of an engine with its own state."""
+
+    def __init__(self, net: Lab, state: Path) -> None:
+        self.net, self.engine = net, Engine(Settings(state=state))
+        self.target: Target
+        (self.target,) = resolve(f"netns:{net.client.name}")
+
+    def set(self, condition: Condition, engine: Any = "netem", **match: Any) -> Any:
+        rule = Rule(Match(**match), condition)
+        return self.engine.set(self.target, NetworkCondition(rules=(rule,), lease=FOREVER, engine=engine))
+
+    def ping(self, count: int = 10, interval: float = 0.05) -> tuple[int, list[float]]:
+        """How many answers came, and the smallest, mean and largest RTT in ms."""
+        text = self.net.client.run(
+            "ping", "-n", "-c", str(count), "-i", str(interval), "-W", "2", str(self.net.server.v4), check=False
+        ).stdout
+        figures = re.search(r"= ([\d.]+)/([\d.]+)/([\d.]+)", text)
+        received = re.search(r"(\d+) received", text)
+        assert received, text
+        return int(received[1]), [float(f) for f in figures.groups()] if figures else []
+
+
+@pytest.fixture
+def rig(make_lab: Any, tmp_path: Path) -> Iterator[Rig]:
+    if not there("netem"):
+        pytest.skip("this kernel has no sch_netem (NET_SCH_NETEM)")
+    with make_lab() as net:
+        made = Rig(net, tmp_path / "state")
+        made.ping(1)  # neighbours know each other
+        try:
+            yield made
+        finally:
+            made.engine.clear(made.target)
+            made.target.close()
+
+
+def delay(ms: int, **more: Any) -> Condition:
+    return Condition(delay=Delay(Duration(ms * MS)), **more)
+
+
+def test_a_delay_is_added_changed_in_place_and_gone(rig: Rig) -> None:
+    before = rig.net.client.run("tc", "-j", "qdisc").stdout
+    result = rig.set(delay(100), direction="both")
+    assert result.engines == ("engine netem",)
+    received, (least, mean, _) = rig.ping()
+    print(f"RTT with 100 ms each way: {least} {mean}")
+    assert received == 10
+    assert 200 <= least < 230
+    rig.set(delay(10), direction="both")
+    received, (least, mean, _) = rig.ping()
+    print(f"RTT with 10 ms each way: {least} {mean}")
+    assert received == 10
+    assert 20 <= least < 40
+    (shown,) = rig.engine.show(rig.target)
+    assert (shown.engine, shown.in_force, shown.unwanted_drops) == ("netem", True, 0)
+    rig.engine.clear(rig.target)
+    received, (least, _, _) = rig.ping()
+    assert received == 10
+    assert least < 15
+    assert rig.net.client.run("tc", "-j", "qdisc").stdout == before
+    assert "nw0" not in rig.net.client.run("ip", "link").stdout
+
+
+def test_loss_is_of_single_packets(rig: Rig) -> None:
+    """Pings, and a TCP sender whose packets leave it in bundles: the hop takes them apart."""
+    rig.set(Condition(loss=LossRandom(Percent(3 * 10**8))), direction="egress")
+    received, _ = rig.ping(300, 0.01)
+    print(f"30 % loss: {received} of 300 came")
+    assert 150 <= received <= 265
+    (shown,) = rig.engine.show(rig.target)
+    assert shown.in_force
+    assert shown.unwanted_drops == 0
+
+
+def test_engines_take_turns_without_a_trace_of_each_other(rig: Rig) -> None:
+    for engine, condition in (("pump", delay(20)), ("netem", delay(30)), ("pump", delay(40))):
+        rig.set(condition, engine, direction="egress")
+        received, (least, _, _) = rig.ping(5)
+        assert received == 5
+        assert least >= condition.delay.time.ns / MS  # type: ignore[union-attr]  # it has one
+        (shown,) = rig.engine.show(rig.target)
+        assert (shown.engine, shown.in_force) == (engine, True)
+
+
+def test_clearing_lets_out_what_is_inside(rig: Rig) -> None:
+    rig.set(delay(500), direction="egress")
+    pings = rig.net.client.start("ping", "-n", "-c", "20", "-i", "0.01", "-W", "3", str(rig.net.server.v4))
+    rig.ping(1)
+    rig.engine.clear(rig.target)
+    output, _ = pings.communicate(timeout=30)
+    assert " 20 received" in output
+
+
+def test_a_netem_that_somebody_took_away_is_told(rig: Rig) -> None:
+    rig.set(delay(20), direction="egress")
+    mounted = next((rig.engine.journal.directory(rig.target.identity)).glob("netns"))
+    rig.net.client.run("nsenter", f"--net={mounted}", "tc", "qdisc", "del", "dev", "nwl0", "root")
+    (shown,) = rig.engine.show(rig.target)
+    assert not shown.in_force

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import pytest
+
+from netweather.conditions import Condition, Delay, LossEvery, LossList, NetworkCondition, Rule
+from netweather.conditions.model import Engine
+from netweather.engine import choosing
+from netweather.errors import NetweatherError
+from netweather.kernel.netem import unpack
+from netweather.units import Duration
+
+PLAIN = Condition(delay=Delay(Duration(5 * 10**6)))
+NUMBERED = Condition(loss=LossEvery(3))
+
+
+@pytest.fixture(params=[True, False], ids=["netem", "no netem"])
+def has_netem(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    monkeypatch.setattr("netweather.kernel.features.there", lambda name: request.param)
+    monkeypatch.setattr(choosing, "_version", lambda: (6, 1))
+    return bool(request.param)
+
+
+def of(condition: Condition, engine: Engine = "auto") -> NetworkCondition:
+    return NetworkCondition(rules=(Rule(condition=condition),), engine=engine)
+
+
+def test_auto_takes_netem_where_it_is_and_can_do_it(has_netem: bool) -> None:
+    assert choosing.choose(PLAIN, "auto").engine == ("netem" if has_netem else "pump")
+    assert choosing.choose(NUMBERED, "auto").engine == "pump"
+    assert choosing.choose(PLAIN, "pump").engine == "pump"
+
+
+def test_the_reason_is_told(has_netem: bool) -> None:
+    if has_netem:
+        assert choosing.told(of(PLAIN)) == ("engine netem",)
+        assert choosing.notes(of(NUMBERED)) == ("engine pump: netem can't lose packets by their number",)
+    else:
+        assert choosing.told(of(PLAIN)) == ("engine pump: this kernel has no sch_netem",)
+        assert choosing.notes(of(NUMBERED)) == ()
+    assert choosing.told(of(PLAIN, "pump")) == ("engine pump",)
+    assert choosing.told(of(Condition(block="drop"))) == ()
+
+
+def test_netem_when_asked_or_nothing(has_netem: bool) -> None:
+    with pytest.raises(NetweatherError, match="engine-cannot"):
+        choosing.refuse(of(NUMBERED, "netem"))
+    if has_netem:
+        choosing.refuse(of(PLAIN, "netem"))
+    else:
+        with pytest.raises(NetweatherError, match="engine-cannot"):
+            choosing.refuse(of(PLAIN, "netem"))
+
+
+def test_what_neither_engine_can_do_is_refused(has_netem: bool) -> None:
+    with pytest.raises(NetweatherError, match="loss list"):
+        choosing.refuse(of(Condition(loss=LossList(tuple(range(1, 10_000))))))
+    choosing.refuse(of(Condition(block="drop"), "netem"))
+
+
+def test_a_seed_needs_a_kernel_that_takes_one(has_netem: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    seeded = Condition(delay=PLAIN.delay, seed=1)
+    assert choosing.choose(seeded, "auto").engine == "pump"
+    monkeypatch.setattr(choosing, "_version", lambda: (6, 6))
+    assert choosing.choose(seeded, "auto").engine == ("netem" if has_netem else "pump")
+
+
+def test_the_look_of_a_line(has_netem: bool) -> None:
+    look = choosing.look(PLAIN, "egress", "auto")
+    assert look.engine == ("netem" if has_netem else "pump")
+    if has_netem:
+        assert look.whole
+        assert unpack(look.parameters).latency_ns == 5 * 10**6
+    assert choosing.look(PLAIN, "egress", "pump").engine == "pump"
+
+
+def test_this_kernel_has_a_version() -> None:
+    assert choosing._version() > (3, 0)

@@ -28,6 +28,7 @@ class Report:
 
     options: dict[str, Any]
     busy: float = 0.0
+    quiet: str = ""
     rows: list[Row] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
@@ -39,6 +40,7 @@ class Report:
             "commit": _commit(),
             "machine": machine(),
             "busy_before": round(self.busy, 3),
+            "quiet": self.quiet,
             "options": self.options,
             "problems": self.problems,
             "rows": [one.document() for one in self.rows],
@@ -112,7 +114,7 @@ def _title(report: Report) -> str:
 def _caption(report: Report) -> str:
     coverage = min((one.figure.coverage for one in report.rows if one.figure), default=0.0)
     text = f"Medians and the intervals that hold them with {min(coverage, 0.95):.0%} probability at least. Ratios round by round."
-    return f"{text} A goal within its interval is open."
+    return f"{text} A goal within its interval is open. {report.quiet}."
 
 
 def show(report: Report, console: Console) -> None:

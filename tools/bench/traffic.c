@@ -80,7 +80,8 @@ static int open_socket(int kind, const char *address, const char *port, bool rec
 
 	if (fd < 0 || inet_pton(AF_INET, address, &a.sin_addr) != 1)
 		fail("socket");
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (kind == SOCK_STREAM)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (kind == SOCK_DGRAM && receives)
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
 	if (receives ? bind(fd, (void *)&a, sizeof(a)) : connect(fd, (void *)&a, sizeof(a)))

@@ -6,8 +6,10 @@ is used, and only our own is taken away. All of this runs inside the interface's
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
+import itertools
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -15,7 +17,6 @@ from netweather.kernel import bpf, links
 
 Direction = Literal["egress", "ingress"]
 CLSACT_PARENT = {"ingress": 0xFFFFFFF2, "egress": 0xFFFFFFF3}
-CLSACT_PRIORITY = 1
 OUR_QDISC = " on a clsact of netweather"
 ETH_P_ALL = 3
 DIRECTIONS: tuple[Direction, Direction] = ("egress", "ingress")
@@ -35,6 +36,9 @@ class Hook(Protocol):
     def detach(self, ifindex: int, direction: Direction, program: bpf.Program) -> None:
         """Takes a program away; one that isn't there is no error."""
 
+    def in_front(self, ifindex: int, direction: Direction, name: str) -> list[str]:
+        """What runs before our program of this name, or would if it was attached now, in words."""
+
 
 class Tcx:
     """BPF_PROG_ATTACH to tcx."""
@@ -51,10 +55,8 @@ class Tcx:
             raise
         found = []
         for identifier in ids:
-            try:
+            with contextlib.suppress(FileNotFoundError):
                 found.append(bpf.Program.by_id(identifier))
-            except FileNotFoundError:
-                continue
         return found
 
     def attach(self, ifindex: int, direction: Direction, program: bpf.Program) -> None:
@@ -74,9 +76,24 @@ class Tcx:
             if error.errno not in (errno.ENOENT, errno.ENODEV):
                 raise
 
+    def in_front(self, ifindex: int, direction: Direction, name: str) -> list[str]:
+        names = self._names(ifindex, direction)
+        return [_told(other) for other in names[: names.index(name)]] if name in names else []
+
+    def _names(self, ifindex: int, direction: Direction) -> list[str]:
+        found = []
+        for program in self.programs(ifindex, direction):
+            found.append(program.name)
+            program.close()
+        return found
+
+
+def _told(name: str) -> str:
+    return f"program {name or '(unnamed)'}"
+
 
 class Clsact:
-    """A direct-action filter on clsact, of the lowest preference number so that it comes first.
+    """A direct-action filter on clsact, of the lowest preference number that nobody else has, so that it comes first if it can.
 
     The name of our filters says whether the qdisc is ours too, so that whoever detaches the last one knows.
     """
@@ -86,25 +103,25 @@ class Clsact:
     def programs(self, ifindex: int, direction: Direction) -> list[bpf.Program]:
         found = []
         for entry in _filters(ifindex, direction):
-            try:
-                found.append(bpf.Program.by_id(entry.program))
-            except FileNotFoundError:
-                continue
+            with contextlib.suppress(FileNotFoundError):
+                if entry.program:
+                    found.append(bpf.Program.by_id(entry.program))
         return found
 
     def attach(self, ifindex: int, direction: Direction, program: bpf.Program) -> None:
         ip = links.netlink()
         ours = any(f.on_our_qdisc for d in DIRECTIONS for f in _filters(ifindex, d))
         if not _has_clsact(ifindex):
-            _add_clsact(ip, ifindex)
+            ip.tc("add", "clsact", ifindex)
             ours = True
+        priority, handle = _place(_filters(ifindex, direction), program.name)
         ip.tc(
             "replace-filter",
             "bpf",
             ifindex,
-            handle=1,
+            handle=handle,
             parent=CLSACT_PARENT[direction],
-            prio=CLSACT_PRIORITY,
+            prio=priority,
             protocol=ETH_P_ALL,
             fd=program.fd,
             name=program.name + (OUR_QDISC if ours else ""),
@@ -120,25 +137,45 @@ class Clsact:
                 if entry.on_our_qdisc and not any(_all_filters(ip, ifindex)):
                     ip.tc("del", "clsact", ifindex)
 
+    def in_front(self, ifindex: int, direction: Direction, name: str) -> list[str]:
+        entries = _filters(ifindex, direction)
+        priority, _ = _place(entries, name)
+        before = [entry for entry in entries if entry.priority < priority]
+        # On a kernel with tcx, when told to use clsact all the same: those programs come first.
+        earlier = Tcx()._names(ifindex, direction) if isinstance(best_hook(), Tcx) else []
+        return [_told(other) for other in earlier] + [entry.told for entry in before]
+
 
 @dataclass(frozen=True)
 class _Filter:
-    """A BPF filter: the id of its program, and what names it to netlink."""
+    """A filter: its kind, the id of its program (0: it is not BPF's), and what names it to netlink."""
 
+    kind: str
     program: int
+    name: str
     handle: int
     info: int
-    on_our_qdisc: bool
+
+    @property
+    def priority(self) -> int:
+        return self.info >> 16
+
+    @property
+    def on_our_qdisc(self) -> bool:
+        return self.name.endswith(OUR_QDISC)
+
+    @property
+    def told(self) -> str:
+        return _told(self.name) if self.program else f"{self.kind} filter of preference {self.priority}"
 
 
-def _add_clsact(ip: Any, ifindex: int) -> None:
-    """Raises OSError, as tcx does, not pyroute2's own."""
-    from pyroute2 import NetlinkError
-
-    try:
-        ip.tc("add", "clsact", ifindex)
-    except NetlinkError as error:
-        raise OSError(error.code, str(error)) from error
+def _place(entries: list[_Filter], name: str) -> tuple[int, int]:
+    """Priority and handle of ours: those it has, or the first priority at which nobody has a filter."""
+    for entry in entries:
+        if entry.program and entry.name.removesuffix(OUR_QDISC) == name:
+            return entry.priority, entry.handle
+    taken = {entry.priority for entry in entries}
+    return next(n for n in itertools.count(1) if n not in taken), 1
 
 
 def _has_clsact(ifindex: int) -> bool:
@@ -151,13 +188,15 @@ def _all_filters(ip: Any, ifindex: int) -> list[Any]:
 
 
 def _filters(ifindex: int, direction: Direction) -> list[_Filter]:
+    """Everybody's, in the order in which they run."""
     found = []
     for message in links.netlink().get_filters(index=ifindex, parent=CLSACT_PARENT[direction]):
-        options = message.get_attr("TCA_OPTIONS")
-        program = options.get_attr("TCA_BPF_ID") if options is not None and hasattr(options, "get_attr") else None
-        if program:
-            name = options.get_attr("TCA_BPF_NAME") or ""
-            found.append(_Filter(program, message["handle"], message["info"], name.endswith(OUR_QDISC)))
+        if not message["handle"]:  # the head of a priority's list
+            continue
+        options, program, name = message.get_attr("TCA_OPTIONS"), 0, ""
+        if message.get_attr("TCA_KIND") == "bpf" and hasattr(options, "get_attr"):
+            program, name = options.get_attr("TCA_BPF_ID") or 0, options.get_attr("TCA_BPF_NAME") or ""
+        found.append(_Filter(message.get_attr("TCA_KIND"), program, name, message["handle"], message["info"]))
     return found
 
 

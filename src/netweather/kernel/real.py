@@ -31,7 +31,7 @@ from netweather.kernel.operations import (
     WriteRules,
 )
 from netweather.kernel.pump_params import ParamsFile
-from netweather.kernel.spec import MAX_LEASES, Line, Observed
+from netweather.kernel.spec import DIRECTIONS, MAX_LEASES, Line, Observed
 from netweather.kernel.waiting import pause
 from netweather.kernel.ways import Ways, line_number
 
@@ -96,17 +96,12 @@ class RealTarget:
 
     def _hidden(self, candidates: list[links.Device]) -> tuple[str, ...]:
         """Programs in front of ours, which may keep traffic from us."""
-        found = []
-        for device in candidates:
-            for direction in ("egress", "ingress"):
-                programs = self.hook.programs(device.ifindex, direction)
-                names = [p.name for p in programs]
-                ours = next((i for i, name in enumerate(names) if name == f"nw_{direction}"), 0)
-                for name in names[:ours]:
-                    found.append(f"program {name or '(unnamed)'} runs before ours at {direction} of {device.name}")
-                for program in programs:
-                    program.close()
-        return tuple(found)
+        return tuple(
+            f"{what} runs before ours at {direction} of {device.name}"
+            for device in candidates
+            for direction in DIRECTIONS
+            for what in self.hook.in_front(device.ifindex, direction, f"nw_{direction}")
+        )
 
     def _is_alive(self, has_lines: bool) -> bool:
         if self._classifier is None:

@@ -1,0 +1,112 @@
+"""Programs of somebody else at the same hooks: each counts the packets it sees and gives a verdict."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+from dataclasses import dataclass
+from typing import Literal
+
+from netweather.kernel import bpf
+from tests.support.netns import Namespace
+
+Direction = Literal["egress", "ingress"]
+NEXT, OK, SHOT = -1, 0, 2
+MAP_TYPE_ARRAY, PROG_TYPE_SCHED_CLS = 2, 3
+TCX = {"ingress": bpf.TCX_INGRESS, "egress": bpf.TCX_EGRESS}
+CLSACT_PARENT = {"ingress": 0xFFFFFFF2, "egress": 0xFFFFFFF3}
+
+
+def _code(map_fd: int, verdict: int) -> bytes:
+    """*count += 1; return verdict."""
+
+    def instruction(opcode: int, destination: int = 0, source: int = 0, offset: int = 0, value: int = 0) -> bytes:
+        return struct.pack("=BBhi", opcode, destination | source << 4, offset, value)
+
+    return b"".join(
+        [
+            instruction(0x62, 10, 0, -4, 0),  # *(u32 *)(r10 - 4) = 0
+            instruction(0xBF, 2, 10),  # r2 = r10
+            instruction(0x07, 2, value=-4),  # r2 += -4
+            instruction(0x18, 1, 1, value=map_fd) + bytes(8),  # r1 = map
+            instruction(0x85, value=1),  # call bpf_map_lookup_elem
+            instruction(0x15, 0, offset=2),  # if r0 == 0 skip 2
+            instruction(0xB7, 1, value=1),  # r1 = 1
+            instruction(0xDB, 0, 1),  # lock *(u64 *)(r0) += r1
+            instruction(0xB7, 0, value=verdict),  # r0 = verdict
+            instruction(0x95),  # exit
+        ]
+    )
+
+
+@dataclass
+class Foreign:
+    """One such program; `seen` is how many packets it has counted. Close it when nothing needs the count any more."""
+
+    program: bpf.Program
+    count: bpf.Map
+
+    @classmethod
+    def load(cls, verdict: int = NEXT, name: str = "foreign") -> Foreign:
+        fd, _ = bpf.call(bpf.MAP_CREATE, struct.pack("=IIII", MAP_TYPE_ARRAY, 4, 8, 1).ljust(64, b"\0"))
+        code, licence = ctypes.create_string_buffer(_code(fd, verdict)), ctypes.create_string_buffer(b"GPL")
+        attributes = struct.pack(
+            "=IIQQIIQII16s", PROG_TYPE_SCHED_CLS, len(code) // 8, ctypes.addressof(code), ctypes.addressof(licence),
+            0, 0, 0, 0, 0, name.encode(),
+        )  # fmt: skip
+        program, _ = bpf.call(bpf.PROG_LOAD, attributes.ljust(128, b"\0"))
+        return cls(bpf.Program.by_fd(program), bpf.Map(fd))
+
+    @property
+    def seen(self) -> int:
+        return int.from_bytes(self.count.lookup(bytes(4)) or b"", "little")
+
+    def attach_tcx(self, namespace: Namespace, direction: Direction, *, first: bool = False) -> None:
+        """Before or after all that is there."""
+        flags = bpf.F_BEFORE if first else bpf.F_AFTER
+        attributes = struct.pack("=IIIIIIQ", eth0(namespace), self.program.fd, TCX[direction], flags, 0, 0, 0)
+        namespace.call(bpf.call, bpf.PROG_ATTACH, attributes)
+
+    def attach_clsact(
+        self, namespace: Namespace, direction: Direction, *, priority: int, handle: int = 1, name: str = "foreign"
+    ) -> None:
+        """As a direct-action filter; the qdisc must be there."""
+        from pyroute2 import IPRoute
+
+        def work() -> None:
+            with IPRoute() as ip:
+                ip.tc(
+                    "add-filter", "bpf", eth0(namespace), handle=handle, parent=CLSACT_PARENT[direction], prio=priority,
+                    protocol=3, fd=self.program.fd, name=name, direct_action=True,
+                )  # fmt: skip
+
+        namespace.call(work)
+
+    def close(self) -> None:
+        self.program.close()
+        self.count.close()
+
+    def __enter__(self) -> Foreign:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def eth0(namespace: Namespace) -> int:
+    return int(namespace.run("cat", "/sys/class/net/eth0/ifindex").stdout)
+
+
+def tcx_names(namespace: Namespace, direction: Direction) -> list[str]:
+    """Names of the programs at a tcx hook of eth0, in their order."""
+
+    def work() -> list[str]:
+        found = []
+        for identifier in bpf.tcx_query(eth0(namespace), TCX[direction]):
+            program = bpf.Program.by_id(identifier)
+            found.append(program.name)
+            os.close(program.fd)
+        return found
+
+    return namespace.call(work)

@@ -8,6 +8,7 @@
 #include "sandbox.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -87,6 +88,23 @@ static void close_others(const struct options *options)
 	}
 }
 
+/* Refused without the right: then others come first, and packets later. */
+static void come_first(void)
+{
+	int fd;
+
+	setpriority(PRIO_PROCESS, 0, NICE);
+	if (getsid(0) != getpid())
+		return;
+	/* Where sessions share the processor evenly (autogroup), niceness counts only within ours: this is the session's. */
+	fd = open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	if (dprintf(fd, "%d", NICE) < 0)
+		errno = 0;
+	close(fd);
+}
+
 /* The starter may go away: neither its terminal nor its pipes matter. */
 static void stand_alone(void)
 {
@@ -95,7 +113,7 @@ static void stand_alone(void)
 	setsid();
 	prctl(PR_SET_NAME, "netweather-pump", 0, 0, 0);
 	prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
-	setpriority(PRIO_PROCESS, 0, NICE); /* refused without the right: then others come first, and packets later */
+	come_first();
 }
 
 int main(int argc, char **argv)

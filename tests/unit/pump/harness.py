@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from netweather.kernel.pump_params import ParamsFile
+from netweather.kernel.pump_params import PUMP_PID, PUMP_STATE, ParamsFile
 from netweather.lines.params import LineParams, LineStats
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -31,6 +31,7 @@ REQUEST = struct.Struct("<IHHIIQ")
 REPLY = struct.Struct("<IHHiIQ")
 MAGIC = 0x3143574E
 ADD, REMOVE, PING = 1, 2, 3
+GONE = 3
 VNET = struct.Struct("<BBHHHH")
 ETHER = bytes(12)
 
@@ -159,7 +160,7 @@ class Pump:
             )
         # A pipe, and read all the time: the pump may not write into files, and must not wait for us.
         self._errors: list[bytes] = []
-        self._reader = threading.Thread(target=self._read_errors)
+        self._reader = threading.Thread(target=self._read_errors, daemon=True)
         self._reader.start()
         self.client = self.connect()
 
@@ -202,8 +203,9 @@ class Pump:
         self.client.close()
         for peer in self._peers.values():
             peer.close()
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):  # itself, and not what it may be wrapped in
+            if self.file.word(PUMP_PID) and self.file.word(PUMP_STATE) != GONE:
+                os.kill(self.file.word(PUMP_PID), signal.SIGTERM)
         try:
             self.process.wait(5)
         except subprocess.TimeoutExpired:

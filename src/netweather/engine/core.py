@@ -6,6 +6,7 @@ Direct mode: the journal is shared with everybody else on this machine, and a ke
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from netweather.conditions import FOREVER, NetworkCondition, Rule, validate
 from netweather.conditions.profiles import expand
 from netweather.engine import choosing
 from netweather.engine.results import Recovered, SetResult, Shown
+from netweather.engine.sparing import spare_own_session
 from netweather.engine.status import shown
 from netweather.errors import NetweatherError
 from netweather.journal import Entry, Journal, Whose
@@ -51,6 +53,8 @@ class Engine:
 
         Returns when the kernel was read back and holds it. Raises NetweatherError; nothing is changed then.
         """
+        if target.runtime == "host":
+            condition = spare_own_session(condition, os.environ)
         validate(condition)
         choosing.refuse(condition)
         peers = _resolve(condition)

@@ -20,6 +20,7 @@ from netweather.errors import UsageError
 from netweather.settings import Settings
 
 if TYPE_CHECKING:
+    from netweather.cli.proving import Proof
     from netweather.cli.setting import Done, Wanted
 
 _EXAMPLES = """
@@ -61,11 +62,12 @@ def _set(
     file: _File = None,
     owner: _Owner = None,
     wait: Annotated[bool, typer.Option("--wait", help="stay until the lease ends or Ctrl-C, then clear")] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="measure it; undo it when it does not hold (exit 1)")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print what would be done, and do nothing")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="I mean the host's own network (TARGET host)")] = False,
     as_json: Json = False,
     **flags: Any,
-) -> None:
+) -> int:
     """Makes the network of TARGETs bad, and returns when the kernel holds it.
 
     Names as tc-netem has them. Several targets or conditions: all of them, or none. The same NAME again replaces the
@@ -74,19 +76,23 @@ def _set(
     settings = Settings.load()
     conditions = _conditions(tuple(targets or ()), file, owner, given(flags), settings)
     need_root()
+    from netweather.cli.proving import Proof
     from netweather.cli.setting import carry_out, opened
     from netweather.engine import Engine
 
     engine = Engine(settings)
     with opened(conditions) as wanted:
         _need_yes(wanted, yes=yes or dry_run)
-        put, tell = partial(carry_out, engine, wanted, dry_run=dry_run), partial(_tell, dry_run=dry_run, as_json=as_json)
+        proof = Proof(engine, quiet=as_json)
+        put = partial(carry_out, engine, wanted, dry_run=dry_run, check=proof.check if verify else None)
+        tell = partial(_tell, proof=proof, dry_run=dry_run, as_json=as_json)
         if wait and not dry_run:
             from netweather.cli.waiting import set_and_wait
 
             set_and_wait(engine, wanted, put, tell)
         else:
             tell(put())
+    return proof.exit_code
 
 
 def command() -> Any:
@@ -180,17 +186,19 @@ def _need_yes(wanted: list[Wanted], *, yes: bool) -> None:
 # setting, and saying what was set
 
 
-def _tell(done: list[Done], *, dry_run: bool, as_json: bool) -> None:
+def _tell(done: list[Done], *, proof: Proof, dry_run: bool, as_json: bool) -> None:
     now = datetime.now().astimezone()
     if as_json:
         from netweather.cli.status import done_document, listed
 
-        say_json(listed([done_document(each, now, dry_run=dry_run) for each in done]))
+        say_json(listed([proof.added(done_document(each, now, dry_run=dry_run)) for each in done]))
     for each in done:
         if not as_json:
             say("\n".join(_told(each, now, dry_run=dry_run)))
         for note in dict.fromkeys(note for notes in each.notes for note in notes):
             remark("note", note)
+    if not as_json:
+        proof.tell()
 
 
 def _told(done: Done, now: datetime, *, dry_run: bool) -> list[str]:

@@ -63,9 +63,13 @@ def _refuse_repeated(wanted: list[Wanted]) -> None:
             seen.add(key)
 
 
-def carry_out(engine: Engine, wanted: list[Wanted], *, dry_run: bool = False) -> list[Done]:
+Check = Callable[["Target", NetworkCondition], None]
+
+
+def carry_out(engine: Engine, wanted: list[Wanted], *, dry_run: bool = False, check: Check | None = None) -> list[Done]:
     """Sets everything, or nothing: when one target fails, those already done are put back as they were.
 
+    check: called for each target once it is set; what it raises undoes everything, too.
     Raises the NetweatherError of the one that failed, which says so.
     """
     several = sum(len(one.targets) for one in wanted) > 1
@@ -82,6 +86,8 @@ def carry_out(engine: Engine, wanted: list[Wanted], *, dry_run: bool = False) ->
                     results.append(engine.set(target, one.condition, dry_run=dry_run))
                 undo.append((target.reference, _undo(engine, target, one.condition, before)))
                 notes.append(tuple(dict.fromkeys(_notes(results[-1]))))
+                if check is not None and not dry_run:
+                    check(target, one.condition)
             done.append(Done(one.condition, tuple(results), tuple(notes)))
     except BaseException as error:
         failures = [] if dry_run else _take_back(undo)

@@ -1,0 +1,190 @@
+"""`netweather verify`: what was asked, what the kernel holds, what was seen on the wire; PASS, FAIL or CAN'T TELL."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from netweather.cli import completing, pages
+from netweather.cli.options import Json
+from netweather.cli.output import say, say_json, styled, table
+from netweather.cli.problems import need_root
+from netweather.errors import UsageError
+
+if TYPE_CHECKING:
+    from netweather.engine.verifying import Progress, Wish
+    from netweather.measure import Evidence, Figure, Measured, Verdict
+
+_EXAMPLES = """
+netweather verify docker:shop-api
+netweather verify docker:shop-api --peer docker:shop-db --plot evidence.svg
+# round trips to a host that is not ours to enter
+netweather verify netns:db --name slow --to 198.51.100.7
+netweather verify netns:db --peer netns:web --json | jq -r .verdict
+"""
+_COLOURS: Final = {"PASS": "green", "FAIL": "red", "CAN'T TELL": "yellow"}
+
+
+def _option(name: str, metavar: str, text: str) -> Any:
+    return typer.Option(f"--{name}", metavar=metavar, help=text, show_default=False)
+
+
+_Name = Annotated[str | None, _option("name", "NAME", "this condition only; all of them unless given")]
+_To = Annotated[str | None, _option("to", "HOST", "the peer to probe; the match's first unless given")]
+_Peer = Annotated[str | None, _option("peer", "TARGET", "a peer that can be entered: each direction by itself")]
+_Samples = Annotated[str | None, _option("samples", "N", "packets each way; as many as 10 s allow unless given")]
+_Plot = Annotated[str | None, _option("plot", "FILE", "draw it: out.svg or out.png")]
+
+
+def _verify(
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="whose network", autocompletion=completing.targets)],
+    *,
+    name: _Name = None,
+    to: _To = None,
+    peer: _Peer = None,
+    samples: _Samples = None,
+    plot: _Plot = None,
+    as_json: Json = False,
+) -> int:
+    """Proves the conditions on TARGET: asked, in the kernel, seen on the wire.
+
+    Probe packets go through the very rule and move its counter. Each field is PASS, FAIL or CAN'T TELL, with its interval.
+    Exit 0 PASS, 1 FAIL, 3 CAN'T TELL.
+    """
+    count = _count(samples)
+    if plot is not None:
+        from netweather.measure import plots
+
+        plots.check(plot)
+    need_root()
+    from netweather import targets
+    from netweather.engine import Engine
+    from netweather.engine.verifying import Wish
+
+    evidence: list[Evidence] = []
+    with contextlib.ExitStack() as stack:
+        engine = Engine()
+        for found in [stack.enter_context(one) for one in targets.resolve_all([target])]:
+            evidence += measured(engine, found, Wish(name, to, peer, count), quiet=as_json)
+    if plot is not None:
+        plots.draw(evidence, plot)
+    if as_json:
+        documents = [each.plain() for each in evidence]
+        say_json(documents[0] if len(documents) == 1 else documents)
+    for each in [] if as_json else evidence:
+        tell(each)
+    return whole(evidence).exit_code
+
+
+def command() -> Any:
+    """The Typer command."""
+    return pages.command(_verify, name="verify", examples=_EXAMPLES)
+
+
+def whole(evidence: list[Evidence]) -> Verdict:
+    """One verdict for all of it."""
+    from netweather.measure import worst
+
+    return worst(each.verdict for each in evidence)
+
+
+def measured(engine: Any, target: Any, wish: Wish, *, quiet: bool) -> list[Evidence]:
+    """The evidence, with a bar meanwhile where somebody sees it."""
+    from netweather.engine import verifying
+
+    with _bar(quiet=quiet) as progress:
+        found: list[Evidence] = verifying.verify(engine, target, wish, progress)
+    return found
+
+
+def _count(samples: str | None) -> int | None:
+    if samples is None:
+        return None
+    if not samples.isascii() or not samples.isdigit() or not 10 <= int(samples) <= 1_000_000:
+        why = "a whole number from 10 to 1000000 is needed"
+        raise UsageError("bad-count", f"--samples {samples!r} is no number of packets", why, "write --samples 5000")
+    return int(samples)
+
+
+@contextlib.contextmanager
+def _bar(*, quiet: bool) -> Iterator[Progress]:
+    if quiet or not sys.stderr.isatty():
+        yield lambda share, text: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("measuring"), BarColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=1.0)
+        yield lambda share, text: bar.update(task, completed=share, description=text)
+
+
+# saying it
+
+
+def tell(evidence: Evidence) -> None:
+    """A table of the fields, what the kernel holds, and the verdict."""
+    from netweather.cli.output import drawn
+
+    say(f"{evidence.target}, {evidence.name!r}: {_verdict(evidence.verdict)}")
+    kernel = evidence.kernel
+    state = "holds the rules" if not evidence.problems else "does not hold all of what was asked"
+    lines = len(kernel.get("lines", ()))
+    read = f", {lines} line{'s' if lines != 1 else ''} read back" if lines else ""
+    say(f"in the kernel: {_verdict(evidence.kernel_verdict)}, it {state}{read}")
+    for problem in evidence.problems:
+        say(f"  {styled('problem:', 'red', sys.stdout)} {problem}")
+    for each in evidence.measured:
+        say(f"rule {each.rule + 1} on the wire: {each.probe}; its counter moved by {each.packets:,}")
+        rows = [_row(figure) for figure in each.figures if _worth_telling(figure)]
+        if rows:
+            say(drawn(table(("  Field", "Direction", "Asked", "Seen", "99.9 % interval", "Verdict"), rows)))
+        _say_reasons(each)
+
+
+def _worth_telling(figure: Figure) -> bool:
+    """What nobody asked for, and nobody saw, fills no row; losses always do."""
+    if figure.name == "all":
+        return False  # its reason says it
+    return bool(figure.asked or figure.seen or figure.verdict != "PASS" or figure.name in ("loss", "jitter", "delay"))
+
+
+def _say_reasons(measured: Measured) -> None:
+    reasons = dict.fromkeys(
+        (figure.verdict, figure.name, figure.direction, figure.why) for figure in measured.figures if figure.why
+    )
+    for verdict, name, direction, why in reasons:
+        say(f"  {_verdict(verdict)} {name}{', ' + direction if direction else ''}: {why}")
+
+
+def _row(figure: Figure) -> list[Any]:
+    from rich.text import Text
+
+    interval = figure.interval
+    between = f"{value_words(interval.low, figure.unit)} – {value_words(interval.high, figure.unit)}" if interval else ""
+    asked = "as asked" if figure.unit == "distance" else value_words(figure.asked, figure.unit)
+    seen = value_words(figure.seen, figure.unit)
+    return [f"  {figure.name}", figure.direction, asked, f"{seen} apart" if figure.unit == "distance" and seen else seen, between,
+            Text(str(figure.verdict), _COLOURS[str(figure.verdict)])]  # fmt: skip
+
+
+def value_words(value: float | None, unit: str) -> str:
+    """'100.1 ms', '5.2 %', '10 Mbit/s'; '' of None."""
+    if value is None:
+        return ""
+    if unit == "s":
+        return f"{value * 1000:.4g} ms"
+    if unit == "share":
+        return f"{value * 100:.3g} %"
+    if unit == "bit/s":
+        return f"{value / 1e6:.4g} Mbit/s" if value >= 1e6 else f"{value / 1e3:.4g} kbit/s"
+    return f"{value:.3g}"
+
+
+def _verdict(verdict: Verdict) -> str:
+    return styled(str(verdict), f"bold {_COLOURS[str(verdict)]}", sys.stdout)

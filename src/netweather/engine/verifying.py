@@ -1,0 +1,275 @@
+"""Verify: what was asked, what the kernel holds, what probe packets through the very rule saw; and the verdict.
+
+The only place that puts the parts together: journal and read-back (engine), peers (targets), probes (kernel.probing),
+figures (measure). Nothing is changed; the rule's counters go up by the probe's packets.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from netweather.conditions import Match, dump
+from netweather.conditions.profiles import directions
+from netweather.engine.core import Engine
+from netweather.engine.results import Shown
+from netweather.engine.status import problems
+from netweather.errors import NetweatherError
+from netweather.kernel.namespaces import Namespace
+from netweather.kernel.pump_params import ParamsFile
+from netweather.kernel.roundtrips import source
+from netweather.kernel.spec import Datapath, Line, digest_of
+from netweather.kernel.waiting import until
+from netweather.lines.params import ConfigError, LineParams, LineStats
+from netweather.measure import Evidence, Expected, Figure, Measured, Verdict, expect
+from netweather.measure.session import Session
+from netweather.targets import Target, parse, resolve_peers
+from netweather.targets.references import is_reference
+from netweather.targets.resolving import open_reference
+
+TAKING_S = 1.0
+"""How long a pump may take to notice new parameters."""
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What to verify, and how. to: an address or host name; peer: a reference that can be entered; seconds: about how long."""
+
+    name: str | None = None
+    to: str | None = None
+    peer: str | None = None
+    samples: int | None = None
+    seconds: float = 10.0
+
+
+@dataclass
+class Other:
+    """The other end. namespace: None when it is not ours to enter; addresses: those it may have."""
+
+    addresses: tuple[str, ...]
+    namespace: Namespace | None = None
+    words: str = ""
+
+
+@dataclass(frozen=True)
+class Held:
+    """What the kernel holds for a target: read back, with what is wrong."""
+
+    datapath: Datapath = field(default_factory=Datapath)
+    counters: dict[str, int] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+    plain: dict[str, Any] = field(default_factory=dict)
+    broken: bool = False
+
+
+def verify(
+    engine: Engine, target: Target, wish: Wish | None = None, progress: Progress = lambda share, text: None
+) -> list[Evidence]:
+    """The evidence for a target's conditions, or for the one that is named.
+
+    Raises NetweatherError no-such-condition when there is none, and what resolving a peer raises.
+    """
+    wish = wish or Wish()
+    found = [each for each in engine.show(target) if wish.name in (None, each.condition.name)]
+    if not found:
+        what = f"no condition{f' {wish.name!r}' if wish.name else ''} is in force on {target.reference}"
+        raise NetweatherError("no-such-condition", what, "its lease is over, or it was never set", "`netweather show` lists them")
+    rules = sum(len(each.condition.rules) for each in found) or 1
+    done = 0
+    evidence = []
+    with contextlib.closing(Namespace(target.netns_fd)) as namespace:
+        for each in found:
+            held = _read_back(engine, target)
+            measured = []
+            for number in range(len(each.condition.rules)):
+                begin = done / rules
+
+                def tell(share: float, text: str, begin: float = begin) -> None:
+                    progress(begin + share / rules, text)
+
+                measured.append(_measure(engine, target, namespace, held, each, number, wish, wish.seconds / rules, tell))
+                done += 1
+            evidence.append(_evidence(engine, target, each, held, tuple(measured)))
+    progress(1.0, "")
+    return evidence
+
+
+def _evidence(engine: Engine, target: Target, shown: Shown, held: Held, measured: tuple[Measured, ...]) -> Evidence:
+    expected = []
+    for number, rule in enumerate(shown.condition.rules):
+        for way, condition in zip(("egress", "ingress"), directions(rule), strict=True):
+            if condition is not None:
+                expected.append({"rule": number, "direction": way, **expect(condition).plain()})
+    after = _one(engine, target, shown.condition.name)
+    wrong = list(held.problems)
+    if after is None:
+        wrong.append("it ended while it was measured")
+    elif not after.in_force:
+        wrong += [problem for problem in after.problems if problem not in wrong]
+    drops = after.unwanted_drops if after else 0
+    if drops:
+        wrong.append(f"{drops} packets were lost by Netweather's own devices, not by the condition")
+    kernel = {**held.plain, "inForce": shown.in_force and not held.broken, "unwantedDrops": drops}
+    return Evidence(
+        target.reference, shown.condition.name, dump(shown.condition), tuple(expected), kernel, tuple(wrong), measured
+    )
+
+
+def _one(engine: Engine, target: Target, name: str) -> Shown | None:
+    return next((each for each in engine.show(target) if each.condition.name == name), None)
+
+
+# in the kernel
+
+
+def _read_back(engine: Engine, target: Target) -> Held:
+    with engine.journal.locked(target.identity):
+        entry = engine.journal.read(target.identity)
+        if entry is None:
+            return Held(problems=("nothing of it is in force",), broken=True)
+        datapath, slots = engine._datapath(entry)
+        with engine._kernel(entry.target, target.netns_fd) as kernel:
+            observed = kernel.observe()
+        wrong = list(problems(entry, datapath, observed))
+        lines = _lines(engine, target, datapath, wrong)
+    plain = {
+        "rulesDigest": f"{observed.rules or 0:016x}",
+        "rulesDigestAsked": f"{digest_of(datapath.rules):016x}",
+        "attached": sorted(observed.attached),
+        "hook": observed.hook,
+        "hidden": list(observed.hidden),
+        "lines": lines,
+    }
+    broken = bool(problems(entry, datapath, observed))
+    return Held(datapath, dict(slots.counters), tuple(wrong), plain, broken)
+
+
+def _lines(engine: Engine, target: Target, datapath: Datapath, wrong: list[str]) -> list[dict[str, Any]]:
+    """The lines' parameters as the pump has them; differences are added to `wrong`."""
+    path = engine.journal.directory(target.identity) / "params"
+    if not path.exists():
+        return []
+    found = []
+    with ParamsFile(path) as file:
+        for line in (line for line in datapath.lines if line.engine == "pump"):
+            until(lambda line=line: _taken(line, file), TAKING_S)  # type: ignore[misc]  # a lambda's default has no type
+            different = _differences(line, file)
+            where = f"line {line.index} ({line.direction} of {line.interface.name})"
+            wrong += [f"{where}: {text}" for text in different]
+            found.append({"index": line.index, "direction": line.direction, "interface": line.interface.name,
+                          "engine": line.engine, "differences": different})  # fmt: skip
+    return found
+
+
+def _taken(line: Line, file: ParamsFile) -> bool:
+    """Whether the pump does what its block says; it looks there when it is woken or has something to do."""
+    return LineStats.unpack(file.statistics(line.index)).applied_generation == int.from_bytes(
+        file.parameters(line.index)[:8], "little"
+    )
+
+
+def _differences(line: Line, file: ParamsFile) -> list[str]:
+    block = file.parameters(line.index)
+    different = []
+    if block[8:] != line.parameters[8:]:
+        try:
+            asked, held = LineParams.unpack(line.parameters), LineParams.unpack(block)
+        except ValueError:
+            return ["the pump's parameters are damaged"]
+        names = [n for n in LineParams.__slots__ if getattr(asked, n) != getattr(held, n) and not n.endswith("table")]
+        different = [f"{name} is {getattr(held, name)}, {getattr(asked, name)} was asked" for name in names] or ["other tables"]
+    if not _taken(line, file):
+        different.append("the pump has not taken its parameters")
+    stats = LineStats.unpack(file.statistics(line.index))
+    if stats.config_error is not ConfigError.OK:
+        different.append(f"the pump complains of its parameters: {stats.config_error.name.lower()}")
+    return different
+
+
+# on the wire
+
+
+def _measure(  # long: the steps of one rule, in their order
+    engine: Engine, target: Target, namespace: Namespace, held: Held, shown: Shown, number: int, wish: Wish, seconds: float,
+    tell: Progress,
+) -> Measured:  # fmt: skip
+    rule = shown.condition.rules[number]
+    if held.broken:
+        return Measured(number, "nothing was sent: it is not in force", ())
+    up, down = directions(rule)
+    expected = {way: expect(each) for way, each in (("egress", up), ("ingress", down)) if each is not None}
+    with _other(rule.match, wish) as other:
+        if other is None:
+            why = "the rule names no single peer: give --to HOST, or --peer TARGET for one that can be entered"
+            return _cannot(number, expected, why)
+        chosen = _addresses(namespace, rule.match, other)
+        if chosen is None:
+            return _cannot(number, expected, f"the target has no way to {', '.join(other.addresses[:3]) or other.words}")
+        session = Session(
+            namespace, other.namespace, *chosen, rule.match, expected, held.datapath, _counters(held, shown, number),
+            wish.samples, seconds, tell,
+        )  # fmt: skip
+        before = _one(engine, target, shown.condition.name)
+        result = session.run()
+        after = _one(engine, target, shown.condition.name)
+    moved = after.rules[number].packets - before.rules[number].packets if before and after else 0
+    dropped = after.rules[number].dropped - before.rules[number].dropped if before and after else 0
+    return session.conclude(result, number, moved, dropped)
+
+
+def _counters(held: Held, shown: Shown, number: int) -> frozenset[int]:
+    """The counter slots of one rule as it was asked: a profile may have made two of it."""
+    from netweather.conditions.profiles import expand_rule
+
+    first = sum(len(expand_rule(rule)) for rule in shown.condition.rules[:number])
+    keys = [f"{shown.condition.name}/{first + i}" for i in range(len(expand_rule(shown.condition.rules[number])))]
+    return frozenset(held.counters[key] for key in keys if key in held.counters)
+
+
+def _cannot(number: int, expected: dict[str, Expected], why: str) -> Measured:
+    figures = [Figure("all", way, "", None, None, None, Verdict.CANT_TELL, 0, why) for way in expected]
+    return Measured(number, "nothing was sent", tuple(figures))
+
+
+@contextlib.contextmanager
+def _other(match: Match, wish: Wish) -> Iterator[Other | None]:
+    """The peer to probe with: --peer, --to, or the first of the match that is one; open while it is used."""
+    words = [wish.peer, wish.to, *([] if wish.peer or wish.to else match.to)]
+    with contextlib.ExitStack() as stack:
+        found: Other | None = None
+        for word in [word for word in words if word]:
+            entered = stack.enter_context(_entered(word)) if is_reference(word) else None
+            prefixes = [peer.prefix for peer in resolve_peers(word)]
+            single = tuple(str(prefix.network_address) for prefix in prefixes if prefix.num_addresses == 1)
+            if found is not None:  # --peer and --to: which of its addresses is meant
+                found.addresses = single or found.addresses
+            elif single:
+                found = Other(single, entered, word)
+            if found is not None and not (wish.peer and wish.to):
+                break
+        yield found
+
+
+@contextlib.contextmanager
+def _entered(word: str) -> Iterator[Namespace]:
+    targets = open_reference(parse(word), as_peer=True)
+    try:
+        with contextlib.closing(Namespace(targets[0].netns_fd)) as namespace:
+            yield namespace
+    finally:
+        for target in targets:
+            target.close()
+
+
+def _addresses(namespace: Namespace, match: Match, other: Other) -> tuple[str, str] | None:
+    """Our address and the peer's, of a family that the match takes and that has a way."""
+    for remote in other.addresses:
+        if match.family not in (None, "ipv6" if ":" in remote else "ipv4"):
+            continue
+        local = source(namespace, remote)
+        if local is not None:
+            return local, remote
+    return None

@@ -1,0 +1,136 @@
+"""Evidence: what was asked, what the kernel holds, what was measured, and the verdict; as dataclasses and as plain data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from netweather.measure.statistics import CONFIDENCE, Interval
+
+
+class Verdict(StrEnum):
+    """PASS and FAIL are said with confidence; CAN'T TELL says why not."""
+
+    PASS = "PASS"
+    FAIL = "FAIL"
+    CANT_TELL = "CAN'T TELL"
+
+    @property
+    def exit_code(self) -> int:
+        return {"PASS": 0, "FAIL": 1}.get(self.value, 3)
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """One FAIL fails the whole; one CAN'T TELL, or nothing at all, leaves it open."""
+    found = set(verdicts)
+    if Verdict.FAIL in found:
+        return Verdict.FAIL
+    return Verdict.CANT_TELL if Verdict.CANT_TELL in found or not found else Verdict.PASS
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One field in one direction. unit: s, share, bit/s, packets or distance. asked: as it is expected to be seen.
+
+    interval: of what was seen; why: what a verdict other than PASS rests on.
+    """
+
+    name: str
+    direction: str
+    unit: str
+    asked: float | None
+    seen: float | None
+    interval: Interval | None
+    verdict: Verdict
+    samples: int = 0
+    why: str = ""
+
+    def plain(self) -> dict[str, Any]:
+        return {
+            "field": self.name,
+            "direction": self.direction,
+            "unit": self.unit,
+            "asked": _finite(self.asked),
+            "seen": _finite(self.seen),
+            "interval": None if self.interval is None else [_finite(self.interval.low), _finite(self.interval.high)],
+            "samples": self.samples,
+            "verdict": str(self.verdict),
+            "why": self.why,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """What a plot needs of one direction. Seconds and bits a second; delays in order."""
+
+    delays: tuple[float, ...] = ()
+    model: tuple[float, ...] = ()
+    loss_runs: tuple[int, ...] = ()
+    rates: tuple[tuple[float, float], ...] = ()
+    rate_asked: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One rule, measured. probe: what was sent, in words. packets: by how much the rule's counter moved."""
+
+    rule: int
+    probe: str
+    figures: tuple[Figure, ...]
+    packets: int = 0
+    series: dict[str, Series] = field(default_factory=dict)
+
+    @property
+    def verdict(self) -> Verdict:
+        return worst(figure.verdict for figure in self.figures)
+
+    def plain(self) -> dict[str, Any]:
+        return {
+            "rule": self.rule,
+            "probe": self.probe,
+            "counterMoved": self.packets,
+            "verdict": str(self.verdict),
+            "fields": [figure.plain() for figure in self.figures],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One network condition on one target. requested: its document; kernel: what was read back; problems: what is wrong there."""
+
+    target: str
+    name: str
+    requested: dict[str, Any]
+    expected: tuple[dict[str, Any], ...]
+    kernel: dict[str, Any]
+    problems: tuple[str, ...]
+    measured: tuple[Measured, ...]
+
+    @property
+    def kernel_verdict(self) -> Verdict:
+        return Verdict.FAIL if self.problems else Verdict.PASS
+
+    @property
+    def verdict(self) -> Verdict:
+        if self.problems:
+            return Verdict.FAIL
+        return worst(measured.verdict for measured in self.measured)
+
+    def plain(self) -> dict[str, Any]:
+        """The evidence as JSON has it."""
+        return {
+            "target": self.target,
+            "name": self.name,
+            "requested": {**self.requested, "expected": list(self.expected)},
+            "kernel": {**self.kernel, "problems": list(self.problems), "verdict": str(self.kernel_verdict)},
+            "measured": [measured.plain() for measured in self.measured],
+            "confidence": CONFIDENCE,
+            "verdict": str(self.verdict),
+        }
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

@@ -1,0 +1,174 @@
+"""What a condition lets one expect of probe packets in one direction, and how to send them so that it can be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from netweather.conditions import Condition
+from netweather.conditions.effects import bit_rate, correlated_share, mean_loss, quantiles, queue_packets
+from netweather.conditions.loss import LossBurst, LossGemodel, LossList, LossRandom, LossState
+from netweather.measure.statistics import Draws, Interval
+
+HEADERS: Final = 14 + 20 + 8
+"""Bytes that a line reckons besides a UDP probe's payload (IPv4)."""
+PPS: Final = 3000
+SMALL, LARGE = 64, 512
+LEAST, MOST = 400, 12_000
+_ROUNDS: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """One direction. Shares as intervals, since parts of a condition hide each other. spread: how much wider than for
+    independent losses the interval of their share is (variance). unknown: fields that can't be told, and why."""
+
+    condition: Condition
+    loss: Interval
+    run_length: float | None
+    spread: float
+    duplicate: float
+    corrupt: Interval
+    reorder: float
+    rate: float | None
+    blocked: bool
+    unknown: dict[str, str]
+    size: int
+
+    @property
+    def delays(self) -> tuple[float, ...]:
+        return quantiles(self.condition.delay)
+
+    @property
+    def headers(self) -> int:
+        """Bytes that the rate reckons besides the payload."""
+        return HEADERS + (self.condition.rate.overhead if self.condition.rate else 0)
+
+    @property
+    def moves(self) -> bool:
+        """Whether delays vary."""
+        return bool(self.condition.delay and self.condition.delay.jitter.ns)
+
+    def pace(self) -> int:
+        """Packets a second that neither the rate nor the queue holds up."""
+        pps = float(PPS)
+        frame = max(1, self.size + self.headers) * 8
+        if self.rate is not None:
+            pps = min(pps, 0.3 * self.rate / frame)
+        room = queue_packets(self.condition)
+        if room is not None:
+            pps = min(pps, room / 3 / max(self.delays[-1], 0.001))
+        return max(2, int(min(pps, 200) if self.condition.slot else pps))
+
+    def count(self, seconds: float) -> int:
+        """Packets that make the intervals narrow enough, and no more than the time allows."""
+        shares = [s for s in (self.loss.low, self.duplicate, self.corrupt.low, self.reorder) if 0 < s < 1]
+        wanted = max([LEAST, *(300 * (1 - s) / s * self.spread for s in shares), 3500 if self.moves else 0])
+        return max(10, int(min(wanted, MOST, self.pace() * seconds)))
+
+    def model(self, sent: Sequence[float], seed: int = 1) -> list[float]:
+        """Delays that packets sent at these times (s) would have, several times over: drawn, kept in order, serialised."""
+        draw, table = Draws(seed), self.delays
+        delay = self.condition.delay
+        ordered = self.rate is not None or bool(delay and delay.keep_order)
+        serial = max(1, self.size + self.headers) * 8 / self.rate if self.rate else 0.0
+        found: list[float] = []
+        for _ in range(_ROUNDS if self.moves else 1):
+            last = float("-inf")
+            for at in sent:
+                due = at + table[int(draw() * len(table))]
+                if ordered:
+                    due = max(due, last) + serial
+                    last = due
+                found.append(due - at)
+        return sorted(found)
+
+    def plain(self) -> dict[str, Any]:
+        """The figures, for the evidence."""
+        ordered = self.delays
+        return {
+            "delayMedian": ordered[len(ordered) // 2],
+            "delayLate": ordered[int(len(ordered) * 0.99)],
+            "loss": [self.loss.low, self.loss.high],
+            "meanLossRun": self.run_length,
+            "duplicate": self.duplicate,
+            "corrupt": [self.corrupt.low, self.corrupt.high],
+            "reorder": self.reorder,
+            "rate": self.rate,
+            "blocked": self.blocked,
+        }
+
+
+def expect(condition: Condition) -> Expected:
+    """What to expect of one direction's condition; a profile must have been replaced by what it says."""
+    size = LARGE if condition.corrupt else SMALL
+    blocked = condition.block is not None
+    wrong = duplicate = reorder = 0.0
+    if condition.corrupt:
+        wrong = correlated_share(condition.corrupt.percent.fraction, condition.corrupt.correlation.fraction)
+    if condition.duplicate:
+        duplicate = correlated_share(condition.duplicate.percent.fraction, condition.duplicate.correlation.fraction)
+    if condition.reorder and condition.reorder.percent.ppb:
+        share = correlated_share(condition.reorder.percent.fraction, condition.reorder.correlation.fraction)
+        reorder = 1 / (max(1, condition.reorder.gap) - 1 + 1 / share) if share else 0.0
+    lost = 1.0 if blocked else mean_loss(condition.loss)
+    hidden = wrong * 48 / (48 + size)  # a bit of the headers is wrong: the packet is thrown away on its way
+    return Expected(
+        condition=condition,
+        loss=Interval(lost * (1 - duplicate), 1.0 if blocked else lost + (1 - lost) * hidden),
+        run_length=None if blocked or wrong or duplicate else run_length(condition),
+        spread=_spread(condition),
+        duplicate=0.0 if blocked else duplicate * (1 - lost),
+        corrupt=Interval(0.0, 0.0) if blocked else Interval((wrong - hidden), wrong),
+        reorder=0.0 if blocked else reorder,
+        rate=None if blocked else bit_rate(condition),
+        blocked=blocked,
+        unknown=_unknown(condition),
+        size=min(size, condition.mtu - 48) if condition.mtu else size,
+    )
+
+
+def run_length(condition: Condition) -> float | None:
+    """The mean number of packets lost in a row, where the losses' model has one and nothing else loses packets."""
+    loss = condition.loss
+    if isinstance(loss, LossBurst):
+        return loss.mean_length.thousandths / 1000
+    if isinstance(loss, LossGemodel) and loss.loss_in_bad.fraction == 1 and not loss.loss_in_good.ppb and loss.r.ppb:
+        return 1 / loss.r.fraction
+    if isinstance(loss, LossRandom) and not loss.correlation.ppb and 0 < loss.percent.fraction < 1:
+        return 1 / (1 - loss.percent.fraction)
+    return None
+
+
+def _spread(condition: Condition) -> float:
+    """(1 + rho) / (1 - rho) of a chain whose neighbours are so alike."""
+    loss = condition.loss
+    alike = 0.0
+    if isinstance(loss, LossRandom):
+        alike = loss.correlation.fraction
+    elif isinstance(loss, LossGemodel):
+        alike = 1 - loss.p.fraction - loss.r.fraction
+    elif isinstance(loss, LossBurst):
+        model = loss.as_gemodel()
+        alike = 1 - model.p.fraction - model.r.fraction
+    elif isinstance(loss, LossState):
+        alike = 1 - loss.p13.fraction - loss.p31.fraction - loss.p14.fraction
+    return (1 + alike) / (1 - alike) if 0 < alike < 1 else 1.0
+
+
+def _unknown(condition: Condition) -> dict[str, str]:
+    found: dict[str, str] = {}
+    delay = condition.delay
+    if delay and delay.correlation.ppb:
+        found["jitter"] = "the delays are correlated: their distribution has no formula here"
+    for field, what in (("slot", "packets gather in slots"), ("trace", "a trace changes it over time")):
+        if getattr(condition, field) is not None:
+            found |= dict.fromkeys(("delay", "jitter"), what)
+    if condition.trace is not None:
+        found |= dict.fromkeys(("loss", "rate"), "a trace changes it over time")
+    if isinstance(condition.loss, LossList):
+        found["loss"] = "the packets are listed by number since the condition was set, and others came before the probe's"
+    if condition.corrupt and condition.corrupt.correlation.ppb:
+        found["corrupt"] = "it is correlated: no interval is exact"
+    return found

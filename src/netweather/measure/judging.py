@@ -1,0 +1,280 @@
+"""From arrivals to figures: each field of a direction beside what was asked, with its interval and a verdict. Pure.
+
+PASS: the interval is within what the condition allows; FAIL: it lies outside; CAN'T TELL: neither, or nothing to judge by.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from netweather.kernel.probing import Arrivals
+from netweather.measure import statistics
+from netweather.measure.evidence import Figure, Series, Verdict
+from netweather.measure.expectation import Expected
+from netweather.measure.statistics import Draws, Interval
+
+CLOCK: Final = 0.0005
+"""A clock's rate may be corrected by so much while it runs (adjtimex's bound, 500 ppm)."""
+LATE: Final = 0.0015
+LATE_SHARE: Final = 0.02
+"""What a packet may be late by besides the baseline: the machine's scheduling, and a share of the delay."""
+RATE_SLACK: Final = 0.05
+UNASKED: Final = 0.002
+"""Losses that nobody asked for are noticed above this share."""
+
+
+def figure(name: str, direction: str, unit: str, asked: float | None, seen: float | None, interval: Interval | None,
+           verdict: Verdict, samples: int, why: str) -> Figure:  # fmt: skip
+    """A figure; PASS needs no reason."""
+    return Figure(name, direction, unit, asked, seen, interval, verdict, samples, "" if verdict is Verdict.PASS else why)
+
+
+@dataclass
+class Judge:
+    """One direction's figures. base: the delay without the condition, s."""
+
+    direction: str
+    expected: Expected
+    arrivals: Arrivals
+    base: float = 0.0
+    figures: list[Figure] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.count = len(self.arrivals.sent)
+        self.first: dict[int, tuple[int, int]] = {}
+        for number, sent, arrived in self.arrivals.seen:
+            self.first.setdefault(number, (sent, arrived))
+        self.copies = len(self.arrivals.seen) - len(self.first)
+        self.lost = [number for number in range(self.count) if number not in self.first]
+        self.delays = sorted((arrived - sent) / 1e9 for sent, arrived in self.first.values())
+
+    def add(self, name: str, unit: str, asked: float | None, seen: float | None, interval: Interval | None, verdict: Verdict,
+            why: str = "", samples: int = 0) -> None:  # fmt: skip
+        self.figures.append(figure(name, self.direction, unit, asked, seen, interval, verdict, samples, why))
+
+    def cannot(self, name: str, unit: str, asked: float | None, why: str) -> None:
+        self.add(name, unit, asked, None, None, Verdict.CANT_TELL, why)
+
+    # delays
+
+    def delay(self) -> list[float]:
+        """Median and distribution. Returns the model's delays."""
+        expected = self.expected
+        model = expected.model([(at - self.arrivals.sent[0]) / 1e9 for at in self.arrivals.sent])
+        asked = statistics.quantile(model, 0.5)
+        early = max(0.0001, CLOCK * model[-1])
+        late = LATE + LATE_SHARE * asked
+        if (why := self._no_delays("delay")) is not None:
+            self.cannot("delay", "s", asked, why)
+            return model
+        seen = self._judged_delays(model)
+        interval = statistics.quantile_interval(seen, 0.5)
+        allowed = Interval(asked - early, asked + self.base + late)
+        if expected.moves:  # the model is drawn, too
+            around = statistics.quantile_interval(model, 0.5)
+            allowed = Interval(around.low - early, around.high + self.base + late)
+            self.add("delay", "s", asked, statistics.quantile(seen, 0.5), interval, _overlapping(interval, allowed),
+                     _off(interval, allowed), len(seen))  # fmt: skip
+            self._jitter(seen, model, early, late)
+        else:
+            self.add("delay", "s", asked, statistics.quantile(seen, 0.5), interval, _verdict(interval, allowed),
+                     _off(interval, allowed), len(seen))  # fmt: skip
+        return model
+
+    def _no_delays(self, name: str) -> str | None:
+        if name in self.expected.unknown:
+            return self.expected.unknown[name]
+        if self.arrivals.stepped:
+            return "the clock was set meanwhile"
+        return None if len(self.delays) >= 10 else f"{len(self.delays)} packets arrived"
+
+    def _judged_delays(self, model: Sequence[float]) -> list[float]:
+        """Without those that were sent at once, when packets overtake by choice."""
+        if not self.expected.reorder:
+            return self.delays
+        kept = [delay for delay in self.delays if delay > model[0] / 2]
+        return kept or self.delays
+
+    def _jitter(self, seen: list[float], model: list[float], early: float, late: float) -> None:
+        if "jitter" in self.expected.unknown:
+            self.cannot("jitter", "distance", 0.0, self.expected.unknown["jitter"])
+            return
+        allowed = statistics.distribution_allowance(len(seen), len(model))
+        found = statistics.distance(seen, model, early, min(late, self.base + LATE))
+        interval = Interval(max(0.0, found - allowed), found + allowed)
+        verdict = Verdict.PASS if found <= allowed else Verdict.FAIL
+        if allowed > 0.15:
+            verdict = Verdict.CANT_TELL if verdict is Verdict.PASS else verdict
+        why = "" if verdict is Verdict.PASS else f"the distributions are {found:.3f} apart, chance explains {allowed:.3f}"
+        self.add("jitter", "distance", 0.0, found, interval, verdict, why, len(seen))
+
+    # shares
+
+    def share(self, name: str, hits: int, count: int, asked: Interval, *, spread: float = 1.0) -> None:
+        """A share with its exact interval; what was asked may be an interval itself."""
+        middle = (asked.low + asked.high) / 2
+        if name in self.expected.unknown:
+            self.cannot(name, "share", middle, self.expected.unknown[name])
+            return
+        interval = statistics.share_interval(hits / spread, count / spread)
+        seen = hits / count if count else None
+        if not count:
+            verdict, why = Verdict.CANT_TELL, "no packet was sent"
+        elif asked.high == 0:
+            verdict = Verdict.FAIL if interval.low > UNASKED else Verdict.PASS
+            why = "nobody asked for it" if verdict is Verdict.FAIL else ""
+        elif not interval.touches(asked):
+            verdict, why = Verdict.FAIL, _off(interval, asked)
+        elif interval.low <= 0 < asked.low:
+            verdict = Verdict.CANT_TELL
+            why = f"{count} packets are too few for so small a share: --samples {_packets_for(middle, spread)}"
+        else:
+            verdict, why = Verdict.PASS, ""
+        self.add(name, "share", middle, seen, interval, verdict, why, count)
+
+    def losses(self) -> None:
+        """The share lost, and how many in a row."""
+        expected = self.expected
+        lost = max(0, len(self.lost) - self.arrivals.corrupted)
+        self.share("loss", lost, self.count, expected.loss, spread=expected.spread)
+        if expected.run_length is None or "loss" in expected.unknown:
+            return
+        lengths = statistics.runs(self.lost)
+        interval = statistics.mean_run_interval(lengths)
+        seen = len(self.lost) / len(lengths) if lengths else None
+        wanted = expected.run_length
+        verdict = Verdict.PASS if interval.low <= wanted <= interval.high else Verdict.FAIL
+        why = "" if verdict is Verdict.PASS else "the losses come in other bursts"
+        if len(lengths) < 20 and verdict is Verdict.PASS:
+            verdict, why = Verdict.CANT_TELL, f"{len(lengths)} bursts are too few"
+        self.add("loss burst", "packets", wanted, seen, interval, verdict, why, len(lengths))
+
+    def others(self, model: Sequence[float]) -> None:
+        """Duplicates, corruption and reordering: where asked for, or seen although not."""
+        expected, arrived = self.expected, len(self.first)
+        self.share("duplicate", self.copies, self.count, Interval(expected.duplicate, expected.duplicate))
+        wrong, whole = self.arrivals.corrupted, self.count - max(0, len(self.lost) - self.arrivals.corrupted)
+        self.share("corrupt", wrong, whole, expected.corrupt)
+        delay = expected.condition.delay
+        if expected.reorder and arrived:
+            early = sum(delay < model[0] / 2 for delay in self.delays)
+            self.share("reorder", early, arrived, Interval(expected.reorder, expected.reorder))
+        elif not expected.moves or (delay and delay.keep_order):
+            self.share("reorder", self._overtaken(), max(1, arrived - 1), Interval(0.0, 0.0))
+
+    def _overtaken(self) -> int:
+        """Packets that arrived after one that was sent later."""
+        latest, found = -1, 0
+        for number, _, _ in self.arrivals.seen:
+            found += number < latest
+            latest = max(latest, number)
+        return found
+
+    def series(self, model: Sequence[float]) -> Series:
+        return Series(tuple(self.delays), tuple(model), tuple(statistics.runs(self.lost)))
+
+
+def judge_stream(direction: str, expected: Expected, arrivals: Arrivals, base: float = 0.0) -> tuple[list[Figure], Series]:
+    """The figures of one direction. base: the median delay there without the condition (s)."""
+    judge = Judge(direction, expected, arrivals, base)
+    if arrivals.refused > len(arrivals.sent) // 100 and not expected.blocked:
+        judge.cannot("loss", "share", None, f"this machine refused to send {arrivals.refused} of {len(arrivals.sent)} packets")
+        return judge.figures, Series()
+    if expected.blocked:
+        judge.losses()
+        return judge.figures, judge.series(())
+    model = judge.delay()
+    judge.losses()
+    judge.others(model)
+    return judge.figures, judge.series(model)
+
+
+def judge_rate(direction: str, expected: Expected, arrivals: Arrivals, size: int, offered: float) -> tuple[Figure, Series]:
+    """The rate between the first arrival and the last of a burst. offered: bits a second that were sent."""
+    asked = expected.rate or 0.0
+    times = sorted(arrived for _, _, arrived in arrivals.seen)
+
+    def told(verdict: Verdict, why: str, seen: float | None = None, interval: Interval | None = None) -> Figure:
+        return figure("rate", direction, "bit/s", asked, seen, interval, verdict, len(times), why)
+
+    if "rate" in expected.unknown:
+        return told(Verdict.CANT_TELL, expected.unknown["rate"]), Series()
+    if len(times) < 10 or times[-1] == times[0]:
+        return told(Verdict.CANT_TELL, f"{len(times)} packets arrived"), Series()
+    bits, seconds = (size + expected.headers) * 8, (times[-1] - times[0]) / 1e9
+    seen = (len(times) - 1) * bits / seconds
+    slack = 1 / len(times) + min(0.5, 0.001 / seconds)
+    interval = Interval(seen * (1 - slack), seen * (1 + slack))
+    allowed = Interval(asked * (1 - RATE_SLACK), asked * (1 + RATE_SLACK))
+    series = Series(rates=_over_time(times, bits), rate_asked=asked)
+    if offered < asked * 1.1 and not interval.low > allowed.high:
+        return told(Verdict.CANT_TELL, f"the probe could send {offered / 1e6:.3g} Mbit/s only", seen, interval), series
+    return told(_overlapping(interval, allowed), _off(interval, allowed), seen, interval), series
+
+
+def _over_time(times: Sequence[int], bits: int) -> tuple[tuple[float, float], ...]:
+    width = max(1, (times[-1] - times[0]) // 40)
+    counts = [0] * 41
+    for at in times:
+        counts[min(40, (at - times[0]) // width)] += 1
+    return tuple(((index + 0.5) * width / 1e9, count * bits * 1e9 / width) for index, count in enumerate(counts[:40]))
+
+
+def judge_rtt(times: Sequence[float], sent: int, up: Expected, down: Expected, base: float | None, probe: str) -> Figure:
+    """The median round trip. base: the path's own (s); None when it isn't known: then only too short a one is told."""
+    draw = Draws(7)
+    sums = sorted(_drawn(up, draw) + _drawn(down, draw) for _ in range(4000))
+    asked = statistics.quantile(sums, 0.5)
+
+    def told(verdict: Verdict, why: str, seen: float | None = None, interval: Interval | None = None) -> Figure:
+        return figure("RTT", "round trip", "s", asked, seen, interval, verdict, len(times), why)
+
+    unknown = up.unknown.get("delay") or down.unknown.get("delay")
+    if unknown:
+        return told(Verdict.CANT_TELL, unknown)
+    if len(times) < 5:
+        return told(Verdict.CANT_TELL, f"{len(times)} of {sent} {probe} were answered")
+    ordered = sorted(times)
+    interval, seen = statistics.quantile_interval(ordered, 0.5), statistics.quantile(ordered, 0.5)
+    model = statistics.quantile_interval(sums, 0.5)
+    serial = sum(max(1, 32 + each.headers) * 8 / each.rate for each in (up, down) if each.rate)
+    early = 0.0002 + CLOCK * asked
+    allowed = Interval(model.low - early, model.high + serial + (base or 0.0) + 2 * LATE + LATE_SHARE * asked)
+    verdict = _overlapping(interval, allowed)
+    if base is None and interval.low > allowed.high:
+        return told(Verdict.CANT_TELL, "the path's own round trip is not known", seen, interval)
+    return told(verdict, _off(interval, allowed), seen, interval)
+
+
+def _drawn(expected: Expected, draw: Draws) -> float:
+    delay = expected.delays[int(draw() * 256)]
+    return 0.0 if expected.reorder and draw() < expected.reorder else delay
+
+
+def _verdict(interval: Interval, allowed: Interval) -> Verdict:
+    if interval.within(allowed):
+        return Verdict.PASS
+    return Verdict.CANT_TELL if interval.touches(allowed) else Verdict.FAIL
+
+
+def _overlapping(interval: Interval, allowed: Interval) -> Verdict:
+    """For figures whose interval is honest already: it needs only meet what is allowed, when it isn't far wider."""
+    if not interval.touches(allowed):
+        return Verdict.FAIL
+    wide = math.isinf(interval.high - interval.low) or interval.high - interval.low > 4 * (allowed.high - allowed.low)
+    return Verdict.CANT_TELL if wide else Verdict.PASS
+
+
+def _off(interval: Interval, allowed: Interval) -> str:
+    if interval.within(allowed):
+        return ""
+    if interval.touches(allowed):
+        return "the interval reaches beyond what is allowed"
+    return "it is more than was asked" if interval.low > allowed.high else "it is less than was asked"
+
+
+def _packets_for(share: float, spread: float) -> int:
+    return math.ceil(20 / share * spread) if share > 0 else 0

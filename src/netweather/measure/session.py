@@ -1,0 +1,247 @@
+"""One rule, probed: round trips, a stream in each direction, a burst for the rate; then what came of it.
+
+Opens nothing itself (kernel.probing does) and knows neither journal nor engine.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from netweather.conditions import Condition, Match
+from netweather.kernel.namespaces import Namespace
+from netweather.kernel.probing import TCP, Arrivals, Ends, Flow, Stream
+from netweather.kernel.roundtrips import connect_times, echo_times
+from netweather.kernel.spec import Datapath
+from netweather.measure.choosing import candidates, icmp_of, rule_met, untouched
+from netweather.measure.evidence import Figure, Measured, Series, Verdict
+from netweather.measure.expectation import HEADERS, Expected, expect
+from netweather.measure.judging import Judge, judge_rate, judge_rtt, judge_stream
+from netweather.measure.statistics import Interval
+
+ECHOES = 31
+BURST_BYTES = 24_000_000
+BURST_PACKETS = 20_000
+_NAMES = {1: "ICMP", 58: "ICMPv6", 6: "TCP", 17: "UDP", 132: "SCTP"}
+_PATIENCE = 0.4
+
+
+@dataclass
+class Found:
+    """What a session saw, before the counters are known. sent: packets that should have met the rule."""
+
+    figures: list[Figure] = field(default_factory=list)
+    series: dict[str, Series] = field(default_factory=dict)
+    probes: list[str] = field(default_factory=list)
+    sent: int = 0
+
+
+@dataclass
+class Session:
+    """namespace, peer: both ends, the peer's None when it is not ours to enter. expected: by direction. counters: the rule's.
+
+    samples: packets in each direction, None for as many as are needed; seconds: about how long it may take.
+    """
+
+    namespace: Namespace
+    peer: Namespace | None
+    local: str
+    remote: str
+    match: Match
+    expected: dict[str, Expected]
+    datapath: Datapath
+    counters: frozenset[int]
+    samples: int | None
+    seconds: float
+    tell: Callable[[float, str], None]
+
+    @property
+    def slots(self) -> tuple[int, ...]:
+        return tuple(interface.slot for interface in self.datapath.interfaces)
+
+    @property
+    def late(self) -> float:
+        """How long the slowest packets take both ways together, s."""
+        return sum(each.delays[-1] + (HEADERS + each.size) * 8 / (each.rate or 1e9) for each in self.expected.values())
+
+    def run(self) -> Found:
+        """Sends it all."""
+        found = Found()
+        self.tell(0.02, "looking for a flow that meets the rule")
+        base = self._round_trips(found)
+        if self.peer is not None and self.namespace.identity != self.peer.identity:
+            self._streams(found, self.peer, base)
+        return found
+
+    def _meets(self, flow: Flow, direction: str) -> bool:
+        rule = rule_met(self.datapath.rules, self.slots, flow, direction)
+        return rule is not None and rule.counter in self.counters
+
+    # round trips
+
+    def _round_trips(self, found: Found) -> float | None:
+        """Measures them when a kind of them meets the rule; returns the path's own, when something shows it."""
+        blocked = any(each.blocked for each in self.expected.values())
+        base = None if blocked and self.peer is not None else self._base()
+        ways = self._round_trip_ways()
+        if not ways or (blocked and self.peer is not None):
+            if self.peer is None:
+                self._no_round_trip(found)
+            return base
+        more = any(each.reorder or each.loss.high for each in ways.values())  # fewer come back, or two kinds of them
+        count = ECHOES * (4 if more else 1) if self.peer is not None else max(ECHOES, self._echoes_needed())
+        spacing = 0.02 if self.peer is not None and not more else 0.01
+        spacing = max(spacing, *(4 * (HEADERS + 64) * 8 / each.rate for each in ways.values() if each.rate), 0)
+        count = max(5, min(count, int(0.4 * self.seconds / spacing)))
+        self.tell(0.05, "round trips")
+        echo = Flow(icmp_of(self.remote), self.local, self.remote)
+        if self._meets_any(echo):
+            times, probe = echo_times(self.namespace, self.remote, count, spacing, self.late + _PATIENCE), "ICMP echoes"
+        else:
+            port = next(p.first for p in self.match.ports if p.first)
+            patience = self.late + _PATIENCE
+            times, probe = connect_times(self.namespace, self.remote, port, count, spacing, patience), f"TCP connects to {port}"
+        found.sent += count * (len(self.expected) if times else 1)
+        found.probes.append(f"{count} {probe}")
+        self._judge_round_trips(found, ways, times, count, base, probe)
+        return base
+
+    def _meets_any(self, flow: Flow) -> bool:
+        return any(self._meets(flow, direction) for direction in self.expected)
+
+    def _round_trip_ways(self) -> dict[str, Expected]:
+        """What either direction does to round trips that meet the rule; nothing when another rule has a part in it."""
+        flows = [Flow(icmp_of(self.remote), self.local, self.remote)]
+        if self.match.protocol in (None, "tcp"):
+            flows += [Flow(TCP, self.local, self.remote, 50_000, p.first) for p in self.match.ports if p.first]
+        for flow in flows[:2]:
+            ways: dict[str, Expected] = {}
+            for direction in ("egress", "ingress"):
+                rule = rule_met(self.datapath.rules, self.slots, flow, direction)
+                if rule is None:
+                    ways[direction] = expect(Condition())
+                elif rule.counter in self.counters and direction in self.expected:
+                    ways[direction] = self.expected[direction]
+            if len(ways) == 2 and self._meets_any(flow):
+                return ways
+        return {}
+
+    def _echoes_needed(self) -> int:
+        shares = [e.loss.low for e in self.expected.values() if 0 < e.loss.low < 1]
+        return int(min(2000, max([300 * (1 - s) / s for s in shares], default=0)))
+
+    def _base(self) -> float | None:
+        """The path's round trip beside all rules, or 0 where both ends are on this machine."""
+        echo = Flow(icmp_of(self.remote), self.local, self.remote)
+        if untouched(self.datapath.rules, self.slots, echo):
+            times = echo_times(self.namespace, self.remote, 7, 0.01, 1.0)
+            if times:
+                return statistics.median(times)
+        return None if self.peer is None else 0.0
+
+    def _no_round_trip(self, found: Found) -> None:
+        why = "neither an ICMP echo nor a TCP connect meets this rule alone; name a peer that can be entered with --peer"
+        found.figures.append(Figure("RTT", "round trip", "s", None, None, None, Verdict.CANT_TELL, 0, why))
+
+    def _judge_round_trips(
+        self, found: Found, ways: dict[str, Expected], times: list[float], count: int, base: float | None, probe: str
+    ) -> None:
+        up, down = ways["egress"], ways["ingress"]
+        if any(each.blocked for each in ways.values()):
+            verdict = Verdict.FAIL if times else Verdict.PASS
+            why = f"{len(times)} of {count} {probe} were answered" if times else ""
+            found.figures.append(Figure("block", "round trip", "share", 1.0, 1 - len(times) / count, None, verdict, count, why))
+            return
+        found.figures.append(judge_rtt(times, count, up, down, base, probe))
+        if self.peer is None and (up.loss.high or down.loss.high):
+            arrivals = Arrivals(tuple(range(count)), ())
+            judge = Judge("round trip", up, arrivals)
+            asked = Interval(*(1 - (1 - a) * (1 - b) for a, b in ((up.loss.low, down.loss.low), (up.loss.high, down.loss.high))))
+            judge.share("loss", count - len(times), count, asked, spread=max(up.spread, down.spread))
+            found.figures += judge.figures
+
+    # one way
+
+    def _streams(self, found: Found, peer: Namespace, base: float | None) -> None:
+        ends = self._open(peer)
+        if isinstance(ends, str):
+            found.figures += [Figure("all", way, "", None, None, None, Verdict.CANT_TELL, 0, ends) for way in self.expected]
+            return
+        with ends:
+            streams = {way: self._stream(each) for way, each in self.expected.items()}
+            self.tell(0.25, "a stream each way")
+            seen = ends.exchange(streams, self.late + _PATIENCE, lambda share: self.tell(0.25 + 0.4 * share, "a stream each way"))
+            flow = ends.flow
+            words = _NAMES.get(flow.protocol, f"protocol {flow.protocol}")
+            ports = f" {flow.local_port} and {flow.remote_port}" if flow.local_port else ""
+            for way, arrivals in seen.items():
+                found.sent += len(arrivals.sent)
+                found.probes.append(f"{len(arrivals.sent)} packets of {words}{ports}, {way}")
+                figures, series = judge_stream(way, self.expected[way], arrivals, (base or 0.0) / 2)
+                found.figures += figures
+                found.series[way] = series
+            self._rates(found, ends)
+
+    def _open(self, peer: Namespace) -> Ends | str:
+        """Both ends of a flow that meets the rule in each direction it has, or why there is none."""
+        if self.match.share is not None:
+            return "only a share of the connections meets the rule, and which is not known beforehand"
+        why = "no probe packet that nobody would answer meets this match"
+        for flow in candidates(self.match, self.local, self.remote):
+            try:
+                ends = Ends(self.namespace, peer, flow)
+            except OSError as error:
+                why = f"the probe's ports cannot be had: {error.strerror or error}"
+                continue
+            if all(self._meets(ends.flow, way) for way in self.expected):
+                return ends
+            ends.close()
+            why = "another rule meets the packets that the probe could send"
+        return why
+
+    def _stream(self, expected: Expected) -> Stream:
+        pace = expected.pace()
+        count = self.samples or expected.count(0.4 * self.seconds)
+        return Stream(count, pace, expected.size)
+
+    def _rates(self, found: Found, ends: Ends) -> None:
+        limited = {way: each for way, each in self.expected.items() if each.rate is not None}
+        if not limited:
+            return
+        bursts = {way: burst(each, min(1.2, 0.15 * self.seconds)) for way, each in limited.items()}
+        self.tell(0.7, "a burst for the rate")
+        seen = ends.exchange(bursts, self.late + _PATIENCE, lambda share: self.tell(0.7 + 0.2 * share, "a burst for the rate"))
+        for way, arrivals in seen.items():
+            found.sent += len(arrivals.sent)
+            span = (arrivals.sent[-1] - arrivals.sent[0]) / 1e9 or 1e-9
+            size = bursts[way].size
+            offered = len(arrivals.sent) * (size + limited[way].headers) * 8 / span
+            figure, series = judge_rate(way, limited[way], arrivals, size, offered)
+            found.figures.append(figure)
+            old = found.series.get(way, Series())
+            found.series[way] = replace(old, rates=series.rates, rate_asked=series.rate_asked)
+
+    # together
+
+    def conclude(self, found: Found, number: int, moved: int, dropped: int) -> Measured:
+        """The figures, unless the rule's counter says that the probe's packets didn't meet it."""
+        probe = "; ".join(found.probes) or "nothing was sent"
+        figures = tuple(found.figures)
+        if found.sent and moved < 0.5 * found.sent and not (dropped and moved):
+            why = f"the probe's packets did not meet the rule: its counter moved by {moved}, {found.sent} were sent"
+            figures = tuple(replace(figure, verdict=Verdict.CANT_TELL, why=why) for figure in figures)
+        if not figures:
+            figures = (Figure("all", "", "", None, None, None, Verdict.CANT_TELL, 0, "nothing could be sent"),)
+        return Measured(number, probe, figures, moved, found.series)
+
+
+def burst(expected: Expected, seconds: float) -> Stream:
+    """One and a half times the rate, for so long; packets as large as may be, and at least some 40 of them."""
+    rate = expected.rate or 1.0
+    largest = 1472 if expected.condition.mtu is None else max(28, min(1472, expected.condition.mtu - 48))
+    size = int(max(28, min(largest, rate * seconds / 8 / 40 - expected.headers)))
+    bits = (size + expected.headers) * 8
+    pps = 1.5 * rate / max(1, bits)
+    count = int(min(pps * seconds, BURST_PACKETS, BURST_BYTES / size))
+    return Stream(max(20, count), pps, size)

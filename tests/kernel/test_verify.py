@@ -1,0 +1,210 @@
+"""`verify` on real lines: what holds passes, what was changed or broken behind our back fails, what isn't met is left open."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from netweather.cli.proving import Proof
+from netweather.cli.setting import Wanted, carry_out
+from netweather.conditions import NetworkCondition
+from netweather.conditions.flags import rule_from_flags
+from netweather.engine import Engine
+from netweather.engine.verifying import Wish, verify
+from netweather.errors import NetweatherError
+from netweather.kernel import keeper_process
+from netweather.kernel.operations import Detach
+from netweather.kernel.pump_params import ParamsFile
+from netweather.kernel.real import RealTarget
+from netweather.kernel.waiting import until
+from netweather.lines.params import ONE, LineParams
+from netweather.measure import Evidence, Figure
+from netweather.settings import Settings
+from netweather.targets import Target, resolve
+from tests.support.netns import Lab, lab
+
+pytestmark = pytest.mark.serial
+MS = 1_000_000
+
+
+@dataclass
+class Bench:
+    """A target whose peer is ours to enter, and an engine with a state of its own."""
+
+    net: Lab
+    engine: Engine
+    target: Target
+
+    @property
+    def peer(self) -> str:
+        return f"netns:{self.net.server.name}"
+
+    @property
+    def folder(self) -> Path:
+        return self.engine.journal.directory(self.target.identity)
+
+    def condition(self, **flags: Any) -> NetworkCondition:
+        """With the server as its peer, unless `to` says otherwise."""
+        words = {"to": [self.peer], **{name.replace("_", "-"): value for name, value in flags.items()}}
+        return NetworkCondition(rules=(rule_from_flags(words),))
+
+    def set(self, **flags: Any) -> None:
+        self.engine.set(self.target, self.condition(**flags))
+
+    def verify(self, **wish: Any) -> Evidence:
+        (found,) = verify(self.engine, self.target, Wish(seconds=4, **wish))
+        return found
+
+    def plant(self, change: Callable[[LineParams], LineParams]) -> None:
+        """Lines that do something else than the journal says."""
+        with ParamsFile(self.folder / "params") as file:
+            for line in (0, 1):
+                file.write_line(line, change(LineParams.unpack(file.parameters(line))).pack(), {})
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    with lab() as net:
+        (target,) = resolve(f"netns:{net.client.name}")
+        made = Bench(net, Engine(Settings(state=tmp_path / "state")), target)
+        try:
+            yield made
+        finally:
+            made.engine.clear(target)
+            target.close()
+
+
+def by_name(evidence: Evidence) -> dict[str, Figure]:
+    """'delay egress' and so on."""
+    return {f"{figure.name} {figure.direction}": figure for measured in evidence.measured for figure in measured.figures}
+
+
+def verdicts(evidence: Evidence) -> dict[str, str]:
+    return {name: str(figure.verdict) for name, figure in by_name(evidence).items()}
+
+
+def told(evidence: Evidence) -> str:
+    return f"{evidence.problems} {by_name(evidence)}"
+
+
+def test_100_ms_each_way_are_200_to_205_and_a_live_change_to_10_is_20_to_25(bench: Bench) -> None:
+    for delay, low, high in (("100ms", 0.2, 0.205), ("10ms", 0.02, 0.025)):
+        bench.set(delay=delay)
+        found = bench.verify()
+        assert found.verdict == "PASS", told(found)
+        seen = by_name(found)["RTT round trip"].seen
+        assert seen is not None
+        assert low <= seen <= high
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {"delay": "30ms", "jitter": "5ms", "distribution": "normal", "seed": "7"},
+        {"loss_model": "gemodel:p=3%,r=20%", "seed": "7"},
+        {"rate": "10mbit", "delay": "10ms"},
+        {"delay": "20ms", "reorder": "10%", "duplicate": "5%", "seed": "7"},
+        {"corrupt": "5%", "seed": "7"},
+        {"block": "drop"},
+        {"delay": "20ms", "protocol": "tcp", "port": ["5432"]},
+        {"delay": "20ms", "direction": "ingress", "family": "ipv6", "protocol": "udp"},
+    ],
+    ids=str,
+)
+def test_what_holds_passes(bench: Bench, flags: dict[str, Any]) -> None:
+    bench.set(**flags)
+    found = bench.verify()
+    assert found.verdict == "PASS", told(found)
+    assert found.measured[0].packets > 0
+
+
+def test_a_peer_that_cannot_be_entered_is_measured_by_round_trips(bench: Bench) -> None:
+    bench.set(to=["192.0.2.2"], delay="25ms", loss="20%", seed="7")
+    found = bench.verify()
+    assert found.verdict == "PASS", told(found)
+    assert set(verdicts(found)) == {"RTT round trip", "loss round trip"}
+
+
+@pytest.mark.parametrize(
+    ("flags", "change", "fields"),
+    [
+        ({"delay": "100ms"}, {"delay_ns": 130 * MS}, ("RTT round trip", "delay egress", "delay ingress")),
+        ({"loss": "10%"}, {"loss_p": ONE // 5}, ("loss egress", "loss ingress")),
+        ({"rate": "10mbit"}, {"rate_bps": 13_000_000}, ("rate egress", "rate ingress")),
+    ],
+    ids=["delay", "loss", "rate"],
+)
+def test_a_line_that_does_something_else_fails(
+    bench: Bench, flags: dict[str, Any], change: dict[str, Any], fields: tuple[str, ...]
+) -> None:
+    """In the kernel, and seen on the wire without that."""
+    bench.set(**flags)
+    bench.plant(lambda params: replace(params, **change))
+    found = bench.verify()
+    assert any(f"{next(iter(change))} is {next(iter(change.values()))}" in problem for problem in found.problems), found.problems
+    assert {name: verdicts(found)[name] for name in fields} == dict.fromkeys(fields, "FAIL"), told(found)
+
+
+def detach(bench: Bench) -> None:
+    with RealTarget(bench.target.netns_fd, bench.folder) as kernel:
+        kernel.observe()
+        kernel.apply(Detach("eth0"))
+
+
+def delete_port(bench: Bench) -> None:
+    bench.net.client.run("ip", "link", "del", "nw0")
+
+
+def kill_pump(bench: Bench) -> None:
+    pid = int((bench.folder / "pump.pid").read_text().split()[0])
+    os.kill(pid, signal.SIGKILL)
+    assert until(lambda: not bench.engine.show(bench.target)[0].in_force, 5)
+
+
+@pytest.mark.parametrize("break_it", [detach, delete_port, kill_pump])
+def test_what_was_broken_behind_our_back_fails(bench: Bench, break_it: Callable[[Bench], None]) -> None:
+    bench.set(delay="20ms")
+    keeper_process.stop_keeper(bench.folder)  # it would make it good, or take it away
+    break_it(bench)
+    found = bench.verify()
+    assert found.verdict == "FAIL"
+    assert found.kernel["inForce"] is False
+
+
+def test_a_probe_that_does_not_meet_the_rule_cannot_tell(bench: Bench) -> None:
+    bench.set(to=["198.51.100.7"], delay="20ms")
+    assert bench.verify().verdict == "CAN'T TELL"  # no way there
+    found = bench.verify(peer=bench.peer)
+    assert found.verdict == "CAN'T TELL"
+    assert all("rule" in figure.why or "meet" in figure.why for figure in by_name(found).values()), told(found)
+
+
+def test_set_verify_undoes_what_does_not_hold(bench: Bench) -> None:
+    bench.set(delay="5ms")
+    proof = Proof(bench.engine, quiet=True)
+
+    def planted(target: Target, condition: NetworkCondition) -> None:
+        bench.plant(lambda params: replace(params, delay_ns=80 * MS))
+        proof.check(target, condition)
+
+    with pytest.raises(NetweatherError) as caught:
+        carry_out(bench.engine, [Wanted(bench.condition(delay="50ms"), (bench.target,))], check=planted)
+    assert caught.value.code == "not-proved"
+    assert "80" in caught.value.why
+    (shown,) = bench.engine.show(bench.target)
+    delay = shown.condition.rules[0].condition.delay
+    assert delay is not None
+    assert str(delay.time) == "5ms"
+
+
+def test_set_verify_keeps_what_holds(bench: Bench) -> None:
+    proof = Proof(bench.engine, quiet=True)
+    carry_out(bench.engine, [Wanted(bench.condition(delay="50ms"), (bench.target,))], check=proof.check)
+    assert proof.exit_code == 0, told(proof.evidence[0])
+    assert bench.engine.show(bench.target)[0].in_force

@@ -1,0 +1,113 @@
+"""Verify without a wire: reading back, choosing the other end, and what can't be told. The wire is tests/kernel/test_verify.py's."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from netweather.conditions import Condition, Delay, Match, NetworkCondition, Rule
+from netweather.engine import Engine, verifying
+from netweather.engine.verifying import Other, Wish, verify
+from netweather.errors import NetweatherError
+from netweather.kernel import keeper_process
+from netweather.kernel.fake import FakeKernel, FakeTarget
+from netweather.kernel.namespaces import Namespace
+from netweather.kernel.pump_params import ParamsFile
+from netweather.kernel.spec import Interface, Line
+from netweather.lines.params import LineParams
+from netweather.settings import Settings
+from netweather.targets import Target
+from netweather.units import Duration
+
+Bench = tuple[Engine, FakeKernel, Target]
+DELAY = NetworkCondition(rules=(Rule(Match(), Condition(delay=Delay(Duration(10**8)))),))
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    kernel = FakeKernel()
+    monkeypatch.setattr(keeper_process, "ensure", lambda *_: None)
+    engine = Engine(Settings(state=tmp_path / "state"), lambda *_: FakeTarget(kernel))
+    fd = os.open("/proc/self/ns/net", os.O_RDONLY)
+    status = os.fstat(fd)
+    with Target("netns:test", "test", fd, status.st_dev, status.st_ino, None, "/proc/self/ns/net", "netns") as target:
+        yield engine, kernel, target
+
+
+def test_nothing_in_force_is_an_error(bench: Bench) -> None:
+    engine, _, target = bench
+    with pytest.raises(NetweatherError) as caught:
+        verify(engine, target)
+    assert caught.value.code == "no-such-condition"
+
+
+def test_without_a_peer_it_cannot_tell_and_says_what_to_give(bench: Bench) -> None:
+    engine, _, target = bench
+    engine.set(target, DELAY)
+    (found,) = verify(engine, target)
+    assert found.verdict == "CAN'T TELL"
+    assert "--peer" in found.measured[0].figures[0].why
+    assert found.kernel["inForce"] is True
+    assert found.expected[0]["delayMedian"] == 0.1
+
+
+def test_what_the_kernel_does_not_hold_fails_and_nothing_is_sent(bench: Bench) -> None:
+    engine, kernel, target = bench
+    engine.set(target, DELAY)
+    kernel.kill_pump()
+    (found,) = verify(engine, target, Wish(to="192.0.2.1"))
+    assert found.verdict == "FAIL"
+    assert "nothing was sent" in found.measured[0].probe
+
+
+def test_only_the_named_condition(bench: Bench) -> None:
+    engine, _, target = bench
+    engine.set(target, DELAY)
+    assert [each.name for each in verify(engine, target, Wish(name="default"))] == ["default"]
+    with pytest.raises(NetweatherError):
+        verify(engine, target, Wish(name="other"))
+
+
+def line(params: LineParams) -> Line:
+    return Line(0, "default/0", Interface("eth0", 2, 0), "egress", "pump", params.pack())
+
+
+def test_a_line_is_read_back_field_by_field(tmp_path: Path) -> None:
+    with ParamsFile(tmp_path / "params") as file:
+        file.write_line(0, LineParams(delay_ns=130).pack(), {})
+        found = verifying._differences(line(LineParams(delay_ns=100)), file)
+        assert found[0] == "delay_ns is 130, 100 was asked"
+        assert "the pump has not taken its parameters" in found
+        assert not any("delay" in text for text in verifying._differences(line(LineParams(delay_ns=130)), file))
+
+
+def test_the_first_single_address_of_the_match_is_the_peer() -> None:
+    with verifying._other(Match(to=("198.51.100.0/24", "192.0.2.7")), Wish()) as other:
+        assert other == Other(("192.0.2.7",), None, "192.0.2.7")
+    with verifying._other(Match(to=("192.0.2.7",)), Wish(to="192.0.2.9")) as other:
+        assert other is not None
+        assert other.addresses == ("192.0.2.9",)
+    with verifying._other(Match(to=("198.51.100.0/24",)), Wish()) as other:
+        assert other is None
+
+
+def test_the_family_of_the_match_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verifying, "source", lambda namespace, remote: f"from {remote}")
+    nowhere = cast("Namespace", None)
+    both = Other(("192.0.2.7", "2001:db8::7"))
+    assert verifying._addresses(nowhere, Match(), both) == ("from 192.0.2.7", "192.0.2.7")
+    assert verifying._addresses(nowhere, Match(family="ipv6"), both) == ("from 2001:db8::7", "2001:db8::7")
+    assert verifying._addresses(nowhere, Match(family="ipv6"), Other(("192.0.2.7",))) is None
+
+
+def test_a_profiles_two_rules_have_two_counters() -> None:
+    rules = (Rule(Match(), Condition(profile="3g")), Rule())
+    shown: Any = SimpleNamespace(condition=NetworkCondition(rules=rules))
+    held = verifying.Held(counters={"default/0": 4, "default/1": 5, "default/2": 6})
+    assert verifying._counters(held, shown, 0) == {4, 5}
+    assert verifying._counters(held, shown, 1) == {6}

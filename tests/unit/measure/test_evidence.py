@@ -1,0 +1,46 @@
+"""Verdicts and the plain form of evidence."""
+
+from __future__ import annotations
+
+import json
+import math
+
+from netweather.measure import Evidence, Figure, Measured, Verdict, worst
+from netweather.measure.statistics import Interval
+
+GOOD = Figure("loss", "egress", "share", 0.1, 0.1, Interval(0.08, 0.12), Verdict.PASS, 100)
+OPEN = Figure("delay", "egress", "s", 0.1, None, Interval(-math.inf, math.inf), Verdict.CANT_TELL, 0, "nothing arrived")
+BAD = Figure("rate", "egress", "bit/s", 1e6, 2e6, Interval(1.9e6, 2.1e6), Verdict.FAIL, 50, "it is more")
+
+
+def evidence(*figures: Figure, problems: tuple[str, ...] = ()) -> Evidence:
+    return Evidence(
+        "netns:a", "default", {"spec": {}}, (), {"inForce": True}, problems, (Measured(0, "400 packets", figures, 400),)
+    )
+
+
+def test_exit_codes() -> None:
+    assert [verdict.exit_code for verdict in (Verdict.PASS, Verdict.FAIL, Verdict.CANT_TELL)] == [0, 1, 3]
+
+
+def test_one_failure_fails_the_whole_and_one_doubt_leaves_it_open() -> None:
+    assert worst([]) is Verdict.CANT_TELL
+    assert evidence(GOOD).verdict is Verdict.PASS
+    assert evidence(GOOD, OPEN).verdict is Verdict.CANT_TELL
+    assert evidence(GOOD, OPEN, BAD).verdict is Verdict.FAIL
+    assert evidence().verdict is Verdict.CANT_TELL
+
+
+def test_what_the_kernel_does_not_hold_is_a_failure_whatever_was_seen() -> None:
+    found = evidence(GOOD, problems=("the pump is not running",))
+    assert found.verdict is Verdict.FAIL
+    assert found.kernel_verdict is Verdict.FAIL
+
+
+def test_the_plain_form_is_json_and_says_all_four() -> None:
+    plain = json.loads(json.dumps(evidence(GOOD, OPEN).plain(), allow_nan=False))
+    assert {"requested", "kernel", "measured", "verdict"} <= set(plain)
+    assert plain["verdict"] == "CAN'T TELL"
+    assert plain["measured"][0]["fields"][0]["interval"] == [0.08, 0.12]
+    assert plain["measured"][0]["fields"][1]["interval"] == [None, None]
+    assert plain["confidence"] == 0.999

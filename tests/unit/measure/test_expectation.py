@@ -1,0 +1,80 @@
+"""What to expect of a condition, and how it is sent so that it can be seen."""
+
+from __future__ import annotations
+
+import pytest
+
+from netweather.conditions import Condition
+from netweather.conditions.flags import rule_from_flags
+from netweather.measure import Expected, expect
+
+
+def of(**flags: str) -> Expected:
+    return expect(rule_from_flags({name.replace("_", "-"): value for name, value in flags.items()}).condition)
+
+
+def test_nothing_asked_is_nothing_expected() -> None:
+    found = expect(Condition())
+    assert (found.delays[-1], found.loss.high, found.duplicate, found.corrupt.high, found.reorder) == (0, 0, 0, 0, 0)
+    assert found.rate is None
+    assert found.unknown == {}
+
+
+def test_losses_and_their_runs() -> None:
+    assert of(loss="10%").loss.low == pytest.approx(0.1)
+    assert of(loss="10%").run_length == pytest.approx(1 / 0.9)
+    burst = of(loss_model="gemodel:p=1%,r=20%")
+    assert burst.run_length == pytest.approx(5)
+    assert burst.spread == pytest.approx(1.79 / 0.21)
+
+
+def test_a_block_loses_all() -> None:
+    found = of(block="drop")
+    assert found.blocked
+    assert (found.loss.low, found.loss.high) == (1, 1)
+
+
+def test_parts_hide_each_other() -> None:
+    found = of(loss="10%", duplicate="20%", corrupt="4%")
+    assert found.loss.low < 0.1 < found.loss.high
+    assert found.duplicate == pytest.approx(0.18)
+    assert found.corrupt.low < found.corrupt.high == pytest.approx(0.04)
+
+
+def test_overtaking_with_a_gap() -> None:
+    assert of(delay="10ms", reorder="50%", gap="3").reorder == pytest.approx(1 / 4)
+
+
+def test_the_pace_leaves_rate_and_queue_alone() -> None:
+    slow = of(rate="1mbit")
+    assert slow.pace() * (slow.size + slow.headers) * 8 < 0.31 * 1_000_000
+    assert of(delay="100ms", limit="30").pace() <= 100
+    assert of(rate="8kbit").pace() >= 2
+
+
+def test_more_packets_for_smaller_shares_but_no_more_than_time_allows() -> None:
+    assert of(loss="1%").count(4) > of(loss="20%").count(4) >= 400
+    assert of(loss="0.01%").count(4) <= 12_000
+    assert of(rate="64kbit", loss="1%").count(4) < 100
+
+
+def test_the_model_draws_keeps_order_and_takes_time() -> None:
+    sent = [index / 1000 for index in range(500)]
+    assert of(delay="30ms").model(sent) == pytest.approx([0.03] * 500)
+    spread = of(delay="30ms", jitter="10ms").model(sent)
+    assert 0.0195 < spread[0] < 0.021
+    assert 0.039 < spread[-1] < 0.0405
+    limited = of(delay="30ms", rate="1mbit")
+    assert limited.model([0.0])[0] == pytest.approx(0.03 + (limited.size + 42) * 8 / 1e6)
+    assert sum(of(delay="30ms", jitter="10ms", rate="100mbit").model(sent)) > sum(spread)
+
+
+@pytest.mark.parametrize(("flags", "field"), [({"slot": "10ms"}, "delay"), ({"loss_model": "list:3,7"}, "loss")])
+def test_what_cannot_be_told_is_said(flags: dict[str, str], field: str) -> None:
+    assert field in of(**flags).unknown
+
+
+def test_the_plain_form() -> None:
+    plain = of(delay="30ms", loss="1%").plain()
+    assert plain["delayMedian"] == 0.03
+    assert plain["loss"] == pytest.approx([0.01, 0.01])

@@ -1,0 +1,141 @@
+"""Verdicts over made-up arrivals: right ones pass, planted errors fail, too few leave it open."""
+
+from __future__ import annotations
+
+import pytest
+
+from netweather.conditions.flags import rule_from_flags
+from netweather.kernel.probing import Arrivals
+from netweather.measure import Expected, Figure, expect, judge_rtt, judge_stream
+from netweather.measure.judging import judge_rate
+from netweather.measure.statistics import Draws
+
+MS = 1_000_000
+
+
+def of(**flags: str) -> Expected:
+    return expect(rule_from_flags({name.replace("_", "-"): value for name, value in flags.items()}).condition)
+
+
+def arrivals(
+    expected: Expected, count: int = 2000, *, factor: float = 1.0, corrupted: int = 0, stepped: bool = False
+) -> Arrivals:
+    """What a right engine would deliver, its delays and losses off by a factor."""
+    draw = Draws(11)
+    sent = tuple(index * MS // 2 for index in range(count))
+    seen = []
+    for number, at in enumerate(sent):
+        if draw() < expected.loss.low * factor:
+            continue
+        delay = 0.0 if draw() < expected.reorder else expected.delays[int(draw() * 256)] * factor
+        copies = 1 + (draw() < expected.duplicate)
+        seen += [(number, at, at + round((delay + 0.0001 + 0.0001 * draw()) * 1e9))] * copies
+    seen.sort(key=lambda one: one[2])
+    return Arrivals(sent, tuple(seen), corrupted, stepped)
+
+
+def verdicts(expected: Expected, found: Arrivals) -> dict[str, str]:
+    return {figure.name: str(figure.verdict) for figure in judge_stream("egress", expected, found)[0]}
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {"delay": "100ms"},
+        {"delay": "50ms", "jitter": "10ms", "distribution": "normal"},
+        {"loss": "10%"},
+        {"delay": "20ms", "reorder": "20%"},
+        {"duplicate": "10%"},
+    ],
+    ids=str,
+)
+def test_what_is_as_asked_passes(flags: dict[str, str]) -> None:
+    assert set(verdicts(of(**flags), arrivals(of(**flags))).values()) == {"PASS"}
+
+
+@pytest.mark.parametrize("factor", [0.7, 1.3])
+def test_a_delay_that_is_off_fails(factor: float) -> None:
+    expected = of(delay="100ms")
+    assert verdicts(expected, arrivals(expected, factor=factor))["delay"] == "FAIL"
+
+
+def test_another_distribution_fails() -> None:
+    found = arrivals(of(delay="50ms", jitter="10ms", distribution="normal"), 4000)
+    expected = of(delay="50ms", jitter="10ms")
+    assert verdicts(expected, found)["jitter"] == "FAIL"
+
+
+@pytest.mark.parametrize("factor", [0.6, 1.5])
+def test_losses_that_are_off_fail(factor: float) -> None:
+    expected = of(loss="10%")
+    assert verdicts(expected, arrivals(expected, factor=factor))["loss"] == "FAIL"
+
+
+def test_losses_alone_are_no_bursts() -> None:
+    burst = of(loss_model="gemodel:p=2%,r=18%")
+    assert verdicts(burst, arrivals(of(loss="10%"), 6000))["loss burst"] == "FAIL"
+
+
+def test_losses_nobody_asked_for_fail() -> None:
+    assert verdicts(of(delay="1ms"), arrivals(of(delay="1ms", loss="5%")))["loss"] == "FAIL"
+
+
+def test_a_share_too_small_for_so_few_is_left_open_with_the_remedy() -> None:
+    expected = of(loss="0.1%")
+    figures, _ = judge_stream("egress", expected, arrivals(expected, 400))
+    loss = next(figure for figure in figures if figure.name == "loss")
+    assert str(loss.verdict) == "CAN'T TELL"
+    assert "--samples 20000" in loss.why
+
+
+def test_corruption_beyond_what_was_asked_fails() -> None:
+    assert verdicts(of(delay="1ms"), arrivals(of(delay="1ms"), corrupted=100))["corrupt"] == "FAIL"
+
+
+def test_overtaking_that_nobody_asked_for_fails() -> None:
+    assert verdicts(of(delay="5ms"), arrivals(of(delay="5ms", reorder="20%")))["reorder"] == "FAIL"
+
+
+def test_nothing_arrived_or_a_clock_that_was_set_leaves_delays_open() -> None:
+    expected = of(delay="5ms")
+    assert verdicts(expected, arrivals(expected, stepped=True))["delay"] == "CAN'T TELL"
+    assert verdicts(expected, Arrivals((0, 1, 2), ()))["delay"] == "CAN'T TELL"
+
+
+def test_a_block_is_judged_by_its_losses_alone() -> None:
+    expected = of(block="drop")
+    assert verdicts(expected, Arrivals(tuple(range(400)), ())) == {"loss": "PASS"}
+    assert verdicts(expected, arrivals(of(delay="1ms")))["loss"] == "FAIL"
+
+
+def test_packets_that_our_own_kernel_refused_are_no_losses() -> None:
+    expected = of(delay="5ms")
+    assert verdicts(expected, Arrivals(tuple(range(400)), (), refused=300)) == {"loss": "CAN'T TELL"}
+
+
+def rate(seen: float, offered: float = 1.5e6, count: int = 200, size: int = 1208) -> str:
+    step = round((size + 42) * 8 / seen * 1e9)
+    found = Arrivals((), tuple((number, 0, number * step) for number in range(count)))
+    return str(judge_rate("egress", of(rate="1mbit"), found, size, offered)[0].verdict)
+
+
+def test_the_rate() -> None:
+    assert rate(1.0e6) == "PASS"
+    assert rate(0.7e6) == "FAIL"
+    assert rate(1.3e6) == "FAIL"
+    assert rate(0.9e6, offered=0.9e6) == "CAN'T TELL"
+    assert rate(1.0e6, count=3) == "CAN'T TELL"
+
+
+def rtt(times: list[float], base: float | None = 0.0) -> Figure:
+    expected = of(delay="100ms")
+    return judge_rtt(times, 31, expected, expected, base, "ICMP echoes")
+
+
+def test_round_trips() -> None:
+    assert str(rtt([0.2004] * 31).verdict) == "PASS"
+    assert str(rtt([0.26] * 31).verdict) == "FAIL"
+    assert str(rtt([0.15] * 31, None).verdict) == "FAIL"
+    assert str(rtt([0.26] * 31, None).verdict) == "CAN'T TELL"
+    assert str(rtt([0.26] * 31, 0.06).verdict) == "PASS"
+    assert "0 of 31" in rtt([]).why

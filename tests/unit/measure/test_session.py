@@ -1,0 +1,62 @@
+"""The session's pure parts; its packets are tests/kernel/test_verify.py's."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+
+from netweather.conditions import Match
+from netweather.conditions.flags import rule_from_flags
+from netweather.kernel.namespaces import Namespace
+from netweather.kernel.spec import Datapath
+from netweather.measure import Expected, Figure, Verdict, expect
+from netweather.measure.session import Found, Session, burst
+
+GOOD = Figure("loss", "egress", "share", 0.1, 0.1, None, Verdict.PASS, 100)
+
+
+def of(**flags: str) -> Expected:
+    return expect(rule_from_flags(cast("dict[str, Any]", flags)).condition)
+
+
+def session(**flags: str) -> Session:
+    nowhere = cast("Namespace", None)
+    ways = {"egress": of(**flags)}
+    return Session(
+        nowhere, None, "192.0.2.1", "192.0.2.2", Match(), ways, Datapath(), frozenset({0}), None, 10.0, lambda s, t: None
+    )
+
+
+@pytest.mark.parametrize("rate", ["64kbit", "1mbit", "10mbit", "1gbit", "10gbit"])
+def test_a_burst_is_bounded_in_time_and_bytes_and_saturates(rate: str) -> None:
+    expected = of(rate=rate)
+    found = burst(expected, 1.0)
+    assert found.count >= 20
+    assert found.count * found.size <= 24_000_000
+    assert found.count / found.pps <= 1.6
+    assert found.pps * (found.size + 42) * 8 >= 1.49 * (expected.rate or 0)
+
+
+def test_a_bursts_packets_fit_the_mtu() -> None:
+    assert burst(of(rate="10mbit", mtu="1300"), 1.0).size + 28 <= 1300
+
+
+def test_a_counter_that_stood_still_leaves_everything_open() -> None:
+    found = Found([GOOD], {}, ["100 packets"], 100)
+    measured = session(loss="10%").conclude(found, 0, 3, 0)
+    assert measured.verdict is Verdict.CANT_TELL
+    assert "its counter moved by 3, 100 were sent" in measured.figures[0].why
+
+
+def test_a_counter_that_moved_lets_the_figures_stand() -> None:
+    found = Found([GOOD], {}, ["100 packets"], 100)
+    assert session(loss="10%").conclude(found, 2, 100, 10).verdict is Verdict.PASS
+
+
+def test_nothing_measured_is_no_pass() -> None:
+    assert session(loss="10%").conclude(Found(), 0, 0, 0).verdict is Verdict.CANT_TELL
+
+
+def test_patience_is_for_the_slowest() -> None:
+    assert session(delay="300ms").late == pytest.approx(0.3, rel=0.01)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,6 +18,7 @@ PPS: Final = 3000
 SMALL, LARGE = 64, 512
 LEAST, MOST = 400, 12_000
 _ROUNDS: Final = 4
+_ORDERED_ROUNDS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +69,40 @@ class Expected:
         wanted = max([LEAST, *(300 * (1 - s) / s * self.spread for s in shares), 3500 if self.moves else 0])
         return max(10, int(min(wanted, MOST, self.pace() * seconds)))
 
+    @property
+    def ordered(self) -> bool:
+        """Whether varying delays keep the order: a slow packet then holds up those behind it."""
+        return self.moves and (self.rate is not None or bool(self.condition.delay and self.condition.delay.keep_order))
+
+    @property
+    def memory(self) -> float:
+        """For how long (s) a packet's delay tells of those behind it."""
+        return self.delays[-1] - self.delays[0] if self.ordered else 0.0
+
+    def step(self, sent: Sequence[float]) -> int:
+        """Every so many packets' delays are independent of each other."""
+        if not self.ordered or len(sent) < 2:
+            return 1
+        return max(1, math.ceil(self.memory * (len(sent) - 1) / max(1e-9, sent[-1] - sent[0])))
+
     def model(self, sent: Sequence[float], seed: int = 1) -> list[float]:
-        """Delays that packets sent at these times (s) would have, several times over: drawn, kept in order, serialised."""
-        draw, table = Draws(seed), self.delays
-        delay = self.condition.delay
-        ordered = self.rate is not None or bool(delay and delay.keep_order)
+        """Delays that packets sent at these times (s) would have, several times over: drawn, kept in order, serialised.
+
+        Lost ones hold up nobody; of those that tell of each other, only independent ones are in it.
+        """
+        draw, table, step = Draws(seed), self.delays, self.step(sent)
         serial = max(1, self.size + self.headers) * 8 / self.rate if self.rate else 0.0
         found: list[float] = []
-        for _ in range(_ROUNDS if self.moves else 1):
+        for _ in range(_ORDERED_ROUNDS if self.ordered else _ROUNDS if self.moves else 1):
             last = float("-inf")
-            for at in sent:
+            for number, at in enumerate(sent):
                 due = at + table[int(draw() * len(table))]
-                if ordered:
-                    due = max(due, last) + serial
-                    last = due
-                found.append(due - at)
+                if self.ordered or serial:
+                    if self.loss.low and draw() < self.loss.low:
+                        continue
+                    due = last = max(due, last) + serial
+                if number % step == 0:
+                    found.append(due - at)
         return sorted(found)
 
     def plain(self) -> dict[str, Any]:

@@ -21,6 +21,8 @@ CLOCK: Final = 0.0005
 LATE: Final = 0.0015
 LATE_SHARE: Final = 0.02
 """What a packet may be late by besides the baseline: the machine's scheduling, and a share of the delay."""
+COARSE: Final = 0.22
+"""Where chance explains a larger distance between distributions than this, nothing is said of them."""
 RATE_SLACK: Final = 0.05
 UNASKED: Final = 0.002
 """Losses that nobody asked for are noticed above this share."""
@@ -92,11 +94,12 @@ class Judge:
         return None if len(self.delays) >= 10 else f"{len(self.delays)} packets arrived"
 
     def _judged_delays(self, model: Sequence[float]) -> list[float]:
-        """Without those that were sent at once, when packets overtake by choice."""
-        if not self.expected.reorder:
-            return self.delays
-        kept = [delay for delay in self.delays if delay > model[0] / 2]
-        return kept or self.delays
+        """Independent ones, and without those that were sent at once, when packets overtake by choice."""
+        step = self.expected.step([at / 1e9 for at in self.arrivals.sent])
+        delays = sorted((arrived - sent) / 1e9 for number, (sent, arrived) in self.first.items() if number % step == 0)
+        if self.expected.reorder:
+            delays = [delay for delay in delays if delay > model[0] / 2]
+        return delays or self.delays
 
     def _jitter(self, seen: list[float], model: list[float], early: float, late: float) -> None:
         if "jitter" in self.expected.unknown:
@@ -106,9 +109,9 @@ class Judge:
         found = statistics.distance(seen, model, early, min(late, self.base + LATE))
         interval = Interval(max(0.0, found - allowed), found + allowed)
         verdict = Verdict.PASS if found <= allowed else Verdict.FAIL
-        if allowed > 0.15:
-            verdict = Verdict.CANT_TELL if verdict is Verdict.PASS else verdict
-        why = "" if verdict is Verdict.PASS else f"the distributions are {found:.3f} apart, chance explains {allowed:.3f}"
+        why = f"the distributions are {found:.3f} apart, chance explains {allowed:.3f}"
+        if allowed > COARSE and verdict is Verdict.PASS:
+            verdict, why = Verdict.CANT_TELL, f"{len(seen)} packets that do not tell of each other are too few"
         self.add("jitter", "distance", 0.0, found, interval, verdict, why, len(seen))
 
     # shares

@@ -93,6 +93,7 @@ class Session:
         count = ECHOES * (4 if more else 1) if self.peer is not None else max(ECHOES, self._echoes_needed())
         spacing = 0.02 if self.peer is not None and not more else 0.01
         spacing = max(spacing, *(4 * (HEADERS + 64) * 8 / each.rate for each in ways.values() if each.rate), 0)
+        spacing = max(spacing, *(each.memory for each in ways.values()))  # none waits behind the one before
         count = max(5, min(count, int(0.4 * self.seconds / spacing)))
         self.tell(0.05, "round trips")
         echo = Flow(icmp_of(self.remote), self.local, self.remote)

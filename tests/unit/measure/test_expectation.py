@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import mean
+
 import pytest
 
 from netweather.conditions import Condition
@@ -9,7 +11,7 @@ from netweather.conditions.flags import rule_from_flags
 from netweather.measure import Expected, expect
 
 
-def of(**flags: str) -> Expected:
+def of(**flags: str | bool) -> Expected:
     return expect(rule_from_flags({name.replace("_", "-"): value for name, value in flags.items()}).condition)
 
 
@@ -66,7 +68,8 @@ def test_the_model_draws_keeps_order_and_takes_time() -> None:
     assert 0.039 < spread[-1] < 0.0405
     limited = of(delay="30ms", rate="1mbit")
     assert limited.model([0.0])[0] == pytest.approx(0.03 + (limited.size + 42) * 8 / 1e6)
-    assert sum(of(delay="30ms", jitter="10ms", rate="100mbit").model(sent)) > sum(spread)
+    ordered = of(delay="30ms", jitter="10ms", rate="100mbit").model(sent)
+    assert mean(ordered) > mean(spread) + 0.005
 
 
 @pytest.mark.parametrize(("flags", "field"), [({"slot": "10ms"}, "delay"), ({"loss_model": "list:3,7"}, "loss")])
@@ -78,3 +81,12 @@ def test_the_plain_form() -> None:
     plain = of(delay="30ms", loss="1%").plain()
     assert plain["delayMedian"] == 0.03
     assert plain["loss"] == pytest.approx([0.01, 0.01])
+
+
+def test_delays_that_keep_the_order_are_taken_far_apart() -> None:
+    sent = [index / 1000 for index in range(1000)]
+    kept, free = of(delay="30ms", jitter="10ms", keep_order=True), of(delay="30ms", jitter="10ms")
+    assert (free.step(sent), free.memory) == (1, 0.0)
+    assert 19 <= kept.step(sent) <= 21
+    assert len(kept.model(sent)) == 16 * len(sent[:: kept.step(sent)])
+    assert len(of(delay="30ms", jitter="10ms", rate="1gbit", loss="50%").model(sent)) < 16 * 40

@@ -85,7 +85,7 @@ def test_a_delay_is_added_changed_in_place_and_gone(rig: Rig) -> None:
 
 
 def test_loss_is_of_single_packets(rig: Rig) -> None:
-    """Pings, and a TCP sender whose packets leave it in bundles: the hop takes them apart."""
+    """Pings through the hop; what it does to GSO packets of a TCP sender is not measured here."""
     rig.set(Condition(loss=LossRandom(Percent(3 * 10**8))), direction="egress")
     received, _ = rig.ping(300, 0.01)
     print(f"30 % loss: {received} of 300 came")

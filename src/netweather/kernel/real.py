@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from pathlib import Path
 from typing import Self
 
@@ -54,6 +55,7 @@ class RealTarget:
         self.ways = Ways(self.namespace, directory / "netns", self.hook)
         self._classifier: Classifier | None = None
         self._params: ParamsFile | None = None
+        self._switched = time.monotonic()  # when packets last changed their way
 
     # observe
 
@@ -130,6 +132,11 @@ class RealTarget:
 
     def apply(self, operation: Operation) -> None:
         """Does one operation. Raises NetweatherError or OSError; the operation is then not done or partly done."""
+        self._apply(operation)
+        if isinstance(operation, WriteRules | Attach | Detach):
+            self._switched = time.monotonic()
+
+    def _apply(self, operation: Operation) -> None:
         match operation:
             case MakeHelper():
                 self.ways.make_helper()
@@ -218,7 +225,7 @@ class RealTarget:
                 program.close()
 
     def _remove_line(self, index: int) -> None:
-        pause(UNDER_WAY_S)
+        pause(max(0.0, self._switched + UNDER_WAY_S - time.monotonic()))
         self.ways.set_entry(index, 0)
         netemways.drain(self.ways, index)
         with contextlib.suppress(OSError):  # without a pump nothing waits

@@ -53,6 +53,21 @@ void nw_line_restart(struct nw_line *line, uint64_t entropy)
 	seed_streams(line, params->flags & NW_SEEDED ? params->seed : entropy);
 }
 
+void nw_line_renew(struct nw_line *line)
+{
+	line->stats = (struct nw_stats){
+		.state = line->stats.state,
+		.config_error = line->stats.config_error,
+		.applied_generation = line->stats.applied_generation,
+		.seed_used = line->stats.seed_used,
+		.changes = line->stats.changes,
+	};
+	line->hurry = false;
+	line->floor = line->last_due = 0;
+	line->link = (struct nw_link){0};
+	line->codel = (struct nw_codel){0};
+}
+
 static bool seed_changed(const struct nw_params *before, const struct nw_params *after)
 {
 	return (after->flags & NW_SEEDED) && (!(before->flags & NW_SEEDED) || before->seed != after->seed);

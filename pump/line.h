@@ -62,6 +62,7 @@ void nw_line_close(struct nw_line *line); /* lets go of everything */
 /* entropy: the seed where the parameters have none. The parameters are clamped here. */
 void nw_line_configure(struct nw_line *line, const struct nw_config *config, uint64_t now, uint64_t entropy);
 void nw_line_restart(struct nw_line *line, uint64_t entropy); /* the random streams from their beginning */
+void nw_line_renew(struct nw_line *line); /* an empty line for another use: nothing of the last one is left but its parameters */
 /* The trace that the next parameters name; takes it over. */
 void nw_line_load(struct nw_line *line, struct nw_trace *trace);
 

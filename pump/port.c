@@ -107,6 +107,8 @@ int nw_port_add(struct nw_loop *loop, uint32_t line, int fd, bool vnet)
 	port->readable = true;
 	port->hung_up = false;
 	port->line->hurry = false;
+	if (port->line->stats.state == NW_DRAINED)
+		nw_line_renew(port->line);
 	nw_port_refresh(loop, line);
 	if (!port->line->configured) {
 		memset(&loop->config.params, 0, sizeof(loop->config.params));

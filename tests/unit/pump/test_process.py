@@ -269,6 +269,22 @@ def test_remove_delivers_and_closes(pump: Pump) -> None:
     assert pump.ping() == 0
 
 
+def test_a_line_that_was_drained_begins_anew(pump: Pump) -> None:
+    peer = pump.add(LineParams(rate_bps=10**6))
+    send_all(peer, 0, 100, 1000)
+    pump.client.ask(REMOVE, 0, 1)
+    wait_for(pump, 0, State.DRAINED)
+    assert pump.stats().rx_packets == 100
+    again = pump.add(LineParams())
+    again.send(frame(7))
+    sent = time.monotonic_ns()
+    came, data = receive(again, 1)[0]
+    assert number_of(data) == 7
+    assert came - sent < 100 * MS  # not behind what the last one had queued
+    pump.ping()
+    assert pump.stats().rx_packets == 1
+
+
 def test_remove_now(pump: Pump) -> None:
     peer = pump.add(LineParams(delay_ns=30 * SECOND))
     send_all(peer, 0, 200)

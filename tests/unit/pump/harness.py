@@ -32,6 +32,7 @@ REPLY = struct.Struct("<IHHiIQ")
 MAGIC = 0x3143574E
 ADD, REMOVE, PING = 1, 2, 3
 GONE = 3
+LONGEST_NS = 300 * 10**9
 VNET = struct.Struct("<BBHHHH")
 ETHER = bytes(12)
 
@@ -144,6 +145,8 @@ class Pump:
         self.file = ParamsFile.anonymous()
         self.file.set_memory_limit(memory)
         self.file.set_drain(drain_ns)
+        # A killed test session leaves no pump behind for long.
+        self.file.set_deadline(time.clock_gettime_ns(time.CLOCK_BOOTTIME) + LONGEST_NS)
         self.beat = Beat()
         self._address = f"\0nwp-test-{os.getpid()}-{id(self)}"
         self._peers: dict[int, socket.socket] = {}

@@ -167,7 +167,11 @@ class Condition:
     mtu: int | None = field(
         default=None,
         metadata=about(
-            "larger packets vanish and nobody is told: a path MTU black hole", unit="bytes", example="1300", minimum=68, maximum=65535
+            "larger packets vanish and nobody is told: a path MTU black hole",
+            unit="bytes",
+            example="1300",
+            minimum=68,
+            maximum=65535,
         ),
     )
     trace: str | None = field(

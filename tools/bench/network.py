@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from netweather.conditions import Condition, Delay, Match, NetworkCondition, PortRange, Rule
-from netweather.engine import Engine
+from netweather.engine import Engine, Shown
 from netweather.errors import NetweatherError
 from netweather.settings import Settings
 from netweather.targets import Target, resolve
@@ -82,8 +82,21 @@ class Net:
         self.set(*rules)
         try:
             yield
+            self.check()
         finally:
             self.clear()
+
+    def check(self) -> None:
+        """A figure of a condition that was not in force is none. Raises RuntimeError."""
+        problems = [problem for shown in self._shown() if not shown.in_force for problem in shown.problems or ("it ended",)]
+        if not self._shown():
+            log = self.engine.journal.directory(self.target.identity) / "keeper.log"
+            problems = ["it is gone", log.read_text() if log.exists() else "without a keeper's log"]
+        if problems:
+            raise RuntimeError(f"the condition was not in force: {'; '.join(problems)}")
+
+    def _shown(self) -> list[Shown]:
+        return self.engine.show(self.target)
 
     def settle(self) -> None:
         """Waits until the keeper has started: that takes a CPU for a moment, once, and is no part of what is measured."""
@@ -104,7 +117,7 @@ class Net:
 
     def unwanted_drops(self) -> int:
         """Packets that Netweather dropped and nobody asked for, since the condition was first set."""
-        return max((shown.unwanted_drops for shown in self.engine.show(self.target)), default=0)
+        return max((shown.unwanted_drops for shown in self._shown()), default=0)
 
     def offloads(self, *, on: bool) -> None:
         """Segmentation and aggregation at both ends of the pair."""

@@ -77,3 +77,8 @@ def _command(pid: str) -> str:
         return Path(f"/proc/{pid}/cmdline").read_bytes().decode()
     except OSError:
         return ""
+
+
+def test_a_condition_that_ended_meanwhile_is_noticed(net: Net) -> None:
+    with pytest.raises(RuntimeError, match="not in force: it is gone"), net.condition(rule(delay(5))):
+        net.clear()

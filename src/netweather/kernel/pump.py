@@ -12,6 +12,7 @@ import signal
 import socket
 import struct
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,12 +70,12 @@ def binary() -> Path:
 
 def start(directory: Path, parameters: Path, beat_fd: int, cpu: int) -> Process:
     """Starts a pump for one target. Returns when it listens; raises NetweatherError(code="pump-failed")."""
-    path = directory / "pump.sock"
-    path.unlink(missing_ok=True)
+    (directory / "pump.sock").unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with listener, parameters.open("r+b") as file, (directory / "pump.log").open("wb") as log:
-        listener.bind(str(path))
-        os.chmod(path, 0o600)
+        with _short(directory) as path:
+            listener.bind(path)
+            os.chmod(path, 0o600)
         listener.listen(8)
         for fd in (listener.fileno(), file.fileno(), beat_fd):
             os.set_inheritable(fd, True)
@@ -108,6 +109,16 @@ def start(directory: Path, parameters: Path, beat_fd: int, cpu: int) -> Process:
     return process
 
 
+@contextlib.contextmanager
+def _short(directory: Path) -> Iterator[str]:
+    """A path of the socket that fits a socket's address (107 bytes), however deep the state directory is."""
+    fd = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{fd}/pump.sock"
+    finally:
+        os.close(fd)
+
+
 def _reap_later(child: subprocess.Popen[bytes]) -> None:
     """The child outlives us on purpose; without this, Popen warns, and a keeper would collect zombies."""
     import threading
@@ -122,7 +133,8 @@ class Control:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket.settimeout(STARTUP_S)
         try:
-            self._socket.connect(str(directory / "pump.sock"))
+            with _short(directory) as path:
+                self._socket.connect(path)
         except OSError:
             self._socket.close()
             raise

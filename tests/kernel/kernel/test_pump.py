@@ -15,6 +15,8 @@ from netweather.kernel.pump_params import ParamsFile
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[tuple[Path, pump.Process]]:
+    tmp_path = tmp_path / ("deep" * 30)  # longer than a socket's address may be
+    tmp_path.mkdir()
     with ParamsFile(tmp_path / "params"):
         pass
     beat = os.memfd_create("beat")

@@ -5,7 +5,7 @@ A packet that is meant comes back after the delay or later, always; one that isn
 
 from __future__ import annotations
 
-import select
+import selectors
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -215,10 +215,15 @@ def without_answer(sockets: list[socket.socket]) -> set[int]:
     waiting = {one: number for number, one in enumerate(sockets)}
     for one in sockets:
         one.send(b"?")
-    while ready := select.select(list(waiting), [], [], 0.4)[0]:
-        for one in ready:
-            one.recv(1)
-            del waiting[one]
+    with selectors.DefaultSelector() as selector:  # select() itself takes no descriptor beyond 1,023
+        for one in sockets:
+            selector.register(one, selectors.EVENT_READ)
+        while ready := selector.select(0.4):
+            for key, _ in ready:
+                heard = next(one for one in (key.fileobj,) if isinstance(one, socket.socket))
+                heard.recv(1)
+                selector.unregister(heard)
+                del waiting[heard]
     return set(waiting.values())
 
 

@@ -158,8 +158,9 @@ class Ways:
             # nw_steer doesn't use the map of exits; the exit program of any line does. Without a line there is none.
             exits = self.helper.run(lambda: _find_exits(self.hook))
             exits = exits or bpf.load(bpf.built("steer"), reused={"steering": self._steer.maps["steering"]})
-            self._steer.maps.setdefault("exits", exits.maps["exits"])
-            self._steer.programs.setdefault("nw_exit", exits.programs["nw_exit"])
+            self._steer.maps["exits"] = exits.maps.pop("exits")
+            self._steer.programs["nw_exit"] = exits.programs.pop("nw_exit")
+            exits.close()
 
     def _entries(self) -> dict[int, int]:
         if self._steer is None:

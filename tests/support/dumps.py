@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import difflib
 import json
+import socket
 import time
 from typing import Any
 
+from netweather.kernel import bpf
 from tests.support.netns import Namespace
 
 COMMANDS = {
@@ -31,15 +33,32 @@ OF_DEVICE = {
 
 
 def dump(namespace: Namespace) -> dict[str, str]:
-    """All of it, as text. Raises AssertionError when a tool fails."""
-    found = {name: namespace.run(*command.split()).stdout for name, command in COMMANDS.items()}
-    for link in json.loads(found["links"]):
-        device = link["ifname"]
-        for name, command in OF_DEVICE.items():
-            # What a tool refuses (classes of a device without any) is refused the same way afterwards.
-            result = namespace.run(*command.format(device=device).split(), check=False)
-            found[f"{name} of {device}"] = f"{result.returncode}\n{result.stdout}{result.stderr}"
-    return found
+    """All of it, as text. What a tool refuses (classes of a device without any) is part of it: it must be refused afterwards too."""
+    script = [_step(name, command) for name, command in COMMANDS.items()]
+    script.append("for device in $(ls /sys/class/net); do")
+    script += [_step(f"{name} of $device", command.format(device="$device")) for name, command in OF_DEVICE.items()]
+    text = namespace.run("sh", "-c", "\n".join([*script, "done"])).stdout
+    found = dict(part.split("\n", 1) for part in text.split(MARK)[1:])
+    for name in COMMANDS:
+        assert found[name].endswith("\nexit 0\n"), f"{COMMANDS[name]}: {found[name]}"
+    return found | namespace.call(_tcx)
+
+
+def _tcx() -> dict[str, str]:
+    """What bpftool net doesn't list before its version 7.3."""
+    hooks = (("ingress", bpf.TCX_INGRESS), ("egress", bpf.TCX_EGRESS))
+    return {
+        f"tcx {direction} of {name}": str(bpf.tcx_query(index, hook))
+        for index, name in socket.if_nameindex()
+        for direction, hook in hooks
+    }
+
+
+MARK = "=== dump of "
+
+
+def _step(name: str, command: str) -> str:
+    return f'echo "{MARK}{name}"; {command} 2>&1; echo "exit $?"'
 
 
 def settled(namespace: Namespace) -> dict[str, str]:
@@ -55,7 +74,7 @@ def settled(namespace: Namespace) -> dict[str, str]:
 
 def entries(text: str) -> list[dict[str, Any]]:
     """What a tool listed as JSON."""
-    found: list[dict[str, Any]] = json.loads(text)
+    found: list[dict[str, Any]] = json.loads(text.partition("\nexit ")[0])
     return found
 
 
@@ -72,4 +91,9 @@ def difference(before: dict[str, str], after: dict[str, str]) -> str:
 def assert_same(before: dict[str, str], namespace: Namespace) -> None:
     """The namespace is as it was, byte for byte."""
     now = dump(namespace)
+    deadline = time.monotonic() + 5
+    # The kernel takes a namespace apart in the background, and lists its number until then.
+    while now["namespaces"] != before["namespaces"] and time.monotonic() < deadline:
+        time.sleep(0.02)
+        now["namespaces"] = dump(namespace)["namespaces"]
     assert now == before, difference(before, now)

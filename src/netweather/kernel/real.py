@@ -158,6 +158,8 @@ class RealTarget:
                 self.ways.connect_line(line)
             case ChangeLine(line=line):
                 self.params.write_line(line.index, line.parameters, dict(line.tables))
+                with pump.Control(self.directory) as control:
+                    control.ping()
                 self.ways.set_destination(line)
             case WriteRules(tables=tables, datapath=datapath):
                 self._need_classifier().write(tables, datapath)

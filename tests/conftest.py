@@ -15,7 +15,7 @@ from tests.support import netns
 from tests.support.machine import machine
 
 HERE = Path(__file__).resolve().parent
-LEVELS = ("unit", "contract", "kernel", "e2e", "meta")
+LEVELS = ("unit", "contract", "kernel", "fidelity", "e2e", "meta")
 
 settings.register_profile("repeat", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("explore", deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.too_slow])

@@ -48,7 +48,8 @@ def ping(docker: Docker, name: str, there: str, count: int = 3) -> list[float]:
 
 
 def links(docker: Docker, name: str) -> str:
-    """What the container sees of its own network."""
+    """What the container sees of its own network, once its addresses are settled."""
+    until(lambda: "tentative" not in docker("exec", name, "ip", "addr"), 10, "its addresses are usable")
     return docker("exec", name, "ip", "addr")
 
 

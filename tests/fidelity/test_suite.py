@@ -23,7 +23,6 @@ CASES = [case for case in all_cases() if not case.refused]
 PLANTED = [case for case in all_cases() if case.refused]
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "fidelity.md"
 
-pytestmark = pytest.mark.full  # not proved as a whole yet
 
 
 def test_there_are_enough_cases_and_each_has_a_name_of_its_own() -> None:

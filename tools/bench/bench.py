@@ -17,7 +17,7 @@ from tools.bench import classifier, commands, latency, pump, unmatched
 from tools.bench.figures import Rows
 from tools.bench.load import busy_share
 from tools.bench.network import sweep
-from tools.bench.report import Report, show
+from tools.bench.report import Report, markdown, show
 from tools.bench.rounds import Plan, Quiet
 from tools.natives import ROOT
 
@@ -55,6 +55,7 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--json", type=Path, default=ROOT / "build" / "bench.json", metavar="FILE", help="default: build/bench.json"
     )
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="the table, for a page such as docs/bench.md")
     options = parser.parse_args(words)
     options.only = [name for words in options.only for name in words.split(",")] or list(SECTIONS)
     if unknown := set(options.only) - set(SECTIONS):
@@ -87,6 +88,8 @@ def main(words: Sequence[str] | None = None) -> int:
         signal.signal(number, signal.SIG_DFL)
     show(report, Console(width=None if sys.stdout.isatty() else WIDTH))
     report.write(options.json)
+    if options.markdown:
+        options.markdown.write_text(markdown(report))
     print(f"written: {options.json}")
     return code
 

@@ -33,12 +33,17 @@ PAUSE_S = 0.5
 Times = dict[str, float]
 
 
+def surroundings(**more: str) -> dict[str, str]:
+    """Environment variables: these and more, but Python keeps what it compiled, as it does for users."""
+    return {name: value for name, value in {**os.environ, **more}.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 @dataclass(frozen=True)
 class Way:
     """Three commands that do the three operations. pause: before a change and a clear, so that what `set` started has come to rest."""
 
     commands: dict[str, Sequence[str]]
-    environment: dict[str, str] = field(default_factory=lambda: dict(os.environ))
+    environment: dict[str, str] = field(default_factory=surroundings)
     pause: float = 0.0
 
     def times(self) -> Times:
@@ -51,6 +56,7 @@ class Way:
 
 
 def timed(command: Sequence[str], environment: dict[str, str] | None = None) -> float:
+    environment = environment or surroundings()
     begin = time.perf_counter()
     result = subprocess.run(
         command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
@@ -83,10 +89,10 @@ def _rows(what: str, times: list[Times], word: str, baseline: list[Times]) -> It
 
 
 def _netweather(net: Net, reference: str, **more: str) -> Way:
-    environment = {**os.environ, "NETWEATHER_STATE": str(net.state), **more}
+    settings = surroundings(NETWEATHER_STATE=str(net.state), **more)
     put = [str(PROGRAM), "set", reference, "--for", "5m", "--delay"]
     return Way(
-        {"set": [*put, "50ms"], "change": [*put, "80ms"], "clear": [str(PROGRAM), "clear", reference]}, environment, PAUSE_S
+        {"set": [*put, "50ms"], "change": [*put, "80ms"], "clear": [str(PROGRAM), "clear", reference]}, settings, PAUSE_S
     )
 
 

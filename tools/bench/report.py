@@ -19,6 +19,7 @@ from tools.bench.figures import Interval, Row
 from tools.natives import ROOT
 
 VERSION = 1
+COLUMNS = ("what", "figure", "baseline", "ratio", "goal", "reached", "limits, notes")
 COLOURS = {"yes": "green", "no": "red", "open": "yellow", "n/a": "dim"}
 
 
@@ -84,26 +85,37 @@ def words(found: Interval | None, unit: str = "") -> str:
     return f"{number(found.median, unit)} ({number(found.low, unit)} – {number(found.high, unit)})"
 
 
+def cells(one: Row) -> tuple[str, ...]:
+    """A row of the table, in the order of COLUMNS."""
+    return (
+        one.name,
+        f"{words(one.figure, one.unit)} {one.unit if one.figure else ''}".strip(),
+        f"{words(one.baseline, one.unit)} {one.beside}" if one.baseline else "",
+        words(one.ratio) if one.ratio else "",
+        str(one.goal or ""),
+        one.reached if one.goal else "",
+        one.note,
+    )
+
+
 def table(report: Report) -> Table:
     made = Table(title=_title(report), title_justify="left", caption=_caption(report), caption_justify="left", show_lines=False)
-    for name in ("what", "figure", "baseline", "ratio", "goal", "reached", "limits, notes"):
+    for name in COLUMNS:
         made.add_column(name, overflow="fold")
     section = ""
     for one in report.rows:
         if section and one.section != section:
             made.add_section()
         section = one.section
-        colour = COLOURS[one.reached]
-        made.add_row(
-            one.name,
-            f"{words(one.figure, one.unit)} {one.unit if one.figure else ''}".strip(),
-            f"{words(one.baseline, one.unit)} {one.beside}" if one.baseline else "",
-            words(one.ratio) if one.ratio else "",
-            str(one.goal or ""),
-            f"[{colour}]{one.reached}[/]" if one.goal else "",
-            f"[dim]{one.note}[/]",
-        )
+        *first, reached, note = cells(one)
+        made.add_row(*first, f"[{COLOURS[one.reached]}]{reached}[/]", f"[dim]{note}[/]")
     return made
+
+
+def markdown(report: Report) -> str:
+    """The table for a page."""
+    lines = ["| " + " | ".join(each) + " |" for each in (COLUMNS, ["---"] * len(COLUMNS), *map(cells, report.rows))]
+    return "\n".join([f"{_title(report)}.", "", *lines, "", _caption(report)]) + "\n"
 
 
 def _title(report: Report) -> str:

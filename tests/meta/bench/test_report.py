@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from tools.bench.figures import at_least, impossible, row
-from tools.bench.report import Report, number, show, words
+from tools.bench.report import Report, markdown, number, show, words
 
 
 @pytest.fixture
@@ -33,6 +33,12 @@ def test_the_table_says_it(report: Report) -> None:
         assert words_ in text.getvalue()
     assert "75% probability" in text.getvalue()
     assert "failed latency: OSError: gone" in text.getvalue()
+
+
+def test_the_page_says_the_same(report: Report) -> None:
+    page = markdown(report).splitlines()
+    assert "| TCP | 3.1 (3 – 3.2) Gbit/s | 10 (10 – 10) bare veth | 0.31 (0.3 – 0.32) | × ≥ 0.25 | yes | a CPU |" in page
+    assert {line.count("|") for line in page if line.startswith("|")} == {8}
 
 
 def test_the_document_holds_it(report: Report, tmp_path: Path) -> None:

@@ -24,7 +24,6 @@ PLANTED = [case for case in all_cases() if case.refused]
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "fidelity.md"
 
 
-
 def test_there_are_enough_cases_and_each_has_a_name_of_its_own() -> None:
     assert len(CASES) >= 120
     assert len({case.name for case in all_cases()}) == len(all_cases())

@@ -91,9 +91,7 @@ def _rows(what: str, times: list[Times], word: str, baseline: list[Times]) -> It
 def _netweather(net: Net, reference: str, **more: str) -> Way:
     settings = surroundings(NETWEATHER_STATE=str(net.state), **more)
     put = [str(PROGRAM), "set", reference, "--for", "5m", "--delay"]
-    return Way(
-        {"set": [*put, "50ms"], "change": [*put, "80ms"], "clear": [str(PROGRAM), "clear", reference]}, settings, PAUSE_S
-    )
+    return Way({"set": [*put, "50ms"], "change": [*put, "80ms"], "clear": [str(PROGRAM), "clear", reference]}, settings, PAUSE_S)
 
 
 def _tc(inside: Sequence[str], qdisc: str) -> dict[str, Sequence[str]]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
 
 from netweather.cli import pages
 from netweather.cli.options import Json
@@ -14,22 +16,31 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """
 sudo netweather doctor
+# load what is installed and not loaded, such as sch_netem
+sudo netweather doctor --modprobe
 netweather doctor --json | jq '.features[] | select(.answer == "no")'
 """
 _ANSWERS: Final = {"yes": "yes", "no": "no", "unknown": "can't tell"}
 _NAME, _ANSWER = 14, 11
 
 
-def _doctor(as_json: Json = False) -> int:
+def _doctor(
+    *,
+    modprobe: Annotated[bool, typer.Option("--modprobe", help="load modules that are installed and not loaded")] = False,
+    as_json: Json = False,
+) -> int:
     """Tries everything that Netweather needs, and says what is missing and what to do about it.
 
-    Everything is tried in a namespace that is gone afterwards; nothing of yours is touched. Exit 0 when Netweather can work
-    here, 1 when it can't.
+    Everything is tried in a namespace that is gone afterwards; nothing of yours is touched, and modprobe is run only with
+    --modprobe. Exit 0 when Netweather can work here, 1 when it can't.
     """
+    from netweather.cli.problems import need_root
     from netweather.kernel.features import probe_all, works
     from netweather.settings import Settings
 
-    findings = probe_all(Settings.load().state)
+    if modprobe:
+        need_root()
+    findings = probe_all(Settings.load().state, load=modprobe)
     fine = works(findings)
     if as_json:
         say_json(_plain(findings, fine))
@@ -54,13 +65,35 @@ def _plain(findings: list[Finding], fine: bool) -> dict[str, Any]:
             "need": finding.feature.need,
             "purpose": finding.feature.purpose,
             "minimumKernel": finding.feature.minimum,
+            "option": f"CONFIG_{finding.feature.option}" if finding.feature.option else "",
+            "module": finding.feature.module,
             "detail": finding.detail,
             "instead": finding.feature.instead,
             "remedy": finding.remedy,
         }
         for finding in findings
     ]
-    return {"works": fine, "kernel": host.release, "machine": host.machine, "system": host.title, "features": features}
+    engine, why = _lines_by(findings)
+    return {
+        "works": fine,
+        "kernel": host.release,
+        "machine": host.machine,
+        "system": host.title,
+        "engine": {"auto": engine, "why": why},
+        "features": features,
+    }
+
+
+def _lines_by(findings: list[Finding]) -> tuple[str, str]:
+    """Which engine `auto` takes here, and what for: ('netem', …) or ('pump', …)."""
+    from netweather.engine.choosing import PUMP_ONLY
+
+    found = {finding.feature.name: finding for finding in findings}
+    netem, seeds = found.get("netem"), found.get("netem-seed")
+    if netem is None or netem.state != "yes":
+        return "pump", "it makes every line: netem is not there" + (f", {netem.detail}" if netem else "")
+    seeded = () if seeds and seeds.state == "yes" else ("--seed (netem takes one from Linux 6.6 on)",)
+    return "netem", f"it makes the lines, but the pump those with {', '.join((*PUMP_ONLY, *seeded))}"
 
 
 def _say(findings: list[Finding], fine: bool) -> None:
@@ -70,6 +103,8 @@ def _say(findings: list[Finding], fine: bool) -> None:
     say(f"Linux {host.release} on {host.machine}{f', {host.title}' if host.title else ''}\n")
     for finding in findings:
         say(_lines(finding))
+    engine, why = _lines_by(findings)
+    say("\n" + wrapped(f"--engine auto takes {engine} here: {why}", "", "", sys.stdout))
     missing = [finding.feature.name for finding in findings if finding.state != "yes" and finding.feature.need == "needed"]
     if fine:
         say(f"\n{styled('Netweather works here.', 'green', sys.stdout)}")

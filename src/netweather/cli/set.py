@@ -213,6 +213,7 @@ def _told(done: Done, now: datetime, *, dry_run: bool) -> list[str]:
     lines = [f"{verb} {condition.name!r} on {where} {until(condition.lease, now)}"]
     lines += [line for rule in condition.rules for line in _rule_lines(rule)]
     lines += [f"  {sentence}" for sentence in round_trips(expand(condition).rules)]
+    lines += [wrapped(text, "  ", "    ", sys.stdout) for text in dict.fromkeys(e for r in done.results for e in r.engines)]
     resolved = {word: prefixes for result in done.results for word, prefixes in result.peers.items()}
     named = [f"{word} = {_addresses(prefixes)}" for word, prefixes in resolved.items() if prefixes != (word,)]
     named = [text for text in named if not _same(text)]

@@ -61,6 +61,7 @@ def _show(
             shown = _shown(engine, found, named=bool(targets))
             if shown:
                 say(drawn(shown_table(shown)))
+                _say_engines(shown)
                 _say_problems(shown)
             else:
                 say(_nothing(targets or []))
@@ -145,6 +146,8 @@ def _cells(shown: Shown, index: int, *, wide: bool) -> dict[str, Text]:
     blank = dict.fromkeys(("Target", "Name", "In force", "Left", "Owner"), Text())
     if index == 0:
         state = Text("yes", "green") if shown.in_force else Text("NO", "bold red")
+        if shown.engines:
+            state.append(f" ({shown.engine})", "dim")
         if shown.unwanted_drops:
             state.append(f"\n{count(shown.unwanted_drops)} lost by us", "red")
         blank = {
@@ -170,6 +173,22 @@ def _target(shown: Shown) -> str:
     """The user's words, and the name behind them when it is another (docker:label=…)."""
     reference, name = shown.target.reference, shown.target.name
     return reference if name in reference else f"{reference} ({name})"
+
+
+def _say_engines(shown: list[Shown]) -> None:
+    """Under the table: why an engine makes the lines, when that wasn't the user's choice."""
+    import sys
+
+    from netweather.cli.output import styled, wrapped
+
+    reasons: dict[str, list[str]] = {}
+    for each in shown:
+        for text in each.engines:
+            if ": " in text:
+                reasons.setdefault(text, []).append(f"{_target(each)}, {each.condition.name!r}")
+    for text, names in reasons.items():
+        whose = "" if len(names) == len(shown) else f"{'; '.join(names)}: "
+        say(styled(wrapped(f"{whose}{text}", "", "  ", sys.stdout), "dim", sys.stdout))
 
 
 def _say_problems(shown: list[Shown]) -> None:

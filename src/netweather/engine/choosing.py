@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 from dataclasses import dataclass
 
 from netweather.conditions import Condition, NetworkCondition, Rule
@@ -15,8 +13,8 @@ from netweather.kernel.spec import Direction
 from netweather.lines import netem, pump
 from netweather.planning.rules import Look
 
-NO_NETEM = "this kernel has no sch_netem"
-SEEDS_FROM = (6, 6)
+NO_NETEM = "netem is not there"
+PUMP_ONLY = netem.PUMP_ONLY
 
 
 @dataclass(frozen=True)
@@ -64,24 +62,15 @@ def told(condition: NetworkCondition) -> tuple[str, ...]:
     return tuple(f"engine {each.engine}" + (f": {'; '.join(each.why)}" if each.why else "") for each in choices)
 
 
-def notes(condition: NetworkCondition) -> tuple[str, ...]:
-    """What the user should know of it: that this kernel's netem was not taken."""
-    return tuple(text for text in told(condition) if text.startswith("engine pump: ") and NO_NETEM not in text)
-
-
 def _with_lines(condition: NetworkCondition) -> list[Rule]:
     return [rule for rule in expand(condition).rules if not rule.condition.block and rule.condition != Condition()]
 
 
 def _against_netem(condition: Condition) -> list[str]:
-    if not features.there("netem"):
-        return [NO_NETEM]
-    return netem.unsupported(condition, seeds=_version() >= SEEDS_FROM)
-
-
-def _version() -> tuple[int, int]:
-    found = re.match(r"(\d+)\.(\d+)", os.uname().release)
-    return (int(found[1]), int(found[2])) if found else (0, 0)
+    found = features.answer("netem")
+    if found.state != "yes":
+        return [f"{NO_NETEM if found.state == 'no' else 'nobody can tell whether netem is there'}, {found.detail}"]
+    return netem.unsupported(condition, seeds=condition.seed is not None and features.there("netem-seed"))
 
 
 def _cannot(reasons: list[str]) -> NetweatherError:

@@ -74,7 +74,7 @@ class Engine:
                 changed,
                 {word: tuple(map(str, prefixes)) for word, prefixes in peers.items()},
                 tuple(i.name for i in after.interfaces),
-                (*self._notes(observed), *choosing.notes(condition), *overlaps(desired, after.slots.leases)),
+                (*self._notes(observed), *overlaps(desired, after.slots.leases)),
                 choosing.told(condition),
             )
             if not dry_run:

@@ -37,7 +37,9 @@ class RuleCounters:
 class Shown:
     """One network condition as it stands. remaining_ns: of its lease, None for ever. in_force: the kernel holds all of it.
 
-    problems: why it is not in force, or what else is wrong, in words. unwanted_drops: packets that our own devices dropped.
+    problems: why it is not in force, or what else is wrong, in words. unwanted_drops: packets that our own devices dropped and
+    nobody asked for. queue_drops: those that a full queue dropped, since a rate or a limit was asked for.
+    engines: which engines make its lines, and why.
     """
 
     target: Whose
@@ -50,6 +52,8 @@ class Shown:
     rules: tuple[RuleCounters, ...]
     unwanted_drops: int
     engine: str
+    engines: tuple[str, ...] = ()
+    queue_drops: int = 0
 
 
 @dataclass(frozen=True)

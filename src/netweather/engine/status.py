@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from netweather.conditions import NetworkCondition
 from netweather.conditions.profiles import expand_rule
+from netweather.engine import choosing
 from netweather.engine.results import RuleCounters, Shown
 from netweather.journal import Entry
 from netweather.kernel import namespaces
@@ -32,6 +33,7 @@ def shown(kernel: TargetKernel, entry: Entry, desired: Datapath) -> list[Shown]:
                 rules=tuple(_sum(counters, numbers) for numbers in _counter_slots(active.condition, entry.slots)),
                 unwanted_drops=drops,
                 engine=_engine(desired, active.condition.name),
+                engines=choosing.told(active.condition),
             )
         )
     return found

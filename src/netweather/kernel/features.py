@@ -9,17 +9,16 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
-import functools
 import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal, TypeVar
 
 from netweather.errors import NetweatherError
-from netweather.kernel import probes
+from netweather.kernel import modules, probes
 from netweather.kernel.hostinfo import Host
 from netweather.kernel.namespaces import CLONE_NEWNET, Namespace
 
@@ -124,7 +123,8 @@ FEATURES: Final = (
     Feature("bpf", "choosing packets", "needed", probes.bpf_loads, "5.10", "BPF_SYSCALL", remedy=_CONTAINER),
     Feature("jit", "choosing packets without costing time", "better", probes.jit, option="BPF_JIT",
             remedy="sysctl net.core.bpf_jit_enable=1", instead="the kernel interprets them"),
-    Feature("btf", "tracepoint statistics", "extra", probes.btf, "5.2", "DEBUG_INFO_BTF"),
+    Feature("btf", "stats that read the kernel's own structures", "extra", probes.btf, "5.2", "DEBUG_INFO_BTF"),
+    Feature("tracepoints", "stats: what a target's sockets did", "extra", probes.tracepoints, "4.17", "BPF_EVENTS"),
     Feature("tcx", "attaching without losing a packet", "better", probes.tcx, "6.6", "NET_XGRESS", instead="clsact is used"),
     Feature("clsact", "attaching on kernels without tcx", "better", probes.clsact, "4.5", "NET_CLS_ACT", "sch_ingress",
             instead="tcx is used"),
@@ -133,33 +133,62 @@ FEATURES: Final = (
     Feature("redirect-peer", "bringing packets back from a line", "needed", probes.redirect_peer, "5.10"),
     Feature("boot-clock", "leases that the kernel itself ends", "needed", probes.boot_clock, "5.8"),
     Feature("veth", "the way to a line", "needed", probes.veth, option="VETH", module="veth"),
-    Feature("tun", "lines that delay", "needed", probes.tun, option="TUN", module="tun",
+    Feature("tun", "the pump's lines", "needed", probes.tun, option="TUN", module="tun",
             remedy="in a container add --device /dev/net/tun"),
-    Feature("pump", "lines that delay", "needed", probes.pump, remedy="reinstall netweather, or `make build` in a checkout"),
+    Feature("pump", "lines where netem is missing or can't do it", "needed", probes.pump,
+            remedy="reinstall netweather, or `make build` in a checkout"),
     Feature("pidfd", "ending our own processes, never others", "needed", probes.pidfd, "5.3"),
     Feature("state", "remembering what was made", "needed", probes.state_directory,
             remedy="run as root (sudo), or name another directory in NETWEATHER_STATE"),
     Feature("memlock", "memory for BPF maps", "needed", probes.memlock, remedy="ulimit -l unlimited"),
-    Feature("netem", "lines made by the kernel", "extra", probes.netem, option="NET_SCH_NETEM", module="sch_netem",
-            instead="not needed: the pump does it"),
+    Feature("netem", "lines that the kernel's own netem makes", "better", probes.netem, "2.6", "NET_SCH_NETEM", "sch_netem",
+            instead="the pump does it: it makes every line here"),
+    Feature("netem-seed", "netem lines that can be repeated (--seed)", "extra", probes.netem_seed, "6.6", "NET_SCH_NETEM",
+            "sch_netem", instead="the pump does it: it makes the lines that have a seed"),
     Feature("docker", "targets docker: and compose:", "extra", probes.docker),
 )  # fmt: skip
 """In the order of telling: what everything needs first."""
 
 
-def probe_all(state: Path) -> list[Finding]:
-    """Probes every feature. Takes about a second, changes nothing and leaves nothing."""
+def probe_all(state: Path, *, load: bool = False) -> list[Finding]:
+    """Probes every feature. Takes about a second, changes nothing and leaves nothing.
+
+    load: the modules of what is missing are loaded where this host has them; only when its owner said so.
+    """
     host = Host.here()
     with _bench(state, host) as bench:
-        return [probe(feature, bench) for feature in FEATURES]
+        return [_with_module(feature, bench) if load else probe(feature, bench) for feature in FEATURES]
 
 
-@functools.cache
+def _with_module(feature: Feature, bench: Bench) -> Finding:
+    """Probes a feature, and once more when its module was missing and could be loaded."""
+    found = probe(feature, bench)
+    if found.state != "no" or not feature.module or not bench.host.has(feature.module):
+        return found
+    if (failed := modules.load(feature.module)) is not None:
+        return replace(found, detail=f"{found.detail}; {failed}")
+    again = probe(feature, bench)
+    return replace(again, detail=f"{again.detail}; the module {feature.module} was loaded")
+
+
+_known: dict[str, Finding] = {}
+
+
+def answer(name: str) -> Finding:
+    """What is found of one feature here; a process asks once, and again only when it could not tell."""
+    if name not in _known:
+        feature = next(feature for feature in FEATURES if feature.name == name)
+        with _bench(Path("/"), Host.here()) as bench:
+            found = probe(feature, bench)
+        if found.state == "unknown":
+            return found
+        _known[name] = found
+    return _known[name]
+
+
 def there(name: str) -> bool:
-    """Whether this kernel is seen to have a feature; asked once a process."""
-    feature = next(feature for feature in FEATURES if feature.name == name)
-    with _bench(Path("/"), Host.here()) as bench:
-        return probe(feature, bench).state == "yes"
+    """Whether this kernel is seen to have a feature."""
+    return answer(name).state == "yes"
 
 
 @contextlib.contextmanager
@@ -199,10 +228,10 @@ def _remedy(feature: Feature, host: Host) -> str:
         return ""
     options = [
         host.install(feature.package) if feature.package else "",
-        host.load(feature.option, feature.module),
+        host.remedy(feature.option, feature.module, feature.minimum),
         feature.remedy,
     ]
-    return next((option for option in options if option), f"use Linux {feature.minimum} or later" if feature.minimum else "")
+    return next((option for option in options if option), "")
 
 
 def works(findings: list[Finding]) -> bool:
@@ -212,4 +241,4 @@ def works(findings: list[Finding]) -> bool:
     return attaches and all(finding.state == "yes" for finding in findings if finding.feature.need == "needed")
 
 
-__all__ = ["FEATURES", "Bench", "Feature", "Finding", "Need", "State", "probe", "probe_all", "there", "works"]
+__all__ = ["FEATURES", "Bench", "Feature", "Finding", "Need", "State", "answer", "probe", "probe_all", "there", "works"]

@@ -11,14 +11,17 @@ from pathlib import Path
 from typing import Final
 
 _INSTALL: Final = {
-    "debian": ("apt-get install", {"libbpf": "libbpf1", "modules": ""}),
+    "debian": ("apt-get install", {"libbpf": "libbpf1", "modules": "--reinstall linux-image-{release}"}),
     "ubuntu": ("apt-get install", {"libbpf": "libbpf1", "modules": "linux-modules-extra-{release}"}),
     "fedora": ("dnf install", {"libbpf": "libbpf", "modules": "kernel-modules-extra-{release}"}),
     "rhel": ("dnf install", {"libbpf": "libbpf", "modules": "kernel-modules-extra-{release}"}),
     "suse": ("zypper install", {"libbpf": "libbpf1", "modules": "kernel-default"}),
-    "arch": ("pacman -S", {"libbpf": "libbpf", "modules": ""}),
-    "alpine": ("apk add", {"libbpf": "libbpf", "modules": ""}),
+    "arch": ("pacman -S", {"libbpf": "libbpf", "modules": "linux"}),
+    "alpine": ("apk add", {"libbpf": "libbpf", "modules": "linux-lts"}),
 }
+"""By os-release's ID: how packages are installed there, what libbpf's is called, and which has the modules that a small
+installation of a kernel lacks."""
+NO_MODULES: Final = "this kernel's modules are not here: in a container mount /lib/modules; after an upgrade, reboot"
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class Host:
 
     def why_missing(self, option: str, module: str, minimum: str) -> str:
         """Why this kernel lacks something: too old, built without it, or the module isn't there; "" when that can't be told."""
-        if minimum and self.version < tuple(int(part) for part in minimum.split(".")):
+        if minimum and self.too_old(minimum):
             return f"Linux {self.release} is older than {minimum}"
         if not option or self.configuration is None:
             return ""
@@ -58,14 +61,21 @@ class Host:
         if value == "n":
             return f"this kernel was built without CONFIG_{option}"
         if value == "m" and module:
-            return f"the module {module} is not {'loaded' if self._has(module) else 'installed'}"
+            return f"the module {module} is not {'loaded' if self.has(module) else 'installed'}"
         return f"this kernel was built with CONFIG_{option}, and refuses all the same"
 
-    def load(self, option: str, module: str) -> str:
-        """How to get a module: load it, or install the package that has it; "" where neither helps."""
-        if not module or (self.configuration is not None and self.configuration.get(option, "n") != "m"):
+    def remedy(self, option: str, module: str, minimum: str) -> str:
+        """What gives this host what an option stands for: another kernel, a module to load, a package; "" when nothing is known to."""
+        if minimum and self.too_old(minimum):
+            return f"use Linux {minimum} or later"
+        value = self.configuration.get(option, "n") if option and self.configuration is not None else ""
+        if value == "n":
+            return f"use a kernel with CONFIG_{option}"
+        if not module or value == "y":
             return ""
-        return f"modprobe {module}" if self._has(module) else self.install("modules")
+        if self.has(module):
+            return f"modprobe {module} (or: netweather doctor --modprobe)"
+        return self.install("modules") if (self.modules / self.release).is_dir() else NO_MODULES
 
     def install(self, what: str) -> str:
         """The command that installs "libbpf" or this kernel's further "modules" here; "" when there is no such package."""
@@ -76,7 +86,12 @@ class Host:
                 return f"{command} {package}" if package else ""
         return f"install {what} 1.0 or later" if what == "libbpf" else ""
 
-    def _has(self, module: str) -> bool:
+    def too_old(self, minimum: str) -> bool:
+        """Whether this kernel is older than '6.6'."""
+        return self.version < tuple(int(part) for part in minimum.split("."))
+
+    def has(self, module: str) -> bool:
+        """Whether a module lies where this kernel looks for it."""
         folder = self.modules / self.release
         return any(True for _ in folder.rglob(f"{module}.ko*")) if folder.is_dir() else False
 

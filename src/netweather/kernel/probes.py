@@ -7,14 +7,16 @@ import ctypes
 import os
 import resource
 import socket
+import struct
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from netweather.kernel import bpf, links
+from netweather.kernel import bpf, links, netemlines
 from netweather.kernel.hooks import Clsact
+from netweather.kernel.netem import Netem
 from netweather.kernel.pump import binary
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 _LOOPBACK: Final = 1
 _CAPABILITIES: Final = {"CAP_NET_ADMIN": 12, "CAP_SYS_ADMIN": 21, "CAP_BPF": 39}
 _PATIENCE_S: Final = 3.0
+_TRACEPOINT: Final = b"inet_sock_set_state"
+_SEED: Final = 0x6E65_7477_6561_7468
 
 
 class Lacking(Exception):
@@ -92,6 +96,20 @@ def btf(bench: Bench) -> str:
     if not Path("/sys/kernel/btf/vmlinux").exists():
         raise Lacking(bench.host.why_missing("DEBUG_INFO_BTF", "", "5.2") or "there is no /sys/kernel/btf/vmlinux")
     return "the kernel tells its types"
+
+
+def tracepoints(bench: Bench) -> str:
+    """A program that does nothing, opened on the tracepoint that statistics begin with; it is gone with its descriptor."""
+    code = ctypes.create_string_buffer(struct.pack("=BBhiBBhi", 0xB7, 0, 0, 0, 0x95, 0, 0, 0))  # r0 = 0; exit
+    name, licence = ctypes.create_string_buffer(_TRACEPOINT), ctypes.create_string_buffer(b"GPL")
+    where = (ctypes.addressof(code), ctypes.addressof(licence))
+    program, _ = bpf.call(bpf.PROG_LOAD, struct.pack("=IIQQIIQII", bpf.RAW_TRACEPOINT, 2, *where, 0, 0, 0, 0, 0))
+    try:
+        opened, _ = bpf.call(bpf.RAW_TRACEPOINT_OPEN, struct.pack("=QI4x", ctypes.addressof(name), program))
+        os.close(opened)
+    finally:
+        os.close(program)
+    return f"a program runs at {_TRACEPOINT.decode()}"
 
 
 def tcx(bench: Bench) -> str:
@@ -166,13 +184,24 @@ def tun(bench: Bench) -> str:
 
 
 def netem(bench: Bench) -> str:
-    def work() -> None:
-        ip = links.netlink()
-        ip.tc("add", "netem", _LOOPBACK, handle=0x10000, delay=1000)
-        ip.tc("del", "netem", _LOOPBACK, handle=0x10000)
-
-    bench.run(work)
+    bench.run(lambda: _held_netem(Netem(latency_ns=10**6)))
     return "there"
+
+
+def netem_seed(bench: Bench) -> str:
+    """Older kernels ignore the attribute, so it is read back."""
+    if bench.run(lambda: _held_netem(Netem(seed=_SEED))).seed != _SEED:
+        raise Lacking(bench.host.why_missing("", "", "6.6") or "this kernel's netem takes no seed")
+    return "it takes a seed"
+
+
+def _held_netem(asked: Netem) -> Netem:
+    """A netem on the bench's own loopback, as the kernel tells it."""
+    netemlines.put(_LOOPBACK, asked.pack(), new=True)
+    try:
+        return netemlines.read()[_LOOPBACK].netem
+    finally:
+        links.netlink().tc("del", "netem", _LOOPBACK, handle=netemlines.HANDLE)
 
 
 def pump(bench: Bench) -> str:

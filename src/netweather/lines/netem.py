@@ -22,6 +22,9 @@ FASTEST_BPS: Final = 10 * 10**9  # what passes when no rate is asked: enough for
 PACKET_BITS: Final = 1514 * 8
 TAIL: Final = 4  # jitters that a table can add
 SECOND: Final = 10**9
+PUMP_ONLY: Final = ("losses by number (every, list)", "--queue codel and ecn", "--mtu", "--trace", "a limit in bytes",
+                    "a jitter above 2.1 s", "--keep-order without a rate")  # fmt: skip
+"""What `unsupported` refuses on every kernel, in the words of the command line."""
 
 
 def unsupported(condition: Condition, *, seeds: bool = False) -> list[str]:
@@ -147,4 +150,4 @@ def _limit(condition: Condition, made: Netem) -> int:
     return min(max(wanted, LEAST_LIMIT), MOST_LIMIT)
 
 
-__all__ = ["netem_for", "unsupported", "whole"]
+__all__ = ["PUMP_ONLY", "netem_for", "unsupported", "whole"]

@@ -17,7 +17,7 @@ import netweather.targets.resolving
 from netweather.cli import main
 from netweather.engine import Engine, Recovered
 from netweather.errors import NetweatherError
-from netweather.kernel import keeper_process
+from netweather.kernel import features, keeper_process
 from netweather.kernel.fake import FakeKernel, FakeTarget
 from netweather.kernel.seam import TargetKernel
 from netweather.settings import Settings
@@ -97,6 +97,8 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setenv("NETWEATHER_STATE", str(tmp_path / "state"))
     monkeypatch.setattr(keeper_process, "ensure", lambda *_: None)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
+    netem = next(feature for feature in features.FEATURES if feature.name == "netem")
+    monkeypatch.setattr(features, "_known", {"netem": features.Finding(netem, "no", "it was left out")})
     monkeypatch.setattr(netweather.targets, "resolve_all", made.resolve)
     monkeypatch.setattr(netweather.targets, "resolve", lambda reference: made.resolve([reference]))
     # Nothing outside of this world is looked at: recover would take away what other tests have in force.

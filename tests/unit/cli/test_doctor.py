@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,15 @@ BY_NAME = {feature.name: feature for feature in FEATURES}
 
 
 @pytest.fixture
-def findings(monkeypatch: pytest.MonkeyPatch) -> dict[str, Finding]:
+def asked() -> list[bool]:
+    """Whether modules were to be loaded, at each call."""
+    return []
+
+
+@pytest.fixture
+def findings(monkeypatch: pytest.MonkeyPatch, asked: list[bool]) -> dict[str, Finding]:
     found = {name: Finding(feature, "yes", "there") for name, feature in BY_NAME.items()}
-    monkeypatch.setattr(features, "probe_all", lambda state: list(found.values()))
+    monkeypatch.setattr(features, "probe_all", lambda state, load: asked.append(load) or list(found.values()))
     return found
 
 
@@ -32,7 +39,7 @@ def test_what_is_needed_and_missing_has_its_remedy(run: Run, findings: dict[str,
     findings["tun"] = Finding(BY_NAME["tun"], "no", "there is no /dev/net/tun", "add --device /dev/net/tun")
     outcome = run("doctor")
     assert outcome.code == 1
-    assert "tun           no         there is no /dev/net/tun (for lines that delay)\n" in outcome.out
+    assert "tun           no         there is no /dev/net/tun (for the pump's lines)\n" in outcome.out
     assert "remedy: add --device /dev/net/tun\n" in outcome.out
     assert outcome.out.endswith("\nNetweather does not work here: tun\n")
     assert max(map(len, outcome.out.splitlines())) <= 80
@@ -56,12 +63,37 @@ def test_json(run: Run, findings: dict[str, Finding]) -> None:
     assert outcome.code == 0
     assert outcome.json["works"] is True
     netem = next(each for each in outcome.json["features"] if each["name"] == "netem")
-    assert (netem["answer"], netem["need"], netem["instead"]) == ("no", "extra", "not needed: the pump does it")
+    assert (netem["answer"], netem["option"], netem["module"]) == ("no", "CONFIG_NET_SCH_NETEM", "sch_netem")
+    assert netem["instead"] == "the pump does it: it makes every line here"
+    assert outcome.json["engine"] == {"auto": "pump", "why": "it makes every line: netem is not there, built without it"}
+
+
+def test_which_engine_does_what_here(run: Run, findings: dict[str, Finding]) -> None:
+    text = " ".join(run("doctor").out.split())
+    assert "--engine auto takes netem here: it makes the lines, but the pump those with losses by number" in text
+    assert "--seed (" not in text
+    findings["netem-seed"] = Finding(BY_NAME["netem-seed"], "no", "Linux 6.1 is older than 6.6")
+    assert "--seed (netem takes one from Linux 6.6 on)" in " ".join(run("doctor").out.split())
+    findings["netem"] = Finding(BY_NAME["netem"], "no", "the module sch_netem is not loaded", "modprobe sch_netem")
+    text = " ".join(run("doctor").out.split())
+    assert "--engine auto takes pump here: it makes every line: netem is not there, the module sch_netem is not loaded" in text
+    assert "the pump does it: it makes every line here remedy: modprobe sch_netem" in text
+
+
+def test_modules_are_loaded_only_when_that_is_said(
+    run: Run, findings: dict[str, Finding], asked: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert run("doctor").code == run("doctor", "--modprobe").code == 0
+    assert asked == [False, True]
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert run("doctor", "--modprobe").code == 1
+    assert asked == [False, True]
 
 
 def test_the_state_directory_is_the_settings(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     asked: list[Path] = []
     monkeypatch.setenv("NETWEATHER_STATE", str(tmp_path))
-    monkeypatch.setattr(features, "probe_all", lambda state: asked.append(state) or [])
+    monkeypatch.setattr(features, "probe_all", lambda state, load: asked.append(state) or [])
     run("doctor")
     assert asked == [tmp_path]

@@ -19,6 +19,7 @@ def test_what_was_set_is_said(run: Run, world: World) -> None:
     assert rest == [
         "  delay 100ms: traffic to and from 192.0.2.7, 198.51.100.0/24, both ways",
         "  adds 200 ms to each round trip: 100 ms out, 100 ms back",
+        "  engine pump: netem is not there, it was left out",
     ]
     assert world.kernel("a").lines.keys() == {0, 1}
 

@@ -35,6 +35,15 @@ def test_the_table_fits_80_columns(run: Run, two: World) -> None:
         assert word in text
 
 
+def test_which_engine_and_why(run: Run, two: World) -> None:
+    text = run("show").out
+    assert "yes (pump)" in text
+    assert text.endswith("netns:a, 'slow': engine pump: netem is not there, it was left out\n")  # a block has no line
+    status = run("show", "netns:a", "--json").json[0]["status"]
+    assert (status["engine"], status["engines"]) == ("pump", ["engine pump: netem is not there, it was left out"])
+    assert run("set", "netns:a", "--delay", "1s", "--json").json["status"]["targets"][0]["engines"] == status["engines"]
+
+
 def test_a_wide_terminal_has_a_column_for_each(run: Run, two: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "180")
     # `run` sets 80; the table asks when it draws.

@@ -6,6 +6,7 @@ from netweather.conditions import Condition, Delay, LossEvery, LossList, Network
 from netweather.conditions.model import Engine
 from netweather.engine import choosing
 from netweather.errors import NetweatherError
+from netweather.kernel import features
 from netweather.kernel.netem import unpack
 from netweather.units import Duration
 
@@ -15,9 +16,15 @@ NUMBERED = Condition(loss=LossEvery(3))
 
 @pytest.fixture(params=[True, False], ids=["netem", "no netem"])
 def has_netem(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
-    monkeypatch.setattr("netweather.kernel.features.there", lambda name: request.param)
-    monkeypatch.setattr(choosing, "_version", lambda: (6, 1))
+    found(monkeypatch, "yes" if request.param else "no")
     return bool(request.param)
+
+
+def found(monkeypatch: pytest.MonkeyPatch, netem: features.State, seed: features.State = "no") -> None:
+    """A kernel whose netem, and whose netem's seed, is found so."""
+    feature = next(feature for feature in features.FEATURES if feature.name == "netem")
+    states = {"netem": netem, "netem-seed": seed}
+    monkeypatch.setattr(features, "answer", lambda name: features.Finding(feature, states[name], "it is Tuesday"))
 
 
 def of(condition: Condition, engine: Engine = "auto") -> NetworkCondition:
@@ -33,12 +40,16 @@ def test_auto_takes_netem_where_it_is_and_can_do_it(has_netem: bool) -> None:
 def test_the_reason_is_told(has_netem: bool) -> None:
     if has_netem:
         assert choosing.told(of(PLAIN)) == ("engine netem",)
-        assert choosing.notes(of(NUMBERED)) == ("engine pump: netem can't lose packets by their number",)
+        assert choosing.told(of(NUMBERED)) == ("engine pump: netem can't lose packets by their number",)
     else:
-        assert choosing.told(of(PLAIN)) == ("engine pump: this kernel has no sch_netem",)
-        assert choosing.notes(of(NUMBERED)) == ()
+        assert choosing.told(of(PLAIN)) == ("engine pump: netem is not there, it is Tuesday",)
     assert choosing.told(of(PLAIN, "pump")) == ("engine pump",)
     assert choosing.told(of(Condition(block="drop"))) == ()
+
+
+def test_a_probe_that_could_not_tell_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    found(monkeypatch, "unknown")
+    assert choosing.told(of(PLAIN)) == ("engine pump: nobody can tell whether netem is there, it is Tuesday",)
 
 
 def test_netem_when_asked_or_nothing(has_netem: bool) -> None:
@@ -60,7 +71,7 @@ def test_what_neither_engine_can_do_is_refused(has_netem: bool) -> None:
 def test_a_seed_needs_a_kernel_that_takes_one(has_netem: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     seeded = Condition(delay=PLAIN.delay, seed=1)
     assert choosing.choose(seeded, "auto").engine == "pump"
-    monkeypatch.setattr(choosing, "_version", lambda: (6, 6))
+    found(monkeypatch, "yes" if has_netem else "no", "yes")
     assert choosing.choose(seeded, "auto").engine == ("netem" if has_netem else "pump")
 
 
@@ -71,7 +82,3 @@ def test_the_look_of_a_line(has_netem: bool) -> None:
         assert look.whole
         assert unpack(look.parameters).latency_ns == 5 * 10**6
     assert choosing.look(PLAIN, "egress", "pump").engine == "pump"
-
-
-def test_this_kernel_has_a_version() -> None:
-    assert choosing._version() > (3, 0)

@@ -36,28 +36,34 @@ def test_a_module_that_is_there_can_be_loaded(tmp_path: Path) -> None:
     (folder / "sch_netem.ko.xz").touch()
     found = host(configuration={"NET_SCH_NETEM": "m"}, modules=tmp_path)
     assert found.why_missing("NET_SCH_NETEM", "sch_netem", "") == "the module sch_netem is not loaded"
-    assert found.load("NET_SCH_NETEM", "sch_netem") == "modprobe sch_netem"
+    assert found.remedy("NET_SCH_NETEM", "sch_netem", "") == "modprobe sch_netem (or: netweather doctor --modprobe)"
 
 
 @pytest.mark.parametrize(
     ("distribution", "library", "modules"),
     [
-        (("debian",), "apt-get install libbpf1", ""),
+        (("debian",), "apt-get install libbpf1", "apt-get install --reinstall linux-image-6.1.0-18-amd64"),
         (("ubuntu", "debian"), "apt-get install libbpf1", "apt-get install linux-modules-extra-6.1.0-18-amd64"),
         (("rocky", "rhel", "fedora"), "dnf install libbpf", "dnf install kernel-modules-extra-6.1.0-18-amd64"),
-        (("alpine",), "apk add libbpf", ""),
+        (("opensuse-leap", "suse"), "zypper install libbpf1", "zypper install kernel-default"),
+        (("arch",), "pacman -S libbpf", "pacman -S linux"),
+        (("alpine",), "apk add libbpf", "apk add linux-lts"),
         (("unheard-of",), "install libbpf 1.0 or later", ""),
     ],
 )
 def test_what_to_install(distribution: tuple[str, ...], library: str, modules: str, tmp_path: Path) -> None:
+    (tmp_path / "6.1.0-18-amd64").mkdir()
     found = host(distribution=distribution, configuration={"X": "m"}, modules=tmp_path)
     assert found.install("libbpf") == library
-    assert found.load("X", "x") == modules
+    assert found.remedy("X", "x", "") == modules
 
 
 def test_where_no_module_helps(tmp_path: Path) -> None:
-    assert host(configuration={"X": "y"}, modules=tmp_path).load("X", "x") == ""
-    assert host(configuration={}, modules=tmp_path).load("X", "x") == ""
+    assert host(configuration={"X": "y"}, modules=tmp_path).remedy("X", "x", "") == ""
+    assert host(configuration={}, modules=tmp_path).remedy("X", "x", "") == "use a kernel with CONFIG_X"
+    assert host(configuration={}, modules=tmp_path).remedy("X", "x", "6.6") == "use Linux 6.6 or later"
+    assert "mount /lib/modules" in host(configuration={"X": "m"}, modules=tmp_path).remedy("X", "x", "")
+    assert host(modules=tmp_path).remedy("", "", "") == ""
 
 
 def test_the_configuration_is_read_wherever_it_is(tmp_path: Path) -> None:

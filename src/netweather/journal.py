@@ -75,7 +75,7 @@ class Journal:
 
     @contextlib.contextmanager
     def locked(self, identity: str) -> Iterator[None]:
-        """Holds a target's lock. Raises NetweatherError: "no-root" without the right to write here, "busy" after 30 s."""
+        """Holds a target's lock. Raises NetweatherError: "needs-root" without the right to write here, "busy" after 30 s."""
         fd = self._acquire(self.locks / identity)
         try:
             yield
@@ -94,7 +94,7 @@ class Journal:
             raise NetweatherError("busy", "another command is changing this target", f"its lock is {path}", "try again")
         except PermissionError as error:
             raise NetweatherError(
-                "no-root", "changing a network needs root", str(error), "run it with sudo, or through an agent"
+                "needs-root", "changing a network needs root", str(error), "run it with sudo, or through an agent"
             ) from error
         except OSError as error:
             raise NetweatherError(

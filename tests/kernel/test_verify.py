@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 
 from netweather.cli.proving import Proof
-from netweather.cli.setting import Wanted, carry_out
 from netweather.conditions import NetworkCondition
 from netweather.conditions.flags import rule_from_flags
-from netweather.engine import Engine
+from netweather.engine import Engine, Wanted, set_all
 from netweather.engine.verifying import Wish, verify
 from netweather.errors import NetweatherError
 from netweather.kernel import keeper_process
@@ -205,7 +204,7 @@ def test_set_verify_undoes_what_does_not_hold(bench: Bench) -> None:
         proof.check(target, condition)
 
     with pytest.raises(NetweatherError) as caught:
-        carry_out(bench.engine, [Wanted(bench.condition(delay="50ms"), (bench.target,))], check=planted)
+        set_all(bench.engine, [Wanted(bench.condition(delay="50ms"), (bench.target,))], check=planted)
     assert caught.value.code == "not-proved"
     assert "80" in caught.value.why
     (shown,) = bench.engine.show(bench.target)
@@ -216,6 +215,6 @@ def test_set_verify_undoes_what_does_not_hold(bench: Bench) -> None:
 
 def test_set_verify_keeps_what_holds(bench: Bench) -> None:
     proof = Proof(bench.engine, quiet=True)
-    carry_out(bench.engine, [Wanted(bench.condition(delay="50ms"), (bench.target,))], check=proof.check)
+    set_all(bench.engine, [Wanted(bench.condition(delay="50ms"), (bench.target,))], check=proof.check)
     assert proof.exit_code == 0, told(proof.evidence[0])
     assert bench.engine.show(bench.target)[0].in_force

@@ -10,10 +10,11 @@ import typer
 from netweather.cli import completing, pages
 from netweather.cli.options import Json, Targets
 from netweather.cli.output import say, say_json
+from netweather.cli.problems import as_netweather, complain, need_root
 from netweather.errors import NetweatherError, UsageError
 
 if TYPE_CHECKING:
-    from netweather.engine import Engine
+    from netweather.engine import Cleared, Engine
     from netweather.targets import Target
 
 _EXAMPLES = """
@@ -36,27 +37,26 @@ def _clear(
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="everything on this machine, whoever set it")] = False,
     as_json: Json = False,
-) -> None:
+) -> int:
     """Ends the conditions on TARGETs: all of them, or the one of a name.
 
     Packets that are still in a delay are let out; the network is then as it was before. Nothing to clear is no error,
-    but a --name that isn't there is.
+    but a --name that isn't there is. What fails on one target is told, and the others are cleared all the same (exit 1).
     """
     _check(targets or [], name, owner, everything=everything)
-    from netweather.cli.problems import need_root
-
     need_root()
     from netweather.engine import Engine
 
     engine = Engine()
-    cleared = _clear_all(engine) if everything else _clear_named(engine, targets or [], name, owner)
+    answers = engine.clear_all() if everything else _clear_named(engine, targets or [], name, owner)
+    failed = [each for each in answers if each.problem]
+    if len(answers) == 1 and answers[0].problem:
+        raise answers[0].problem
     if as_json:
-        say_json([{"target": target, "cleared": names} for target, names in cleared.items()])
-        return
-    for target, names in cleared.items():
-        say(f"cleared {', '.join(map(repr, names))} on {target}" if names else f"nothing was in force on {target}")
-    if not cleared:
-        say("nothing was in force")
+        say_json([_plain(each) for each in answers])
+    else:
+        _tell(answers)
+    return 1 if failed else 0
 
 
 def command() -> Any:
@@ -73,56 +73,50 @@ def _check(targets: list[str], name: str | None, owner: str | None, *, everythin
         raise UsageError("missing-target", "no TARGET is given", "", "name one (netweather show lists them), or write --all")
 
 
-def _clear_all(engine: Engine) -> dict[str, list[str]]:
-    """Names by target."""
-    references = {}
-    for identity in engine.journal.identities():
-        try:
-            entry = engine.journal.read(identity)
-        except NetweatherError:  # a broken journal: clear_all takes what is ours away without it
-            entry = None
-        references[identity] = entry.target.reference if entry else identity
-    return {references.get(identity, identity): names for identity, names in engine.clear_all().items()}
+def _plain(answer: Cleared) -> dict[str, Any]:
+    document: dict[str, Any] = {"target": answer.target, "cleared": list(answer.names)}
+    return {**document, "problem": as_netweather(answer.problem).as_problem()} if answer.problem else document
 
 
-def _clear_named(engine: Engine, references: list[str], name: str | None, owner: str | None) -> dict[str, list[str]]:
+def _tell(answers: list[Cleared]) -> None:
+    for each in answers:
+        names = ", ".join(map(repr, each.names))
+        if each.problem is None:
+            say(f"cleared {names} on {each.target}" if names else f"nothing was in force on {each.target}")
+    for each in answers:
+        if each.problem is not None:
+            error = as_netweather(each.problem)
+            complain(NetweatherError(error.code, f"{each.target}: {error.what}", error.why, error.remedy))
+    if not answers:
+        say("nothing was in force")
+
+
+def _clear_named(engine: Engine, references: list[str], name: str | None, owner: str | None) -> list[Cleared]:
+    """All of them, whatever fails on one."""
+    from netweather.engine import Cleared
     from netweather.targets import resolve
 
-    cleared: dict[str, list[str]] = {}
-    failures: list[NetweatherError] = []
+    answers: list[Cleared] = []
     for reference in references:
         with ExitStack() as stack:
             try:
-                targets = [stack.enter_context(target) for target in resolve(reference)]
-            except NetweatherError as error:
-                names = _swept(engine, reference) if error.code in _GONE else []
-                if not names:
-                    raise
-                cleared[reference] = names
+                found = [stack.enter_context(target) for target in resolve(reference)]
+            except (NetweatherError, OSError) as error:
+                names = _swept(engine, reference) if getattr(error, "code", "") in _GONE else []
+                answers.append(Cleared(reference, tuple(names), None if names else error))
                 continue
-            for target in targets:
-                _clear_one(engine, target, name, owner, cleared, failures)
-    if failures and (len(failures) == 1 or not any(cleared.values())):
-        raise failures[0]
-    return cleared
+            answers += [_clear_one(engine, target, name, owner) for target in found]
+    return answers
 
 
-def _clear_one(
-    engine: Engine,
-    target: Target,
-    name: str | None,
-    owner: str | None,
-    cleared: dict[str, list[str]],
-    failures: list[NetweatherError],
-) -> None:
-    """One target's; a name that only some of several targets have is an error only after all are done."""
+def _clear_one(engine: Engine, target: Target, name: str | None, owner: str | None) -> Cleared:
+    from netweather.engine import Cleared
+
     label = target.reference if target.name in target.reference else f"{target.reference} ({target.name})"
     try:
-        cleared[label] = engine.clear(target, name, owner=owner)
-    except NetweatherError as error:
-        if error.code != "no-such-condition":
-            raise
-        failures.append(error)
+        return Cleared(label, tuple(engine.clear(target, name, owner=owner)))
+    except (NetweatherError, OSError) as error:
+        return Cleared(label, (), error)
 
 
 def _swept(engine: Engine, reference: str) -> list[str]:

@@ -24,8 +24,13 @@ def report(error: Exception, words: Sequence[str], *, debug: bool = False) -> in
     if wants_json(words):
         say_json(known.as_problem())
     else:
-        print(rendered(known), file=sys.stderr)
+        complain(known)
     return known.exit_code
+
+
+def complain(error: NetweatherError) -> None:
+    """An error in words, on stderr."""
+    print(rendered(error), file=sys.stderr)
 
 
 def wants_json(words: Sequence[str]) -> bool:
@@ -77,7 +82,7 @@ def _refused(error: Exception, number: int) -> NetweatherError:
 def no_root() -> NetweatherError:
     """For who may not do what was asked."""
     return NetweatherError(
-        "no-root",
+        "needs-root",
         "looking into and changing another's network needs root",
         f"this is user {os.geteuid()}",
         "run it with sudo; if sudo does not find it: sudo $(command -v netweather) …",
@@ -85,7 +90,7 @@ def no_root() -> NetweatherError:
 
 
 def need_root() -> None:
-    """Raises no-root for others than root: before anything is tried, so that the answer is the same everywhere."""
+    """Raises needs-root for others than root: before anything is tried, so that the answer is the same everywhere."""
     if os.geteuid():
         raise no_root()
 

@@ -21,7 +21,7 @@ from netweather.settings import Settings
 
 if TYPE_CHECKING:
     from netweather.cli.proving import Proof
-    from netweather.cli.setting import Done, Wanted
+    from netweather.engine import Done, Wanted
 
 _EXAMPLES = """
 # 200 ms more on every round trip, 1 % of the packets lost, for 10 minutes
@@ -77,14 +77,13 @@ def _set(
     conditions = _conditions(tuple(targets or ()), file, owner, given(flags), settings)
     need_root()
     from netweather.cli.proving import Proof
-    from netweather.cli.setting import carry_out, opened
-    from netweather.engine import Engine
+    from netweather.engine import Engine, opened, set_all
 
     engine = Engine(settings)
     with opened(conditions) as wanted:
         _need_yes(wanted, yes=yes or dry_run)
         proof = Proof(engine, quiet=as_json)
-        put = partial(carry_out, engine, wanted, dry_run=dry_run, check=proof.check if verify else None)
+        put = partial(set_all, engine, wanted, dry_run=dry_run, check=proof.check if verify else None)
         tell = partial(_tell, proof=proof, dry_run=dry_run, as_json=as_json)
         if wait and not dry_run:
             from netweather.cli.waiting import set_and_wait

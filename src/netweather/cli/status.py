@@ -9,8 +9,7 @@ from netweather.conditions import FOREVER, dump
 from netweather.units import Duration
 
 if TYPE_CHECKING:
-    from netweather.cli.setting import Done
-    from netweather.engine import SetResult, Shown
+    from netweather.engine import Done, SetResult, Shown
     from netweather.journal import Whose
 
 

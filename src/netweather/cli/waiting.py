@@ -10,13 +10,11 @@ from types import FrameType
 from typing import TYPE_CHECKING, Final
 
 from netweather.cli.output import remark
-from netweather.cli.setting import left
 from netweather.errors import NetweatherError
 from netweather.kernel.waiting import pause
 
 if TYPE_CHECKING:
-    from netweather.cli.setting import Done, Wanted
-    from netweather.engine import Engine
+    from netweather.engine import Done, Engine, Wanted
 
 _LOOK_S: Final = 1.0
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -70,12 +68,9 @@ def _wait(engine: Engine, wanted: list[Wanted]) -> None:
 
 
 def _remains(engine: Engine, wanted: list[Wanted]) -> bool:
-    for one in wanted:
-        for target in one.targets:
-            entry = engine.journal.read(target.identity)
-            if entry and any(c.condition.name == one.condition.name and left(c) is not None for c in entry.conditions):
-                return True
-    return False
+    return any(
+        active.condition.name == one.condition.name for one in wanted for target in one.targets for active in engine.active(target)
+    )
 
 
 def _clear(engine: Engine, wanted: list[Wanted]) -> None:

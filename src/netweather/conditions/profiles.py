@@ -52,9 +52,6 @@ def builtin_profiles() -> Mapping[str, Profile]:
     return {name: _profile(name, data) for name, data in PROFILES.items()}
 
 
-profiles = builtin_profiles
-
-
 def find_profile(name: str, own: Mapping[str, Profile] | None = None) -> Profile:
     """The profile of that name or alias, the user's own before ours. Raises UsageError unknown-profile."""
     plain = name.removesuffix(REVERSED)

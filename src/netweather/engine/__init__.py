@@ -1,6 +1,7 @@
 """The engine: observe, plan, apply, read back, restore; and its answers. Not here: what people see (front ends)."""
 
 from netweather.engine.core import Engine
-from netweather.engine.results import Recovered, RuleCounters, SetResult, Shown
+from netweather.engine.results import Cleared, Recovered, RuleCounters, SetResult, Shown
+from netweather.engine.setting import Done, Wanted, opened, set_all
 
-__all__ = ["Engine", "Recovered", "RuleCounters", "SetResult", "Shown"]
+__all__ = ["Cleared", "Done", "Engine", "Recovered", "RuleCounters", "SetResult", "Shown", "Wanted", "opened", "set_all"]

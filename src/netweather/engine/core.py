@@ -11,26 +11,25 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from netweather.conditions import FOREVER, NetworkCondition, Rule, validate
+from netweather.conditions import NetworkCondition, validate
 from netweather.conditions.profiles import expand
-from netweather.engine import choosing
-from netweather.engine.results import Recovered, SetResult, Shown
+from netweather.engine import choosing, entries
+from netweather.engine.results import Cleared, Recovered, SetResult, Shown
 from netweather.engine.sparing import spare_own_session
 from netweather.engine.status import shown
 from netweather.errors import NetweatherError
 from netweather.journal import Entry, Journal, Whose
 from netweather.kernel import keeper_process, namespaces
-from netweather.kernel.finding import every_namespace, open_namespace
+from netweather.kernel.finding import every_namespace
 from netweather.kernel.operations import Operation, WriteRules
 from netweather.kernel.real import RealTarget
 from netweather.kernel.seam import TargetKernel
-from netweather.kernel.spec import MAX_INTERFACES, NEVER, Datapath, Interface, Observed, Prefix
+from netweather.kernel.spec import Datapath, Observed
 from netweather.planning.overlaps import overlaps
 from netweather.planning.plan import plan
 from netweather.planning.rules import InForce, Slots, flatten
-from netweather.planning.vectors import normal_prefix
 from netweather.settings import Settings
-from netweather.targets import Target, resolve_peers
+from netweather.targets import Target
 
 
 @dataclass
@@ -57,16 +56,16 @@ class Engine:
             condition = spare_own_session(condition, os.environ)
         validate(condition)
         choosing.refuse(condition)
-        peers = _resolve(condition)
-        whose = Whose(target.reference, target.name, target.dev, target.ino, target.pid, target.path, target.runtime)
+        condition = replace(condition, owner=condition.owner or self.settings.owner)
+        peers = entries.resolved(condition)
+        whose = entries.whose(target)
         with self._locked(whose.identity), self._kernel(whose, target.netns_fd) as kernel:
             before = self.journal.read(whose.identity) or Entry(whose)
             observed = kernel.observe()
-            now = namespaces.boot_ns()
-            after = self._with(before, condition, peers, now, observed)
+            after = entries.added(before, condition, peers, observed)
             desired, after.slots = self._datapath(after)
             operations = plan(desired, observed)
-            changed = _rules_of(before, condition.name) != condition.rules or observed.rules is None
+            changed = entries.rules_of(before, condition.name) != condition.rules or observed.rules is None
             result = SetResult(
                 whose,
                 condition,
@@ -113,7 +112,7 @@ class Engine:
         if not entry.conditions:
             self._unmake(kernel, entry)
             return
-        entry.interfaces = _interfaces(entry, observed)
+        entry.interfaces = entries.interfaces(entry, observed)
         desired, entry.slots = self._datapath(entry)
         self.journal.write(entry)
         self._apply(kernel, plan(desired, observed))
@@ -141,27 +140,6 @@ class Engine:
                     "`netweather recover`, then try again; report it when it stays so",
                 )
 
-    def _with(
-        self, before: Entry, condition: NetworkCondition, peers: dict[str, tuple[Prefix, ...]], now: int, observed: Observed
-    ) -> Entry:
-        """The journal's entry with this condition in it, and those whose lease is over left out."""
-        owner = condition.owner or self.settings.owner
-        for other in before.conditions:
-            if other.condition.name == condition.name and other.deadline > now and other.condition.owner != owner:
-                raise NetweatherError(
-                    "other-owner",
-                    f"the condition {condition.name!r} of {before.target.name} belongs to {other.condition.owner or 'nobody'}",
-                    f"you are {owner or 'nobody'}",
-                    "choose another --name, or ask its owner to clear it",
-                )
-        old = next((c for c in before.conditions if c.condition.name == condition.name), None)
-        others = [c for c in before.conditions if c.condition.name != condition.name and c.deadline > now]
-        deadline = NEVER if condition.lease is FOREVER else now + condition.lease.ns
-        active = InForce(replace(condition, owner=owner), peers, deadline, old.created if old else now)
-        entry = Entry(before.target, [*others, active], before.slots, before.interfaces, observed.hook)
-        entry.interfaces = _interfaces(entry, observed)
-        return entry
-
     def _datapath(self, entry: Entry) -> tuple[Datapath, Slots]:
         owners = sorted({c.condition.owner for c in entry.conditions if c.condition.owner})
         names = ", ".join(c.condition.name for c in entry.conditions)
@@ -188,7 +166,7 @@ class Engine:
             entry = self.journal.read(identity)
             if entry is None:
                 return []
-            with _opened(entry.target) as fd:
+            with entries.opened(entry.target) as fd:
                 if fd is None:
                     return []
                 with self._kernel(entry.target, fd) as kernel:
@@ -203,9 +181,51 @@ class Engine:
         """
         return self._clear(target.identity, name, owner, target.netns_fd)
 
-    def clear_all(self) -> dict[str, list[str]]:
-        """Ends every condition on this machine; names by target."""
-        return {i: self._clear(i, None, None, None) for i in self.journal.identities()}
+    def clear_all(self) -> list[Cleared]:
+        """Ends every condition on this machine, whoever set it. What fails on one target stands in its answer, and the others end."""
+        return [self._clear_whole(identity) for identity in self.journal.identities()]
+
+    def _clear_whole(self, identity: str) -> Cleared:
+        entry = self._entry_or_remains(identity)
+        name = entry.target.reference or entry.target.name
+        try:
+            with self._locked(identity):
+                if not self.journal.directory(identity).exists():  # its lease has just ended
+                    return Cleared(name, ())
+                entry = self._entry_or_remains(identity)
+                gone, entry.conditions = entry.conditions, []
+                self._settle(entry)
+        except (NetweatherError, OSError) as error:
+            return Cleared(name, (), error)
+        return Cleared(name, tuple(c.condition.name for c in gone))
+
+    def _entry_or_remains(self, identity: str) -> Entry:
+        """The journal's entry; where there is none, or one that can't be read, an entry without conditions."""
+        try:
+            return self.journal.read(identity) or Entry(entries.unknown(identity))
+        except NetweatherError:
+            return Entry(entries.unknown(identity))
+
+    # for those who set several at once
+
+    def active(self, target: Target) -> tuple[InForce, ...]:
+        """The conditions of a target whose lease is not over, as its journal has them: cheap, and the kernel isn't asked."""
+        entry = self.journal.read(target.identity)
+        now = namespaces.boot_ns()
+        return tuple(c for c in entry.conditions if c.deadline > now) if entry else ()
+
+    def put_back(self, target: Target, name: str, before: InForce | None) -> None:
+        """Makes the condition of this name what `active` told of it before, with what is left of its lease; None: there was none.
+
+        A condition that somebody has cleared since stays cleared.
+        """
+        with self._locked(target.identity):
+            entry = self.journal.read(target.identity)
+            if entry is None or all(c.condition.name != name for c in entry.conditions):
+                return
+            still = [before] if before is not None and before.deadline > namespaces.boot_ns() else []
+            entry.conditions = [*(c for c in entry.conditions if c.condition.name != name), *still]
+            self._settle(entry, target.netns_fd)
 
     def _clear(self, identity: str, name: str | None, owner: str | None, known: int | None) -> list[str]:
         with self._locked(identity):
@@ -232,7 +252,7 @@ class Engine:
     def _settle(self, entry: Entry, known: int | None = None) -> None:
         """Makes what remains of an entry so, or removes all of ours when its namespace is gone."""
         with contextlib.ExitStack() as stack:
-            fd = known if known is not None else stack.enter_context(_opened(entry.target))
+            fd = known if known is not None else stack.enter_context(entries.opened(entry.target))
             if fd is None:
                 self._remove_remains(entry.target.identity)
                 return
@@ -273,16 +293,14 @@ class Engine:
         if not self.journal.directory(identity).exists() or keeper_process.running(self.journal.directory(identity)):
             return []
         try:
-            entry = self.journal.read(identity)
+            entry = self.journal.read(identity) or Entry(entries.unknown(identity))
         except NetweatherError:
             if not orphans:
                 return []
-            entry = None
-        if entry is None:
-            entry = Entry(_unknown(identity))
+            entry = Entry(entries.unknown(identity))
         now = namespaces.boot_ns()
         ended = [c for c in entry.conditions if orphans or c.deadline <= now]
-        with _opened(entry.target) as fd:
+        with entries.opened(entry.target) as fd:
             if fd is not None and entry.conditions and not ended:
                 return []
             entry.conditions = [c for c in entry.conditions if c not in ended]
@@ -344,51 +362,3 @@ class Engine:
         # What is in force stays where it is attached, whatever the settings of whoever comes later, such as the keeper.
         hook = self.journal.hook(whose.identity) or self.settings.hook
         return self.open_kernel(fd, directory, None if hook == "auto" else hook)
-
-
-def _opened(whose: Whose) -> contextlib.AbstractContextManager[int | None]:
-    hints = [whose.path] if whose.path else []
-    hints += [f"/proc/{whose.pid}/ns/net"] if whose.pid else []
-    return open_namespace(whose.dev, whose.ino, tuple(hints))
-
-
-def _unknown(identity: str) -> Whose:
-    dev, _, ino = identity.partition("-")
-    return Whose("", f"namespace {ino}", int(dev), int(ino), None, None, "netns")
-
-
-def _rules_of(entry: Entry, name: str) -> tuple[Rule, ...] | None:
-    return next((c.condition.rules for c in entry.conditions if c.condition.name == name), None)
-
-
-def _interfaces(entry: Entry, observed: Observed) -> tuple[Interface, ...]:
-    """The interfaces that rules can mean, with the slots that they have or get."""
-    if not observed.interfaces:
-        raise NetweatherError(
-            "no-interfaces",
-            f"{entry.target.name} has no interface that can carry a condition",
-            "it has none but loopback, or none of Ethernet's kind",
-            "connect it to a network first",
-        )
-    named = {name for c in entry.conditions for r in c.condition.rules for name in r.match.interfaces}
-    everything = any(not r.match.interfaces for c in entry.conditions for r in c.condition.rules)
-    present = [(n, i) for n, i in observed.interfaces if everything or n in named] or list(observed.interfaces)
-    if len(present) > MAX_INTERFACES:
-        raise NetweatherError(
-            "too-many-interfaces",
-            f"{entry.target.name} has {len(present)} interfaces",
-            f"the most is {MAX_INTERFACES}",
-            "name those you mean with --interface",
-        )
-    free = iter(n for n in range(MAX_INTERFACES) if n not in entry.slots.interfaces.values())
-    found = []
-    for name, ifindex in present:
-        slot = entry.slots.interfaces.get(name)
-        found.append(Interface(name, ifindex, next(free) if slot is None else slot))
-    return tuple(found)
-
-
-def _resolve(condition: NetworkCondition) -> dict[str, tuple[Prefix, ...]]:
-    matches = [rule.match for rule in condition.rules] + list(condition.exclude)
-    words = sorted({word for match in matches for word in match.to})
-    return {word: tuple(normal_prefix(str(p.prefix)) for p in resolve_peers(word)) for word in words}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from netweather.conditions import NetworkCondition
+from netweather.errors import NetweatherError
 from netweather.journal import Whose
 from netweather.kernel.operations import Operation
 
@@ -54,6 +55,15 @@ class Shown:
     engine: str
     engines: tuple[str, ...] = ()
     queue_drops: int = 0
+
+
+@dataclass(frozen=True)
+class Cleared:
+    """What `clear_all` did to one target: the names that ended, or why it could not be done (and all is as it was)."""
+
+    target: str
+    names: tuple[str, ...]
+    problem: NetweatherError | OSError | None = None
 
 
 @dataclass(frozen=True)

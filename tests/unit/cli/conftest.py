@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,10 @@ import netweather.engine
 import netweather.targets
 import netweather.targets.resolving
 from netweather.cli import main
-from netweather.engine import Engine, Recovered
-from netweather.errors import NetweatherError
+from netweather.engine import Engine
 from netweather.kernel import features, keeper_process
-from netweather.kernel.fake import FakeKernel, FakeTarget
-from netweather.kernel.seam import TargetKernel
 from netweather.settings import Settings
-from netweather.targets import Target, parse
+from tests.support.world import World
 
 
 @dataclass(frozen=True)
@@ -56,44 +53,9 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
     return call
 
 
-@dataclass
-class World:
-    """Targets netns:a, netns:b, netns:c and host, whose namespaces are files. strays: what `recover` finds without a journal."""
-
-    folder: Path
-    kernels: dict[str, FakeKernel] = field(default_factory=dict)
-    strays: list[Recovered] = field(default_factory=list)
-
-    def path(self, name: str) -> Path:
-        return self.folder / name
-
-    def kernel(self, name: str) -> FakeKernel:
-        return self.kernels[name]
-
-    def resolve(self, references: tuple[str, ...] | list[str]) -> list[Target]:
-        return [self._target(reference) for reference in references]
-
-    def _target(self, reference: str) -> Target:
-        name = reference if parse(reference).scheme == "host" else parse(reference).rest
-        if not self.path(name).exists():
-            raise NetweatherError("unknown-target", f"there is no namespace named {name!r}", "", "")
-        fd = os.open(self.path(name), os.O_RDONLY)
-        status = os.fstat(fd)
-        return Target(reference, name, fd, status.st_dev, status.st_ino, None, str(self.path(name)), parse(reference).scheme)
-
-    def open_kernel(self, fd: int, directory: Path, hook: str | None) -> TargetKernel:
-        inode = os.fstat(fd).st_ino
-        name = next(name for name in self.kernels if self.path(name).exists() and self.path(name).stat().st_ino == inode)
-        return FakeTarget(self.kernels[name])
-
-
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    made = World(tmp_path / "ns")
-    made.folder.mkdir()
-    for name in ("a", "b", "c", "host"):
-        made.path(name).touch()
-        made.kernels[name] = FakeKernel()
+    made = World.make(tmp_path / "ns")
     monkeypatch.setenv("NETWEATHER_STATE", str(tmp_path / "state"))
     monkeypatch.setattr(keeper_process, "ensure", lambda *_: None)
     monkeypatch.setattr(os, "geteuid", lambda: 0)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from netweather.kernel.fake import FakeTarget
+from netweather.kernel.operations import Operation
 from tests.unit.cli.conftest import Run, World
 
 
@@ -55,6 +57,38 @@ def test_a_target_that_is_gone_is_swept(run: Run, set_up: World) -> None:
     set_up.path("b").unlink()
     assert run("clear", "netns:b").out == "cleared 'two' on netns:b\n"
     assert "[unknown-target]" in run("clear", "netns:b").err
+
+
+@pytest.fixture
+def first_fails(set_up: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = FakeTarget.apply
+
+    def failing(self: FakeTarget, operation: Operation) -> None:
+        if self.kernel is set_up.kernel("a"):
+            raise OSError(5, "planted")
+        whole(self, operation)
+
+    monkeypatch.setattr(FakeTarget, "apply", failing)
+
+
+@pytest.mark.usefixtures("first_fails")
+@pytest.mark.parametrize("words", [("--all",), ("netns:a", "netns:b"), ("netns:nobody", "netns:a", "netns:b")])
+def test_a_failure_is_told_and_the_others_are_cleared(run: Run, set_up: World, words: tuple[str, ...]) -> None:
+    outcome = run("clear", *words)
+    assert outcome.code == 1
+    assert outcome.out == "cleared 'two' on netns:b\n"
+    assert "error: netns:a: the kernel refused it [kernel-refused]\n" in outcome.err
+    assert ("[unknown-target]" in outcome.err) == ("netns:nobody" in words)
+    assert set_up.kernel("b").attached == {}
+
+
+@pytest.mark.usefixtures("first_fails")
+def test_a_failure_in_json(run: Run, set_up: World) -> None:
+    outcome = run("clear", "--all", "--json")
+    assert outcome.code == 1
+    failed, cleared = sorted(outcome.json, key=lambda each: each["target"])
+    assert failed["problem"]["code"] == "kernel-refused"
+    assert cleared == {"target": "netns:b", "cleared": ["two"]}
 
 
 def test_json(run: Run, set_up: World) -> None:

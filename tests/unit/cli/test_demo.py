@@ -37,4 +37,4 @@ def test_without_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_root_is_needed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    assert "[no-root]" in run("demo").err
+    assert "[needs-root]" in run("demo").err

@@ -32,7 +32,7 @@ def test_colours_do_not_change_the_words(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     ("error", "root", "code"),
     [
-        (PermissionError(errno.EPERM, "Operation not permitted"), False, "no-root"),
+        (PermissionError(errno.EPERM, "Operation not permitted"), False, "needs-root"),
         (PermissionError(errno.EPERM, "Operation not permitted"), True, "not-permitted"),
         (OSError(errno.ENOSPC, "No space left on device"), True, "kernel-refused"),
         (ValueError("x"), True, "internal-error"),

@@ -27,11 +27,11 @@ def test_what_was_set_is_said(run: Run, world: World) -> None:
 def test_peers_that_were_looked_up_are_told(run: Run, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     from ipaddress import ip_network
 
-    from netweather.engine import core
+    from netweather.engine import entries
     from netweather.targets import Peer
 
     found = (Peer(ip_network("192.0.2.7"), "db"), Peer(ip_network("198.51.100.0/24"), "db"))
-    monkeypatch.setattr(core, "resolve_peers", lambda word: found)
+    monkeypatch.setattr(entries, "resolve_peers", lambda word: found)
     outcome = run("set", "netns:a", "--delay", "100ms", "--to", "db")
     assert "  resolved once: db = 192.0.2.7, 198.51.100.0/24\n" in outcome.out
 
@@ -174,7 +174,7 @@ def test_wrong_words_come_before_the_lack_of_root(run: Run, world: World, monkey
     assert "[bad-percent]" in run("set", "netns:a", "--loss", "3").err
     outcome = run("set", "netns:a", "--loss", "3%")
     assert outcome.code == 1
-    assert "[no-root]" in outcome.err
+    assert "[needs-root]" in outcome.err
 
 
 def test_a_file_without_a_target(run: Run, world: World, tmp_path: Path) -> None:

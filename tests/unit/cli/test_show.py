@@ -117,4 +117,4 @@ def test_watching_ends_with_ctrl_c(run: Run, two: World, monkeypatch: pytest.Mon
 def test_root_is_needed(run: Run, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setattr(Engine, "show", lambda *_: pytest.fail("looked without root"))
-    assert "[no-root]" in run("show").err
+    assert "[needs-root]" in run("show").err

@@ -18,6 +18,7 @@ from netweather.kernel.operations import Operation, WriteRules
 from netweather.settings import Settings
 from netweather.targets import Target
 from netweather.units import Duration, Percent
+from tests.support.world import World
 
 DELAY = Condition(delay=Delay(Duration(10**8)))
 EGRESS = Match(direction="egress")
@@ -104,6 +105,31 @@ def test_clear_names_what_is_there(bench: Bench) -> None:
     with pytest.raises(NetweatherError, match="no-such-condition") as caught:
         bench.engine.clear(bench.target, "other")
     assert "default" in caught.value.why
+
+
+def test_clear_all_goes_on_after_a_failure(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World.make(tmp_path / "ns")
+    engine = Engine(Settings(state=tmp_path / "many"), world.open_kernel)
+    for reference in ("netns:a", "netns:b", "netns:c"):
+        with world.resolve([reference])[0] as target:
+            engine.set(target, condition())
+    (engine.journal.directory(target.identity) / "journal.json").write_text("{")
+    whole = FakeTarget.apply
+
+    def failing(self: FakeTarget, operation: Operation) -> None:
+        if self.kernel is world.kernel("b"):
+            raise OSError(5, "planted")
+        whole(self, operation)
+
+    monkeypatch.setattr(FakeTarget, "apply", failing)
+    answers = {each.target: each for each in engine.clear_all()}
+    assert answers["netns:a"].names == ("default",)
+    assert str(answers["netns:b"].problem) == "[Errno 5] planted"
+    assert len(answers) == 3
+    assert [name for name in "abc" if world.kernel(name).attached] == ["b"], "also what a broken journal tells nothing of"
+    monkeypatch.setattr(FakeTarget, "apply", whole)
+    assert [(each.target, each.problem) for each in engine.clear_all()] == [("netns:b", None)]
+    assert engine.clear_all() == []
 
 
 def test_another_owners_name_is_refused(bench: Bench) -> None:

@@ -41,10 +41,10 @@ def test_one_failure_puts_all_back(run: Run, world: World) -> None:
 
 @pytest.mark.usefixtures("third_fails")
 def test_what_cannot_be_put_back_is_told(run: Run, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object, **__: object) -> list[str]:
+    def broken(*_: object) -> None:
         raise NetweatherError("busy", "another command is changing this target")
 
-    monkeypatch.setattr(Engine, "clear", broken)
+    monkeypatch.setattr(Engine, "put_back", broken)
     outcome = run("set", "netns:b", "netns:c", "--loss", "1%")
     assert "netns:b could not be put back: another command is changing this target" in outcome.err
 

@@ -1,21 +1,21 @@
-"""`set` without its words: conditions onto targets, all or nothing, through the engine. Not here: parsing and printing."""
+"""Conditions onto several targets: all, or none and everything as it was. Not here: parsing and printing (front ends)."""
 
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from netweather.conditions import FOREVER, Lease, NetworkCondition
+from netweather import targets as runtimes
+from netweather.conditions import NetworkCondition
+from netweather.engine.results import SetResult
 from netweather.errors import NetweatherError, UsageError
-from netweather.units import Duration
+from netweather.planning.rules import InForce
+from netweather.targets import Target
 
 if TYPE_CHECKING:
-    from netweather.engine import Engine, SetResult
-    from netweather.planning.rules import InForce
-    from netweather.targets import Target
+    from netweather.engine.core import Engine
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,10 @@ class Done:
 @contextlib.contextmanager
 def opened(conditions: Iterable[NetworkCondition]) -> Iterator[list[Wanted]]:
     """The conditions with their targets open. Raises what `targets.resolve_all` raises."""
-    from netweather.targets import resolve_all
-
     with contextlib.ExitStack() as stack:
         wanted = []
         for condition in conditions:
-            targets = resolve_all(condition.targets)
+            targets = runtimes.resolve_all(condition.targets)
             for target in targets:
                 stack.enter_context(target)
             wanted.append(Wanted(condition, tuple(targets)))
@@ -63,10 +61,10 @@ def _refuse_repeated(wanted: list[Wanted]) -> None:
             seen.add(key)
 
 
-Check = Callable[["Target", NetworkCondition], None]
+Check = Callable[[Target, NetworkCondition], None]
 
 
-def carry_out(engine: Engine, wanted: list[Wanted], *, dry_run: bool = False, check: Check | None = None) -> list[Done]:
+def set_all(engine: Engine, wanted: list[Wanted], *, dry_run: bool = False, check: Check | None = None) -> list[Done]:
     """Sets everything, or nothing: when one target fails, those already done are put back as they were.
 
     check: called for each target once it is set; what it raises undoes everything, too.
@@ -74,14 +72,14 @@ def carry_out(engine: Engine, wanted: list[Wanted], *, dry_run: bool = False, ch
     """
     several = sum(len(one.targets) for one in wanted) > 1
     if several and not dry_run:  # what can be known to fail, fails before anybody's traffic is touched
-        carry_out(engine, wanted, dry_run=True)
+        set_all(engine, wanted, dry_run=True)
     undo: list[tuple[str, Callable[[], object]]] = []
     done = []
     try:
         for one in wanted:
             results, notes = [], []
             for target in one.targets:
-                before = _in_force(engine, target)
+                before = engine.active(target)
                 with _naming(target, several=several):
                     results.append(engine.set(target, one.condition, dry_run=dry_run))
                 undo.append((target.reference, _undo(engine, target, one.condition, before)))
@@ -108,30 +106,10 @@ def _naming(target: Target, *, several: bool) -> Iterator[None]:
         raise
 
 
-def _in_force(engine: Engine, target: Target) -> list[InForce]:
-    entry = engine.journal.read(target.identity)
-    return list(entry.conditions) if entry else []
-
-
-def _undo(engine: Engine, target: Target, condition: NetworkCondition, before: list[InForce]) -> Callable[[], object]:
+def _undo(engine: Engine, target: Target, condition: NetworkCondition, before: tuple[InForce, ...]) -> Callable[[], object]:
     """What puts a target back: the condition of that name as it was, with what is left of its lease, or none."""
     old = next((each for each in before if each.condition.name == condition.name), None)
-
-    def put_back() -> object:
-        lease = left(old) if old else None
-        if old is None or lease is None:
-            return engine.clear(target, condition.name)
-        return engine.set(target, replace(old.condition, lease=lease))
-
-    return put_back
-
-
-def left(active: InForce) -> Lease | None:
-    """What is left of a lease; None when it is over."""
-    if active.condition.lease is FOREVER:
-        return FOREVER
-    ns = active.deadline - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-    return Duration(ns) if ns > 0 else None
+    return lambda: engine.put_back(target, condition.name, old)
 
 
 def _take_back(undo: list[tuple[str, Callable[[], object]]]) -> list[str]:

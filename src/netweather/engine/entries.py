@@ -1,0 +1,99 @@
+"""A target's journal entry: how one comes about, with a condition added, its interfaces found and its peers resolved."""
+
+from __future__ import annotations
+
+import contextlib
+
+from netweather.conditions import FOREVER, NetworkCondition, Rule
+from netweather.errors import NetweatherError
+from netweather.journal import Entry, Whose
+from netweather.kernel import namespaces
+from netweather.kernel.finding import open_namespace
+from netweather.kernel.spec import MAX_INTERFACES, NEVER, Interface, Observed, Prefix
+from netweather.planning.rules import InForce
+from netweather.planning.vectors import normal_prefix
+from netweather.targets import Target, resolve_peers
+
+
+def whose(target: Target) -> Whose:
+    """What the journal keeps of a target."""
+    return Whose(target.reference, target.name, target.dev, target.ino, target.pid, target.path, target.runtime)
+
+
+def unknown(identity: str) -> Whose:
+    """What is known of a target whose journal is lost."""
+    dev, _, ino = identity.partition("-")
+    return Whose("", f"namespace {ino}", int(dev), int(ino), None, None, "netns")
+
+
+def opened(whose: Whose) -> contextlib.AbstractContextManager[int | None]:
+    """A descriptor of the target's namespace; None when it is gone."""
+    hints = [whose.path] if whose.path else []
+    hints += [f"/proc/{whose.pid}/ns/net"] if whose.pid else []
+    return open_namespace(whose.dev, whose.ino, tuple(hints))
+
+
+def added(before: Entry, condition: NetworkCondition, peers: dict[str, tuple[Prefix, ...]], observed: Observed) -> Entry:
+    """The entry with this condition in it, in place of the one of the same name, and without those whose lease is over.
+
+    Raises NetweatherError(code="other-owner") for another's name, or what `interfaces` raises.
+    """
+    now = namespaces.boot_ns()
+    in_force = [c for c in before.conditions if c.deadline > now]
+    for other in in_force:
+        if other.condition.name == condition.name and other.condition.owner != condition.owner:
+            raise NetweatherError(
+                "other-owner",
+                f"the condition {condition.name!r} of {before.target.name} belongs to {other.condition.owner or 'nobody'}",
+                f"you are {condition.owner or 'nobody'}",
+                "choose another --name, or ask its owner to clear it",
+            )
+    old = next((c for c in before.conditions if c.condition.name == condition.name), None)
+    deadline = NEVER if condition.lease is FOREVER else now + condition.lease.ns
+    active = InForce(condition, peers, deadline, old.created if old else now)
+    others = [c for c in in_force if c.condition.name != condition.name]
+    entry = Entry(before.target, [*others, active], before.slots, before.interfaces, observed.hook)
+    entry.interfaces = interfaces(entry, observed)
+    return entry
+
+
+def rules_of(entry: Entry, name: str) -> tuple[Rule, ...] | None:
+    """The rules of the condition of this name, or None."""
+    return next((c.condition.rules for c in entry.conditions if c.condition.name == name), None)
+
+
+def interfaces(entry: Entry, observed: Observed) -> tuple[Interface, ...]:
+    """The interfaces that rules can mean, with the slots that they have or get.
+
+    Raises NetweatherError(code="no-interfaces" or "too-many-interfaces").
+    """
+    if not observed.interfaces:
+        raise NetweatherError(
+            "no-interfaces",
+            f"{entry.target.name} has no interface that can carry a condition",
+            "it has none but loopback, or none of Ethernet's kind",
+            "connect it to a network first",
+        )
+    named = {name for c in entry.conditions for r in c.condition.rules for name in r.match.interfaces}
+    everything = any(not r.match.interfaces for c in entry.conditions for r in c.condition.rules)
+    present = [(n, i) for n, i in observed.interfaces if everything or n in named] or list(observed.interfaces)
+    if len(present) > MAX_INTERFACES:
+        raise NetweatherError(
+            "too-many-interfaces",
+            f"{entry.target.name} has {len(present)} interfaces",
+            f"the most is {MAX_INTERFACES}",
+            "name those you mean with --interface",
+        )
+    free = iter(n for n in range(MAX_INTERFACES) if n not in entry.slots.interfaces.values())
+    found = []
+    for name, ifindex in present:
+        slot = entry.slots.interfaces.get(name)
+        found.append(Interface(name, ifindex, next(free) if slot is None else slot))
+    return tuple(found)
+
+
+def resolved(condition: NetworkCondition) -> dict[str, tuple[Prefix, ...]]:
+    """The prefixes of every peer that a condition names, by its word. Raises what `targets.resolve_peers` raises."""
+    matches = [rule.match for rule in condition.rules] + list(condition.exclude)
+    words = sorted({word for match in matches for word in match.to})
+    return {word: tuple(normal_prefix(str(p.prefix)) for p in resolve_peers(word)) for word in words}

@@ -12,16 +12,21 @@ from netweather.errors import UsageError
 from netweather.units import Duration
 
 CONFIG = Path("/etc/netweather/config.toml")
+PROFILES = ("/etc/netweather/profiles.d", "~{user}/.config/netweather/profiles.d")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """state: the directory of journals and locks. lease: of a condition that names none. owner: who asks. hook: tcx, clsact or auto."""
+    """state: the directory of journals and locks. lease: of a condition that names none. owner: who asks. hook: tcx, clsact or auto.
+
+    profiles: YAML files of the user's own profiles, and folders of such files; later ones win. Written with colons between them.
+    """
 
     state: Path = Path("/run/netweather")
     lease: Duration = field(default_factory=lambda: Duration(600 * 10**9))
     owner: str = ""
     hook: str = "auto"
+    profiles: tuple[Path, ...] = ()
 
     @classmethod
     def load(cls, environment: Mapping[str, str] | None = None, config: Path = CONFIG) -> Settings:
@@ -47,4 +52,10 @@ class Settings:
             lease=Duration.parse(values.get("lease", "10m")),
             owner=values.get("owner", ""),
             hook=hook,
+            profiles=_places(values.get("profiles", ":".join(PROFILES)), environment.get("SUDO_USER", "")),
         )
+
+
+def _places(text: str, user: str) -> tuple[Path, ...]:
+    """user: who called sudo, and whose own profiles are meant."""
+    return tuple(Path(os.path.expanduser(part.replace("{user}", user))) for part in text.split(":") if part)

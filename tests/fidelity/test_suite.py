@@ -60,7 +60,7 @@ def test_the_whole_language_is_covered(folder: Path) -> None:
     assert {type(one.loss) for one in made if one.loss} == set(LOSS_MODELS.values())
     named = {one.delay.distribution for one in made if one.delay and one.delay.distribution in DISTRIBUTIONS}
     assert named == set(DISTRIBUTIONS)
-    assert any(one.delay.table_file for one in made if one.delay)
+    assert any(one.delay.table for one in made if one.delay)
     for part in ("correlation", "keep_order", "jitter"):
         assert any(getattr(one.delay, part) for one in made if one.delay), part
     for name in ("duplicate", "corrupt", "reorder"):

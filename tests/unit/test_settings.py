@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pwd
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +13,16 @@ from netweather.units import Duration
 
 def test_defaults() -> None:
     settings = Settings.load({}, Path("/nonexistent"))
-    assert settings == Settings()
+    assert settings == replace(Settings(), profiles=settings.profiles)
     assert settings.state == Path("/run/netweather")
+
+
+def test_own_profiles_are_those_of_who_called_sudo() -> None:
+    everybodys, own = Settings.load({"SUDO_USER": "root"}, Path("/nonexistent")).profiles
+    assert everybodys == Path("/etc/netweather/profiles.d")
+    assert own == Path(pwd.getpwnam("root").pw_dir, ".config/netweather/profiles.d")
+    two = Settings.load({"NETWEATHER_PROFILES": "/a/b.yaml:/c"}, Path("/nonexistent")).profiles
+    assert two == (Path("/a/b.yaml"), Path("/c"))
 
 
 def test_the_environment_comes_before_the_file(tmp_path: Path) -> None:

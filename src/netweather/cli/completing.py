@@ -115,9 +115,16 @@ def names(incomplete: str) -> list[tuple[str, str]]:
 
 
 def profiles(incomplete: str) -> list[tuple[str, str]]:
+    from netweather.conditions.embedding import own_profiles
     from netweather.conditions.profiles import builtin_profiles
+    from netweather.settings import Settings
 
-    return [(word, each.title) for each in builtin_profiles().values() for word in (each.name, *each.aliases)]
+    try:
+        own = own_profiles(Settings.load().profiles)
+    except NetweatherError:
+        own = {}
+    known = {**own, **{name: each for name, each in builtin_profiles().items() if name not in own}}
+    return [(word, each.title) for each in known.values() for word in (each.name, *each.aliases)]
 
 
 def _fixed(*words: str) -> Completer:

@@ -1,4 +1,4 @@
-"""`netweather profiles`: the named conditions that come with Netweather."""
+"""`netweather profiles`: the named conditions, those that come with Netweather and the user's own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import typer
 from netweather.cli import completing, pages
 from netweather.cli.options import Json
 from netweather.cli.output import say, say_json, say_table, styled, wrapped
+from netweather.conditions.embedding import own_profiles
 from netweather.conditions.profiles import Profile, builtin_profiles, find_profile
+from netweather.settings import Settings
 
 _EXAMPLES = """
 netweather profiles
@@ -18,6 +20,8 @@ netweather profiles satellite
 netweather set docker:shop-api --profile 3g
 # a server whose clients have the link; and a field changed
 netweather set docker:shop-api --profile 3g/reversed --loss 5%
+# your own, from a YAML file (docs/profiles.md)
+NETWEATHER_PROFILES=office.yaml netweather profiles office
 """
 
 
@@ -33,7 +37,8 @@ def _profiles(
 
     As the one who has the link sees it: down is what arrives, up what is sent. NAME/reversed is the link's far end.
     """
-    found = [find_profile(name)] if name else list(builtin_profiles().values())
+    own = own_profiles(Settings.load().profiles)
+    found = [find_profile(name, own)] if name else list({**builtin_profiles(), **own}.values())
     if as_json:
         say_json([_plain(profile) for profile in found])
     elif name:
@@ -58,6 +63,7 @@ def _plain(profile: Profile) -> dict[str, Any]:
         "down": dump_condition(profile.down),
         "source": profile.source,
         "notes": profile.notes,
+        **({"file": profile.file} if profile.file else {}),
     }
 
 
@@ -77,6 +83,7 @@ def _say_one(profile: Profile) -> None:
     say(f"{styled(profile.name, 'bold', sys.stdout)}: {profile.title}")
     rows = [("down", condition_words(profile.down)), ("up", condition_words(profile.up))]
     rows += [("also", ", ".join(profile.aliases)), ("source", profile.source), ("notes", profile.notes)]
+    rows.append(("file", profile.file))
     for label, text in rows:
         if text:
             say(wrapped(text, f"  {label:<8}", " " * 10, sys.stdout))

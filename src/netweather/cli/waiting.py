@@ -69,7 +69,10 @@ def _wait(engine: Engine, wanted: list[Wanted]) -> None:
 
 def _remains(engine: Engine, wanted: list[Wanted]) -> bool:
     return any(
-        active.condition.name == one.condition.name for one in wanted for target in one.targets for active in engine.active(target)
+        active.condition.name == one.condition.name
+        for one in wanted
+        for target in one.targets
+        for active in engine.active(target)
     )
 
 

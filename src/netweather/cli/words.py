@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from netweather.conditions import FOREVER, Condition, Delay, Lease, LossRandom, Match, Rule
+from netweather.conditions.contents import label_of
 from netweather.units import Duration, Percent, Size
 
 _NONE: Final = Percent(0)
@@ -32,7 +33,7 @@ def condition_words(condition: Condition) -> str:
     parts += ["ecn"] if condition.ecn else []
     parts += [f"block ({condition.block})"] if condition.block else []
     parts += [f"mtu {condition.mtu}"] if condition.mtu is not None else []
-    parts += [f"trace {condition.trace}"] if condition.trace else []
+    parts += [f"trace {label_of(condition.trace)}"] if condition.trace else []
     parts += [f"seed {condition.seed}"] if condition.seed is not None else []
     return ", ".join(parts) or "nothing wrong"
 
@@ -40,7 +41,7 @@ def condition_words(condition: Condition) -> str:
 def _delay(delay: Delay) -> str:
     if not delay.jitter.ns:
         return f"delay {delay.time}"
-    details = [delay.distribution] if delay.distribution != "uniform" else []
+    details = [label_of(delay.distribution)] if delay.distribution != "uniform" else []
     details += [f"correlation {delay.correlation}"] if delay.correlation != _NONE else []
     details += ["order kept"] if delay.keep_order else []
     return f"delay {delay.time} ± {delay.jitter}" + (f" ({', '.join(details)})" if details else "")

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from netweather.conditions.contents import label_of, text_of
 from netweather.conditions.model import DISTRIBUTIONS
 from netweather.conditions.nearest import unknown
 from netweather.errors import UsageError
@@ -108,14 +109,9 @@ def parse_table(text: str, where: str = "the table") -> Table:
     return tuple(entries)
 
 
-def load_table(path: str) -> Table:
-    """Read a table's file. Raises UsageError unreadable-file or bad-distribution."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            return parse_table(file.read(2_000_000), path)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not a text"
-        raise UsageError("unreadable-file", f"the table {path} can't be read", reason, "check the path") from error
+def load_table(word: str) -> Table:
+    """A table by its path or contents. Raises UsageError unreadable-file or bad-distribution."""
+    return parse_table(text_of(word, "table"), label_of(word))
 
 
 def format_table(table: Table, comment: str = "") -> str:

@@ -90,10 +90,10 @@ def _shifted(delay: Delay) -> list[float]:
 
 def _table(delay: Delay) -> Table:
     """The distribution's table; a file that can't be read here (it may be elsewhere) counts as normal."""
-    if delay.table_file is None:
+    if delay.table is None:
         return table_of(delay.distribution)
     try:
-        return load_table(delay.table_file)
+        return load_table(delay.table)
     except UsageError:
         return table_of("normal")
 

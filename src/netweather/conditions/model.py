@@ -54,7 +54,9 @@ class Delay:
     distribution: str = field(
         default="uniform",
         metadata=about(
-            "uniform, normal, pareto, paretonormal, or the path of a table (with a /)", example="normal", needs="jitter"
+            "uniform, normal, pareto, paretonormal, or a table: its path (with a /) or its lines",
+            example="normal",
+            needs="jitter",
         ),
     )
     keep_order: bool = field(
@@ -62,8 +64,8 @@ class Delay:
     )
 
     @property
-    def table_file(self) -> str | None:
-        """The path of the table, when the distribution is one."""
+    def table(self) -> str | None:
+        """The path of the table, or its contents, when the distribution is none of those with a name."""
         return None if self.distribution in DISTRIBUTIONS else self.distribution
 
 
@@ -175,7 +177,7 @@ class Condition:
         ),
     )
     trace: str | None = field(
-        default=None, metadata=about("the path of a trace that tells the rate over time", example="./train.trace")
+        default=None, metadata=about("a trace that tells the rate over time: its path or its lines", example="./train.trace")
     )
     seed: int | None = field(
         default=None,

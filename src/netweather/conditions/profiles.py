@@ -1,7 +1,7 @@
 """Profiles: named conditions, with both directions and the source of their figures; ours and the user's own.
 
 A profile is told from the side of who has the link: `down` is what the target receives, `up` what it sends. A server whose
-clients have the link takes NAME/reversed. A user's own profiles stand in a YAML file:
+clients have the link takes NAME/reversed. A user's own profiles stand in YAML files (embedding.own_profiles finds them):
     office: {title: the office, source: measured in May, down: {rate: 50mbit}, up: {rate: 10mbit}, both: {rtt: 20ms}}
 `expand` replaces the profiles in a network condition: a field that the rule gives wins over the profile's.
 One that fails: profile 3gg (unknown-profile: did you mean '3g'?).
@@ -39,6 +39,8 @@ class Profile:
     source: str
     notes: str = ""
     aliases: tuple[str, ...] = ()
+    file: str = ""
+    """Where the user's own stands; empty: it comes with Netweather."""
 
     @property
     def reversed(self) -> Profile:

@@ -133,7 +133,7 @@ def _check_loss(loss: object, where: str) -> None:
 
 
 def _check_distribution(distribution: str, where: str) -> None:
-    if distribution not in DISTRIBUTIONS and not re.search(r"[/.]", distribution):
+    if distribution not in DISTRIBUTIONS and not re.search(r"[/.\n]", distribution):
         raise unknown("unknown-distribution", distribution, [*DISTRIBUTIONS, "a path with a /"], where)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from netweather.conditions import NetworkCondition, validate
+from netweather.conditions.embedding import embedded, own_profiles
 from netweather.conditions.profiles import expand
 from netweather.engine import choosing, entries
 from netweather.engine.results import Cleared, Recovered, SetResult, Shown
@@ -55,6 +56,7 @@ class Engine:
         if target.runtime == "host":
             condition = spare_own_session(condition, os.environ)
         validate(condition)
+        condition = self._embedded(condition)
         choosing.refuse(condition)
         condition = replace(condition, owner=condition.owner or self.settings.owner)
         peers = entries.resolved(condition)
@@ -79,6 +81,11 @@ class Engine:
             if not dry_run:
                 self._carry_out(kernel, target.netns_fd, before, after, operations, condition.name if changed else None)
         return result
+
+    def _embedded(self, condition: NetworkCondition) -> NetworkCondition:
+        """The same, needing no file any more: it may be carried out again when that is gone."""
+        named = any(rule.condition.profile for rule in condition.rules)
+        return embedded(condition, own_profiles(self.settings.profiles) if named else None)
 
     def _carry_out(
         self,

@@ -28,7 +28,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Done:
-    """A network condition and what came of it on each target, with what the user should know of each."""
+    """A network condition as it was carried out, what came of it on each target, and what the user should know of each."""
 
     condition: NetworkCondition
     results: tuple[SetResult, ...]
@@ -86,7 +86,8 @@ def set_all(engine: Engine, wanted: list[Wanted], *, dry_run: bool = False, chec
                 notes.append(tuple(dict.fromkeys(_notes(results[-1]))))
                 if check is not None and not dry_run:
                     check(target, one.condition)
-            done.append(Done(one.condition, tuple(results), tuple(notes)))
+            condition = results[0].condition if results else one.condition
+            done.append(Done(condition, tuple(results), tuple(notes)))
     except BaseException as error:
         failures = [] if dry_run else _take_back(undo)
         if isinstance(error, NetweatherError) and several:

@@ -102,7 +102,7 @@ def _with_delay(made: Netem, delay: Delay | None) -> Netem:
     table: tuple[int, ...] = ()
     if delay.jitter.ns:
         # Uniform too: a change can't take away the table that was there before.
-        table = load_table(delay.table_file) if delay.table_file is not None else table_of(delay.distribution)
+        table = load_table(delay.table) if delay.table is not None else table_of(delay.distribution)
     return replace(
         made,
         latency_ns=delay.time.ns,

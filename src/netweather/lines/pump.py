@@ -8,9 +8,9 @@ resolved before.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final, Literal
 
+from netweather.conditions.contents import text_of
 from netweather.conditions.distributions import load_table, table_of
 from netweather.conditions.loss import (
     Loss,
@@ -22,7 +22,6 @@ from netweather.conditions.loss import (
     LossState,
 )
 from netweather.conditions.model import Condition, Delay
-from netweather.errors import UsageError
 from netweather.lines.params import LIST_SIZE, ONE, TABLE_SIZE, LineParams, LossModel, Policy
 from netweather.lines.traces import Trace, parse_trace
 from netweather.units import Percent, Size
@@ -38,13 +37,9 @@ TAIL: Final = 4  # sigmas of jitter that a table can add
 INGRESS_SALT: Final = 0x9E3779B97F4A7C15  # both directions of one seed must not lose the same packets
 
 
-def load_trace(path: str) -> Trace:
-    """Reads a trace's file. Raises UsageError unreadable-file or bad-trace."""
-    try:
-        return parse_trace(Path(path).read_text())
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not a text"
-        raise UsageError("unreadable-file", f"the trace {path} can't be read", reason, "check the path") from error
+def load_trace(word: str) -> Trace:
+    """A trace by its path or contents. Raises UsageError unreadable-file or bad-trace."""
+    return parse_trace(text_of(word, "trace"))
 
 
 def unsupported(condition: Condition) -> list[str]:
@@ -107,7 +102,7 @@ def _with_delay(params: LineParams, delay: Delay | None) -> LineParams:
         return params
     entries: tuple[int, ...] = ()
     if delay.jitter.ns and delay.distribution != "uniform":
-        entries = load_table(delay.table_file) if delay.table_file is not None else table_of(delay.distribution)
+        entries = load_table(delay.table) if delay.table is not None else table_of(delay.distribution)
     return replace(
         params,
         delay_ns=delay.time.ns,

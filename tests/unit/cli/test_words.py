@@ -37,6 +37,7 @@ from netweather.units import Duration
         ({"block": "drop"}, "block (drop)"),
         ({"profile": "3g", "mtu": 1300, "seed": 0}, "profile 3g, mtu 1300, seed 0"),
         ({"loss": "1%", "ecn": True, "trace": "./a.trace"}, "loss 1%, ecn, trace ./a.trace"),
+        ({"trace": "# a.trace\n1\n5\n"}, "trace a.trace"),
     ],
 )
 def test_conditions(condition: dict[str, Any], expected: str) -> None:

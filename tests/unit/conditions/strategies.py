@@ -35,7 +35,7 @@ rates = st.integers(0, 10_000).map(lambda mbit: Rate(mbit * 10**6)) | st.integer
 sizes = st.integers(0, 2**40).map(Size)
 packets = st.integers(0, 2**32 - 1).map(Packets)
 counts = st.integers(1, 2**32 - 1)
-files = st.sampled_from(["/etc/netweather/measured.dist", "./two words.dist", "tables/a=b,c.dist"])
+files = st.sampled_from(["/etc/netweather/measured.dist", "./two words.dist", "tables/a=b,c.dist", "# mine.dist\n-8192 0 8192\n"])
 
 delays = st.builds(
     Delay,
@@ -91,7 +91,7 @@ def open_conditions(draw: st.DrawFn) -> Condition:
     profile = draw(st.none() | st.sampled_from(["3g", "satellite"]))
     delay, loss = draw(st.none() | delays), draw(st.none() | losses)
     rate = draw(st.none() | st.builds(RateLimit, rates, st.integers(-100, 100)))
-    trace = None if rate else draw(st.none() | st.sampled_from(["./train.trace", "/traces/a b.trace"]))
+    trace = None if rate else draw(st.none() | st.sampled_from(["./train.trace", "/traces/a b.trace", "# train.trace\n1\n5\n"]))
     may_reorder = profile or delay
     reorders = st.builds(Reorder, percents, percents, counts)
     reorder = draw(st.none() | reorders) if may_reorder and not (delay and delay.keep_order) else None

@@ -32,6 +32,6 @@ def test_the_lease_is_ten_minutes_and_never_forever_by_default() -> None:
     assert str(FOREVER) == "forever"
 
 
-def test_a_table_file_is_told_from_a_name() -> None:
-    assert Delay(Duration(1), distribution="normal").table_file is None
-    assert Delay(Duration(1), distribution="./mine.dist").table_file == "./mine.dist"
+def test_a_table_is_told_from_a_name() -> None:
+    assert Delay(Duration(1), distribution="normal").table is None
+    assert Delay(Duration(1), distribution="./mine.dist").table == "./mine.dist"

@@ -1,0 +1,83 @@
+"""What a condition needs of this machine, put into it: the files of its traces and tables, and the user's own profiles.
+
+The only place of the condition language that looks for files. Settings say where own profiles are.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from netweather.conditions.contents import is_contents, with_contents
+from netweather.conditions.model import Condition, NetworkCondition, Rule
+from netweather.conditions.profiles import Profile, expand_rule, find_profile, load_profiles
+from netweather.errors import UsageError
+
+
+def own_profiles(places: Iterable[Path]) -> dict[str, Profile]:
+    """The user's own profiles: of these YAML files, and of those in these folders; a later one of the same name wins.
+
+    Folders that aren't there are looked over. Raises UsageError unreadable-file, or what `load_profiles` raises, naming the file.
+    """
+    found: dict[str, Profile] = {}
+    for file in _files(places):
+        try:
+            loaded = load_profiles(file.read_text(encoding="utf-8"))
+            found |= {name: _of_file(profile, file) for name, profile in loaded.items()}
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "it is not a text"
+            raise UsageError("unreadable-file", f"the profiles {file} can't be read", why, "check NETWEATHER_PROFILES") from error
+        except UsageError as error:
+            raise UsageError(error.code, f"{file}: {error.what}", error.why, error.remedy) from error
+    return found
+
+
+def _files(places: Iterable[Path]) -> Iterable[Path]:
+    for place in places:
+        if place.is_dir():
+            yield from sorted(path for path in place.iterdir() if path.suffix in (".yaml", ".yml"))
+        elif place.exists() or place.suffix in (".yaml", ".yml"):
+            yield place
+
+
+def _of_file(profile: Profile, file: Path) -> Profile:
+    """With the contents of what it names, which is looked for beside it."""
+    up, down = (_with_contents(each, file.parent) for each in (profile.up, profile.down))
+    return dataclasses.replace(profile, up=up, down=down, file=str(file))
+
+
+def embedded(condition: NetworkCondition, own: Mapping[str, Profile] | None = None) -> NetworkCondition:
+    """The same, needing nothing of this machine: contents in place of paths, and what own profiles say in place of their names.
+
+    Raises UsageError unreadable-file, unknown-profile.
+    """
+    rules = tuple(part for rule in condition.rules for part in embedded_rule(rule, own))
+    return dataclasses.replace(condition, rules=rules)
+
+
+def embedded_rule(rule: Rule, own: Mapping[str, Profile] | None = None) -> tuple[Rule, ...]:
+    """As `embedded`; a rule whose own profile differs by direction becomes two."""
+    name = rule.condition.profile
+    rules = expand_rule(rule, own) if name is not None and find_profile(name, own).file else (rule,)
+    return tuple(dataclasses.replace(each, condition=_with_contents(each.condition)) for each in rules)
+
+
+def paths(condition: NetworkCondition) -> tuple[str, ...]:
+    """The files that a condition names: one that comes from elsewhere must have none."""
+    words = [word for rule in condition.rules for word in (rule.condition.trace, _table(rule.condition))]
+    return tuple(word for word in words if word is not None and not is_contents(word))
+
+
+def _table(condition: Condition) -> str | None:
+    return condition.delay.table if condition.delay is not None else None
+
+
+def _with_contents(condition: Condition, folder: Path = Path()) -> Condition:
+    trace, delay = condition.trace, condition.delay
+    if trace is not None:
+        condition = dataclasses.replace(condition, trace=with_contents(trace, "trace", folder))
+    if delay is not None and delay.table is not None:
+        table = with_contents(delay.table, "table", folder)
+        condition = dataclasses.replace(condition, delay=dataclasses.replace(delay, distribution=table))
+    return condition

@@ -1,0 +1,76 @@
+"""What the journal is told: of the target, of a condition that is added, of interfaces."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from netweather.conditions import FOREVER, Match, NetworkCondition, Rule
+from netweather.engine import entries
+from netweather.errors import NetweatherError
+from netweather.journal import Entry, Whose
+from netweather.kernel import namespaces
+from netweather.kernel.spec import NEVER, Observed
+from netweather.planning.rules import InForce, Slots
+from netweather.units import Duration
+
+WHOSE = Whose("netns:shop", "shop", 4, 4026531833, None, None, "netns")
+ANY = NetworkCondition(rules=(Rule(),), owner="me")
+TWO = Observed(interfaces=(("eth0", 2), ("eth1", 3)))
+
+
+def added(before: Entry, condition: NetworkCondition, observed: Observed = TWO) -> Entry:
+    return entries.added(before, condition, {}, observed)
+
+
+def test_what_is_known_of_a_lost_journal_finds_the_same_namespace() -> None:
+    assert entries.unknown(WHOSE.identity).identity == WHOSE.identity
+
+
+def test_a_condition_is_added_with_its_deadline() -> None:
+    now = namespaces.boot_ns()
+    (active,) = added(Entry(WHOSE), replace(ANY, lease=Duration(10**9))).conditions
+    assert now + 10**9 <= active.deadline < now + 10**10
+    assert added(Entry(WHOSE), replace(ANY, lease=FOREVER)).conditions[0].deadline == NEVER
+
+
+def test_the_same_name_keeps_its_place_and_what_is_over_goes() -> None:
+    old = InForce(ANY, {}, NEVER, created=5)
+    over = InForce(replace(ANY, name="over", owner="you"), {}, 1, created=1)
+    other = InForce(replace(ANY, name="other", owner="you"), {}, NEVER, created=2)
+    after = added(Entry(WHOSE, [old, over, other]), replace(ANY, reason="again"))
+    assert [(c.condition.name, c.created) for c in after.conditions] == [("other", 2), ("default", 5)]
+    assert entries.rules_of(after, "default") == ANY.rules
+    assert entries.rules_of(after, "over") is None
+
+
+def test_another_owners_is_refused_until_it_is_over() -> None:
+    theirs = InForce(replace(ANY, owner="you"), {}, NEVER, created=5)
+    with pytest.raises(NetweatherError, match="other-owner"):
+        added(Entry(WHOSE, [theirs]), ANY)
+    assert added(Entry(WHOSE, [replace(theirs, deadline=1)]), ANY).conditions[0].condition.owner == "me"
+
+
+def test_interfaces_keep_their_slots() -> None:
+    before = Entry(WHOSE, slots=Slots(interfaces={"eth1": 0}))
+    assert [(i.name, i.slot) for i in added(before, ANY).interfaces] == [("eth0", 1), ("eth1", 0)]
+    only = replace(ANY, rules=(Rule(Match(interfaces=("eth1",))),))
+    assert [i.name for i in added(before, only).interfaces] == ["eth1"]
+
+
+def test_none_and_too_many_interfaces_are_told() -> None:
+    with pytest.raises(NetweatherError, match="no-interfaces"):
+        added(Entry(WHOSE), ANY, Observed())
+    with pytest.raises(NetweatherError, match="too-many-interfaces"):
+        added(Entry(WHOSE), ANY, Observed(interfaces=tuple((f"eth{n}", n + 2) for n in range(17))))
+
+
+def test_peers_are_resolved_by_their_words() -> None:
+    match = Match(to=("192.0.2.7", "::ffff:198.51.100.0/120"))
+    found = entries.resolved(replace(ANY, rules=(Rule(match),), exclude=(Match(to=("192.0.2.9",)),)))
+    assert {word: str(prefix) for word, (prefix,) in found.items()} == {
+        "192.0.2.7": "192.0.2.7/32",
+        "192.0.2.9": "192.0.2.9/32",
+        "::ffff:198.51.100.0/120": "198.51.100.0/24",
+    }

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support import containerd as containerd_support
 from tests.support import docker as docker_support
 from tests.support import netns
 from tests.support.machine import machine
@@ -44,19 +45,21 @@ def _mark(item: pytest.Item) -> None:
         item.add_marker(level)
     if (level in ("kernel", "e2e") or item.get_closest_marker("root")) and os.geteuid():
         item.add_marker(pytest.mark.skip(reason="needs root: namespaces, BPF and Docker"))
-    if _uses_docker(item):  # one worker runs them all, so that one daemon is enough
-        item.add_marker(pytest.mark.xdist_group("docker"))
+    if runtime := _runtime(item):  # one worker runs them all, so that one daemon is enough
+        item.add_marker(pytest.mark.xdist_group(runtime))
     elif item.get_closest_marker("serial"):
         item.add_marker(pytest.mark.xdist_group("serial"))
 
 
-def _uses_docker(item: pytest.Item) -> bool:
-    return "docker" in getattr(item, "fixturenames", ())
+def _runtime(item: pytest.Item) -> str:
+    """The container runtime whose daemon the test uses, or nothing."""
+    names = getattr(item, "fixturenames", ())
+    return next((runtime for runtime in ("docker", "containerd", "podman") if runtime in names), "")
 
 
 def _order(item: pytest.Item) -> int:
-    """Docker's first, beside the short ones on the other worker; those that need the machine alone last."""
-    return 2 if item.get_closest_marker("serial") else 0 if _uses_docker(item) else 1
+    """Those with a daemon first, beside the short ones on the other worker; those that need the machine alone last."""
+    return 2 if item.get_closest_marker("serial") else 0 if _runtime(item) else 1
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)  # outside pytest-timeout, which must not count the waiting
@@ -71,6 +74,15 @@ def docker() -> Iterator[docker_support.Docker]:
     if reason := docker_support.missing():
         pytest.skip(reason)
     with docker_support.daemon() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def containerd() -> Iterator[containerd_support.Containerd]:
+    """A real containerd of this session's own, with its CRI plugin and an image of busybox."""
+    if reason := containerd_support.missing():
+        pytest.skip(reason)
+    with containerd_support.daemon() as running:
         yield running
 
 

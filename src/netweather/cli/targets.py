@@ -19,10 +19,10 @@ netweather targets --json | jq -r '.[].reference'
 
 
 def _targets(as_json: Json = False) -> None:
-    """Lists what can be named as a TARGET: containers and named network namespaces.
+    """Lists what can be named as a TARGET: containers, pods and named network namespaces.
 
-    A TARGET is docker:NAME, docker:ID, docker:label=KEY=VALUE, compose:[PROJECT/]SERVICE, netns:NAME, netns:/PATH, pid:N, or
-    host, which is the host's own network.
+    A TARGET is docker:NAME, docker:ID, docker:label=KEY=VALUE, compose:[PROJECT/]SERVICE, pod:NAMESPACE/NAME, cri:ID, netns:NAME,
+    netns:/PATH, pid:N, or host, which is the host's own network.
     """
     from netweather.targets import list_targets
 
@@ -35,7 +35,7 @@ def _targets(as_json: Json = False) -> None:
     elif found:
         _say_table(found)
     else:
-        say("there are no containers and no named network namespaces; pid:N names any process's network")
+        say("there are no containers, no pods and no named network namespaces; pid:N names any process's network")
 
 
 def command() -> Any:

@@ -24,6 +24,10 @@ CODES: Final = {
     "docker-unreachable": "Docker's socket does not answer",
     "docker-failed": "Docker answered with an error",
     "docker-host-unsupported": "DOCKER_HOST is not a local socket",
+    "cri-unreachable": "The container runtime's socket does not answer",
+    "cri-unsupported": "The container runtime does not speak the interface",
+    "cri-failed": "The container runtime answered with an error",
+    "no-grpc": "grpcio is not installed",
     "unresolvable-peer": "The host name could not be resolved",
     "peer-without-address": "The peer has no address",
 }

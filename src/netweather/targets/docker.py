@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from netweather.errors import NetweatherError
-from netweather.targets import _addresses, _namespaces
+from netweather.targets import _addresses, _namespaces, _opening
 from netweather.targets._dockerapi import Container, DockerApi
 from netweather.targets._errors import unknown_target
 from netweather.targets.model import Listing, Target
@@ -137,23 +137,14 @@ def open_container(api: DockerApi, container: Container, reference: Reference, *
 
 def _try_open(container: Container, reference: Reference) -> Target | None:
     """Open the namespace of the container's first process; None when there is no such process or it is not the container's."""
-    try:
-        with _namespaces.Process(container.pid) as process:
-            groups = process.control_groups()
-            fd = process.open_network()
-    except NetweatherError as error:
-        if error.code != "unknown-target":
-            raise
-        return None
-    target = _namespaces.held_target(
-        fd, reference.text, container.name, reference.scheme, pid=container.pid, addresses=container.addresses
+    return _opening.open_of_process(
+        reference,
+        container.name,
+        pid=container.pid,
+        ids=(container.id,),
+        path=container.sandbox,
+        addresses=container.addresses,
     )
-    visible = bool(container.sandbox) and _namespaces.identity_of(container.sandbox) == (target.dev, target.ino)
-    # Its pid may be of another pid namespace or machine (Docker Desktop, a forwarded socket): then it names somebody else here.
-    if container.id not in groups and not visible:
-        target.close()
-        return None
-    return replace(target, path=container.sandbox) if visible else target
 
 
 def _refuse_idle(container: Container, *, as_peer: bool) -> None:

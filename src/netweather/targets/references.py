@@ -5,6 +5,9 @@
     docker:NAME|ID|PREFIX          docker:shop-api  docker:1eba52                   one container
     docker:label=KEY=VALUE         docker:label=tier=web                            every running container with that label
     compose:[PROJECT/]SERVICE      compose:web  compose:shop/web                    every running container of the service
+    pod:NAMESPACE/NAME             pod:shop/api-0                                   a pod on this node, by its CRI runtime
+    pod:NAMESPACE/label=KEY=VALUE  pod:shop/label=app=api                           every ready pod on this node with that label
+    cri:ID  cri:label=KEY=VALUE    cri:1eba52                                       the pod of a sandbox or container
     host                           host                                             the host's own network, only when spelt out
 One that fails: parse("shop-api") is a UsageError (scheme-missing) whose remedy is docker:shop-api.
 """
@@ -45,6 +48,9 @@ _ANY: Final = re.compile(r".*")
 _DOCKER: Final = re.compile(r"label=[^=\s]+=.*|/?[A-Za-z0-9][A-Za-z0-9_.-]*")
 _COMPOSE: Final = re.compile(r"(?:[a-z0-9][a-z0-9_-]*/)?[A-Za-z0-9][A-Za-z0-9_.-]*")
 _ADDRESS: Final = re.compile(r"[0-9]+(\.[0-9]+){3}(/[0-9]+)?")
+_LABEL: Final = r"label=[^=\s]+=.*"
+_POD: Final = re.compile(rf"[a-z0-9][a-z0-9-]*/(?:[a-z0-9][a-z0-9.-]*|{_LABEL})")
+_CRI: Final = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.-]*|{_LABEL}")
 _NETNS: Final = re.compile(r"/[^\0]+|(?!\.{1,2}$)[^/\0\s]{1,255}")
 
 SCHEMES: Final = (
@@ -53,6 +59,8 @@ SCHEMES: Final = (
     Scheme("docker", "docker:NAME, docker:ID or docker:label=KEY=VALUE", "docker:shop-api", _DOCKER, "docker"),
     Scheme("compose", "compose:SERVICE or compose:PROJECT/SERVICE", "compose:shop/web", _COMPOSE, "compose"),
     Scheme("host", "host", "host", re.compile(""), "host"),
+    Scheme("pod", "pod:NAMESPACE/NAME or pod:NAMESPACE/label=KEY=VALUE", "pod:shop/api-0", _POD, "cri"),
+    Scheme("cri", "cri:ID or cri:label=KEY=VALUE", "cri:1eba52", _CRI, "cri"),
     Scheme(
         "podman", "podman:NAME", "podman:shop-api", _ANY, None,
         "pid:N with the N of: podman inspect -f '{{.State.Pid}}' NAME",
@@ -61,10 +69,6 @@ SCHEMES: Final = (
         "containerd", "containerd:NAMESPACE/ID", "containerd:k8s.io/1eba52", _ANY, None,
         "pid:N with the N of: ctr -n NAMESPACE tasks ls",
     ),
-    Scheme(
-        "pod", "pod:NAMESPACE/NAME", "pod:shop/api-0", _ANY, None,
-        "on the pod's node, pid:N with the N of: crictl inspectp POD-ID | grep '\"pid\"'",
-    ),
 )  # fmt: skip
 """Every scheme: the one place that names them (help, errors and completion are made of it)."""
 
@@ -72,7 +76,7 @@ _LIST: Final = "see what there is: netweather targets"
 _BY_NAME: Final = {scheme.name: scheme for scheme in SCHEMES}
 _ALIASES: Final = {
     "container": "docker", "service": "compose", "docker-compose": "compose", "process": "pid", "proc": "pid",
-    "namespace": "netns", "ns": "netns", "kubernetes": "pod", "k8s": "pod", "localhost": "host", "cri": "containerd",
+    "namespace": "netns", "ns": "netns", "kubernetes": "pod", "k8s": "pod", "localhost": "host", "sandbox": "cri",
 }  # fmt: skip
 
 

@@ -75,9 +75,9 @@ def list_targets(on_problem: Callable[[NetweatherError], None] | None = None) ->
     on_problem: told of a runtime that is there and could not be asked (a missing one is none: it has nothing to list).
     """
     listings: list[Listing] = []
-    for each in sorted(available(), key=lambda known: known.name):
+    for name in sorted({each.module: each.name for each in available()}.values()):
         try:
-            listings += runtime(each.name).listings()
+            listings += runtime(name).listings()
         except NetweatherError as error:
             if on_problem is not None:
                 on_problem(error)

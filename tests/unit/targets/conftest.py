@@ -11,12 +11,13 @@ import pytest
 from netweather.errors import NetweatherError
 from netweather.targets import _namespaces
 from netweather.targets import docker as docker_module
-from tests.unit.targets import fake_docker
+from tests.unit.targets import fake_cri, fake_docker
 
 
 @pytest.fixture(autouse=True)
 def no_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Neither the machine's Docker nor the caller's settings reach a unit test."""
+    """Neither the machine's runtimes nor the caller's settings reach a unit test."""
+    monkeypatch.setenv("CONTAINER_RUNTIME_ENDPOINT", f"unix://{tmp_path}/nobody.sock")
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody.sock")
     monkeypatch.setattr(docker_module, "_PAUSE", 0)
     for name in ("COMPOSE_PROJECT_NAME", "COMPOSE_FILE", "COMPOSE_PATH_SEPARATOR"):
@@ -27,6 +28,13 @@ def no_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[fake_docker.Engine]:
     with fake_docker.serving(tmp_path / "d.sock") as running:
         monkeypatch.setenv("DOCKER_HOST", f"unix://{running.path}")
+        yield running
+
+
+@pytest.fixture
+def cri(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[fake_cri.Runtime]:
+    with fake_cri.serving(tmp_path / "c.sock") as running:
+        monkeypatch.setenv("CONTAINER_RUNTIME_ENDPOINT", f"unix://{running.path}")
         yield running
 
 

@@ -28,6 +28,10 @@ ID = "1eba527837985263db1587f2cafe483a43bed389d3a70d8dd630446320ab02f7"
         ("docker:label", "docker", "label"),
         ("compose:web", "compose", "web"),
         ("compose:shop/web.1", "compose", "shop/web.1"),
+        ("pod:shop/api-0", "pod", "shop/api-0"),
+        ("pod:kube-system/label=k8s-app=kube-dns", "pod", "kube-system/label=k8s-app=kube-dns"),
+        ("cri:1eba52", "cri", "1eba52"),
+        ("cri:label=app=web", "cri", "label=app=web"),
         ("host", "host", ""),
     ],
 )
@@ -58,7 +62,11 @@ def test_a_reference_is_understood(text: str, scheme: str, rest: str) -> None:
         ("podman:x", "scheme-not-yet", "docker:"),
         ("podman:x", "scheme-not-yet", "podman inspect"),
         ("containerd:k8s.io/1eba52", "scheme-not-yet", "pid:"),
-        ("pod:shop/api-0", "scheme-not-yet", "crictl"),
+        ("pod:api-0", "bad-target", "pod:NAMESPACE/NAME"),
+        ("pod:shop/", "bad-target", "pod:NAMESPACE/NAME"),
+        ("pod:shop/label=app", "bad-target", "pod:NAMESPACE/label=KEY=VALUE"),
+        ("cri:label=app", "bad-target", "cri:ID"),
+        ("k8s:shop/api-0", "unknown-scheme", "pod:shop/api-0"),
         ("docker:", "bad-target", "docker:label=KEY=VALUE"),
         ("docker:label=tier", "bad-target", "docker:label=KEY=VALUE"),
         ("docker:-x", "bad-target", "docker:NAME"),
@@ -90,7 +98,7 @@ def outcome(text: str) -> Reference | UsageError:
         return error
 
 
-@given(st.text(max_size=40) | st.from_regex(r"(netns|pid|docker|compose|host|pod|x):.{0,20}", fullmatch=True))
+@given(st.text(max_size=40) | st.from_regex(r"(netns|pid|docker|compose|host|pod|cri|x):.{0,20}", fullmatch=True))
 def test_every_text_is_a_reference_or_a_usage_error(text: str) -> None:
     found = outcome(text)
     if isinstance(found, Reference):
@@ -115,7 +123,7 @@ def test_every_scheme_has_an_example_and_a_module_or_a_way_out() -> None:
         else:
             assert parse(scheme.example).scheme == scheme.name
             assert hasattr(importlib.import_module(f"netweather.targets.{scheme.module}"), "RUNTIME")
-    assert [scheme.name for scheme in available()] == ["netns", "pid", "docker", "compose", "host"]
+    assert [scheme.name for scheme in available()] == ["netns", "pid", "docker", "compose", "host", "pod", "cri"]
 
 
 @pytest.mark.parametrize(

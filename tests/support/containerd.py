@@ -1,0 +1,276 @@
+"""A containerd of our own: a real one with its CRI plugin, in a private network and mount namespace, with a busybox image.
+
+As with tests.support.docker, nothing of it shows on the host but its processes, one folder and one socket. Pods are made through
+CRI itself, as a kubelet would; their network is a CNI bridge on documentation addresses, without a way out.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import io
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from netweather.targets import _grpc
+from tests.support import owner
+from tests.support.docker import BUSYBOX, busybox_tree, clean
+
+PREFIX = "nwt-containerd-"
+IMAGE = "nwt.example/busybox:1"
+SUBNET, SUBNET6 = "198.51.100.0/24", "2001:db8:51::/64"
+CNI = Path("/usr/lib/cni")
+NODE = 2
+_numbers = itertools.count()
+_TABLE = _grpc.PAIR | {
+    "Metadata": "name:1 uid:2 namespace:3 attempt:4:uint32",
+    "NamespaceOption": "network:1:int32 pid:2:int32",
+    "SandboxSecurity": "namespace_options:1:NamespaceOption",
+    "LinuxSandbox": "cgroup_parent:1 security_context:2:SandboxSecurity",
+    "SandboxConfig": "metadata:1:Metadata hostname:2 log_directory:3 labels:6:Pair* linux:8:LinuxSandbox",
+    "RunPodSandboxRequest": "config:1:SandboxConfig",
+    "RunPodSandboxResponse": "pod_sandbox_id:1",
+    "PodSandboxId": "pod_sandbox_id:1",
+    "ContainerMetadata": "name:1 attempt:2:uint32",
+    "ImageSpec": "image:1",
+    "ContainerConfig": "metadata:1:ContainerMetadata image:2:ImageSpec command:3:string*",
+    "CreateContainerRequest": "pod_sandbox_id:1 config:2:ContainerConfig sandbox_config:3:SandboxConfig",
+    "ContainerId": "container_id:1 timeout:2:int64",
+    "ExecSyncRequest": "container_id:1 cmd:2:string* timeout:3:int64",
+    "ExecSyncResponse": "stdout:1:bytes stderr:2:bytes exit_code:3:int32",
+    "StatusResponse": "",
+    "Empty": "",
+}
+
+
+@dataclass
+class Pod:
+    """A pod that runs. id: its sandbox's; containers: ids by name, in the order of starting."""
+
+    runtime: Containerd
+    id: str
+    name: str
+    config: Any
+    containers: dict[str, str] = field(default_factory=dict)
+
+    def start(self, name: str, *command: str, attempt: int = 0) -> str:
+        """Starts a container in it; its id."""
+        make = self.runtime.make
+        config = make(
+            "ContainerConfig",
+            metadata=make("ContainerMetadata", name=name, attempt=attempt),
+            image=make("ImageSpec", image=IMAGE),
+            command=command or ("sleep", "infinity"),
+        )
+        asked = make("CreateContainerRequest", pod_sandbox_id=self.id, config=config, sandbox_config=self.config)
+        self.containers[name] = str(self.runtime.call("CreateContainer", asked, "ContainerId").container_id)
+        self.runtime.call("StartContainer", make("ContainerId", container_id=self.containers[name]), "Empty")
+        return self.containers[name]
+
+    def stop(self, name: str) -> None:
+        """Kills a container and removes it; the pod lives on."""
+        which = self.runtime.make("ContainerId", container_id=self.containers.pop(name))
+        self.runtime.call("StopContainer", which, "Empty")
+        self.runtime.call("RemoveContainer", which, "Empty")
+
+    def run(self, *command: str, container: str = "", check: bool = True) -> str:
+        """What a command in a container says, in its first unless told."""
+        id = self.containers[container or next(iter(self.containers))]  # noqa: A001 - CRI's word
+        asked = self.runtime.make("ExecSyncRequest", container_id=id, cmd=command, timeout=30)
+        answer = self.runtime.call("ExecSync", asked, "ExecSyncResponse")
+        assert not (check and answer.exit_code), f"{command}: exit {answer.exit_code}\n{answer.stderr.decode()}"
+        return str(answer.stdout.decode())
+
+    @property
+    def address(self) -> str:
+        """Its IPv4 address, as it sees it itself."""
+        return self.run("ip", "-4", "-o", "addr", "show", "dev", "eth0").split("inet ")[1].split("/")[0]
+
+    def remove(self) -> None:
+        which = self.runtime.make("PodSandboxId", pod_sandbox_id=self.id)
+        self.runtime.call("StopPodSandbox", which, "Empty")
+        self.runtime.call("RemovePodSandbox", which, "Empty")
+
+
+@dataclass(frozen=True)
+class Containerd:
+    """The daemon: its socket, and the CRI calls that make pods."""
+
+    socket: Path
+
+    @functools.cached_property
+    def _service(self) -> _grpc.Service:
+        return _grpc.Service(str(self.socket), "runtime.v1.RuntimeService", _grpc.compiled("runtime.v1", _TABLE), timeout=30)
+
+    def make(self, message: str, **fields: Any) -> Any:
+        return self._service.messages[message](**fields)
+
+    def call(self, method: str, request: Any, answer: str) -> Any:
+        return self._service.call(method, request, answer)
+
+    def ctr(self, *words: str, check: bool = True) -> str:
+        """What `ctr` says."""
+        done = subprocess.run(["ctr", "-a", str(self.socket), *words], capture_output=True, text=True, timeout=60, check=False)
+        assert not (check and done.returncode), f"ctr {' '.join(words)}: exit {done.returncode}\n{done.stderr}"
+        return done.stdout
+
+    def start_pod(
+        self, name: str = "", namespace: str = "shop", *, labels: Mapping[str, str] | None = None, on_host: bool = False
+    ) -> Pod:
+        """A pod without containers; whoever asks for it removes it."""
+        name = name or f"nwt{next(_numbers)}"
+        options = self.make("NamespaceOption", network=NODE if on_host else 0, pid=1)
+        config = self.make(
+            "SandboxConfig",
+            metadata=self.make("Metadata", name=name, uid=f"{name}-{next(_numbers)}", namespace=namespace),
+            hostname="" if on_host else name,
+            log_directory=str(self.socket.parent / "logs"),
+            labels=[self.make("Pair", key=key, value=value) for key, value in (labels or {}).items()],
+            linux=self.make(
+                "LinuxSandbox",
+                cgroup_parent=f"/{self.socket.parent.name}",
+                security_context=self.make("SandboxSecurity", namespace_options=options),
+            ),
+        )
+        answer = self.call("RunPodSandbox", self.make("RunPodSandboxRequest", config=config), "RunPodSandboxResponse")
+        return Pod(self, str(answer.pod_sandbox_id), f"{namespace}/{name}", config)
+
+    @contextmanager
+    def pod(
+        self, name: str = "", namespace: str = "shop", *, containers: tuple[str, ...] = ("app",), **more: Any
+    ) -> Iterator[Pod]:
+        """A pod with containers that sleep; removed at the end."""
+        made = self.start_pod(name, namespace, **more)
+        try:
+            for each in containers:
+                made.start(each)
+            yield made
+        finally:
+            made.remove()
+
+
+def missing() -> str:
+    """Why no containerd can be started here, or nothing."""
+    for command in ("containerd", "ctr", "runc", "containerd-shim-runc-v2", "setpriv", "unshare"):
+        if not shutil.which(command):
+            return f"no {command} here (tools/apt.txt lists the packages)"
+    if not (CNI / "bridge").exists():
+        return "no CNI plugins here (tools/apt.txt lists the packages)"
+    return "" if BUSYBOX.exists() else "no static busybox here (tools/apt.txt lists the packages)"
+
+
+@contextmanager
+def daemon() -> Iterator[Containerd]:
+    """Starts a containerd, gives it the image, and leaves nothing of it at the end. Needs root."""
+    sweep()
+    home = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{owner.tag()}-"))
+    process = None
+    try:
+        _write_configuration(home)
+        with (home / "log").open("w") as log:
+            process = subprocess.Popen(_command(home), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        running = Containerd(home / "containerd.sock")
+        _wait_ready(running, process, home)
+        _image(home / "image.tar")
+        running.ctr("-n", "k8s.io", "images", "import", str(home / "image.tar"))
+        yield running
+    finally:
+        if process:
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(20)
+        _clean(home)
+        if process:
+            process.wait()
+
+
+def _clean(home: Path) -> None:
+    clean(home)
+    # Control groups are the kernel's: they stay when whoever made them is killed, children in front of parents.
+    groups = [path for path in Path("/sys/fs/cgroup").glob(f"*/{home.name}/**/") if path.is_dir()]
+    for group in sorted(groups, key=lambda path: len(path.parts), reverse=True):
+        with suppress(OSError):
+            group.rmdir()
+
+
+def sweep() -> list[str]:
+    """Ends the daemons of sessions that are dead and removes their folders; returns their names."""
+    stale = [path for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*") if not owner.alive(path.name)]
+    for home in stale:
+        _clean(home)
+    return [home.name for home in stale]
+
+
+def _command(home: Path) -> list[str]:
+    private = ["setpriv", "--pdeathsig", "TERM", "unshare", "--net", "--mount", "--propagation", "slave"]
+    # CNI and the shims write to fixed places; what they write there vanishes with the namespace.
+    folders = "/run/netns /run/containerd /var/lib/cni"
+    hide = f"for d in {folders}; do mkdir -p $d && mount -t tmpfs nwt $d || exit 1; done"
+    return [*private, "sh", "-c", f"ip link set lo up && {hide}; exec containerd -c {home}/config.toml"]
+
+
+def _write_configuration(home: Path) -> None:
+    (home / "cni").mkdir()
+    (home / "logs").mkdir()
+    ranges = [[{"subnet": SUBNET}], [{"subnet": SUBNET6}]]
+    bridge = {
+        "type": "bridge",
+        "bridge": "nwt0",
+        "ipam": {"type": "host-local", "ranges": ranges, "dataDir": f"{home}/addresses"},
+    }
+    (home / "cni" / "10-nwt.conflist").write_text(json.dumps({"cniVersion": "0.4.0", "name": "nwt", "plugins": [bridge]}))
+    (home / "config.toml").write_text(
+        f"""version = 2
+root = "{home}/root"
+state = "{home}/state"
+[grpc]
+  address = "{home}/containerd.sock"
+[plugins."io.containerd.internal.v1.opt"]
+  path = "{home}/opt"
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "{IMAGE}"
+  restrict_oom_score_adj = true
+  disable_apparmor = true
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = "{CNI}"
+    conf_dir = "{home}/cni"
+"""
+    )
+
+
+def _image(file: Path) -> None:
+    """A busybox image as `docker save` would write it, whose command sleeps: for containers, and for the sandbox itself."""
+    busybox_tree(file.with_suffix(".layer"))
+    layer = file.with_suffix(".layer").read_bytes()
+    config = {
+        "architecture": "amd64" if os.uname().machine == "x86_64" else "arm64",
+        "os": "linux",
+        "config": {"Cmd": ["sleep", "infinity"], "Env": ["PATH=/bin"]},
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
+    }
+    manifest = [{"Config": "config.json", "RepoTags": [IMAGE], "Layers": ["layer.tar"]}]
+    contents = {"manifest.json": json.dumps(manifest).encode(), "config.json": json.dumps(config).encode(), "layer.tar": layer}
+    with tarfile.open(file, "w") as tar:
+        for name, data in contents.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            tar.addfile(entry, io.BytesIO(data))
+
+
+def _wait_ready(running: Containerd, process: subprocess.Popen[bytes], home: Path) -> None:
+    deadline = time.monotonic() + 60
+    while not (running.socket.exists() and running.ctr("version", check=False)):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise AssertionError(f"containerd did not start:\n{(home / 'log').read_text()[-3000:]}")
+        time.sleep(0.05)

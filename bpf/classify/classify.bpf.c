@@ -8,12 +8,17 @@
 
 #define ETH_P_IP 0x0800
 #define ETH_P_IPV6 0x86dd
+#define ETH_P_8021Q 0x8100
+#define ETH_P_8021AD 0x88a8
+#define IGMP 2
 #define EGRESS 0
 #define INGRESS 1
 
 struct packet {
 	__u8 source[16], destination[16]; /* IPv4 as ::ffff:a.b.c.d */
+	__u32 l3; /* offset of the network header from the link header */
 	__u32 l4; /* offset of the transport header from the network header */
+	__u32 vlan; /* id of the outermost tag; 0: untagged */
 	__be16 source_port, destination_port;
 	__u8 protocol, v6, has_ports, tcp_flags;
 	__u8 first_fragment, later_fragment;
@@ -46,9 +51,11 @@ struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 1 << 16); __uint(m
 struct { __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY); __uint(max_entries, 2);
 	__type(key, __u32); __type(value, struct nw_counter); } counters SEC(".maps");
 
+/* What a datagram's first fragment told, for the later ones. protocol: of IPv4 alone, as the RFCs have it. */
 struct fragment_key { __u8 source[16], destination[16]; __u32 id; __u32 protocol; };
+struct fragment { __u32 ports; __u32 protocol; };
 struct { __uint(type, BPF_MAP_TYPE_LRU_HASH); __uint(max_entries, 1024);
-	__type(key, struct fragment_key); __type(value, __u32); } fragments SEC(".maps");
+	__type(key, struct fragment_key); __type(value, struct fragment); } fragments SEC(".maps");
 
 /* Which rules can match: a bit vector for each dimension, and how far the search has come. */
 struct search {
@@ -69,17 +76,39 @@ volatile const struct { __u32 rules, bits, ports; } room SEC(".rodata.room") = {
 #include "reject.h"
 
 struct ipv6_extension { __u8 next, length; __be16 offset; __be32 id; };
+struct vlan_tag { __be16 tci, next; };
 
-static __always_inline int load(struct __sk_buff *skb, __u32 offset, void *to, __u32 size)
+/* From the network header on: as we found it, since the kernel's own mark stands before an inner VLAN tag or behind it. */
+static __always_inline int load(struct __sk_buff *skb, const struct packet *p, __u32 offset, void *to, __u32 size)
 {
-	return bpf_skb_load_bytes_relative(skb, offset, to, size, 1 /* from the network header */);
+	return bpf_skb_load_bytes_relative(skb, p->l3 + offset, to, size, 0 /* from the link header */);
+}
+
+/* Finds the network header, behind the tags that are in the frame: inner ones, and the outermost unless it was taken off. */
+static __always_inline __be16 find_network(struct __sk_buff *skb, struct packet *p)
+{
+	__be16 type = skb->protocol;
+	struct vlan_tag tag;
+
+	p->l3 = ETHERNET;
+	if (skb->vlan_present)
+		p->vlan = skb->vlan_tci & 0xfff;
+	for (int i = 0; i < 2 && (type == htons(ETH_P_8021Q) || type == htons(ETH_P_8021AD)); i++) {
+		if (bpf_skb_load_bytes(skb, p->l3, &tag, sizeof(tag)))
+			return 0;
+		if (!i && !skb->vlan_present)
+			p->vlan = ntohs(tag.tci) & 0xfff;
+		p->l3 += sizeof(tag);
+		type = tag.next;
+	}
+	return type;
 }
 
 static __always_inline int parse_ipv4(struct __sk_buff *skb, struct packet *p)
 {
 	struct ipv4 ip;
 
-	if (load(skb, 0, &ip, sizeof(ip)))
+	if (load(skb, p, 0, &ip, sizeof(ip)))
 		return -1;
 	p->l4 = (ip.version_ihl & 15) * 4;
 	p->protocol = ip.protocol;
@@ -101,7 +130,7 @@ static __always_inline int parse_ipv6(struct __sk_buff *skb, struct packet *p)
 	struct ipv6_extension ext;
 	__u8 next;
 
-	if (load(skb, 0, &ip, sizeof(ip)))
+	if (load(skb, p, 0, &ip, sizeof(ip)))
 		return -1;
 	__builtin_memcpy(p->source, ip.source, 16);
 	__builtin_memcpy(p->destination, ip.destination, 16);
@@ -111,7 +140,7 @@ static __always_inline int parse_ipv6(struct __sk_buff *skb, struct packet *p)
 	for (int i = 0; i < 8; i++) {
 		if (next != 0 && next != 43 && next != 44 && next != 51 && next != 60)
 			break;
-		if (load(skb, p->l4, &ext, sizeof(ext)))
+		if (load(skb, p, p->l4, &ext, sizeof(ext)))
 			return -1;
 		if (next == 44) {
 			p->later_fragment = (ext.offset & htons(0xfff8)) != 0;
@@ -130,45 +159,57 @@ static __always_inline int parse_ipv6(struct __sk_buff *skb, struct packet *p)
 	return 0;
 }
 
-/* The ports, from the packet or, for a later fragment, from its first one. */
+static __always_inline int knows_ports(__u8 protocol)
+{
+	return protocol == 6 || protocol == 17 || protocol == 132 || protocol == 33 || protocol == 136;
+}
+
+/*
+ * The ports, from the packet or, for a later fragment, from its first one; with them the protocol, which in IPv6 may stand behind
+ * extension headers that only the first one has.
+ */
 static __always_inline void parse_ports(struct __sk_buff *skb, struct packet *p)
 {
 	struct fragment_key key;
-	__u32 both = 0;
+	struct fragment first = { 0, p->protocol };
 
-	if (p->protocol != 6 && p->protocol != 17 && p->protocol != 132 && p->protocol != 33 && p->protocol != 136)
-		return;
 	if (p->first_fragment || p->later_fragment) {
 		__builtin_memset(&key, 0, sizeof(key));
 		__builtin_memcpy(key.source, p->source, 16);
 		__builtin_memcpy(key.destination, p->destination, 16);
 		key.id = p->fragment_id;
-		key.protocol = p->protocol;
+		key.protocol = p->v6 ? 0 : p->protocol;
 	}
 	if (p->later_fragment) {
-		__u32 *known = bpf_map_lookup_elem(&fragments, &key);
+		struct fragment *known = bpf_map_lookup_elem(&fragments, &key);
 
 		if (!known)
 			return;
-		both = *known;
-	} else if (load(skb, p->l4, &both, 4)) {
-		return;
-	} else if (p->first_fragment) {
-		bpf_map_update_elem(&fragments, &key, &both, 0);
+		first = *known;
+		p->protocol = first.protocol;
+	} else {
+		if (knows_ports(p->protocol) && load(skb, p, p->l4, &first.ports, 4))
+			return;
+		if (p->first_fragment)
+			bpf_map_update_elem(&fragments, &key, &first, 0);
 	}
-	p->source_port = both & 0xffff;
-	p->destination_port = both >> 16;
+	if (!knows_ports(p->protocol))
+		return;
+	p->source_port = first.ports & 0xffff;
+	p->destination_port = first.ports >> 16;
 	p->has_ports = 1;
 	if (p->protocol == 6 && !p->later_fragment)
-		load(skb, p->l4 + 13, &p->tcp_flags, 1);
+		load(skb, p, p->l4 + 13, &p->tcp_flags, 1);
 }
 
-/* ARP never comes here; ND, router and listener discovery are the link's, not the network's that is being degraded. */
-static __always_inline int is_neighbour_discovery(struct __sk_buff *skb, struct packet *p)
+/* ARP never comes here. Neighbours, routers and who listens to which group are the link's, not the network's that is degraded. */
+static __always_inline int is_the_links(struct __sk_buff *skb, struct packet *p)
 {
 	__u8 type;
 
-	if (!p->v6 || p->protocol != 58 || p->later_fragment || load(skb, p->l4, &type, 1))
+	if (!p->v6)
+		return p->protocol == IGMP;
+	if (p->protocol != 58 || p->later_fragment || load(skb, p, p->l4, &type, 1))
 		return 0;
 	return (type >= 130 && type <= 137) || type == 143;
 }
@@ -246,13 +287,13 @@ static __always_inline __u32 share_hash(__u64 flow, __u32 seed)
 }
 
 /* What the bit vectors cannot say. */
-static __always_inline int refuses(struct __sk_buff *skb, const struct nw_rule *rule, const struct packet *p)
+static __always_inline int refuses(const struct nw_rule *rule, const struct packet *p)
 {
 	if (likely(!(rule->flags & (NW_RULE_SHARE | NW_RULE_TCP_FLAGS | NW_RULE_VLAN))))
 		return 0;
 	if ((rule->flags & NW_RULE_TCP_FLAGS) && (p->protocol != 6 || (p->tcp_flags & rule->tcp_mask) != rule->tcp_value))
 		return 1;
-	if ((rule->flags & NW_RULE_VLAN) && (skb->vlan_present ? skb->vlan_tci & 0xfff : 0) != rule->vlan)
+	if ((rule->flags & NW_RULE_VLAN) && p->vlan != rule->vlan)
 		return 1;
 	return (rule->flags & NW_RULE_SHARE) && share_hash(p->flow, rule->share_seed) >= rule->share;
 }
@@ -263,14 +304,14 @@ static __always_inline int refuses(struct __sk_buff *skb, const struct nw_rule *
  */
 #define NW_ACCEPTED (-1)
 #define NW_REFUSED (-2)
-__attribute__((noinline)) int nw_consider(struct __sk_buff *skb, __u32 index)
+__attribute__((noinline)) int nw_consider(__u32 index)
 {
 	__u32 zero = 0, lease;
 	struct nw_rule *rule = bpf_map_lookup_elem(&rules, &index);
 	struct scratch *here = bpf_map_lookup_elem(&scratch, &zero);
 	struct nw_control *c = bpf_map_lookup_elem(&control, &zero);
 
-	if (!rule || !here || !c || refuses(skb, rule, &here->packet))
+	if (!rule || !here || !c || refuses(rule, &here->packet))
 		return NW_REFUSED;
 	if (!here->now)
 		here->now = bpf_ktime_get_boot_ns();
@@ -341,7 +382,7 @@ static __always_inline int act(struct __sk_buff *skb, const struct nw_rule *rule
 }
 
 /* The first rule that takes the packet, as an index into this generation's rules; NW_RULES: none. */
-__attribute__((noinline)) int nw_first(struct __sk_buff *skb)
+__attribute__((noinline)) int nw_first(void)
 {
 	__u32 zero = 0, at;
 	struct scratch *work = bpf_map_lookup_elem(&scratch, &zero);
@@ -373,7 +414,7 @@ __attribute__((noinline)) int nw_first(struct __sk_buff *skb)
 		found &= found - 1;
 		if (at < s->from)
 			continue;
-		answer = nw_consider(skb, s->first + at);
+		answer = nw_consider(s->first + at);
 		if (answer == NW_ACCEPTED)
 			return at;
 		if (answer > 0)
@@ -392,12 +433,13 @@ static __always_inline int classify(struct __sk_buff *skb, int direction)
 	struct scratch *work;
 	struct packet *p;
 	__u32 zero = 0, generation, index, ifindex = skb->ifindex;
+	__be16 type = skb->protocol;
 
 	if (unlikely((skb->tc_index & NW_MAGIC_MASK) == NW_MAGIC)) {
 		skb->tc_index = 0; /* before the wire: a peer that is a target too would take it for its own */
 		return NW_NEXT;
 	}
-	if (skb->protocol != htons(ETH_P_IP) && skb->protocol != htons(ETH_P_IPV6))
+	if (type != htons(ETH_P_IP) && type != htons(ETH_P_IPV6) && type != htons(ETH_P_8021Q) && type != htons(ETH_P_8021AD))
 		return NW_NEXT;
 	c = bpf_map_lookup_elem(&control, &zero);
 	here = bpf_map_lookup_elem(&interfaces, &ifindex);
@@ -410,9 +452,10 @@ static __always_inline int classify(struct __sk_buff *skb, int direction)
 		return NW_NEXT;
 	__builtin_memset(work, 0, sizeof(*work));
 	p = &work->packet;
-	if (skb->protocol == htons(ETH_P_IP) ? parse_ipv4(skb, p) : parse_ipv6(skb, p))
+	type = find_network(skb, p);
+	if (type == htons(ETH_P_IP) ? parse_ipv4(skb, p) : type == htons(ETH_P_IPV6) ? parse_ipv6(skb, p) : -1)
 		return NW_NEXT;
-	if (is_neighbour_discovery(skb, p))
+	if (is_the_links(skb, p))
 		return NW_NEXT;
 	parse_ports(skb, p);
 
@@ -437,7 +480,7 @@ static __always_inline int classify(struct __sk_buff *skb, int direction)
 		s->connection = connection_rule(p, generation, direction);
 	if (set->flags & NW_SET_SHARE)
 		p->flow = flow_hash(p);
-	index = nw_first(skb);
+	index = nw_first();
 	if (index >= NW_RULES)
 		return NW_NEXT;
 	index += generation * room.rules;

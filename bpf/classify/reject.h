@@ -163,7 +163,7 @@ static __always_inline int reject(struct __sk_buff *skb, struct packet *p, int e
 {
 	__u32 ifindex = skb->ifindex;
 
-	if (p->later_fragment || (p->v6 ? answer6(skb, p) : answer4(skb, p)))
+	if (p->later_fragment || p->l3 != ETHERNET || (p->v6 ? answer6(skb, p) : answer4(skb, p)))
 		return bpf_redirect(0, 0);
 	skb->tc_index = NW_MAGIC; /* so that the classifier lets the answer through */
 	return bpf_redirect(ifindex, egress ? BPF_F_INGRESS : 0);

@@ -27,6 +27,11 @@ from tests.support import owner
 PREFIX = "nwt-"
 FOLDER = Path("/run/netns")
 CLONE_NEWNET = 0x40000000
+LINKS = {  # by `ip link add … type`: the kernel's option
+    "macvlan mode bridge": "MACVLAN",
+    "ipvlan mode l2": "IPVLAN",
+    "vlan id 10": "VLAN_8021Q",
+}
 QUIET = {  # an address is usable at once, and nothing is sent that nobody asked for
     "net/ipv6/conf/default/accept_dad": "0",
     "net/ipv6/conf/default/router_solicitations": "0",
@@ -137,8 +142,11 @@ def _quieten() -> None:
 
 
 @contextmanager
-def lab(*, bystander: bool = False) -> Iterator[Lab]:
-    """Makes the namespaces, joins them, and removes them at the end. Needs root."""
+def lab(*, bystander: bool = False, link: str = "veth") -> Iterator[Lab]:
+    """Makes the namespaces, joins them, and removes them at the end. Needs root.
+
+    link: what their eth0 is, a veth or one of LINKS, whose lower device is in a namespace between them.
+    """
     sweep()
     stem = f"{PREFIX}{owner.tag()}-{next(_numbers)}"
     roles = ("client", "server", *(("bystander",) if bystander else ()))
@@ -146,16 +154,19 @@ def lab(*, bystander: bool = False) -> Iterator[Lab]:
         Namespace(f"{stem}-{role}", IPv4Address(f"192.0.2.{host}"), IPv6Address(f"2001:db8::{host}"))
         for host, role in enumerate(roles, 1)
     ]
-    bridge = Namespace(f"{stem}-bridge", IPv4Address("192.0.2.254"), IPv6Address("2001:db8::fe"))
-    everything = [*made, bridge] if bystander else made
+    middle = Namespace(f"{stem}-bridge", IPv4Address("192.0.2.254"), IPv6Address("2001:db8::fe"))
+    everything = [*made, middle] if bystander or link != "veth" else made
     try:
         ip("-batch", "-", stdin="".join(f"netns add {one.name}\n" for one in everything))
         for one in everything:
             one.call(_quieten)
-        ip("-batch", "-", stdin=_links(made, bridge if bystander else None))
+        if link != "veth":
+            ip("-n", middle.name, "-batch", "-", stdin=_stacked(made, link))
+        else:
+            ip("-batch", "-", stdin=_links(made, middle if bystander else None))
         if bystander:
             ports = "".join(f"link set port{one.v4.packed[3]} master br0 up\n" for one in made)
-            ip("-n", bridge.name, "-batch", "-", stdin=f"link add br0 type bridge mcast_snooping 0\nlink set br0 up\n{ports}")
+            ip("-n", middle.name, "-batch", "-", stdin=f"link add br0 type bridge mcast_snooping 0\nlink set br0 up\n{ports}")
         for one in made:
             addresses = f"addr add {one.v4}/24 dev eth0\naddr add {one.v6}/64 dev eth0 nodad\n"
             ip("-n", one.name, "-batch", "-", stdin=f"link set lo up\nlink set eth0 up\n{addresses}")
@@ -164,6 +175,16 @@ def lab(*, bystander: bool = False) -> Iterator[Lab]:
         for one in everything:
             one.stop()
             remove(one.name)
+
+
+def _stacked(made: list[Namespace], link: str) -> str:
+    """Every eth0 lies on a device of the namespace between: the two ends of a veth pair, or all on one of them."""
+    lowers = "link add trunk1 type veth peer name trunk2\nlink set trunk1 up\nlink set trunk2 up\n"
+    one = link.startswith(("macvlan", "ipvlan"))  # whose siblings on one device talk to each other
+    adds = (
+        f"link add eth0 link trunk{1 if one else number} netns {end.name} type {link}\n" for number, end in enumerate(made, 1)
+    )
+    return lowers + "".join(adds)
 
 
 def _links(made: list[Namespace], bridge: Namespace | None) -> str:

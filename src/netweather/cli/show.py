@@ -192,7 +192,7 @@ def _say_engines(shown: list[Shown]) -> None:
 
 
 def _say_problems(shown: list[Shown]) -> None:
-    """Under the table, in full: why something is not in force, or what else is wrong."""
+    """Under the table, in full: why something is not in force, what else is wrong, and what is to be known."""
     import sys
 
     from netweather.cli.output import styled
@@ -204,5 +204,7 @@ def _say_problems(shown: list[Shown]) -> None:
         if each.unwanted_drops:
             text = f"{each.unwanted_drops} packets were lost by Netweather's own devices, not by the condition"
             say(f"{styled('problem:', 'red', sys.stdout)} {_target(each)}: {text}")
+    for note in dict.fromkeys(f"{_target(each)}: {note}" for each in shown for note in each.notes):
+        say(f"note: {note}")
     if not all(each.in_force for each in shown):
         say("`netweather recover` takes away what is broken; then set it again.")

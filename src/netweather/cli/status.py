@@ -21,10 +21,12 @@ def shown_document(shown: Shown, now: datetime) -> dict[str, Any]:
         "target": _target(shown.target),
         "engine": shown.engine,
         "engines": list(shown.engines),
+        "hook": shown.hook,
         **_lease(shown.remaining_ns, now),
         "interfaces": list(shown.interfaces),
         "peers": {word: list(prefixes) for word, prefixes in shown.peers.items()},
         "problems": list(shown.problems),
+        "notes": list(shown.notes),
         "unwantedDrops": shown.unwanted_drops,
         "rules": [{"counters": {"packets": rule.packets, "bytes": rule.bytes, "dropped": rule.dropped}} for rule in shown.rules],
     }

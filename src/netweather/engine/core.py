@@ -20,7 +20,7 @@ from netweather.engine.sparing import spare_own_session
 from netweather.engine.status import shown
 from netweather.errors import NetweatherError
 from netweather.journal import Entry, Journal, Whose
-from netweather.kernel import keeper_process, namespaces
+from netweather.kernel import hooks, keeper_process, namespaces
 from netweather.kernel.finding import every_namespace
 from netweather.kernel.operations import Operation, WriteRules
 from netweather.kernel.real import RealTarget
@@ -75,7 +75,7 @@ class Engine:
                 changed,
                 {word: tuple(map(str, prefixes)) for word, prefixes in peers.items()},
                 tuple(i.name for i in after.interfaces),
-                (*self._notes(observed), *overlaps(desired, after.slots.leases)),
+                (*observed.hidden, *hooks.told(observed.hook), *overlaps(desired, after.slots.leases)),
                 choosing.told(condition),
             )
             if not dry_run:
@@ -153,12 +153,6 @@ class Engine:
         alias = f"netweather: {names} {'of ' + ', '.join(owners) if owners else ''}".strip()[:250]
         active = [replace(c, condition=expand(c.condition)) for c in entry.conditions]
         return flatten(active, entry.interfaces, choosing.look, entry.slots, alias)
-
-    def _notes(self, observed: Observed) -> tuple[str, ...]:
-        notes = list(observed.hidden)
-        if observed.hook == "clsact":
-            notes.append("this kernel has no tcx (Linux 6.6): adding and removing clsact may cost the interface a few packets")
-        return tuple(notes)
 
     # show
 

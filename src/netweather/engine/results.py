@@ -40,7 +40,8 @@ class Shown:
 
     problems: why it is not in force, or what else is wrong, in words. unwanted_drops: packets that our own devices dropped and
     nobody asked for. queue_drops: those that a full queue dropped, since a rate or a limit was asked for.
-    engines: which engines make its lines, and why.
+    engines: which engines make its lines, and why. hook: where it is attached, tcx or clsact.
+    notes: what is not wrong and yet to be known.
     """
 
     target: Whose
@@ -55,6 +56,8 @@ class Shown:
     engine: str
     engines: tuple[str, ...] = ()
     queue_drops: int = 0
+    hook: str = "tcx"
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from netweather.conditions.profiles import expand_rule
 from netweather.engine import choosing
 from netweather.engine.results import RuleCounters, Shown
 from netweather.journal import Entry
-from netweather.kernel import namespaces
+from netweather.kernel import hooks, namespaces
 from netweather.kernel.seam import TargetKernel
 from netweather.kernel.spec import NEVER, Datapath, Observed, digest_of
 from netweather.planning.rules import Slots
@@ -34,6 +34,8 @@ def shown(kernel: TargetKernel, entry: Entry, desired: Datapath) -> list[Shown]:
                 unwanted_drops=drops,
                 engine=_engine(desired, active.condition.name),
                 engines=choosing.told(active.condition),
+                hook=observed.hook,
+                notes=hooks.told(observed.hook),
             )
         )
     return found

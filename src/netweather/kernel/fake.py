@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 from netweather.errors import NetweatherError
 from netweather.kernel.operations import (
@@ -35,6 +35,7 @@ class FakeKernel:
     """The state of one target's kernel; it outlives the FakeTargets that look at it."""
 
     interfaces: dict[str, int] = field(default_factory=lambda: {"eth0": 2})
+    hook: Literal["tcx", "clsact"] = "tcx"
     helper: bool = False
     port: bool = False
     attached: dict[str, FakeClassifier] = field(default_factory=dict)
@@ -73,6 +74,7 @@ class FakeTarget:
         found = self._loaded
         return Observed(
             interfaces=tuple(kernel.interfaces.items()),
+            hook=kernel.hook,
             helper=kernel.helper,
             port=kernel.port,
             classifier=found.room if found else None,

@@ -19,6 +19,7 @@ from typing import Final, Literal, TypeVar
 
 from netweather.errors import NetweatherError
 from netweather.kernel import modules, probes
+from netweather.kernel.hooks import CLSACT_COST
 from netweather.kernel.hostinfo import Host
 from netweather.kernel.namespaces import CLONE_NEWNET, Namespace
 
@@ -125,7 +126,8 @@ FEATURES: Final = (
             remedy="sysctl net.core.bpf_jit_enable=1", instead="the kernel interprets them"),
     Feature("btf", "stats that read the kernel's own structures", "extra", probes.btf, "5.2", "DEBUG_INFO_BTF"),
     Feature("tracepoints", "stats: what a target's sockets did", "extra", probes.tracepoints, "4.17", "BPF_EVENTS"),
-    Feature("tcx", "attaching without losing a packet", "better", probes.tcx, "6.6", "NET_XGRESS", instead="clsact is used"),
+    Feature("tcx", "attaching without losing a packet", "better", probes.tcx, "6.6", "NET_XGRESS",
+            instead=f"clsact is used: {CLSACT_COST}"),
     Feature("clsact", "attaching on kernels without tcx", "better", probes.clsact, "4.5", "NET_CLS_ACT", "sch_ingress",
             instead="tcx is used"),
     Feature("cls_bpf", "attaching on kernels without tcx", "better", probes.cls_bpf, "4.4", "NET_CLS_BPF", "cls_bpf",

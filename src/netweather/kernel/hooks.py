@@ -18,8 +18,14 @@ from netweather.kernel import bpf, links
 Direction = Literal["egress", "ingress"]
 CLSACT_PARENT = {"ingress": 0xFFFFFFF2, "egress": 0xFFFFFFF3}
 OUR_QDISC = " on a clsact of netweather"
+CLSACT_COST = "adding clsact, and removing it, may cost the interface a few packets of anybody's"
 ETH_P_ALL = 3
 DIRECTIONS: tuple[Direction, Direction] = ("egress", "ingress")
+
+
+def told(name: str) -> tuple[str, ...]:
+    """What the user should know of a hook by this name: nothing of tcx."""
+    return (f"clsact is used, not tcx (Linux 6.6): {CLSACT_COST}",) if name == "clsact" else ()
 
 
 class Hook(Protocol):

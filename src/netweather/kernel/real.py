@@ -288,11 +288,19 @@ class RealTarget:
 
 
 def _candidates(devices: list[links.Device]) -> list[links.Device]:
-    """Interfaces whose traffic can be looked at: Ethernet, not ours, and none that another one's traffic passes through again."""
+    """Interfaces whose traffic can be looked at: Ethernet, not ours, and none whose traffic passes through another one again.
+
+    That is what lies on another (a VLAN, a macvlan), and what has members (a bridge, a bond, a team): they are looked at instead.
+    """
+    masters = {d.master for d in devices}
     return [
         d
         for d in devices
-        if d.hardware == links.ARPHRD_ETHER and not d.name.startswith("nw") and d.kind != "bridge" and d.lower is None
+        if d.hardware == links.ARPHRD_ETHER
+        and not d.name.startswith("nw")
+        and d.kind != "bridge"
+        and d.ifindex not in masters
+        and d.lower is None
     ]
 
 

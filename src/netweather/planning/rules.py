@@ -177,9 +177,9 @@ def _places(build: _Build, match: Match) -> frozenset[tuple[int, int]]:
         if name not in names:
             raise NetweatherError(
                 "no-interface",
-                f"the target has no interface {name!r}",
-                f"it has: {', '.join(sorted(names)) or 'none that can carry a condition'}",
-                "name one of those with --interface, or none for all of them",
+                f"the target has no interface {name!r} that can carry a condition",
+                f"it has: {', '.join(sorted(names)) or 'none'}; one that lies on another, or has members, is looked at there",
+                "name one of those with --interface (and a VLAN with --vlan), or none for all of them",
             )
     directions = [n for n, direction in enumerate(DIRECTIONS) if match.direction in (direction, "both")]
     chosen = [i for i in build.interfaces if not match.interfaces or i.name in match.interfaces]

@@ -54,6 +54,17 @@ def test_a_wide_terminal_has_a_column_for_each(run: Run, two: World, monkeypatch
     assert first.startswith("netns:a  slow     delay 100ms")
 
 
+def test_the_cost_of_an_older_hook_is_told(run: Run, two: World) -> None:
+    assert "clsact" not in run("show").out
+    two.kernel("a").hook = "clsact"
+    lines = " ".join(run("show").out.split())
+    assert "note: netns:a: clsact is used, not tcx (Linux 6.6): adding clsact, and removing it, may cost" in lines
+    status = run("show", "netns:a", "--json").json[0]["status"]
+    assert (status["hook"], status["problems"], len(status["notes"])) == ("clsact", [], 1)
+    status = run("show", "netns:b", "--json").json[0]["status"]
+    assert (status["hook"], status["notes"]) == ("tcx", [])
+
+
 def test_counters_are_of_each_rule(run: Run, two: World) -> None:
     two.kernel("b").counters[0] = (1234, 99999, 1200)
     text = run("show", "netns:b").out

@@ -143,6 +143,58 @@ def test_a_foreign_tcx_program_behind_ours_is_no_problem(make_rig: MakeRig, dire
 
 
 @DIRECTIONS
+@pytest.mark.parametrize("way", ["attached", "linked"])
+def test_foreign_tcx_programs_on_both_sides_come_and_go(make_rig: MakeRig, direction: foreign.Direction, way: str) -> None:
+    """One in front of ours and one behind, also as links: each sees every packet, ours stays where it is and so do they."""
+    with make_rig() as rig, Foreign.load(NEXT, "front") as front, Foreign.load(NEXT, "behind") as behind:
+        client, links = rig.net.client, []
+        rig.set(rule(delay(20), direction=direction, protocol="udp"))
+        for one, first in ((front, True), (behind, False)):
+            if way == "linked":
+                links.append(one.link_tcx(client, direction, first=first))
+            else:
+                one.attach_tcx(client, direction, first=first)
+        ours = f"nw_{direction}"
+        before = dumps.settled(client)
+        assert tcx_names(client, direction) == ["front", ours, "behind"]
+        for ms in (25, 30):  # a change of the figure leaves all of them where they are
+            rig.set(rule(delay(ms), direction=direction, protocol="udp"))
+            already = front.seen, behind.seen
+            assert min(exchange(rig)) >= ms / 1000
+            # In front: when it comes, and again from its line. Behind: only when it goes on.
+            assert 2 * PACKETS <= front.seen - already[0] <= 2 * PACKETS + 4
+            assert PACKETS <= behind.seen - already[1] <= PACKETS + 4
+        assert rig.shown().in_force
+        assert [problem for problem in rig.shown().problems if "front" in problem] != []
+        dumps.assert_same(before, client)
+        if way == "linked":
+            links[0].close()
+        else:
+            front.detach_tcx(client, direction)
+        assert rig.shown().problems == ()
+        rig.clear()
+        assert tcx_names(client, direction) == ["behind"]
+        for link in links[1:]:
+            link.close()
+
+
+@DIRECTIONS
+def test_ours_goes_in_front_of_a_foreign_link_that_was_there(make_rig: MakeRig, direction: foreign.Direction) -> None:
+    """Even one that lets nothing further run: what comes from a line passes it, once."""
+    with make_rig() as rig, Foreign.load(OK, "theirs") as theirs:
+        link = theirs.link_tcx(rig.net.client, direction)
+        before = dumps.settled(rig.net.client)
+        result = rig.set(rule(delay(20), direction=direction, protocol="udp"))
+        assert result.notes == () or not any("theirs" in note for note in result.notes)
+        already = theirs.seen
+        assert min(exchange(rig)) >= 0.02
+        assert PACKETS <= theirs.seen - already <= PACKETS + 4
+        rig.clear()
+        dumps.assert_same(before, rig.net.client)
+        link.close()
+
+
+@DIRECTIONS
 def test_clsact_a_filter_in_front_of_ours_is_left_and_reported(make_rig: MakeRig, direction: foreign.Direction) -> None:
     """It has the lowest preference there is, and the handle that ours would have taken."""
     with make_rig(hook="clsact") as rig, Foreign.load(OK, "hider") as hider:

@@ -13,6 +13,7 @@ from tests.support.netns import Namespace
 
 Direction = Literal["egress", "ingress"]
 NEXT, OK, SHOT = -1, 0, 2
+LINK_CREATE = 28
 MAP_TYPE_ARRAY, PROG_TYPE_SCHED_CLS = 2, 3
 TCX = {"ingress": bpf.TCX_INGRESS, "egress": bpf.TCX_EGRESS}
 CLSACT_PARENT = {"ingress": 0xFFFFFFF2, "egress": 0xFFFFFFF3}
@@ -67,6 +68,16 @@ class Foreign:
         flags = bpf.F_BEFORE if first else bpf.F_AFTER
         attributes = struct.pack("=IIIIIIQ", eth0(namespace), self.program.fd, TCX[direction], flags, 0, 0, 0)
         namespace.call(bpf.call, bpf.PROG_ATTACH, attributes)
+
+    def link_tcx(self, namespace: Namespace, direction: Direction, *, first: bool = False) -> bpf.Map:
+        """The same by a link, as Cilium and newer tools do: it goes when what is returned is closed."""
+        flags = bpf.F_BEFORE if first else bpf.F_AFTER
+        attributes = struct.pack("=IIIIIIQ", self.program.fd, eth0(namespace), TCX[direction], flags, 0, 0, 0)
+        fd, _ = namespace.call(bpf.call, LINK_CREATE, attributes)
+        return bpf.Map(fd)
+
+    def detach_tcx(self, namespace: Namespace, direction: Direction) -> None:
+        namespace.call(bpf.tcx_detach, eth0(namespace), TCX[direction], self.program)
 
     def attach_clsact(
         self, namespace: Namespace, direction: Direction, *, priority: int, handle: int = 1, name: str = "foreign"

@@ -25,7 +25,7 @@ from netweather.kernel.finding import every_namespace
 from netweather.kernel.operations import Operation, WriteRules
 from netweather.kernel.real import RealTarget
 from netweather.kernel.seam import TargetKernel
-from netweather.kernel.spec import Datapath, Observed
+from netweather.kernel.spec import Datapath
 from netweather.planning.overlaps import overlaps
 from netweather.planning.plan import plan
 from netweather.planning.rules import InForce, Slots, flatten

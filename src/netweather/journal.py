@@ -11,6 +11,8 @@ import fcntl
 import json
 import os
 import shutil
+import threading
+import weakref
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -76,6 +78,10 @@ class Journal:
     @contextlib.contextmanager
     def locked(self, identity: str) -> Iterator[None]:
         """Holds a target's lock. Raises NetweatherError: "needs-root" without the right to write here, "busy" after 30 s."""
+        with _here(str(self.locks / identity)):
+            yield from self._locked_by_others(identity)
+
+    def _locked_by_others(self, identity: str) -> Iterator[None]:
         fd = self._acquire(self.locks / identity)
         try:
             yield
@@ -134,6 +140,23 @@ class Journal:
         shutil.rmtree(self.directory(identity), ignore_errors=True)
         with contextlib.suppress(OSError):
             self.targets.rmdir()
+
+
+@contextlib.contextmanager
+def _here(path: str) -> Iterator[None]:
+    """The same lock among the threads of this process: they wait for each other without looking again and again."""
+    with _registry:
+        lock = _threads.setdefault(path, threading.Lock())
+    if not lock.acquire(timeout=LOCK_PATIENCE_S):
+        raise NetweatherError("busy", "another request is changing this target", f"its lock is {path}", "try again")
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+_registry = threading.Lock()
+_threads: weakref.WeakValueDictionary[str, threading.Lock] = weakref.WeakValueDictionary()
 
 
 def _take(path: Path, taken: list[int]) -> bool:

@@ -14,9 +14,8 @@ import sys
 from netweather.engine import Engine
 from netweather.errors import NetweatherError
 from netweather.journal import Entry
-from netweather.kernel import namespaces
+from netweather.kernel import keeper_process, namespaces
 from netweather.kernel.links import PORT, names
-from netweather.kernel.real import RealTarget
 from netweather.kernel.spec import NEVER
 from netweather.kernel.waiting import pause
 from netweather.planning.rules import NETEM_KEY
@@ -49,14 +48,18 @@ class Keeper:
                 say(f"{self.identity}: {error}")
                 pause(RETRY_S)
 
-    def pause(self) -> float:
-        """Until the next lease ends, or the next look around."""
+    def pause(self, turn_s: float = TURN_S) -> float:
+        """Seconds until the next lease ends, or the next look around."""
         if self.entry is None:
-            return TURN_S
+            return turn_s
         ends = min((c.deadline for c in self.entry.conditions), default=0)
         if ends == NEVER:
-            return TURN_S
-        return min(TURN_S, max(0.0, (ends - namespaces.boot_ns()) / 1e9))
+            return turn_s
+        return min(turn_s, max(0.0, (ends - namespaces.boot_ns()) / 1e9))
+
+    def close(self) -> None:
+        """Leaves the namespace; its descriptor stays the caller's."""
+        self.namespace.close()
 
     def turn(self) -> bool:
         """One look around. Returns whether there is still something to keep."""
@@ -101,8 +104,7 @@ class Keeper:
     def _pump_is_dead(self, entry: Entry) -> bool:
         if all(key.endswith(NETEM_KEY) for key in entry.slots.lines) or entry.state != "made":
             return False
-        with RealTarget(self.fd, self.directory) as kernel:
-            return kernel.pump_process() is None
+        return not keeper_process.pump_running(self.directory)
 
     def _end(self, why: str) -> None:
         say(f"{self.identity}: {why}: everything of ours is taken away")

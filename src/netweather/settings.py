@@ -20,6 +20,9 @@ class Settings:
     """state: the directory of journals and locks. lease: of a condition that names none. owner: who asks. hook: tcx, clsact or auto.
 
     profiles: YAML files of the user's own profiles, and folders of such files; later ones win. Written with colons between them.
+    agent: where the agent is, unix:///PATH or https://HOST:PORT; unless given, the socket in the state directory when it answers.
+    token: who we are to an agent elsewhere. ca: the path of the certificate that its own must be signed by, unless the system's.
+    audit: the file where an agent writes who changed what.
     """
 
     state: Path = Path("/run/netweather")
@@ -27,6 +30,15 @@ class Settings:
     owner: str = ""
     hook: str = "auto"
     profiles: tuple[Path, ...] = ()
+    agent: str = ""
+    token: str = field(default="", repr=False)
+    ca: str = ""
+    audit: Path = Path("/var/log/netweather/audit.log")
+
+    @property
+    def socket(self) -> Path:
+        """Where this machine's own agent listens."""
+        return self.state / "agent.sock"
 
     @classmethod
     def load(cls, environment: Mapping[str, str] | None = None, config: Path = CONFIG) -> Settings:
@@ -53,6 +65,10 @@ class Settings:
             owner=values.get("owner", ""),
             hook=hook,
             profiles=_places(values.get("profiles", ":".join(PROFILES)), environment.get("SUDO_USER", "")),
+            agent=values.get("agent", ""),
+            token=values.get("token", ""),
+            ca=values.get("ca", ""),
+            audit=Path(values.get("audit", str(cls.audit))),
         )
 
 

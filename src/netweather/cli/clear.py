@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from netweather.cli import completing, pages
-from netweather.cli.options import Json, Targets
+from netweather.cli.connecting import connect
+from netweather.cli.options import Direct, Json, Targets
 from netweather.cli.output import say, say_json
-from netweather.cli.problems import as_netweather, complain, need_root
+from netweather.cli.problems import as_netweather, complain
 from netweather.errors import NetweatherError, UsageError
+from netweather.settings import Settings
 
 if TYPE_CHECKING:
-    from netweather.engine import Cleared, Engine
-    from netweather.targets import Target
+    from netweather.engine import Cleared
 
 _EXAMPLES = """
 netweather clear docker:shop-api
 netweather clear docker:shop-api --name slow-database
 netweather clear --all
 """
-_GONE = ("unknown-target", "target-not-running")
 
 
 def _clear(
@@ -36,6 +35,7 @@ def _clear(
         str | None, typer.Option("--owner", metavar="NAME", help="only this owner's conditions", show_default=False)
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="everything on this machine, whoever set it")] = False,
+    direct: Direct = False,
     as_json: Json = False,
 ) -> int:
     """Ends the conditions on TARGETs: all of them, or the one of a name.
@@ -44,11 +44,7 @@ def _clear(
     but a --name that isn't there is. What fails on one target is told, and the others are cleared all the same (exit 1).
     """
     _check(targets or [], name, owner, everything=everything)
-    need_root()
-    from netweather.engine import Engine
-
-    engine = Engine()
-    answers = engine.clear_all() if everything else _clear_named(engine, targets or [], name, owner)
+    answers = connect(Settings.load(), direct=direct).clear(targets or (), name, owner)
     failed = [each for each in answers if each.problem]
     if len(answers) == 1 and answers[0].problem:
         raise answers[0].problem
@@ -89,43 +85,3 @@ def _tell(answers: list[Cleared]) -> None:
             complain(NetweatherError(error.code, f"{each.target}: {error.what}", error.why, error.remedy))
     if not answers:
         say("nothing was in force")
-
-
-def _clear_named(engine: Engine, references: list[str], name: str | None, owner: str | None) -> list[Cleared]:
-    """All of them, whatever fails on one."""
-    from netweather.engine import Cleared
-    from netweather.targets import resolve
-
-    answers: list[Cleared] = []
-    for reference in references:
-        with ExitStack() as stack:
-            try:
-                found = [stack.enter_context(target) for target in resolve(reference)]
-            except (NetweatherError, OSError) as error:
-                names = _swept(engine, reference) if getattr(error, "code", "") in _GONE else []
-                answers.append(Cleared(reference, tuple(names), None if names else error))
-                continue
-            answers += [_clear_one(engine, target, name, owner) for target in found]
-    return answers
-
-
-def _clear_one(engine: Engine, target: Target, name: str | None, owner: str | None) -> Cleared:
-    from netweather.engine import Cleared
-
-    label = target.reference if target.name in target.reference else f"{target.reference} ({target.name})"
-    try:
-        return Cleared(label, tuple(engine.clear(target, name, owner=owner)))
-    except (NetweatherError, OSError) as error:
-        return Cleared(label, (), error)
-
-
-def _swept(engine: Engine, reference: str) -> list[str]:
-    """What was in force on a target that is gone: the sweep, with which every command begins, has ended it."""
-    names = [
-        active.condition.name
-        for identity in engine.journal.identities()
-        if (entry := engine.journal.read(identity)) and entry.target.reference == reference
-        for active in entry.conditions
-    ]
-    engine.sweep()
-    return names

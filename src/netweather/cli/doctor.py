@@ -43,7 +43,9 @@ def _doctor(
     findings = probe_all(Settings.load().state, load=modprobe)
     fine = works(findings)
     if as_json:
-        say_json(_plain(findings, fine))
+        from netweather.engine.reports import doctor_document
+
+        say_json(doctor_document(findings, fine))
     else:
         _say(findings, fine)
     return 0 if fine else 1
@@ -54,48 +56,6 @@ def command() -> Any:
     return pages.command(_doctor, name="doctor", examples=_EXAMPLES)
 
 
-def _plain(findings: list[Finding], fine: bool) -> dict[str, Any]:
-    from netweather.kernel.hostinfo import Host
-
-    host = Host.here()
-    features = [
-        {
-            "name": finding.feature.name,
-            "answer": finding.state,
-            "need": finding.feature.need,
-            "purpose": finding.feature.purpose,
-            "minimumKernel": finding.feature.minimum,
-            "option": f"CONFIG_{finding.feature.option}" if finding.feature.option else "",
-            "module": finding.feature.module,
-            "detail": finding.detail,
-            "instead": finding.feature.instead,
-            "remedy": finding.remedy,
-        }
-        for finding in findings
-    ]
-    engine, why = _lines_by(findings)
-    return {
-        "works": fine,
-        "kernel": host.release,
-        "machine": host.machine,
-        "system": host.title,
-        "engine": {"auto": engine, "why": why},
-        "features": features,
-    }
-
-
-def _lines_by(findings: list[Finding]) -> tuple[str, str]:
-    """Which engine `auto` takes here, and what for: ('netem', …) or ('pump', …)."""
-    from netweather.engine.choosing import PUMP_ONLY
-
-    found = {finding.feature.name: finding for finding in findings}
-    netem, seeds = found.get("netem"), found.get("netem-seed")
-    if netem is None or netem.state != "yes":
-        return "pump", "it makes every line: netem is not there" + (f", {netem.detail}" if netem else "")
-    seeded = () if seeds and seeds.state == "yes" else ("--seed (netem takes one from Linux 6.6 on)",)
-    return "netem", f"it makes the lines, but the pump those with {', '.join((*PUMP_ONLY, *seeded))}"
-
-
 def _say(findings: list[Finding], fine: bool) -> None:
     from netweather.kernel.hostinfo import Host
 
@@ -103,7 +63,9 @@ def _say(findings: list[Finding], fine: bool) -> None:
     say(f"Linux {host.release} on {host.machine}{f', {host.title}' if host.title else ''}\n")
     for finding in findings:
         say(_lines(finding))
-    engine, why = _lines_by(findings)
+    from netweather.engine.reports import lines_by
+
+    engine, why = lines_by(findings)
     say("\n" + wrapped(f"--engine auto takes {engine} here: {why}", "", "", sys.stdout))
     missing = [finding.feature.name for finding in findings if finding.state != "yes" and finding.feature.need == "needed"]
     if fine:

@@ -16,6 +16,7 @@ PANELS: Final = {"condition": pages.PANELS[1], "match": pages.PANELS[2], "common
 """The help page's section for each group of flags."""
 
 Json = Annotated[bool, typer.Option("--json", help="print JSON, and errors as JSON too")]
+Direct = Annotated[bool, typer.Option("--direct", help="do it here, not through the agent (needs root)")]
 Targets = Annotated[
     list[str] | None,
     typer.Argument(metavar="TARGET", show_default=False, help="whose network", autocompletion=completing.targets),

@@ -40,7 +40,9 @@ def _profiles(
     own = own_profiles(Settings.load().profiles)
     found = [find_profile(name, own)] if name else list({**builtin_profiles(), **own}.values())
     if as_json:
-        say_json([_plain(profile) for profile in found])
+        from netweather.engine.reports import profile_document
+
+        say_json([profile_document(profile) for profile in found])
     elif name:
         _say_one(found[0])
     else:
@@ -50,21 +52,6 @@ def _profiles(
 def command() -> Any:
     """The Typer command."""
     return pages.command(_profiles, name="profiles", examples=_EXAMPLES)
-
-
-def _plain(profile: Profile) -> dict[str, Any]:
-    from netweather.conditions import dump_condition
-
-    return {
-        "name": profile.name,
-        "title": profile.title,
-        "aliases": list(profile.aliases),
-        "up": dump_condition(profile.up),
-        "down": dump_condition(profile.down),
-        "source": profile.source,
-        "notes": profile.notes,
-        **({"file": profile.file} if profile.file else {}),
-    }
 
 
 def _say_all(found: list[Profile]) -> None:

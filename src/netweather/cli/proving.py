@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from netweather.conditions import NetworkCondition
 from netweather.errors import NetweatherError
 
 if TYPE_CHECKING:
-    from netweather.engine import Engine
+    from netweather.engine import Done, Engine, Service
     from netweather.measure import Evidence
     from netweather.targets import Target
 
@@ -18,17 +19,23 @@ if TYPE_CHECKING:
 class Proof:
     """The evidence that `set --verify` gathers; none when it isn't asked for. quiet: no progress bar."""
 
-    engine: Engine
     quiet: bool = False
     evidence: list[Evidence] = field(default_factory=list)
 
-    def check(self, target: Target, condition: NetworkCondition) -> None:
+    def around(self, service: Service, put: partial[list[Done]]) -> partial[list[Done]]:
+        """The same, with a proof of each target. service: direct mode's, which can put back what was there before."""
+        from netweather.engine import Direct
+
+        assert isinstance(service, Direct)
+        return partial(put, check=partial(self._check, service.engine))
+
+    def _check(self, engine: Engine, target: Target, condition: NetworkCondition) -> None:
         """Measures a condition that was just set. Raises NetweatherError not-proved when it does not hold."""
         from netweather.cli.verify import measured
         from netweather.engine.verifying import Wish
         from netweather.measure import worst
 
-        found = measured(self.engine, target, Wish(name=condition.name), quiet=self.quiet)
+        found = measured(engine, target, Wish(name=condition.name), quiet=self.quiet)
         self.evidence += found
         if worst(each.verdict for each in found) == "FAIL":
             what, why = f"{condition.name!r} does not hold on {target.reference}", "; ".join(_reasons(found))

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from netweather.cli import pages
-from netweather.cli.options import PANELS, Json, Targets, given, with_flags
+from netweather.cli.connecting import connect
+from netweather.cli.options import PANELS, Direct, Json, Targets, given, with_flags
 from netweather.cli.output import remark, say, say_json, wrapped
-from netweather.cli.problems import need_root
 from netweather.conditions import NetworkCondition, Rule
 from netweather.conditions.flags import FLAGS, FlagValue
 from netweather.errors import UsageError
@@ -21,7 +21,7 @@ from netweather.settings import Settings
 
 if TYPE_CHECKING:
     from netweather.cli.proving import Proof
-    from netweather.engine import Done, Wanted
+    from netweather.engine import Done
 
 _EXAMPLES = """
 # 200 ms more on every round trip, 1 % of the packets lost, for 10 minutes
@@ -65,6 +65,7 @@ def _set(
     verify: Annotated[bool, typer.Option("--verify", help="measure it; undo it when it does not hold (exit 1)")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print what would be done, and do nothing")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="I mean the host's own network (TARGET host)")] = False,
+    direct: Direct = False,
     as_json: Json = False,
     **flags: Any,
 ) -> int:
@@ -75,22 +76,20 @@ def _set(
     """
     settings = Settings.load()
     conditions = _conditions(tuple(targets or ()), file, owner, given(flags), settings)
-    need_root()
     from netweather.cli.proving import Proof
-    from netweather.engine import Engine, opened, set_all
 
-    engine = Engine(settings)
-    with opened(conditions) as wanted:
-        _need_yes(wanted, yes=yes or dry_run)
-        proof = Proof(engine, quiet=as_json)
-        put = partial(set_all, engine, wanted, dry_run=dry_run, check=proof.check if verify else None)
-        tell = partial(_tell, proof=proof, dry_run=dry_run, as_json=as_json)
-        if wait and not dry_run:
-            from netweather.cli.waiting import set_and_wait
+    service = connect(settings, direct=direct or verify)
+    proof = Proof(quiet=as_json)
+    put = partial(service.set, conditions, dry_run=dry_run, host=yes)
+    if verify:
+        put = proof.around(service, put)
+    tell = partial(_tell, proof=proof, dry_run=dry_run, as_json=as_json)
+    if wait and not dry_run:
+        from netweather.cli.waiting import set_and_wait
 
-            set_and_wait(engine, wanted, put, tell)
-        else:
-            tell(put())
+        set_and_wait(service, conditions, put, tell)
+    else:
+        tell(put())
     return proof.exit_code
 
 
@@ -172,23 +171,13 @@ def _named(condition: NetworkCondition, targets: tuple[str, ...], owner: str | N
     return named
 
 
-def _need_yes(wanted: list[Wanted], *, yes: bool) -> None:
-    if not yes and any(target.runtime == "host" for one in wanted for target in one.targets):
-        raise UsageError(
-            "host-not-confirmed",
-            "this would be the host's own network, and your session's with it",
-            "host is a target like any other, but a mistake here can lock you out until the lease ends",
-            "add --yes; with --exclude port=22 your SSH session stays as it is",
-        )
-
-
 # setting, and saying what was set
 
 
 def _tell(done: list[Done], *, proof: Proof, dry_run: bool, as_json: bool) -> None:
     now = datetime.now().astimezone()
     if as_json:
-        from netweather.cli.status import done_document, listed
+        from netweather.engine.documents import done_document, listed
 
         say_json(listed([proof.added(done_document(each, now, dry_run=dry_run)) for each in done]))
     for each in done:
@@ -245,10 +234,5 @@ def _same(text: str) -> bool:
 
 
 def _plan(result: Any) -> list[str]:
-    from netweather.planning.plan import describe
-
-    lines = [
-        wrapped(describe(operation), f"   {number:>2}. ", " " * 7, sys.stdout)
-        for number, operation in enumerate(result.operations, 1)
-    ]
+    lines = [wrapped(text, f"   {number:>2}. ", " " * 7, sys.stdout) for number, text in enumerate(result.plan, 1)]
     return [f"  plan for {result.target.reference}:", *(lines or ["    nothing: it is so already"])]

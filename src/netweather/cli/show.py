@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from netweather.cli import pages
-from netweather.cli.options import Json, Targets
+from netweather.cli.connecting import connect
+from netweather.cli.options import Direct, Json, Targets
 from netweather.cli.output import columns, console, drawn, say, say_json, table
+from netweather.settings import Settings
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from netweather.engine import Engine, Shown
-    from netweather.targets import Target
+    from netweather.engine import Service, Shown
 
 _EXAMPLES = """
 netweather show
@@ -37,6 +37,7 @@ def _show(
     targets: Targets = None,
     *,
     watch: Annotated[bool, typer.Option("--watch", help="every second, until Ctrl-C")] = False,
+    direct: Direct = False,
     as_json: Json = False,
 ) -> None:
     """Shows the conditions in force on TARGETs, or on all of this machine.
@@ -44,27 +45,19 @@ def _show(
     With what each rule met since it was set: packets, and those that it dropped. Packets that our own devices lost and
     nobody asked for are told in red.
     """
-    from netweather.cli.problems import need_root
-
-    need_root()
-    from netweather.engine import Engine
-    from netweather.targets import resolve_all
-
-    with ExitStack() as stack:
-        found = [stack.enter_context(target) for target in resolve_all(targets or ())]
-        engine = Engine()
-        if watch:
-            _watch(engine, found, named=bool(targets), as_json=as_json)
-        elif as_json:
-            say_json(_documents(_shown(engine, found, named=bool(targets))))
-        else:
-            shown = _shown(engine, found, named=bool(targets))
-            if shown:
-                say(drawn(shown_table(shown)))
-                _say_engines(shown)
-                _say_problems(shown)
-            else:
-                say(_nothing(targets or []))
+    service = connect(Settings.load(), direct=direct)
+    if watch:
+        _watch(service, targets or [], as_json=as_json)
+        return
+    shown = service.show(targets or ())
+    if as_json:
+        say_json(_documents(shown))
+    elif shown:
+        say(drawn(shown_table(shown)))
+        _say_engines(shown)
+        _say_problems(shown)
+    else:
+        say(_nothing(targets or []))
 
 
 def command() -> Any:
@@ -72,22 +65,18 @@ def command() -> Any:
     return pages.command(_show, name="show", examples=_EXAMPLES)
 
 
-def _shown(engine: Engine, targets: list[Target], *, named: bool) -> list[Shown]:
-    return [shown for target in targets for shown in engine.show(target)] if named else engine.show()
-
-
 def _nothing(targets: list[str]) -> str:
     return f"no conditions are in force{' on ' + ', '.join(targets) if targets else ''}"
 
 
 def _documents(shown: list[Shown]) -> list[dict[str, Any]]:
-    from netweather.cli.status import shown_document
+    from netweather.engine.documents import shown_document
 
     now = datetime.now().astimezone()
     return [shown_document(each, now) for each in shown]
 
 
-def _watch(engine: Engine, targets: list[Target], *, named: bool, as_json: bool) -> None:
+def _watch(service: Service, targets: list[str], *, as_json: bool) -> None:
     """Until Ctrl-C, which is the usual end. As JSON: a list on each line."""
     import sys
 
@@ -96,7 +85,7 @@ def _watch(engine: Engine, targets: list[Target], *, named: bool, as_json: bool)
     try:
         if as_json or not sys.stdout.isatty():
             while True:
-                shown = _shown(engine, targets, named=named)
+                shown = service.show(targets)
                 if as_json:
                     say_json(_documents(shown), compact=True)
                 else:
@@ -105,16 +94,16 @@ def _watch(engine: Engine, targets: list[Target], *, named: bool, as_json: bool)
                 pause(_EVERY_S)
         from rich.live import Live
 
-        with Live(_live(_shown(engine, targets, named=named), targets), console=console(), auto_refresh=False) as live:
+        with Live(_live(service.show(targets), targets), console=console(), auto_refresh=False) as live:
             while True:
                 pause(_EVERY_S)
-                live.update(_live(_shown(engine, targets, named=named), targets), refresh=True)
+                live.update(_live(service.show(targets), targets), refresh=True)
     except KeyboardInterrupt:
         return
 
 
-def _live(shown: list[Shown], targets: list[Target]) -> Any:
-    return shown_table(shown) if shown else _nothing([target.reference for target in targets])
+def _live(shown: list[Shown], targets: list[str]) -> Any:
+    return shown_table(shown) if shown else _nothing(targets)
 
 
 def shown_table(shown: list[Shown]) -> Any:

@@ -31,7 +31,9 @@ def _targets(as_json: Json = False) -> None:
     for problem in problems:
         remark("note", f"{problem.what}: {problem.why}" if problem.why else problem.what)
     if as_json:
-        say_json([_plain(listing) for listing in found])
+        from netweather.engine.reports import listing_document
+
+        say_json([listing_document(listing) for listing in found])
     elif found:
         _say_table(found)
     else:
@@ -41,23 +43,6 @@ def _targets(as_json: Json = False) -> None:
 def command() -> Any:
     """The Typer command."""
     return pages.command(_targets, name="targets", examples=_EXAMPLES)
-
-
-def _plain(listing: Listing) -> dict[str, Any]:
-    return {
-        "reference": listing.reference,
-        "runtime": listing.runtime,
-        "name": listing.name,
-        "state": listing.state,
-        "id": listing.id,
-        "image": listing.image,
-        "compose": listing.compose,
-        "addresses": [str(address) for address in listing.addresses],
-        "interfaces": list(listing.interfaces),
-        "pid": listing.pid,
-        "identity": listing.identity,
-        "note": listing.note,
-    }
 
 
 def _say_table(found: list[Listing]) -> None:

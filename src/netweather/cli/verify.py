@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from netweather.cli import completing, pages
-from netweather.cli.options import Json
+from netweather.cli.connecting import connect
+from netweather.cli.options import Direct, Json
 from netweather.cli.output import say, say_json, styled, table
-from netweather.cli.problems import need_root
 from netweather.errors import UsageError
+from netweather.settings import Settings
 
 if TYPE_CHECKING:
     from netweather.engine.verifying import Progress, Wish
@@ -48,6 +49,7 @@ def _verify(
     peer: _Peer = None,
     samples: _Samples = None,
     plot: _Plot = None,
+    direct: Direct = False,
     as_json: Json = False,
 ) -> int:
     """Proves the conditions on TARGET: asked, in the kernel, seen on the wire.
@@ -60,16 +62,11 @@ def _verify(
         from netweather.measure import plots
 
         plots.check(plot)
-    need_root()
-    from netweather import targets
-    from netweather.engine import Engine
     from netweather.engine.verifying import Wish
 
-    evidence: list[Evidence] = []
-    with contextlib.ExitStack() as stack:
-        engine = Engine()
-        for found in [stack.enter_context(one) for one in targets.resolve_all([target])]:
-            evidence += measured(engine, found, Wish(name, to, peer, count), quiet=as_json)
+    service = connect(Settings.load(), direct=direct or plot is not None)  # what is drawn doesn't come over the wire
+    with _bar(quiet=as_json) as progress:
+        evidence = service.verify(target, Wish(name, to, peer, count), progress)
     if plot is not None:
         plots.draw(evidence, plot)
     if as_json:

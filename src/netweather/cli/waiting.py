@@ -10,13 +10,17 @@ from types import FrameType
 from typing import TYPE_CHECKING, Final
 
 from netweather.cli.output import remark
+from netweather.cli.problems import as_netweather
 from netweather.errors import NetweatherError
 from netweather.kernel.waiting import pause
 
 if TYPE_CHECKING:
-    from netweather.engine import Done, Engine, Wanted
+    from netweather.conditions import NetworkCondition
+    from netweather.engine import Cleared, Done, Service
 
 _LOOK_S: Final = 1.0
+_OVER: Final = ("no-such-condition", "unknown-target", "target-not-running")
+"""Its lease ended, or somebody was quicker."""
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -24,20 +28,22 @@ class _Stopped(BaseException):
     """A signal asked us to end. Not an Exception: nothing on the way may take it for a failure."""
 
 
-def set_and_wait(engine: Engine, wanted: list[Wanted], put: Callable[[], list[Done]], tell: Callable[[list[Done]], None]) -> None:
+def set_and_wait(
+    service: Service, conditions: list[NetworkCondition], put: Callable[[], list[Done]], tell: Callable[[list[Done]], None]
+) -> None:
     """Calls `put` (which leaves nothing when it fails), tells what came of it, waits, and clears it, however the waiting ends."""
     done: list[Done] | None = None
     with _signals_stop():
         try:
             done = put()
             tell(done)
-            _wait(engine, wanted)
+            _wait(service, conditions)
         except _Stopped:
             pass
         finally:
             _ignore_signals()
             if done is not None:
-                _clear(engine, wanted)
+                _clear(service, conditions)
 
 
 @contextlib.contextmanager
@@ -59,38 +65,48 @@ def _ignore_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def _wait(engine: Engine, wanted: list[Wanted]) -> None:
+def _wait(service: Service, conditions: list[NetworkCondition]) -> None:
     """Until none of it is in force any more: the lease is over, somebody cleared it, or the targets are gone."""
     sys.stdout.flush()  # who reads a pipe is to know now what was set
     remark("waiting", "until the lease ends; Ctrl-C clears it now")
-    while _remains(engine, wanted):
+    while _remains(service, conditions):
         pause(_LOOK_S)
 
 
-def _remains(engine: Engine, wanted: list[Wanted]) -> bool:
-    return any(
-        active.condition.name == one.condition.name
-        for one in wanted
-        for target in one.targets
-        for active in engine.active(target)
-    )
+def _remains(service: Service, conditions: list[NetworkCondition]) -> bool:
+    try:
+        return any(
+            shown.condition.name == one.name and shown.remaining_ns != 0
+            for one in conditions
+            for shown in service.show(one.targets)
+        )
+    except NetweatherError as error:
+        if error.code in ("unknown-target", "target-not-running"):
+            return False
+        raise
 
 
-def _clear(engine: Engine, wanted: list[Wanted]) -> None:
+def _clear(service: Service, conditions: list[NetworkCondition]) -> None:
     """Clears what is still there; all of it is tried, and the first failure raised."""
     failure: NetweatherError | None = None
     cleared: list[str] = []
-    for one in wanted:
-        for target in one.targets:
-            try:
-                engine.clear(target, one.condition.name)
-                cleared.append(f"{one.condition.name!r} on {target.reference}")
-            except NetweatherError as error:
-                if error.code != "no-such-condition":  # its lease ended, or somebody was quicker
-                    failure = failure or error
+    for one in conditions:
+        for answer in _cleared(service, one):
+            cleared += [f"{name!r} on {answer.target}" for name in answer.names]
+            if answer.problem is not None and getattr(answer.problem, "code", "") not in _OVER:
+                failure = failure or as_netweather(answer.problem)
     if failure is not None:
         raise failure
     if cleared:
         remark("cleared", ", ".join(cleared))
     else:
         remark("ended", "nothing of it is in force any more: the lease is over, or somebody cleared it")
+
+
+def _cleared(service: Service, condition: NetworkCondition) -> list[Cleared]:
+    from netweather.engine import Cleared
+
+    try:
+        return service.clear(condition.targets, condition.name)
+    except NetweatherError as error:
+        return [Cleared(", ".join(condition.targets), (), error)]

@@ -2,6 +2,20 @@
 
 from netweather.engine.core import Engine
 from netweather.engine.results import Cleared, Recovered, RuleCounters, SetResult, Shown
+from netweather.engine.service import Direct, Service
 from netweather.engine.setting import Done, Wanted, opened, set_all
 
-__all__ = ["Cleared", "Done", "Engine", "Recovered", "RuleCounters", "SetResult", "Shown", "Wanted", "opened", "set_all"]
+__all__ = [
+    "Cleared",
+    "Direct",
+    "Done",
+    "Engine",
+    "Recovered",
+    "RuleCounters",
+    "Service",
+    "SetResult",
+    "Shown",
+    "Wanted",
+    "opened",
+    "set_all",
+]

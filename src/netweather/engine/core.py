@@ -22,12 +22,12 @@ from netweather.errors import NetweatherError
 from netweather.journal import Entry, Journal, Whose
 from netweather.kernel import hooks, keeper_process, namespaces
 from netweather.kernel.finding import every_namespace
-from netweather.kernel.operations import Operation, WriteRules
+from netweather.kernel.operations import Detach, Operation, WriteRules
 from netweather.kernel.real import RealTarget
 from netweather.kernel.seam import TargetKernel
 from netweather.kernel.spec import Datapath
 from netweather.planning.overlaps import overlaps
-from netweather.planning.plan import plan
+from netweather.planning.plan import describe, plan
 from netweather.planning.rules import InForce, Slots, flatten
 from netweather.settings import Settings
 from netweather.targets import Target
@@ -38,10 +38,14 @@ class Engine:
     """One engine; cheap to make.
 
     settings: where the journals are, and the default owner. open_kernel: the seam (namespace fd, state directory, hook or None).
+    keep: what keeps a target from now on (its directory, namespace fd, and the state directory); a keeper of its own unless given.
+    devices_later: clearing returns once no packet is touched any more, and leaves the devices to who keeps the target (`expire`).
     """
 
     settings: Settings = field(default_factory=Settings.load)
     open_kernel: Callable[[int, Path, str | None], TargetKernel] = RealTarget
+    keep: Callable[[Path, int, Path], None] | None = None
+    devices_later: bool = False
 
     def __post_init__(self) -> None:
         self.journal = Journal(self.settings.state)
@@ -77,6 +81,7 @@ class Engine:
                 tuple(i.name for i in after.interfaces),
                 (*observed.hidden, *hooks.told(observed.hook), *overlaps(desired, after.slots.leases)),
                 choosing.told(condition),
+                tuple(map(describe, operations)),
             )
             if not dry_run:
                 self._carry_out(kernel, target.netns_fd, before, after, operations, condition.name if changed else None)
@@ -103,7 +108,8 @@ class Engine:
                 kernel.reset_counters([n for key, n in after.slots.counters.items() if key.startswith(f"{renewed}/")])
             after.state = "made"
             self.journal.write(after)
-            keeper_process.ensure(self.journal.directory(after.target.identity), fd, self.settings.state)
+            keep = self.keep or keeper_process.ensure
+            keep(self.journal.directory(after.target.identity), fd, self.settings.state)
         except BaseException:
             self._go_back(kernel, before)
             raise
@@ -130,6 +136,8 @@ class Engine:
         entry.conditions, entry.state = [], "unmaking"
         self.journal.write(entry)
         for operation in plan(Datapath(), kernel.observe()):
+            if self.devices_later and not isinstance(operation, Detach):  # those come first
+                return
             kernel.apply(operation)
         keeper_process.stop_keeper(self.journal.directory(entry.target.identity))
         kernel.close()
@@ -181,6 +189,10 @@ class Engine:
         owner: only this one's. Raises NetweatherError(code="no-such-condition") for a name that isn't in force.
         """
         return self._clear(target.identity, name, owner, target.netns_fd)
+
+    def clear_known(self, identity: str, name: str | None = None, *, owner: str | None = None) -> list[str]:
+        """The same for a target of which only the journal is known. Raises as `clear`."""
+        return self._clear(identity, name, owner, None)
 
     def clear_all(self) -> list[Cleared]:
         """Ends every condition on this machine, whoever set it. What fails on one target stands in its answer, and the others end."""

@@ -23,6 +23,8 @@ class SetResult:
     notes: tuple[str, ...] = ()
     engines: tuple[str, ...] = ()
     """Which engines make its lines, and why."""
+    plan: tuple[str, ...] = ()
+    """The operations in words, for people."""
 
 
 @dataclass(frozen=True)

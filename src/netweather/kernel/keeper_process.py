@@ -1,4 +1,7 @@
-"""The keeper as a process: started by the engine by module name, found by its pid and start time. What it does: netweather.keeper."""
+"""The keeper as a process: started by the engine by module name, or an agent; found by its pid and start time.
+
+What it does: netweather.keeper.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,21 @@ from pathlib import Path
 
 from netweather.kernel.pump import Process, stop, wait_gone
 
+AGENT = "agent"
+"""Stands behind the numbers in keeper.pid when the keeper is an agent, which keeps others too and is never ended for one."""
+
+
+def _words(directory: Path, name: str) -> list[str]:
+    try:
+        return (directory / name).read_text().split()
+    except OSError:
+        return []
+
 
 def _process(directory: Path, name: str) -> Process | None:
     try:
-        pid, start = (int(word) for word in (directory / name).read_text().split())
-    except (OSError, ValueError):
+        pid, start = (int(word) for word in _words(directory, name)[:2])
+    except ValueError:
         return None
     process = Process(pid, start)
     return process if process.alive else None
@@ -23,6 +36,24 @@ def _process(directory: Path, name: str) -> Process | None:
 def running(directory: Path) -> bool:
     """Whether this target has a keeper."""
     return _process(directory, "keeper.pid") is not None
+
+
+def pump_running(directory: Path) -> bool:
+    """Whether this target has a pump."""
+    return _process(directory, "pump.pid") is not None
+
+
+def claim(directory: Path) -> bool:
+    """This process, an agent, is to be the keeper. Returns whether it is; False: another process keeps this target."""
+    process = _process(directory, "keeper.pid")
+    if process is None:
+        process = Process.of(os.getpid())
+        if process is None or not directory.is_dir():
+            return False
+        draft = directory / "keeper.pid.new"
+        draft.write_text(f"{process.pid} {process.start} {AGENT}")
+        draft.replace(directory / "keeper.pid")
+    return process.pid == os.getpid()
 
 
 def ensure(directory: Path, namespace_fd: int, state: Path) -> None:
@@ -48,9 +79,9 @@ def ensure(directory: Path, namespace_fd: int, state: Path) -> None:
 
 
 def stop_keeper(directory: Path) -> None:
-    """Ends the keeper, unless that is us."""
+    """Ends the keeper, unless that is us or an agent."""
     process = _process(directory, "keeper.pid")
-    if process is not None and process.pid != os.getpid():
+    if process is not None and process.pid != os.getpid() and AGENT not in _words(directory, "keeper.pid"):
         process.signal(signal.SIGTERM)
         wait_gone(process, 2.0)
 

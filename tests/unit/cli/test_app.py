@@ -31,7 +31,7 @@ def test_each_page_has_examples_and_fits_80_columns(run: Run, name: str) -> None
     ("words", "code", "remedy"),
     [
         (("sett",), "unknown-command", "did you mean 'set'?"),
-        (("frobnicate",), "unknown-command", "use one of clear, "),
+        (("frobnicate",), "unknown-command", "use one of agent, clear, "),
         (("--jsn",), "unknown-option", "`netweather --help`"),
         (("--verson",), "unknown-option", "did you mean --version?"),
         (("--jsn", "show"), "unknown-option", "`netweather --help`"),

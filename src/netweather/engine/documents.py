@@ -28,6 +28,7 @@ def shown_document(shown: Shown, now: datetime) -> dict[str, Any]:
         "problems": list(shown.problems),
         "notes": list(shown.notes),
         "unwantedDrops": shown.unwanted_drops,
+        "queueDrops": shown.queue_drops,
         "rules": [{"counters": {"packets": rule.packets, "bytes": rule.bytes, "dropped": rule.dropped}} for rule in shown.rules],
     }
     return {**dump(shown.condition), "status": status}
@@ -62,9 +63,7 @@ def _on_target(result: SetResult, notes: list[str], dry_run: bool) -> dict[str, 
         "notes": notes,
     }
     if dry_run:
-        from netweather.planning.plan import describe
-
-        found["plan"] = [describe(operation) for operation in result.operations]
+        found["plan"] = list(result.plan)
     return found
 
 

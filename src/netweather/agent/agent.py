@@ -1,0 +1,160 @@
+"""The agent itself: its engine, its targets, its threads, its log; what the handlers of requests call. Not here: HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+from importlib.metadata import version
+from typing import Any, Final, TypeVar
+
+from netweather import targets as runtimes
+from netweather.agent.audit import Audit
+from netweather.agent.clearing import Which, clear
+from netweather.agent.events import Events
+from netweather.agent.keeping import Keeping
+from netweather.agent.metrics import Metrics
+from netweather.agent.paths import refuse_paths, refuse_references
+from netweather.agent.principals import Principal, Tokens
+from netweather.conditions import NetworkCondition
+from netweather.engine import Cleared, Done, Engine, Shown, opened, set_all
+from netweather.engine.documents import done_document, shown_document
+from netweather.engine.reports import doctor_document, listing_document
+from netweather.engine.service import need_host_spelt
+from netweather.engine.verifying import Wish, verify
+from netweather.errors import NetweatherError
+from netweather.settings import Settings
+from netweather.targets import Target
+from netweather.targets.references import is_reference
+
+THREADS: Final = 16
+PROOFS: Final = 4
+"""Proofs at a time: each takes a thread for its 10 seconds."""
+T = TypeVar("T")
+
+
+@dataclass
+class Agent:
+    """One agent. tokens: of those who come by TCP. Every method but `in_thread` may block: call them by it."""
+
+    settings: Settings = field(default_factory=Settings.load)
+    tokens: Tokens = field(default_factory=Tokens)
+    make_engine: Callable[..., Engine] = Engine
+
+    def __post_init__(self) -> None:
+        self.events = Events()
+        self.audit = Audit(self.settings.audit)
+        self.keeping = Keeping(self.make_engine(self.settings), self.events)
+        self.keeping.engine.keep = self.keeping.keep
+        self.engine = self.make_engine(self.settings)
+        self.engine.keep, self.engine.devices_later = self.keeping.keep, True
+        self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="agent")
+        self.metrics = Metrics(lambda: self.keeping.count, lambda: self.events.listeners)
+        self.started = time.monotonic()
+        self._proving = asyncio.Semaphore(PROOFS)
+
+    async def in_thread(self, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
+        """Calls what may block, without blocking the others."""
+        return await asyncio.get_running_loop().run_in_executor(self.pool, partial(function, *arguments, **named))
+
+    # conditions
+
+    def set(
+        self, who: Principal, conditions: Sequence[NetworkCondition], *, dry_run: bool = False, host: bool = False
+    ) -> list[dict[str, Any]]:
+        """Puts conditions in force, all or none. Returns their documents. Raises NetweatherError."""
+        owned = [replace(each, owner=who.owner(each.owner)) for each in conditions]
+        for each in owned:
+            refuse_paths(each)
+        with self.audit.of(who, "plan" if dry_run else "set", owned), opened(owned) as wanted:
+            targets = [target for one in wanted for target in one.targets]
+            who.need_targets(targets)
+            need_host_spelt(wanted, confirmed=host or dry_run)
+            try:
+                done = set_all(self.engine, wanted, dry_run=dry_run)
+            finally:
+                self._look_at(targets)
+        if not dry_run:
+            self._tell_of_set(who, done)
+        now = datetime.now().astimezone()
+        return [done_document(each, now, dry_run=dry_run) for each in done]
+
+    def _look_at(self, targets: Iterable[Target]) -> None:
+        for target in targets:
+            self.keeping.look(target.identity)
+
+    def _tell_of_set(self, who: Principal, done: list[Done]) -> None:
+        for each in done:
+            for result in each.results:
+                target = result.target.reference
+                self.events.publish(
+                    "condition-set", name=each.condition.name, target=target, owner=each.condition.owner, by=who.name
+                )
+
+    def show(self, references: Sequence[str] = (), name: str | None = None) -> list[dict[str, Any]]:
+        """The documents of the conditions in force: on these targets, or on all. Raises NetweatherError."""
+        now = datetime.now().astimezone()
+        return [shown_document(each, now) for each in self._shown(references) if name in (None, each.condition.name)]
+
+    def _shown(self, references: Sequence[str]) -> list[Shown]:
+        refuse_references(references)
+        if not references:
+            return self.engine.show()
+        with ExitStack() as stack:
+            targets = [stack.enter_context(each) for each in runtimes.resolve_all(references)]
+            return [shown for target in targets for shown in self.engine.show(target)]
+
+    def clear(
+        self, who: Principal, references: Sequence[str] = (), name: str | None = None, owner: str | None = None
+    ) -> list[Cleared]:
+        """Ends conditions: on these targets or all, of this name or all, of this owner or all that may be.
+
+        Raises NetweatherError no-such-condition for a name that is nowhere in force; other-owner for a name that is another's.
+        """
+        refuse_references(references)
+        with self.audit.of(who, "clear", (), name=name or "", targets=list(references)) as line:
+            answers = clear(self.engine, Which(who, name, owner), references, self.keeping.look)
+            line["cleared"] = [{"target": each.target, "names": list(each.names)} for each in answers]
+        for each in answers:
+            for ended in each.names:
+                self.events.publish("condition-cleared", name=ended, target=each.target, by=who.name)
+        return answers
+
+    # the rest of what the command line can do
+
+    def targets(self) -> dict[str, Any]:
+        """What there is to name, and which runtimes could not be asked."""
+        problems: list[NetweatherError] = []
+        found = runtimes.list_targets(problems.append)
+        return {"items": [listing_document(each) for each in found], "problems": [each.as_problem() for each in problems]}
+
+    def doctor(self) -> dict[str, Any]:
+        """What this kernel and host can do."""
+        from netweather.kernel.features import probe_all, works
+
+        findings = probe_all(self.settings.state)
+        return doctor_document(findings, works(findings))
+
+    async def verify(self, who: Principal, target: str, wish: Wish) -> list[dict[str, Any]]:
+        """The evidence for a target's conditions. Raises NetweatherError."""
+        async with self._proving:
+            return await self.in_thread(self._verify, who, target, wish)
+
+    def _verify(self, who: Principal, target: str, wish: Wish) -> list[dict[str, Any]]:
+        words = [word for word in (wish.peer, wish.to) if word and is_reference(word)]
+        refuse_references([target, *words])
+        with ExitStack() as stack:
+            found = [stack.enter_context(each) for each in runtimes.resolve_all([target])]
+            peers = [stack.enter_context(each) for each in runtimes.resolve_all(words)]
+            who.need_targets([*found, *peers])
+            return [each.plain() for one in found for each in verify(self.engine, one, wish)]
+
+    def health(self) -> dict[str, Any]:
+        """That it is well, and for how long."""
+        uptime = round(time.monotonic() - self.started, 3)
+        return {"status": "ok", "version": version("netweather"), "targets": self.keeping.count, "uptimeSeconds": uptime}

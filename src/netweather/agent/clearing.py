@@ -1,0 +1,115 @@
+"""Ending conditions for somebody who may not own all of them. Not here: how one ends (engine)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Final
+
+from netweather import targets as runtimes
+from netweather.agent.principals import SET, Principal
+from netweather.engine import Cleared, Engine
+from netweather.errors import NetweatherError
+from netweather.planning.rules import InForce
+
+_GONE: Final = ("unknown-target", "target-not-running")
+Look = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Which:
+    """Which conditions: of this name and owner, or of all (None), as far as they are `who`'s."""
+
+    who: Principal
+    name: str | None
+    owner: str | None
+
+    @property
+    def everything(self) -> bool:
+        """Whatever there is, whosever it is."""
+        return self.who.root and self.name is None and self.owner is None
+
+    def of(self, conditions: Sequence[InForce]) -> list[tuple[str, str]]:
+        """The name and owner of each. Raises NetweatherError(code="other-owner") when the one that is named is another's."""
+        asked = [
+            each.condition
+            for each in conditions
+            if self.name in (None, each.condition.name) and self.owner in (None, each.condition.owner)
+        ]
+        mine = [(each.name, each.owner) for each in asked if self.who.owns(each.owner)]
+        if self.name is not None and asked and not mine:
+            raise NetweatherError(
+                "other-owner",
+                f"the condition {self.name!r} belongs to {asked[0].owner or 'nobody'}",
+                f"you are {self.who.name}",
+                "ask its owner, or root, to clear it",
+            )
+        return mine
+
+
+def clear(engine: Engine, which: Which, references: Sequence[str], look: Look) -> list[Cleared]:
+    """Ends them on these targets, or on all. Raises no-such-condition when a name is in force on none of them, and other-owner."""
+    if references:
+        answers = [answer for reference in references for answer in _on_reference(engine, which, reference, look)]
+    else:
+        which.who.need(SET)
+        answers = [_on_known(engine, which, identity, look) for identity in engine.journal.identities()]
+    if which.name is not None and not any(answer.names for answer in answers):
+        for answer in answers:
+            if isinstance(answer.problem, NetweatherError):
+                raise answer.problem
+        where = f" on {', '.join(references)}" if references else ""
+        raise NetweatherError(
+            "no-such-condition", f"no condition {which.name!r} is in force{where}", "its lease is over, or it was never set",
+            "`netweather show` lists them",
+        )  # fmt: skip
+    return [answer for answer in answers if answer.names or answer.problem or references]
+
+
+def _on_reference(engine: Engine, which: Which, reference: str, look: Look) -> list[Cleared]:
+    with ExitStack() as stack:
+        try:
+            targets = [stack.enter_context(each) for each in runtimes.resolve_all([reference])]
+        except NetweatherError as error:
+            known = _known_by(engine, reference) if error.code in _GONE else []
+            if not known:
+                raise
+            return [_on_known(engine, which, identity, look) for identity in known]
+        which.who.need_targets(targets)
+        return [_on_known(engine, which, target.identity, look, target.reference) for target in targets]
+
+
+def _known_by(engine: Engine, reference: str) -> list[str]:
+    """Targets that are gone, and were set by these words."""
+    found = []
+    for identity in engine.journal.identities():
+        entry = engine.journal.read(identity)
+        if entry is not None and entry.target.reference == reference:
+            found.append(identity)
+    return found
+
+
+def _on_known(engine: Engine, which: Which, identity: str, look: Look, reference: str = "") -> Cleared:
+    label = reference or identity
+    try:
+        entry = engine.journal.read(identity)
+        if entry is None:
+            return Cleared(label, ())
+        label = reference or entry.target.reference
+        if which.everything:
+            return Cleared(label, tuple(engine.clear_known(identity)))
+        return Cleared(label, tuple(_one_by_one(engine, identity, which.of(entry.conditions))))
+    except (NetweatherError, OSError) as error:
+        return Cleared(label, (), error)
+    finally:
+        look(identity)
+
+
+def _one_by_one(engine: Engine, identity: str, conditions: list[tuple[str, str]]) -> Iterator[str]:
+    for name, owner in conditions:
+        try:
+            yield from engine.clear_known(identity, name, owner=owner)
+        except NetweatherError as error:
+            if error.code != "no-such-condition":  # its lease ended, or somebody was quicker
+                raise

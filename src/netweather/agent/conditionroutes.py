@@ -1,0 +1,143 @@
+"""/v1/conditions: set, looked at, ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.responses import JSONResponse
+
+from netweather.agent.asking import OurAgent, Reader, Setter, Targets, answers, conditions_in
+from netweather.agent.problems import as_netweather
+from netweather.conditions.schema import json_schema
+from netweather.engine import Cleared
+from netweather.errors import NetweatherError, UsageError
+
+router = APIRouter(prefix="/v1", tags=["conditions"])
+
+_CONDITION: Final = {key: value for key, value in json_schema().items() if not key.startswith("$")}
+_LIST: Final = {
+    "type": "object",
+    "properties": {"apiVersion": {"const": "v1"}, "kind": {"const": "List"}, "items": {"type": "array", "items": _CONDITION}},
+    "required": ["apiVersion", "kind", "items"],
+}
+_CLEARED: Final = {
+    "type": "object",
+    "properties": {
+        "items": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "target": {"type": "string"},
+                    "cleared": {"type": "array", "items": {"type": "string"}},
+                    "problem": {"type": "object"},
+                },
+                "required": ["target", "cleared"],
+            },
+        }
+    },
+    "required": ["items"],
+}
+_NAME: Final = r"^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$"
+Name = Annotated[str, Path(description="the condition's name", pattern=_NAME)]
+DryRun = Annotated[bool, Query(alias="dryRun", description="only plan: nothing is touched")]
+ConfirmHost = Annotated[bool, Query(alias="confirmHost", description="the target `host` is meant")]
+Owner = Annotated[str | None, Query(description="only this owner's", max_length=253)]
+
+
+def _body(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+@router.put(
+    "/conditions", summary="Put conditions in force", openapi_extra=_body({"anyOf": [_CONDITION, _LIST]}),
+    responses=answers("in force, and read back", _LIST, 404, 409, 415),
+)  # fmt: skip
+async def put_conditions(
+    request: Request, agent: OurAgent, who: Setter, dry_run: DryRun = False, confirm_host: ConfirmHost = False
+) -> JSONResponse:
+    """All of them on all of their targets, or nothing."""
+    conditions = await conditions_in(request)
+    if not conditions or not all(each.targets for each in conditions):
+        raise _no_target()
+    documents = await agent.in_thread(agent.set, who, conditions, dry_run=dry_run, host=confirm_host)
+    return JSONResponse(_as_list(documents))
+
+
+@router.put(
+    "/conditions/{name}", summary="Put a condition in force", openapi_extra=_body(_CONDITION),
+    responses=answers("in force, and read back", _CONDITION, 404, 409, 415),
+)  # fmt: skip
+async def put_condition(
+    name: Name, request: Request, agent: OurAgent, who: Setter, dry_run: DryRun = False, confirm_host: ConfirmHost = False
+) -> JSONResponse:
+    """On all of the targets that it names, or none. The same again is no change; another replaces it without losing a packet."""
+    conditions = await conditions_in(request)
+    if len(conditions) != 1 or conditions[0].name not in (name, "default"):
+        raise UsageError("bad-name", f"the body is not one condition named {name!r}", "", "give it the name of the path, or none")
+    if not conditions[0].targets:
+        raise _no_target()
+    named = replace(conditions[0], name=name)
+    documents = await agent.in_thread(agent.set, who, [named], dry_run=dry_run, host=confirm_host)
+    return JSONResponse(documents[0])
+
+
+@router.get(
+    "/conditions", summary="The conditions in force", responses=answers("one item for each condition and target", _LIST, 404, 409)
+)
+async def get_conditions(agent: OurAgent, who: Reader, targets: Targets = None) -> JSONResponse:
+    """On these targets, or on all; with what each rule met, and the time left."""
+    return JSONResponse(_as_list(await agent.in_thread(agent.show, targets or ())))
+
+
+@router.get(
+    "/conditions/{name}", summary="One condition", responses=answers("one item for each target that has it", _LIST, 404, 409)
+)
+async def get_condition(name: Name, agent: OurAgent, who: Reader, targets: Targets = None) -> JSONResponse:
+    """On these targets, or wherever it is in force."""
+    found = await agent.in_thread(agent.show, targets or (), name)
+    if not found:
+        raise NetweatherError(
+            "no-such-condition", f"no condition {name!r} is in force", "its lease is over, or it was never set",
+            "`netweather show` lists them",
+        )  # fmt: skip
+    return JSONResponse(_as_list(found))
+
+
+@router.delete("/conditions", summary="End conditions", responses=answers("what ended, by target", _CLEARED, 404, 409))
+async def delete_conditions(agent: OurAgent, who: Setter, targets: Targets = None, owner: Owner = None) -> JSONResponse:
+    """All on these targets, or all on this machine: root's ends everybody's, others end their own. Traffic is normal on return."""
+    return _cleared(await agent.in_thread(agent.clear, who, targets or (), None, owner))
+
+
+@router.delete("/conditions/{name}", summary="End a condition", responses=answers("what ended, by target", _CLEARED, 404, 409))
+async def delete_condition(
+    name: Name, agent: OurAgent, who: Setter, targets: Targets = None, owner: Owner = None
+) -> JSONResponse:
+    """On these targets, or wherever it is in force. Traffic is normal on return; devices go in the background."""
+    return _cleared(await agent.in_thread(agent.clear, who, targets or (), name, owner))
+
+
+def _as_list(documents: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "List", "items": documents}
+
+
+def _cleared(answers: Sequence[Cleared]) -> JSONResponse:
+    if len(answers) == 1 and answers[0].problem is not None:
+        raise answers[0].problem
+    items = []
+    for each in answers:
+        item: dict[str, Any] = {"target": each.target, "cleared": list(each.names)}
+        if each.problem is not None:
+            item["problem"] = as_netweather(each.problem).as_problem()
+        items.append(item)
+    return JSONResponse({"items": items})
+
+
+def _no_target() -> UsageError:
+    return UsageError(
+        "missing-target", "a condition names no target", "spec.targets is empty", "name one, such as docker:shop-api"
+    )

@@ -1,0 +1,107 @@
+"""The other paths of /v1: targets, profiles, doctor, verify, events, health, metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated, Final
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from netweather.agent.asking import OurAgent, Reader, Setter, answers
+from netweather.agent.events import Event, Listener
+from netweather.conditions.profiles import builtin_profiles, find_profile
+from netweather.engine.reports import profile_document
+from netweather.engine.verifying import Wish
+
+router = APIRouter(prefix="/v1", tags=["machine"])
+
+_OBJECT: Final = {"type": "object"}
+_ITEMS: Final = {"type": "object", "properties": {"items": {"type": "array", "items": _OBJECT}}, "required": ["items"]}
+_BEAT_S: Final = 15.0
+"""Between two signs of life to who follows the events, when nothing happens."""
+
+
+class VerifyRequest(BaseModel):
+    """What to verify: see `netweather verify`."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    target: Annotated[str, Field(min_length=1, max_length=1000, description="whose conditions")]
+    name: Annotated[str | None, Field(max_length=63, description="this condition only")] = None
+    to: Annotated[str | None, Field(max_length=1000, description="the peer to probe")] = None
+    peer: Annotated[str | None, Field(max_length=1000, description="a target to probe with, each direction by itself")] = None
+    samples: Annotated[int | None, Field(ge=10, le=1_000_000, description="packets each way")] = None
+
+
+@router.get("/health", summary="Whether the agent is well", responses=answers("it is", _OBJECT))
+async def get_health(agent: OurAgent) -> JSONResponse:
+    """For whoever watches the service; no token is needed."""
+    return JSONResponse(agent.health())
+
+
+@router.get("/targets", summary="What there is to name as a target", responses=answers("containers and named namespaces", _ITEMS))
+async def get_targets(agent: OurAgent, who: Reader) -> JSONResponse:
+    """Runtimes that could not be asked are told in `problems`."""
+    return JSONResponse(await agent.in_thread(agent.targets))
+
+
+@router.get("/profiles", summary="The profiles", responses=answers("all of them", _ITEMS))
+async def get_profiles(who: Reader) -> JSONResponse:
+    """Named conditions, with their sources."""
+    return JSONResponse({"items": [profile_document(profile) for profile in builtin_profiles().values()]})
+
+
+@router.get("/profiles/{name}", summary="One profile", responses=answers("it", _OBJECT, 404))
+async def get_profile(name: str, who: Reader) -> JSONResponse:
+    """By its name or an alias."""
+    return JSONResponse(profile_document(find_profile(name)))
+
+
+@router.get("/doctor", summary="What this kernel and host can do", responses=answers("each feature", _OBJECT))
+async def get_doctor(agent: OurAgent, who: Reader) -> JSONResponse:
+    """Everything is tried in a namespace that is gone afterwards."""
+    return JSONResponse(await agent.in_thread(agent.doctor))
+
+
+@router.post("/verify", summary="Prove conditions", responses=answers("the evidence for each condition", _ITEMS, 404, 409))
+async def post_verify(wish: VerifyRequest, agent: OurAgent, who: Setter) -> JSONResponse:
+    """Probe packets go through the very rules: about 10 seconds."""
+    evidence = await agent.verify(who, wish.target, Wish(wish.name, wish.to, wish.peer, wish.samples))
+    return JSONResponse({"items": evidence})
+
+
+@router.get("/events", summary="What happens", responses=answers("until you go", {"type": "string"}, media="text/event-stream"))
+async def get_events(agent: OurAgent, who: Reader) -> StreamingResponse:
+    """As server-sent events, from now on: condition-set, condition-cleared, condition-ended, condition-resumed."""
+    return StreamingResponse(
+        _stream(agent.events.listen()), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+    )
+
+
+async def _stream(listener: Listener) -> AsyncIterator[bytes]:
+    yield b": netweather\n\n"
+    with listener:
+        while True:
+            try:
+                event = await asyncio.wait_for(listener.next(), _BEAT_S)
+            except TimeoutError:
+                yield b": still here\n\n"
+                continue
+            if event is None:
+                return
+            yield _frame(event)
+
+
+def _frame(event: Event) -> bytes:
+    data = json.dumps({"time": event.time, **event.data}, ensure_ascii=False)
+    return f"id: {event.number}\nevent: {event.kind}\ndata: {data}\n\n".encode()
+
+
+@router.get("/metrics", summary="Figures for Prometheus", responses=answers("text", {"type": "string"}, media="text/plain"))
+async def get_metrics(agent: OurAgent, who: Reader) -> Response:
+    """Requests, their times, targets kept, and the process itself."""
+    text: bytes = await agent.in_thread(agent.metrics.text)
+    return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -1,0 +1,122 @@
+"""The agent as a process: its sockets, its signals, its end. Not here: what is answered (app)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import uvicorn
+
+from netweather.agent.agent import Agent
+from netweather.agent.app import make_app
+from netweather.agent.principals import GROUP, Tokens
+from netweather.agent.protocol import Protocol
+from netweather.errors import UsageError
+from netweather.kernel import listening
+from netweather.kernel.credentials import group_number
+from netweather.settings import Settings
+
+LOG: Final = logging.getLogger("netweather.agent")
+GRACE_S: Final = 5
+KEEP_ALIVE_S: Final = 30
+
+
+@dataclass(frozen=True)
+class Listen:
+    """Where to listen. socket: of the Unix socket. address: HOST:PORT besides, which needs the other three."""
+
+    socket: Path
+    address: str = ""
+    certificate: Path | None = None
+    key: Path | None = None
+    tokens: Tokens = field(default_factory=Tokens)
+
+    def __post_init__(self) -> None:
+        if self.address and not (self.certificate and self.key and self.tokens.known):
+            why = "what is changed over TCP is changed by whoever can read the wire, and by whoever can connect"
+            raise UsageError("tls-needed", "--listen needs TLS and tokens", why, "add --tls-cert, --tls-key and --tokens")
+        if self.address and not self.host_port:
+            raise UsageError(
+                "bad-address", f"{self.address!r} is not HOST:PORT", "", "write --listen 127.0.0.1:8753 or [::1]:8753"
+            )
+
+    @property
+    def host_port(self) -> tuple[str, int] | None:
+        host, _, port = self.address.rpartition(":")
+        if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+            return None
+        return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def run(settings: Settings, listen: Listen) -> None:
+    """Serves until SIGTERM or SIGINT. Conditions stay: each ends in time, and the next agent goes on with it.
+
+    Raises NetweatherError agent-running, cannot-listen.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    listening.as_many_files_as_possible()
+    with ExitStack() as stack:
+        sockets: list[tuple[Any, dict[str, Any]]] = [
+            (stack.enter_context(listening.unix(listen.socket, group_number(GROUP))), {})
+        ]
+        if listen.host_port is not None:
+            tls = {"ssl_certfile": str(listen.certificate), "ssl_keyfile": str(listen.key)}
+            sockets.append((stack.enter_context(listening.tcp(*listen.host_port)), tls))
+        asyncio.run(_serve(Agent(settings, listen.tokens), sockets))
+
+
+async def _serve(agent: Agent, sockets: list[tuple[Any, dict[str, Any]]]) -> None:
+    loop = asyncio.get_running_loop()
+    agent.events.bind(loop)
+    app = make_app(agent)
+    servers = [(_Server(uvicorn.Config(app, **_SETTINGS, **tls)), socket) for socket, tls in sockets]
+
+    def stop() -> None:
+        agent.events.close()
+        for server, _ in servers:
+            server.should_exit = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+
+    async def ready() -> None:
+        listening.tell_manager("READY=1")
+        LOG.info("ready: %d targets kept", agent.keeping.count)
+        async with asyncio.TaskGroup() as group:
+            for server, socket in servers:
+                group.create_task(server.serve([socket]))
+        listening.tell_manager("STOPPING=1")
+        agent.keeping.stop()
+
+    await agent.keeping.run(ready)
+    agent.pool.shutdown()
+
+
+_SETTINGS: Final[dict[str, Any]] = {
+    "http": Protocol,
+    "ws": "none",
+    "loop": "asyncio",
+    "lifespan": "off",
+    "log_config": None,
+    "access_log": False,
+    "server_header": False,
+    "proxy_headers": False,
+    "timeout_keep_alive": KEEP_ALIVE_S,
+    "timeout_graceful_shutdown": GRACE_S,
+}
+
+
+class _Server(uvicorn.Server):
+    """One of several in a loop that has the signals itself."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield

@@ -1,0 +1,39 @@
+"""Who does it: the agent when there is one, else this process. Imports neither before it is known which."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netweather.cli.problems import need_root
+from netweather.settings import Settings
+
+if TYPE_CHECKING:
+    from netweather.engine import Service
+
+
+def connect(settings: Settings, *, direct: bool = False) -> Service:
+    """The service that carries out commands. direct: no agent. Raises needs-root, when there is no agent for others than root."""
+    address = "" if direct else agent_address(settings)
+    if not address:
+        need_root()
+        from netweather.engine import Direct, Engine
+
+        return Direct(Engine(settings))
+    from netweather.client import Client
+    from netweather.conditions.embedding import own_profiles
+
+    return Client(address, token=settings.token, ca=settings.ca, profiles=own_profiles(settings.profiles))
+
+
+def agent_address(settings: Settings) -> str:
+    """Where the agent is that is to be asked: the one that is named, or this machine's when it answers; "" when there is none."""
+    if settings.agent:
+        return settings.agent
+    if not settings.socket.exists():
+        return ""
+    from netweather.kernel.listening import answers
+
+    try:
+        return f"unix://{settings.socket}" if answers(settings.socket) else ""
+    except PermissionError:
+        return ""

@@ -1,0 +1,11 @@
+"""The client of an agent: `Client` and `AsyncClient`, which do what direct mode does (`engine.Direct`) through an agent's API.
+
+    with Client("unix:///run/netweather/agent.sock") as agent:
+        agent.set([network_condition])
+
+Not here: the agent, and anything that touches the kernel; so nothing here needs root.
+"""
+
+from netweather.client.client import AsyncClient, Client
+
+__all__ = ["AsyncClient", "Client"]

@@ -1,0 +1,104 @@
+"""What is asked of an agent and what its answers mean, without sending anything: the same for both clients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Generic, TypeVar
+
+from netweather.client import reading
+from netweather.conditions import NetworkCondition, dump
+from netweather.engine import Cleared, Done, Shown
+from netweather.engine.verifying import Wish
+from netweather.errors import NetweatherError, UsageError
+from netweather.measure import Evidence
+
+T = TypeVar("T")
+QUICK_S: Final = 60.0
+"""For an answer: a target's lock may be waited for."""
+LONG_S: Final = 120.0
+"""For an answer to what is measured."""
+
+
+@dataclass(frozen=True)
+class Call(Generic[T]):
+    """A request, and how its answer is read. document: None for no body."""
+
+    method: str
+    path: str
+    read: Callable[[Any], T]
+    query: list[tuple[str, str]] = field(default_factory=list)
+    document: Any = None
+    patience_s: float = QUICK_S
+
+    @property
+    def parameters(self) -> dict[str, list[str]]:
+        """The query as httpx takes it."""
+        found: dict[str, list[str]] = {}
+        for key, value in self.query:
+            found.setdefault(key, []).append(value)
+        return found
+
+
+def set_conditions(conditions: Sequence[NetworkCondition], *, dry_run: bool, host: bool) -> Call[list[Done]]:
+    document = {"apiVersion": "v1", "kind": "List", "items": [dump(each) for each in conditions]}
+    query = [("dryRun", "true")] * dry_run + [("confirmHost", "true")] * host
+
+    def read(answer: Any) -> list[Done]:
+        return [reading.done(each) for each in answer["items"]]
+
+    return Call("PUT", "/v1/conditions", read, query, document)
+
+
+def show(references: Sequence[str]) -> Call[list[Shown]]:
+    def read(answer: Any) -> list[Shown]:
+        return [reading.shown(each) for each in answer["items"]]
+
+    return Call("GET", "/v1/conditions", read, _targets(references))
+
+
+def clear(references: Sequence[str], name: str | None, owner: str | None) -> Call[list[Cleared]]:
+    def read(answer: Any) -> list[Cleared]:
+        return [reading.cleared(each) for each in answer["items"]]
+
+    query = _targets(references) + ([("owner", owner)] if owner is not None else [])
+    return Call("DELETE", "/v1/conditions" + (f"/{_segment(name)}" if name is not None else ""), read, query)
+
+
+def verify(reference: str, wish: Wish) -> Call[list[Evidence]]:
+    document = {"target": reference, "name": wish.name, "to": wish.to, "peer": wish.peer, "samples": wish.samples}
+
+    def read(answer: Any) -> list[Evidence]:
+        return [reading.evidence(each) for each in answer["items"]]
+
+    return Call("POST", "/v1/verify", read, [], document, LONG_S)
+
+
+def plain(path: str) -> Call[Any]:
+    """What is read as it comes: health, targets, profiles, doctor."""
+    return Call("GET", f"/v1/{path}", lambda answer: answer, [], None, LONG_S)
+
+
+def answered(call: Call[T], status: int, body: Any) -> T:
+    """What an answer means. Raises the NetweatherError that it tells, or agent-answer for what can't be understood."""
+    try:
+        if status < 400:
+            return call.read(body)
+        error = reading.problem(body, usage=status == 400)
+    except (KeyError, TypeError, ValueError, AttributeError, UsageError) as wrong:
+        raise NetweatherError(
+            "agent-answer", f"the agent's answer to {call.method} {call.path} can't be understood", repr(wrong)[:200],
+            "use the same version of Netweather on both sides",
+        ) from wrong  # fmt: skip
+    raise error
+
+
+def _targets(references: Sequence[str]) -> list[tuple[str, str]]:
+    return [("target", reference) for reference in references]
+
+
+def _segment(name: str) -> str:
+    """A name as a part of a path: nothing in it can be another path."""
+    from urllib.parse import quote
+
+    return quote(name, safe="")

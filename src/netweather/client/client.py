@@ -1,0 +1,196 @@
+"""The two clients: the same calls, sent by httpx over the agent's Unix socket or over HTTPS. Not here: what they mean (calls)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Self, TypeVar
+
+import httpx
+
+from netweather.client import calls
+from netweather.client.calls import Call
+from netweather.conditions import NetworkCondition, Profile
+from netweather.conditions.embedding import embedded
+from netweather.engine import Cleared, Done, Shown
+from netweather.engine.verifying import Progress, Wish
+from netweather.errors import NetweatherError, UsageError
+from netweather.measure import Evidence
+
+T = TypeVar("T")
+_UNIX: Final = "unix://"
+_CONNECT_S: Final = 5.0
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where an agent is. address: unix:///PATH or https://HOST[:PORT]. token: over https. ca: the file of who signed it, or ""."""
+
+    address: str
+    token: str = ""
+    ca: str = ""
+
+    def __post_init__(self) -> None:
+        """Raises UsageError(code="bad-agent-address")."""
+        if not self.path and not self.address.startswith("https://"):
+            why = "an agent is reached by its Unix socket, or over TLS"
+            raise UsageError(
+                "bad-agent-address",
+                f"{self.address!r} is no agent's address",
+                why,
+                "write unix:///run/netweather/agent.sock or https://HOST:8753",
+            )
+
+    @property
+    def path(self) -> str:
+        """Of the socket; "" of an address elsewhere."""
+        return self.address.removeprefix(_UNIX) if self.address.startswith(_UNIX) else ""
+
+    def options(self) -> dict[str, Any]:
+        """For httpx, of either kind."""
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        return {"base_url": "http://agent" if self.path else self.address, "headers": headers, "follow_redirects": False}
+
+    def tls(self) -> Any:
+        """What its certificate is checked with."""
+        if self.path:
+            return False
+        if not self.ca:
+            return True
+        import ssl
+
+        try:
+            return ssl.create_default_context(cafile=self.ca)
+        except OSError as error:
+            why = str(error)
+            raise UsageError(
+                "bad-ca", f"{self.ca} can't be read as certificates", why, "name a PEM file: NETWEATHER_CA"
+            ) from error
+
+    def failed(self, error: httpx.HTTPError) -> NetweatherError:
+        """Nothing came back."""
+        why = str(error) or type(error).__name__
+        return NetweatherError(
+            "agent-unreachable", f"the agent at {self.address} does not answer", why, "start it: sudo netweather agent"
+        )
+
+
+class Client:
+    """An agent, from a program's point of view. Blocking; a context manager. Every method raises the agent's NetweatherError.
+
+    address: unix:///PATH or https://HOST[:PORT]. token, ca: over https, see `settings`. profiles: the caller's own.
+    """
+
+    def __init__(self, address: str, *, token: str = "", ca: str = "", profiles: Mapping[str, Profile] | None = None) -> None:
+        self.profiles = profiles
+        self.where = Where(address, token, ca)
+        transport = httpx.HTTPTransport(uds=self.where.path or None, verify=self.where.tls())
+        self._http = httpx.Client(transport=transport, **self.where.options())
+
+    def set(self, conditions: Sequence[NetworkCondition], *, dry_run: bool = False, host: bool = False) -> list[Done]:
+        """Puts conditions in force on the targets that they name: all, or none. host: the target `host` is meant."""
+        return self._send(
+            calls.set_conditions([embedded(each, self.profiles) for each in conditions], dry_run=dry_run, host=host)
+        )
+
+    def show(self, references: Sequence[str] = ()) -> list[Shown]:
+        """The conditions in force on these targets, or on all of the agent's machine."""
+        return self._send(calls.show(references))
+
+    def clear(self, references: Sequence[str] = (), name: str | None = None, owner: str | None = None) -> list[Cleared]:
+        """Ends conditions: on these targets or all, of this name and owner or all."""
+        return self._send(calls.clear(references, name, owner))
+
+    def verify(self, reference: str, wish: Wish | None = None, progress: Progress = lambda share, text: None) -> list[Evidence]:
+        """The evidence for a target's conditions."""
+        progress(0.0, "measured by the agent")
+        return self._send(calls.verify(reference, wish or Wish()))
+
+    def look(self, path: str) -> Any:
+        """What the API says of health, targets, profiles or doctor, as it comes."""
+        return self._send(calls.plain(path))
+
+    def _send(self, call: Call[T]) -> T:
+        try:
+            response = self._http.request(
+                call.method,
+                call.path,
+                params=call.parameters,
+                json=call.document,
+                timeout=httpx.Timeout(call.patience_s, connect=_CONNECT_S),
+            )
+        except httpx.HTTPError as error:
+            raise self.where.failed(error) from error
+        return calls.answered(call, response.status_code, _body(response))
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class AsyncClient:
+    """The same for asyncio."""
+
+    def __init__(self, address: str, *, token: str = "", ca: str = "", profiles: Mapping[str, Profile] | None = None) -> None:
+        self.profiles = profiles
+        self.where = Where(address, token, ca)
+        transport = httpx.AsyncHTTPTransport(uds=self.where.path or None, verify=self.where.tls())
+        self._http = httpx.AsyncClient(transport=transport, **self.where.options())
+
+    async def set(self, conditions: Sequence[NetworkCondition], *, dry_run: bool = False, host: bool = False) -> list[Done]:
+        """Puts conditions in force on the targets that they name: all, or none. host: the target `host` is meant."""
+        return await self._send(
+            calls.set_conditions([embedded(each, self.profiles) for each in conditions], dry_run=dry_run, host=host)
+        )
+
+    async def show(self, references: Sequence[str] = ()) -> list[Shown]:
+        """The conditions in force on these targets, or on all of the agent's machine."""
+        return await self._send(calls.show(references))
+
+    async def clear(self, references: Sequence[str] = (), name: str | None = None, owner: str | None = None) -> list[Cleared]:
+        """Ends conditions: on these targets or all, of this name and owner or all."""
+        return await self._send(calls.clear(references, name, owner))
+
+    async def verify(self, reference: str, wish: Wish | None = None) -> list[Evidence]:
+        """The evidence for a target's conditions."""
+        return await self._send(calls.verify(reference, wish or Wish()))
+
+    async def look(self, path: str) -> Any:
+        """What the API says of health, targets, profiles or doctor, as it comes."""
+        return await self._send(calls.plain(path))
+
+    async def _send(self, call: Call[T]) -> T:
+        try:
+            response = await self._http.request(
+                call.method,
+                call.path,
+                params=call.parameters,
+                json=call.document,
+                timeout=httpx.Timeout(call.patience_s, connect=_CONNECT_S),
+            )
+        except httpx.HTTPError as error:
+            raise self.where.failed(error) from error
+        return calls.answered(call, response.status_code, _body(response))
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+def _body(response: httpx.Response) -> Any:
+    try:
+        return response.json()
+    except ValueError:
+        return None

@@ -1,0 +1,103 @@
+"""Documents of the API become what the engine answers: the other way round from engine.documents. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netweather.conditions import NetworkCondition, load
+from netweather.engine import Cleared, Done, RuleCounters, SetResult, Shown
+from netweather.errors import NetweatherError, UsageError
+from netweather.journal import Whose
+from netweather.measure import Evidence, Figure, Measured, Verdict
+from netweather.measure.statistics import Interval
+
+
+def shown(document: dict[str, Any]) -> Shown:
+    """A condition as it stands on one target."""
+    status = document["status"]
+    seconds = status["remainingSeconds"]
+    return Shown(
+        target=_target(status["target"]),
+        condition=_condition(document),
+        remaining_ns=None if seconds is None else round(seconds * 1e9),
+        in_force=status["inForce"],
+        problems=tuple(status["problems"]),
+        interfaces=tuple(status["interfaces"]),
+        peers=_peers(status["peers"]),
+        rules=tuple(RuleCounters(**rule["counters"]) for rule in status["rules"]),
+        unwanted_drops=status["unwantedDrops"],
+        engine=status["engine"],
+        engines=tuple(status["engines"]),
+        queue_drops=status["queueDrops"],
+    )
+
+
+def done(document: dict[str, Any]) -> Done:
+    """A condition that was set, on all of its targets."""
+    condition, targets = _condition(document), document["status"]["targets"]
+    results = tuple(
+        SetResult(
+            target=_target(each["target"]),
+            condition=condition,
+            operations=(),
+            changed=each["changed"],
+            peers=_peers(each["peers"]),
+            interfaces=tuple(each["interfaces"]),
+            engines=tuple(each["engines"]),
+            plan=tuple(each.get("plan", ())),
+        )
+        for each in targets
+    )
+    return Done(condition, results, tuple(tuple(each["notes"]) for each in targets))
+
+
+def cleared(item: dict[str, Any]) -> Cleared:
+    """What ended on one target, or why not."""
+    wrong = item.get("problem")
+    return Cleared(item["target"], tuple(item["cleared"]), problem(wrong, usage=False) if wrong else None)
+
+
+def evidence(document: dict[str, Any]) -> Evidence:
+    """Evidence without the series that plots need."""
+    requested = {key: value for key, value in document["requested"].items() if key != "expected"}
+    kernel = {key: value for key, value in document["kernel"].items() if key not in ("problems", "verdict")}
+    measured = tuple(
+        Measured(each["rule"], each["probe"], tuple(map(_figure, each["fields"])), each["counterMoved"])
+        for each in document["measured"]
+    )
+    expected, problems = tuple(document["requested"]["expected"]), tuple(document["kernel"]["problems"])
+    return Evidence(document["target"], document["name"], requested, expected, kernel, problems, measured)
+
+
+def problem(document: dict[str, Any], *, usage: bool) -> NetweatherError:
+    """The error that a problem object tells. usage: the request itself was wrong."""
+    kind = UsageError if usage else NetweatherError
+    return kind(str(document["code"]), str(document["title"]), str(document["detail"]), str(document["remedy"]))
+
+
+def _condition(document: dict[str, Any]) -> NetworkCondition:
+    return load({key: value for key, value in document.items() if key != "status"})
+
+
+def _target(target: dict[str, Any]) -> Whose:
+    dev, _, ino = target["identity"].partition("-")
+    return Whose(target["reference"], target["name"], int(dev), int(ino), None, None, target["runtime"])
+
+
+def _peers(peers: dict[str, list[str]]) -> dict[str, tuple[str, ...]]:
+    return {word: tuple(prefixes) for word, prefixes in peers.items()}
+
+
+def _figure(field: dict[str, Any]) -> Figure:
+    between = field["interval"]
+    return Figure(
+        field["field"],
+        field["direction"],
+        field["unit"],
+        field["asked"],
+        field["seen"],
+        None if between is None else Interval(*(float("nan") if end is None else end for end in between)),
+        Verdict(field["verdict"]),
+        field["samples"],
+        field["why"],
+    )

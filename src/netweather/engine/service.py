@@ -1,0 +1,107 @@
+"""Direct mode as a service: by reference, without open targets. The agent's client is one too, so front ends don't care which."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from netweather import targets as runtimes
+from netweather.conditions import NetworkCondition
+from netweather.engine import verifying
+from netweather.engine.core import Engine
+from netweather.engine.results import Cleared, Shown
+from netweather.engine.setting import Check, Done, Wanted, opened, set_all
+from netweather.engine.verifying import Progress, Wish
+from netweather.errors import NetweatherError, UsageError
+from netweather.measure import Evidence
+from netweather.targets import Target
+
+_GONE: Final = ("unknown-target", "target-not-running")
+
+
+class Service(Protocol):
+    """What can be done with conditions. Everything raises NetweatherError."""
+
+    def set(self, conditions: Sequence[NetworkCondition], *, dry_run: bool = False, host: bool = False) -> list[Done]:
+        """Puts conditions in force on the targets that they name: all, or none. host: the target `host` is meant."""
+
+    def show(self, references: Sequence[str] = ()) -> list[Shown]:
+        """The conditions in force on these targets, or on all."""
+
+    def clear(self, references: Sequence[str] = (), name: str | None = None, owner: str | None = None) -> list[Cleared]:
+        """Ends conditions on these targets, or on all: those of this name and owner, or all. What fails on one is in its answer."""
+
+    def verify(self, reference: str, wish: Wish, progress: Progress) -> list[Evidence]:
+        """The evidence for a target's conditions."""
+
+
+@dataclass
+class Direct:
+    """The service of this very process: it needs root."""
+
+    engine: Engine
+
+    def set(
+        self, conditions: Sequence[NetworkCondition], *, dry_run: bool = False, host: bool = False, check: Check | None = None
+    ) -> list[Done]:
+        """As the protocol. check: called for each target once it is set; what it raises undoes everything."""
+        with opened(conditions) as wanted:
+            need_host_spelt(wanted, confirmed=host or dry_run)
+            return set_all(self.engine, wanted, dry_run=dry_run, check=check)
+
+    def show(self, references: Sequence[str] = ()) -> list[Shown]:
+        if not references:
+            return self.engine.show()
+        with ExitStack() as stack:
+            found = [stack.enter_context(target) for target in runtimes.resolve_all(references)]
+            return [shown for target in found for shown in self.engine.show(target)]
+
+    def clear(self, references: Sequence[str] = (), name: str | None = None, owner: str | None = None) -> list[Cleared]:
+        if not references:
+            return self.engine.clear_all()
+        return [answer for reference in references for answer in self._clear(reference, name, owner)]
+
+    def _clear(self, reference: str, name: str | None, owner: str | None) -> list[Cleared]:
+        with ExitStack() as stack:
+            try:
+                found = [stack.enter_context(target) for target in runtimes.resolve(reference)]
+            except (NetweatherError, OSError) as error:
+                names = self._swept(reference) if getattr(error, "code", "") in _GONE else []
+                return [Cleared(reference, tuple(names), None if names else error)]
+            return [self._clear_one(target, name, owner) for target in found]
+
+    def _clear_one(self, target: Target, name: str | None, owner: str | None) -> Cleared:
+        label = target.reference if target.name in target.reference else f"{target.reference} ({target.name})"
+        try:
+            return Cleared(label, tuple(self.engine.clear(target, name, owner=owner)))
+        except (NetweatherError, OSError) as error:
+            return Cleared(label, (), error)
+
+    def _swept(self, reference: str) -> list[str]:
+        """What was in force on a target that is gone: the sweep, with which every command begins, has ended it."""
+        names = [
+            active.condition.name
+            for identity in self.engine.journal.identities()
+            if (entry := self.engine.journal.read(identity)) and entry.target.reference == reference
+            for active in entry.conditions
+        ]
+        self.engine.sweep()
+        return names
+
+    def verify(self, reference: str, wish: Wish, progress: Progress) -> list[Evidence]:
+        with ExitStack() as stack:
+            found = [stack.enter_context(one) for one in runtimes.resolve_all([reference])]
+            return [each for one in found for each in verifying.verify(self.engine, one, wish, progress)]
+
+
+def need_host_spelt(wanted: list[Wanted], *, confirmed: bool) -> None:
+    """Raises UsageError(code="host-not-confirmed") when the host's own network is among the targets."""
+    if not confirmed and any(target.runtime == "host" for one in wanted for target in one.targets):
+        raise UsageError(
+            "host-not-confirmed",
+            "this would be the host's own network, and your session's with it",
+            "host is a target like any other, but a mistake here can lock you out until the lease ends",
+            "add --yes (confirmHost=true of the API); with --exclude port=22 your SSH session stays as it is",
+        )

@@ -1,0 +1,50 @@
+"""Who is at the other end of a Unix socket, as the kernel knows it; and users and groups by name. Not here: what they may do."""
+
+from __future__ import annotations
+
+import array
+import grp
+import pwd
+import socket
+from dataclasses import dataclass
+from typing import Any
+
+SO_PEERGROUPS = 59
+MOST_GROUPS = 65536
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """A process as it was when it connected. groups: all of its groups."""
+
+    pid: int
+    uid: int
+    groups: frozenset[int]
+
+
+def of_peer(connection: Any) -> Credentials | None:
+    """The credentials of a connected socket's peer; None of a socket that isn't a Unix one."""
+    if connection is None or connection.family != socket.AF_UNIX:
+        return None
+    pid, uid, gid = array.array("i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    try:
+        groups = array.array("I", connection.getsockopt(socket.SOL_SOCKET, SO_PEERGROUPS, 4 * MOST_GROUPS))
+    except OSError:  # before Linux 4.13
+        groups = array.array("I")
+    return Credentials(pid, uid, frozenset([gid, *groups]))
+
+
+def user_name(uid: int) -> str:
+    """The user's name; its number when it has none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def group_number(name: str) -> int | None:
+    """The number of a group; None when there is none of that name."""
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        return None

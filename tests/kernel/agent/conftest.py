@@ -1,0 +1,109 @@
+"""A real agent of the test's own, on real namespaces: its state in a folder that nobody else uses."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from netweather.client import Client
+from netweather.conditions import NetworkCondition, load
+from netweather.kernel import listening
+from netweather.settings import Settings
+from tests.support import dumps
+from tests.support.netns import Lab, lab
+from tests.support.rig import until
+
+PROGRAM = [sys.executable, "-c", "import sys; from netweather.cli import main; sys.exit(main())"]
+
+
+def condition(target: str, name: str = "slow", lease: str = "1m", **what: Any) -> NetworkCondition:
+    """30 ms each way on a target, unless told otherwise."""
+    rules = [{"condition": what or {"delay": "30ms"}}]
+    return load({"name": name, "targets": [target], "lease": lease, "rules": rules})
+
+
+@dataclass
+class RealAgent:
+    """The agent's process, and what to ask it with."""
+
+    state: Path
+    words: tuple[str, ...] = ()
+    process: subprocess.Popen[bytes] | None = None
+    environment: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("NETWEATHER_")}
+        audit = self.state.parent / "audit.log"
+        self.environment = {**kept, "NETWEATHER_STATE": str(self.state), "NETWEATHER_AUDIT": str(audit), "COLUMNS": "80"}
+        self.settings = Settings(state=self.state)
+        self.address = f"unix://{self.settings.socket}"
+
+    def start(self) -> None:
+        """Returns when it answers."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen([*PROGRAM, "agent", *self.words], env=self.environment, stderr=log)
+        until(self.answers, 20, f"the agent answers: {self.log.read_text()[-500:]}")
+
+    @property
+    def log(self) -> Path:
+        return self.state.parent / "agent.log"
+
+    def answers(self) -> bool:
+        assert self.process
+        assert self.process.poll() is None, self.log.read_text()
+        if not listening.answers(self.settings.socket):
+            return False
+        with self.client() as client:
+            return bool(client.look("health")["status"] == "ok")
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        assert self.process
+        self.process.send_signal(number)
+        return self.process.wait(20)
+
+    def client(self) -> Client:
+        return Client(self.address)
+
+    def cli(self, *words: str, code: int = 0) -> str:
+        """What the command line prints, which finds the agent by itself."""
+        done = subprocess.run([*PROGRAM, *words], env=self.environment, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == code, f"{words}: exit {done.returncode}\n{done.stdout}{done.stderr}"
+        return done.stdout if code == 0 else done.stderr
+
+    def audit(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in Path(self.environment["NETWEATHER_AUDIT"]).read_text().splitlines()]
+
+    def folders(self) -> list[str]:
+        """The targets that have a journal."""
+        return [path.name for path in (self.state / "targets").glob("*")]
+
+
+@pytest.fixture
+def agent(tmp_path: Path) -> Iterator[RealAgent]:
+    """An agent that answers; at the end it stops, and everything of it is cleared without it."""
+    made = RealAgent(tmp_path / "state")
+    made.start()
+    yield made
+    if made.process and made.process.poll() is None:
+        made.stop()
+    made.cli("clear", "--all")
+    made.cli("recover")
+    assert made.folders() == []
+
+
+@pytest.fixture
+def net() -> Iterator[Lab]:
+    """A client and a server that have settled: dumps can be compared."""
+    with lab() as made:
+        for namespace in made.namespaces:
+            dumps.settled(namespace)
+        yield made

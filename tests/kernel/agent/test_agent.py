@@ -1,0 +1,184 @@
+"""A real agent on real traffic: what it sets is on the wire, and what ends leaves nothing, whatever dies."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+
+import pytest
+
+from netweather.errors import NetweatherError
+from netweather.kernel.pump import Process
+from tests.kernel.agent.conftest import PROGRAM, RealAgent, condition
+from tests.support import dumps
+from tests.support.netns import Lab, Namespace
+from tests.support.rig import until
+
+
+def name(namespace: Namespace) -> str:
+    return f"netns:{namespace.name}"
+
+
+def rtt(net: Lab) -> float:
+    """The least of three round trips, in ms."""
+    text = net.client.run("ping", "-n", "-c", "3", "-i", "0.05", "-W", "2", str(net.server.v4)).stdout
+    return float(text.rpartition("= ")[2].split("/")[0])
+
+
+def gone(agent: RealAgent) -> None:
+    """Devices go in the background."""
+    until(lambda: agent.folders() == [], 5, "nothing of the targets is left")
+
+
+def test_set_is_on_the_wire_and_clear_gives_it_back(agent: RealAgent, net: Lab) -> None:
+    before = dumps.dump(net.client)
+    target = name(net.client)
+    with agent.client() as client:
+        (done,) = client.set([condition(target)])
+        assert done.results[0].changed
+        assert 60 <= rtt(net) < 80
+        (shown,) = client.show([target])
+        assert shown.in_force
+        assert shown.rules[0].packets >= 6
+        client.set([condition(target, delay="10ms")])
+        assert 20 <= rtt(net) < 40
+        (answer,) = client.clear([target], "slow")
+        assert answer.names == ("slow",)
+        assert rtt(net) < 15
+    gone(agent)
+    dumps.assert_same(before, net.client)
+
+
+def test_the_command_line_goes_through_it(agent: RealAgent, net: Lab) -> None:
+    target = name(net.client)
+    assert "set 'default'" in agent.cli("set", target, "--delay", "30ms", "--for", "1m", "--reason", "to see")
+    assert 60 <= rtt(net) < 80
+    (shown,) = json.loads(agent.cli("show", "--json"))
+    assert shown["status"]["inForce"] is True
+    assert "cleared 'default'" in agent.cli("clear", target)
+    assert rtt(net) < 15
+    assert [line["action"] for line in agent.audit()] == ["set", "clear"]
+    assert agent.audit()[0]["conditions"][0]["reason"] == "to see"
+
+
+def test_direct_mode_stands_beside_it(agent: RealAgent, net: Lab) -> None:
+    """One journal, one lock: what one sets, the other shows, changes and clears; and the agent keeps it."""
+    target = name(net.client)
+    agent.cli("set", target, "--delay", "30ms", "--for", "1m")
+    agent.cli("set", target, "--delay", "10ms", "--for", "1m", "--direct")
+    assert 20 <= rtt(net) < 40
+    assert json.loads(agent.cli("show", "--json"))[0]["spec"]["rules"][0]["condition"]["delay"]["time"] == "10ms"
+    (identity,) = agent.folders()
+    assert "agent" in (agent.state / "targets" / identity / "keeper.pid").read_text()
+    agent.cli("clear", target, "--direct")
+    gone(agent)
+    assert agent.process
+    assert agent.process.poll() is None
+    agent.cli("set", target, "--delay", "30ms", "--for", "1m", "--direct")
+    assert agent.cli("clear", target) == f"cleared 'default' on {target}\n"
+    gone(agent)
+
+
+def test_a_lease_ends_in_time(agent: RealAgent, net: Lab) -> None:
+    before = dumps.dump(net.client)
+    with agent.client() as client:
+        client.set([condition(name(net.client), lease="1s", block="drop")])
+        assert client.show()
+    gone(agent)
+    assert rtt(net) < 15
+    dumps.assert_same(before, net.client)
+
+
+def test_a_dead_pump_is_started_again(agent: RealAgent, net: Lab) -> None:
+    with agent.client() as client:
+        client.set([condition(name(net.client))])
+        (folder,) = (agent.state / "targets").iterdir()
+        pid, start = map(int, (folder / "pump.pid").read_text().split())
+        Process(pid, start).signal(signal.SIGKILL)
+        until(lambda: not Process(pid, start).alive, 5, "it is dead")
+        until(lambda: client.show()[0].in_force, 5, "another runs")
+        assert rtt(net) >= 60
+
+
+def test_a_restart_goes_on_with_the_time_that_is_left(agent: RealAgent, net: Lab) -> None:
+    with agent.client() as client:
+        client.set([condition(name(net.client), lease="1m"), condition(name(net.server), "short", lease="1s")])
+        assert agent.process
+    assert agent.stop() == 0
+    assert rtt(net) >= 60  # the kernel goes on without it
+    until(lambda: rtt(net) < 80, 5, "the short one has ended, by the kernel alone")
+    agent.start()
+    with agent.client() as client:
+        (shown,) = client.show()
+        assert shown.in_force
+        assert shown.remaining_ns is not None
+        assert 40e9 < shown.remaining_ns < 60e9
+        assert 60 <= rtt(net) < 80
+        client.clear()
+    assert rtt(net) < 15
+
+
+def test_after_sigkill_direct_mode_clears_everything(agent: RealAgent, net: Lab) -> None:
+    before = dumps.dump(net.client)
+    with agent.client() as client:
+        client.set([condition(name(net.client), block="drop")])
+    agent.stop(signal.SIGKILL)
+    agent.cli("clear", "--all")
+    assert rtt(net) < 15
+    dumps.assert_same(before, net.client)
+
+
+def test_a_namespace_whose_process_died_ends_cleanly(agent: RealAgent, net: Lab) -> None:
+    """The liveness-probe trap: the process that was named dies, its namespace lives, and the condition ends all the same."""
+    sleeper = net.client.start("sleep", "60")
+    until(lambda: net.client.run("ip", "netns", "pids", net.client.name).stdout.strip(), 5, "it runs inside")
+    pid = net.client.run("ip", "netns", "pids", net.client.name).stdout.split()[0]
+    before = dumps.dump(net.client)
+    with net.server.start("sleep", "60"), agent.client() as client:
+        client.set([condition(f"pid:{pid}", lease="2s")])
+        stays = net.client.start("sleep", "60")
+        sleeper.kill()
+        sleeper.wait()
+        assert client.show()[0].in_force
+        gone(agent)
+        stays.kill()
+        stays.wait()
+        net.server.stop()
+    assert rtt(net) < 15
+    dumps.assert_same(before, net.client)
+
+
+def test_events_are_heard(agent: RealAgent, net: Lab) -> None:
+    command = ["curl", "-sN", "--max-time", "20", "--unix-socket", str(agent.settings.socket), "http://agent/v1/events"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as curl:
+        assert curl.stdout
+        assert curl.stdout.readline().startswith(":")
+        with agent.client() as client:
+            client.set([condition(name(net.client), lease="1s")])
+        kinds: list[str] = []
+        for line in curl.stdout:
+            kinds += [line.split()[1]] if line.startswith("event:") else []
+            if "condition-ended" in kinds:
+                break
+        curl.kill()
+    assert kinds == ["condition-set", "condition-ended"]
+
+
+def test_two_agents_do_not_run_on_one_socket(agent: RealAgent) -> None:
+    done = subprocess.run([*PROGRAM, "agent"], env=agent.environment, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 1
+    assert "[agent-running]" in done.stderr
+
+
+def test_others_than_root_are_kept_out(agent: RealAgent) -> None:
+    assert agent.settings.socket.stat().st_mode & 0o007 == 0
+
+
+def test_an_agent_that_is_named_must_answer(agent: RealAgent, net: Lab) -> None:
+    agent.environment["NETWEATHER_AGENT"] = "unix:///run/nowhere.sock"
+    assert "[agent-unreachable]" in agent.cli("show", code=1)
+    del agent.environment["NETWEATHER_AGENT"]
+    with pytest.raises(NetweatherError) as wrong, agent.client() as client:
+        client.clear(name="none")
+    assert wrong.value.code == "no-such-condition"

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import os
+import resource
+import socket
+from pathlib import Path
+
+import pytest
+
+from netweather.errors import NetweatherError
+from netweather.kernel import listening
+
+
+def test_a_unix_socket_that_only_root_may_use(tmp_path: Path) -> None:
+    path = tmp_path / "run" / "agent.sock"
+    assert not listening.answers(path)
+    with listening.unix(path, None):
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert listening.answers(path)
+    assert not path.exists()
+
+
+def test_and_the_members_of_a_group(tmp_path: Path) -> None:
+    with listening.unix(tmp_path / "agent.sock", 4242):
+        status = (tmp_path / "agent.sock").stat()
+        assert (status.st_gid, status.st_mode & 0o777) == (4242, 0o660)
+
+
+def test_one_listens_at_a_time_and_a_dead_ones_socket_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "agent.sock"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+    with listening.unix(path, None):
+        with pytest.raises(NetweatherError) as wrong, listening.unix(path, None):
+            pass
+        assert wrong.value.code == "agent-running"
+        assert listening.answers(path)
+
+
+def test_tcp() -> None:
+    with listening.tcp("127.0.0.1", 0) as listener:
+        with socket.create_connection(listener.getsockname()[:2]):
+            pass
+        with pytest.raises(NetweatherError) as wrong, listening.tcp(*listener.getsockname()[:2]):
+            pass
+    assert wrong.value.code == "cannot-listen"
+    with pytest.raises(NetweatherError), listening.tcp("nowhere.invalid", 1):
+        pass
+
+
+def test_the_manager_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        listening.tell_manager("READY=1")
+        assert manager.recv(100) == b"READY=1"
+    monkeypatch.setenv("NOTIFY_SOCKET", "")
+    listening.tell_manager("READY=1")
+
+
+def test_files() -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        assert listening.as_many_files_as_possible() == resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert os.getpid()

@@ -1,0 +1,134 @@
+"""One keeper for all targets: takes over what is there, ends what is over, and leaves to others what is theirs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from netweather.agent.agent import Agent
+from netweather.conditions import load
+from netweather.kernel import keeper_process
+from netweather.kernel.pump import Process
+from tests.support.rig import until
+from tests.support.world import World
+from tests.unit.agent.test_agent import ROOT, SLOW
+
+
+@pytest.fixture(autouse=True)
+def files_live(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Targets are files here: nothing can be entered, and they are there as long as the test is."""
+    from netweather import keeper
+
+    monkeypatch.setattr(keeper, "alive", lambda *_, **__: True)
+    monkeypatch.setattr(keeper.Keeper, "_whole", lambda self: True)
+    monkeypatch.setattr(keeper_process, "pump_running", lambda directory: True)
+
+
+def during(agent: Agent, story: Callable[[], Awaitable[None]]) -> None:
+    """Runs a story while the agent keeps; what it was told is worked off before it ends."""
+
+    async def whole() -> None:
+        agent.events.bind(asyncio.get_running_loop())
+
+        async def ready() -> None:
+            await story()
+            agent.keeping.stop()
+
+        await agent.keeping.run(ready)
+
+    asyncio.run(whole())
+
+
+async def holds(condition: Callable[[], object]) -> None:
+    await asyncio.to_thread(until, condition, 5, "it holds")
+
+
+def put(agent: Agent, name: str = "slow", target: str = "netns:a", lease: str = "1m") -> None:
+    agent.set(ROOT, [load({**SLOW, "name": name, "targets": [target], "lease": lease})])
+
+
+def test_what_is_set_is_kept_by_this_process(agent: Agent) -> None:
+    async def story() -> None:
+        await asyncio.to_thread(put, agent)
+        await holds(lambda: agent.keeping.count == 1)
+        (identity,) = agent.engine.journal.identities()
+        assert keeper_process.running(agent.engine.journal.directory(identity))
+        await asyncio.to_thread(agent.clear, ROOT)
+        await holds(lambda: agent.keeping.count == 0 and not agent.engine.journal.identities())
+
+    during(agent, story)
+
+
+def test_clearing_leaves_the_devices_to_the_keeper(agent: Agent, world: World) -> None:
+    put(agent)
+    agent.clear(ROOT)
+    assert world.kernel("a").attached == {}
+    assert world.kernel("a").port  # nobody keeps yet
+
+    async def story() -> None:
+        await asyncio.to_thread(put, agent)
+        await asyncio.to_thread(agent.clear, ROOT)
+        await holds(lambda: not world.kernel("a").port)
+
+    during(agent, story)
+
+
+def test_leases_end_and_are_told(agent: Agent) -> None:
+    kinds: list[str] = []
+
+    async def story() -> None:
+        with agent.events.listen() as listener:
+            await asyncio.to_thread(put, agent, lease="300ms")
+            await holds(lambda: not agent.engine.journal.identities())
+            while "condition-ended" not in kinds:
+                event = await asyncio.wait_for(listener.next(), 5)
+                assert event
+                kinds.append(event.kind)
+
+    during(agent, story)
+    assert kinds == ["condition-set", "condition-ended"]
+
+
+def test_it_goes_on_where_another_left(agent: Agent, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    from netweather.engine import entries
+
+    monkeypatch.setattr(entries, "opened", lambda whose: _Opened(world, whose.name))
+    put(agent, "long")
+    put(agent, "short", "netns:b", lease="1ns")
+
+    async def story() -> None:
+        assert [each["metadata"]["name"] for each in agent.show()] == ["long"]
+        assert agent.keeping.count == 1
+
+    during(agent, story)
+    assert world.kernel("b").attached == {}
+    assert world.kernel("a").attached.keys() == {"eth0"}  # it ends without taking anything away
+
+
+class _Opened:
+    def __init__(self, world: World, name: str) -> None:
+        self.path = world.path(name)
+
+    def __enter__(self) -> int:
+        self.fd = os.open(self.path, os.O_RDONLY)
+        return self.fd
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.fd)
+
+
+def test_what_another_process_keeps_is_left_to_it(agent: Agent) -> None:
+    put(agent)
+    (identity,) = agent.engine.journal.identities()
+    parent = Process.of(os.getppid())
+    assert parent
+    (agent.engine.journal.directory(identity) / "keeper.pid").write_text(f"{parent.pid} {parent.start}")
+
+    async def story() -> None:
+        await asyncio.to_thread(put, agent)
+        assert agent.keeping.count == 0
+
+    during(agent, story)

@@ -1,0 +1,114 @@
+"""Who may do what: sockets, tokens, scopes, owners."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from netweather.agent import principals
+from netweather.agent.principals import Principal, Tokens, of_peer
+from netweather.errors import NetweatherError, UsageError
+from netweather.kernel.credentials import Credentials
+from tests.support.world import World
+
+DIGEST = hashlib.sha256(b"secret").hexdigest()
+
+
+def tokens(tmp_path: Path, text: str, mode: int = 0o600) -> Tokens:
+    path = tmp_path / "tokens.toml"
+    path.write_text(text)
+    path.chmod(mode)
+    return Tokens.load(path)
+
+
+def test_a_file_of_tokens(tmp_path: Path) -> None:
+    found = tokens(tmp_path, f'[[token]]\nname = "ci"\nsha256 = "{DIGEST}"\nscopes = ["read", "set:netns:ci-*"]\n')
+    assert found.principal("secret").name == "ci"
+    with pytest.raises(NetweatherError) as wrong:
+        found.principal("Secret")
+    assert wrong.value.code == "no-token"
+
+
+@pytest.mark.parametrize(
+    ("text", "mode"),
+    [
+        ("", 0o600),
+        ("[[token", 0o600),
+        (f'[[token]]\nname = "a"\nsha256 = "{DIGEST}"\n', 0o600),
+        (f'[[token]]\nname = "a b"\nsha256 = "{DIGEST}"\nscopes = ["read"]\n', 0o600),
+        ('[[token]]\nname = "a"\nsha256 = "secret"\nscopes = ["read"]\n', 0o600),
+        (f'[[token]]\nname = "a"\nsha256 = "{DIGEST}"\nscopes = ["write"]\n', 0o600),
+        (f'[[token]]\nname = "a"\nsha256 = "{DIGEST}"\nscopes = ["read"]\n', 0o640),
+    ],
+)
+def test_a_file_that_is_wrong(tmp_path: Path, text: str, mode: int) -> None:
+    with pytest.raises(UsageError) as wrong:
+        tokens(tmp_path, text, mode)
+    assert wrong.value.code == "bad-tokens"
+    assert "secret" not in str(wrong.value)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UsageError):
+        Tokens.load(tmp_path / "none")
+
+
+def test_the_socket_is_for_root_and_the_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(principals, "group_number", lambda name: 77)
+    assert of_peer(Credentials(1, 0, frozenset())).root
+    member = of_peer(Credentials(1, 4242, frozenset({100, 77})))
+    assert not member.root
+    assert "host" not in member.scopes
+    with pytest.raises(NetweatherError):
+        of_peer(Credentials(1, 4242, frozenset({100})))
+    monkeypatch.setattr(principals, "group_number", lambda name: None)
+    with pytest.raises(NetweatherError):
+        of_peer(Credentials(1, 4242, frozenset({100})))
+
+
+@pytest.mark.parametrize(
+    ("scopes", "target", "allowed"),
+    [
+        ({"set"}, "netns:a", True),
+        ({"set"}, "host", False),
+        ({"set", "host"}, "host", True),
+        ({"read", "host"}, "host", False),
+        ({"set:netns:a"}, "netns:a", True),
+        ({"set:netns:a"}, "netns:b", False),
+        ({"set:netns:?"}, "netns:a", False),
+        ({"set:netns:a*"}, "netns:a", True),
+        ({"set:netns:b*"}, "netns:a", False),
+        ({"set:netns:b", "set:netns:nowhere"}, "netns:a", False),
+        ({"read"}, "netns:a", False),
+    ],
+)
+def test_scopes_cover_targets(world: World, scopes: set[str], target: str, allowed: bool) -> None:
+    who = Principal("ci", frozenset(scopes))
+    (found,) = world.resolve([target])
+    with found:
+        if allowed:
+            who.need_targets([found])
+        else:
+            with pytest.raises(NetweatherError):
+                who.need_targets([found])
+
+
+def test_a_scope_is_of_the_namespace_whatever_its_name(world: World) -> None:
+    os.link(world.path("a"), world.path("alias"))
+    (found,) = world.resolve(["netns:alias"])
+    with found:
+        Principal("ci", frozenset({"set:netns:a"})).need_targets([found])
+
+
+def test_owners() -> None:
+    root, user = Principal("root", frozenset(), root=True), Principal("ann", frozenset())
+    assert (root.owner(""), root.owner("bob"), user.owner(""), user.owner("ann@ci")) == ("", "bob", "ann", "ann@ci")
+    assert root.owns("bob")
+    assert user.owns("ann@ci")
+    assert not user.owns("anna")
+    assert not user.owns("")
+    with pytest.raises(NetweatherError):
+        user.owner("anna")

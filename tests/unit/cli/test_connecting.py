@@ -1,0 +1,52 @@
+"""The agent when there is one, else this process."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from netweather.cli.connecting import agent_address, connect
+from netweather.client import Client
+from netweather.engine import Direct
+from netweather.errors import NetweatherError
+from netweather.kernel import listening
+from netweather.settings import Settings
+from tests.unit.cli.conftest import Run, World
+
+
+def test_the_machines_own_agent(tmp_path: Path) -> None:
+    settings = Settings(state=tmp_path)
+    assert agent_address(settings) == ""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(settings.socket))
+        assert agent_address(settings) == ""  # it has died
+        listener.listen()
+        assert agent_address(settings) == f"unix://{settings.socket}"
+        with connect(settings) as client:  # type: ignore[attr-defined]  # it is a Client
+            assert isinstance(client, Client)
+
+
+def test_one_that_may_not_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(path: Path) -> bool:
+        raise PermissionError
+
+    settings = Settings(state=tmp_path)
+    settings.socket.touch()
+    monkeypatch.setattr(listening, "answers", refused)
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(NetweatherError) as wrong:
+        connect(settings)
+    assert wrong.value.code == "needs-root"
+
+
+def test_direct(world: World, tmp_path: Path) -> None:
+    settings = Settings(state=tmp_path, agent="https://192.0.2.1:8753")
+    assert isinstance(connect(settings, direct=True), Direct)
+
+
+def test_one_that_is_named_must_answer(run: Run, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NETWEATHER_AGENT", "http://192.0.2.1")
+    assert "[bad-agent-address]" in run("show").err
+    assert run("show", "--direct").code == 0

@@ -1,0 +1,40 @@
+"""What is asked, and what answers mean."""
+
+from __future__ import annotations
+
+import pytest
+
+from netweather.client import calls
+from netweather.engine.verifying import Wish
+from netweather.errors import NetweatherError, UsageError
+
+
+def test_names_stay_in_their_part_of_the_path() -> None:
+    assert calls.clear((), "../targets?x", None).path == "/v1/conditions/..%2Ftargets%3Fx"
+
+
+def test_targets_are_repeated() -> None:
+    assert calls.clear(("netns:a", "netns:b"), None, "me").parameters == {"target": ["netns:a", "netns:b"], "owner": ["me"]}
+
+
+def test_what_is_verified() -> None:
+    call = calls.verify("netns:a", Wish("slow", samples=100))
+    assert call.document == {"target": "netns:a", "name": "slow", "to": None, "peer": None, "samples": 100}
+
+
+@pytest.mark.parametrize(("status", "kind"), [(400, UsageError), (409, NetweatherError)])
+def test_problems_become_errors(status: int, kind: type[NetweatherError]) -> None:
+    problem = {**NetweatherError("other-owner", "what", "why", "remedy").as_problem(), "status": status}
+    with pytest.raises(NetweatherError) as wrong:
+        calls.answered(calls.show(()), status, problem)
+    assert type(wrong.value) is kind
+    assert (wrong.value.code, wrong.value.what, wrong.value.why, wrong.value.remedy) == ("other-owner", "what", "why", "remedy")
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(200, None), (200, {}), (200, {"items": [{}]}), (500, None), (502, "<html>"), (400, {})]
+)
+def test_answers_that_are_none(status: int, body: object) -> None:
+    with pytest.raises(NetweatherError) as wrong:
+        calls.answered(calls.show(()), status, body)
+    assert wrong.value.code == "agent-answer"

@@ -1,0 +1,133 @@
+"""Both clients against the real API in this process: what comes back is what the engine would have answered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from netweather.client import AsyncClient, Client
+from netweather.conditions import load
+from netweather.errors import NetweatherError, UsageError
+from tests.unit.agent.conftest import Api, agent, api, world
+
+__all__ = ["agent", "api", "world"]
+SLOW = {"name": "slow", "targets": ["netns:a"], "lease": "1m", "owner": "me", "rules": [{"condition": {"delay": "100ms"}}]}
+
+
+class InProcess(httpx.BaseTransport):
+    """Hands requests to the app."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        async def ask() -> httpx.Response:
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://agent") as client:
+                found = await client.request(request.method, request.url, content=request.read(), headers=request.headers)
+                return httpx.Response(found.status_code, headers=found.headers, content=found.content)
+
+        return asyncio.run(ask())
+
+
+@pytest.fixture
+def client(api: Api) -> Iterator[Client]:
+    with Client("unix:///run/nowhere.sock") as made:
+        made._http.close()
+        made._http = httpx.Client(transport=InProcess(api.by_socket), **made.where.options())
+        yield made
+
+
+def test_the_answers_are_the_engines(client: Client, api: Api) -> None:
+    (done,) = client.set([load(SLOW)])
+    assert done.condition == load(SLOW)
+    assert done.results[0].changed
+    assert (done.results[0].target.reference, done.results[0].interfaces) == ("netns:a", ("eth0",))
+    (shown,) = client.show(["netns:a"])
+    (here,) = api.agent.engine.show()
+    assert shown.target.identity == here.target.identity
+    assert shown.condition == here.condition
+    assert shown.rules == here.rules
+    assert (shown.in_force, shown.engine, shown.engines) == (True, here.engine, here.engines)
+    assert shown.remaining_ns is not None
+    (answer,) = client.clear(["netns:a"], "slow")
+    assert answer.names == ("slow",)
+    assert client.show() == []
+
+
+def test_a_plan_in_words(client: Client) -> None:
+    (done,) = client.set([load(SLOW)], dry_run=True)
+    assert done.results[0].plan[0].startswith("make our own")
+    assert client.show() == []
+
+
+def test_errors_are_the_agents(client: Client) -> None:
+    with pytest.raises(NetweatherError) as wrong:
+        client.clear(["netns:a"], "none")
+    assert wrong.value.code == "no-such-condition"
+    assert wrong.value.remedy
+    with pytest.raises(UsageError):
+        client.set([load({**SLOW, "targets": ["host"]})])
+    (done,) = client.set([load({**SLOW, "targets": ["host"]})], host=True)
+    assert done.results[0].target.runtime == "host"
+
+
+def test_files_are_sent_as_their_contents(client: Client, tmp_path: Path) -> None:
+    trace = tmp_path / "a.trace"
+    trace.write_text("1\n2\n5\n")
+    (done,) = client.set([load({**SLOW, "rules": [{"condition": {"trace": str(trace)}}]})])
+    assert str(trace) not in str(done.condition.rules[0].condition.trace)
+
+
+def test_what_the_api_has_besides(client: Client) -> None:
+    assert client.look("health")["status"] == "ok"
+    assert client.look("profiles/3g")["name"] == "3g"
+
+
+def test_an_agent_that_is_not_there(tmp_path: Path) -> None:
+    with Client("unix:///run/nowhere.sock") as client:
+        client._http.close()
+        client._http = httpx.Client(transport=httpx.MockTransport(_refused), **client.where.options())
+        with pytest.raises(NetweatherError) as wrong:
+            client.show()
+    assert wrong.value.code == "agent-unreachable"
+
+
+def _refused(request: httpx.Request) -> httpx.Response:
+    raise httpx.ConnectError("refused")
+
+
+@pytest.mark.parametrize("address", ["http://192.0.2.1:8753", "/run/agent.sock", "", "unix://"])
+def test_addresses_that_are_none(address: str) -> None:
+    with pytest.raises(UsageError) as wrong:
+        Client(address)
+    assert wrong.value.code == "bad-agent-address"
+
+
+def test_a_certificate_that_is_none() -> None:
+    with pytest.raises(UsageError) as wrong:
+        Client("https://192.0.2.1:8753", ca="/nowhere.pem")
+    assert wrong.value.code == "bad-ca"
+
+
+def test_a_token_is_sent() -> None:
+    with Client("https://192.0.2.1:8753", token="secret") as client:
+        assert client._http.headers["Authorization"] == "Bearer secret"
+        assert "secret" not in repr(client)
+
+
+def test_the_same_for_asyncio(api: Api) -> None:
+    async def story() -> None:
+        async with AsyncClient("unix:///run/nowhere.sock") as client:
+            await client._http.aclose()
+            client._http = httpx.AsyncClient(transport=httpx.ASGITransport(api.by_socket), **client.where.options())
+            await client.set([load(SLOW)])
+            assert [each.condition.name for each in await client.show()] == ["slow"]
+            assert (await client.look("health"))["status"] == "ok"
+            assert (await client.clear())[0].names == ("slow",)
+
+    asyncio.run(story())

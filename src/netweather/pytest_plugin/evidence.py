@@ -1,0 +1,62 @@
+"""What a test's network was: asked, held by the kernel, seen; and whether the test may trust it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+PROPERTY = "network"
+"""Reports carry evidence as user properties of this name: JUnit XML has them, and xdist's workers send them along."""
+
+
+@dataclass
+class Evidence:
+    """One network condition of a test on one target.
+
+    target, condition: in the user's words; packets: that met it, on the wire; dropped: by it; seconds: how long it was asked for.
+    problems: why the test cannot be believed; measured: the verdicts of `verify="measure"`, a line each.
+    """
+
+    name: str
+    target: str
+    condition: str
+    packets: int = 0
+    dropped: int = 0
+    seconds: float = 0.0
+    paused: float = 0.0
+    engine: str = ""
+    problems: list[str] = field(default_factory=list)
+    measured: list[str] = field(default_factory=list)
+
+    def complain(self, problem: str) -> None:
+        """Adds a problem, once."""
+        if problem not in self.problems:
+            self.problems.append(problem)
+
+    def plain(self) -> dict[str, Any]:
+        """For JSON; empty parts are left out."""
+        found: dict[str, Any] = {
+            "name": self.name,
+            "target": self.target,
+            "condition": self.condition,
+            "inForce": not self.problems,
+            "packets": self.packets,
+            "dropped": self.dropped,
+            "seconds": round(self.seconds, 3),
+            "engine": self.engine,
+        }
+        more = {"pausedSeconds": round(self.paused, 3), "problems": self.problems, "measured": self.measured}
+        return found | {key: value for key, value in more.items() if value}
+
+    def line(self) -> str:
+        """For people."""
+        return told(self.plain())
+
+
+def told(plain: dict[str, Any]) -> str:
+    """A line of evidence, from what a report carries."""
+    packets = plain["packets"]
+    lost = f", {plain['dropped']} of them dropped" if plain["dropped"] else ""
+    state = "in force" if plain["inForce"] else "NOT AS DECLARED"
+    line = f"{plain['target']}: {plain['condition']}: {state} for {plain['seconds']:.1f} s, met by {packets} packets{lost}"
+    return "; ".join([line, *plain.get("measured", ()), *plain.get("problems", ())])

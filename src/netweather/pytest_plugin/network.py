@@ -1,0 +1,258 @@
+"""The `network` fixture: conditions for as long as a test runs, kept alive, watched, undone, with the evidence for it all."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from types import TracebackType
+from typing import Any
+
+from netweather.conditions import NetworkCondition
+from netweather.engine import Engine, Shown
+from netweather.errors import NetweatherError
+from netweather.pytest_plugin.claims import claimed
+from netweather.pytest_plugin.evidence import Evidence
+from netweather.pytest_plugin.wish import Wish, wish
+from netweather.targets import Target, resolve_all
+
+TURN_S = 0.5
+"""How often a condition is looked at while a test runs."""
+_numbers = itertools.count(1)
+
+
+class Degraded:
+    """A network condition on its targets: a context manager, also an asynchronous one.
+
+    Entered when the kernel holds it; left when it is undone, on every way out. Renewed while it lasts, so that a killed run
+    ends by itself. Leaving raises NetweatherError(code="network-not-as-declared") when it was not in force all the time or met no packet.
+    """
+
+    def __init__(self, engine: Engine, wanted: Wish, tell: Callable[[Evidence], None]) -> None:
+        self.engine, self.wish = engine, wanted
+        self.evidence: list[Evidence] = []
+        self._tell = tell
+        self._stack = contextlib.ExitStack()
+        self._targets: list[Target] = []
+        self._lock = threading.RLock()
+        self._over = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="netweather-watch", daemon=True)
+        self._paused: float | None = None
+        self._began = 0.0
+        self._before: dict[str, tuple[int, int]] = {}
+
+    def __enter__(self) -> Degraded:
+        with contextlib.ExitStack() as stack:
+            self._targets = resolve_all(self.wish.condition.targets)
+            for target in self._targets:
+                stack.enter_context(target)
+            stack.enter_context(claimed(tuple(self._targets), shared=self.wish.shared))
+            words = described(self.wish.condition)
+            self.evidence = [Evidence(self.wish.condition.name, target.reference, words) for target in self._targets]
+            stack.callback(self._clear)
+            self._set()
+            self._began = time.monotonic()
+            if self.wish.verify == "measure":
+                self._measure()
+            self._stack = stack.pop_all()
+        self._watcher.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._watcher.join()
+        try:
+            with self._lock:
+                self._conclude()
+        finally:
+            self._stack.close()
+            for evidence in self.evidence:
+                self._tell(evidence)
+        problems = [f"{each.target}: {problem}" for each in self.evidence for problem in each.problems]
+        if problems and (error is None or isinstance(error, Exception)):
+            remedy = "allow_unmatched=True, when no packet need meet it; else find out who changed the network (netweather show)"
+            raise NetweatherError(
+                "network-not-as-declared", "the network was not as the test declared it", "; ".join(problems), remedy
+            )
+
+    async def __aenter__(self) -> Degraded:
+        return await asyncio.to_thread(self.__enter__)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await asyncio.to_thread(self.__exit__, kind, error, trace)
+
+    def change(self, profile: str | None = None, /, **words: Any) -> Degraded:
+        """Another condition for the same traffic, live: connections stay. Raises UsageError, and nothing is changed then."""
+        with self._lock:
+            wanted = self.wish.changed(profile, words)
+            self._count()
+            self.wish = wanted
+            if self._paused is None:
+                self._set()
+        for evidence in self.evidence:
+            evidence.condition += f", then {described(wanted.condition)}"
+        return self
+
+    @contextlib.contextmanager
+    def pause(self) -> Iterator[None]:
+        """The network as it is without the condition, for a while."""
+        with self._lock:
+            self._count()
+            self._clear()
+            self._paused = time.monotonic()
+        try:
+            yield
+        finally:
+            with self._lock:
+                for evidence in self.evidence:
+                    evidence.paused += time.monotonic() - self._paused
+                self._paused = None
+                self._set()
+
+    @property
+    def packets(self) -> int:
+        """How many packets have met the condition so far, on all targets."""
+        with self._lock:
+            if self._paused is None:
+                self._look()
+            return sum(evidence.packets for evidence in self.evidence)
+
+    # inside
+
+    def _set(self) -> None:
+        for target, evidence in zip(self._targets, self.evidence, strict=True):
+            result = self.engine.set(target, self.wish.condition)
+            evidence.engine = "; ".join(result.engines)
+            self._before[target.identity] = (evidence.packets, evidence.dropped)
+        self._look()
+
+    def _clear(self) -> None:
+        for target in self._targets:
+            with contextlib.suppress(NetweatherError):  # gone by itself, or with its target
+                self.engine.clear(target, self.wish.condition.name)
+
+    def _watch(self) -> None:
+        """Looks at it, and renews it in time."""
+        lease = self.wish.condition.lease
+        every = getattr(lease, "seconds", 30.0) / 3
+        renewed = time.monotonic()
+        while not self._over.wait(min(TURN_S, every)):
+            with self._lock:
+                if self._paused is not None:
+                    continue
+                try:
+                    self._look()
+                    if time.monotonic() - renewed > every:
+                        renewed = time.monotonic()
+                        self._renew()
+                except (NetweatherError, OSError) as error:
+                    for evidence in self.evidence:
+                        evidence.complain(f"could not be looked at: {getattr(error, 'what', error)}")
+
+    def _renew(self) -> None:
+        for target, evidence in zip(self._targets, self.evidence, strict=True):
+            if not evidence.problems:  # what was broken stays broken: mending it would hide that
+                self.engine.set(target, self.wish.condition)
+
+    def _look(self) -> None:
+        """Reads the kernel: is it in force, and how many packets have met it."""
+        for target, evidence in zip(self._targets, self.evidence, strict=True):
+            shown = self._shown(target)
+            after = time.monotonic() - self._began if self._began else 0.0
+            if shown is None:
+                evidence.complain(f"it was gone after {after:.1f} s: somebody cleared it, its lease ended, or its target went")
+                continue
+            if not shown.in_force:
+                evidence.complain(f"it was not in force after {after:.1f} s: {'; '.join(shown.problems)}")
+            if shown.unwanted_drops:
+                evidence.complain(f"{shown.unwanted_drops} packets were lost by Netweather's own devices")
+            self._counted(target, evidence, shown)
+
+    def _counted(self, target: Target, evidence: Evidence, shown: Shown) -> None:
+        packets, dropped = self._before.get(target.identity, (0, 0))
+        evidence.packets = packets + sum(rule.packets for rule in shown.rules)
+        evidence.dropped = dropped + sum(rule.dropped for rule in shown.rules)
+
+    def _count(self) -> None:
+        """Before counters begin anew."""
+        if self._paused is None:
+            self._look()
+
+    def _shown(self, target: Target) -> Shown | None:
+        found = (one for one in self.engine.show(target) if one.condition.name == self.wish.condition.name)
+        return next(found, None)
+
+    def _measure(self) -> None:
+        from netweather.engine.verifying import Wish as Measurement
+        from netweather.engine.verifying import verify
+        from netweather.measure import Verdict
+
+        for target, evidence in zip(self._targets, self.evidence, strict=True):
+            for found in verify(self.engine, target, Measurement(self.wish.condition.name)):
+                evidence.measured.append(f"measured: {found.verdict.value}")
+                if found.verdict is Verdict.FAIL:
+                    evidence.complain(f"measured otherwise: {'; '.join(found.problems) or 'see netweather verify'}")
+        self._set()  # the probe's packets don't count
+
+    def _conclude(self) -> None:
+        if self._paused is None:
+            try:
+                self._look()
+            except (NetweatherError, OSError) as error:
+                for evidence in self.evidence:
+                    evidence.complain(f"could not be looked at: {getattr(error, 'what', error)}")
+        for evidence in self.evidence:
+            evidence.seconds = time.monotonic() - self._began - evidence.paused
+            if not evidence.packets and not self.wish.allow_unmatched:
+                evidence.complain("no packet met it: is it the right target, peer and port?")
+
+
+class Network:
+    """Makes the network of a test's targets bad: `with network.degrade("docker:db", delay="2s", loss="3%"): …`"""
+
+    def __init__(self, test: str, *, targets: tuple[str, ...], lease: str, engine: Engine, tell: Callable[[Evidence], None]) -> None:
+        self.test, self.targets, self.lease, self.engine = test, targets, lease, engine
+        self._tell = tell
+        self.conditions: list[Degraded] = []
+        """Those that the test's marks and its own calls made, in order."""
+
+    def degrade(self, target: str | Sequence[str] | None = None, profile: str | None = None, /, **words: Any) -> Degraded:
+        """A condition on a target (default: --network-target). words: the command line's options with _ for -, and
+        verify="measure", allow_unmatched, shared. Raises UsageError."""
+        words = {**words, "target": target} if target is not None else words
+        wanted = wish(profile, words, name=_name(self.test), reason=self.test[:200], lease=self.lease, targets=self.targets)
+        made = Degraded(self.engine, wanted, self._tell)
+        self.conditions.append(made)
+        return made
+
+    def partition(self, one: str | Sequence[str], other: str | Sequence[str], **words: Any) -> Degraded:
+        """Nothing gets through between two sides: each of `one` against all of `other`, both ways, silently."""
+        peers = [other] if isinstance(other, str) else list(other)
+        return self.degrade(one, to=peers, **{"block": "drop", **words})
+
+
+def described(condition: NetworkCondition) -> str:
+    """What is wrong, and with which traffic, in the command line's own words."""
+    from netweather.conditions.flags import rule_to_flags
+
+    words = []
+    for rule in condition.rules:
+        for name, value in rule_to_flags(rule).items():
+            text = ",".join(value) if isinstance(value, list | tuple) else str(value)
+            words.append(name if value is True else f"{name} {text}")
+    return " ".join(words)
+
+
+def _name(test: str) -> str:
+    """A condition's name, unlike any other's at the time."""
+    words = re.sub(r"[^a-z0-9]+", "-", test.rpartition("::")[2].lower()).strip("-")[:40].strip("-")
+    return f"pytest-{words or 'test'}-{os.getpid()}-{next(_numbers)}"

@@ -1,0 +1,274 @@
+"""The pytest plugin on real traffic: runs of pytest in processes of their own, whose tests degrade a lab's network."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.support.rig import Rig, until
+
+HEAD = """
+import subprocess, time
+import pytest
+TARGET, SERVER, OTHER = {target!r}, "192.0.2.2", {other!r}
+
+def rtt(count=2):
+    inside = ["ip", "netns", "exec", TARGET.removeprefix("netns:")]
+    said = subprocess.run([*inside, "ping", "-c", str(count), "-i", "0.02", "-W", "2", SERVER], capture_output=True, text=True)
+    times = [float(line.split("time=")[1].split()[0]) for line in said.stdout.splitlines() if "time=" in line]
+    return min(times) if times else None
+"""
+
+
+class Runs:
+    """Runs pytest on a file of tests, and looks at what is left."""
+
+    def __init__(self, rig: Rig, folder: Path) -> None:
+        self.rig, self.folder = rig, folder
+        self.environment = {**os.environ, "NETWEATHER_STATE": str(rig.state), "PYTEST_ADDOPTS": ""}
+        folder.joinpath("pytest.ini").write_text("[pytest]\naddopts = -p no:cacheprovider\nmarkers =\n    slow\n")
+
+    def write(self, text: str) -> None:
+        head = HEAD.format(target=self.rig.target.reference, other=f"netns:{self.rig.net.server.name}")
+        self.folder.joinpath("test_it.py").write_text(head + textwrap.dedent(text))
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "pytest", "-p", "no:randomly", "--rootdir", str(self.folder), *words, "test_it.py"]
+        return subprocess.Popen(
+            command, cwd=self.folder, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    def run(self, text: str, *words: str) -> tuple[dict[str, int], str]:
+        """The outcomes, and what was printed."""
+        self.write(text)
+        said, _ = self.start(*words).communicate(timeout=100)
+        last = said.strip().splitlines()[-1]
+        return {word: int(number) for number, word in re.findall(r"(\d+) (passed|failed|errors?|skipped)", last)}, said
+
+
+@pytest.fixture
+def runs(rig: Rig, tmp_path: Path) -> Iterator[Runs]:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    yield Runs(rig, folder)
+    assert rig.remains() == []
+
+
+def test_a_mark_and_the_fixture_degrade_change_pause_and_give_back(runs: Runs) -> None:
+    outcomes, said = runs.run(
+        """
+        def test_before():
+            assert rtt() < 20
+
+        @pytest.mark.network(target=TARGET, to=SERVER, delay="40ms", direction="egress")
+        def test_by_mark():
+            assert 40 <= rtt() < 80
+
+        def test_by_fixture(network):
+            with network.degrade(TARGET, to=SERVER, delay="40ms", direction="egress") as bad:
+                assert 40 <= rtt() < 80
+                bad.change(delay="90ms")
+                assert rtt() >= 90
+                with bad.pause():
+                    assert rtt() < 20
+                assert rtt() >= 90
+                assert bad.packets >= 6
+            assert rtt() < 20
+
+        def test_partition(network):
+            with network.partition(TARGET, OTHER):
+                assert rtt(1) is None
+            assert rtt() < 20
+
+        @pytest.mark.network(target="{where}", delay="40ms", direction="egress")
+        def test_a_target_from_a_fixture(where):
+            assert rtt() >= 40
+
+        @pytest.fixture
+        def where():
+            return TARGET
+
+        def test_afterwards():
+            assert rtt() < 20
+        """,
+        "--junit-xml=report.xml",
+    )
+    assert outcomes == {"passed": 6}, said
+    assert "= networks =" in said
+    cases = ElementTree.parse(runs.folder / "report.xml").iter("testcase")
+    (found,) = [p.get("value") for c in cases if c.get("name") == "test_by_mark" for p in c.iter("property")]
+    evidence = json.loads(found or "")
+    assert evidence["inForce"] is True
+    assert evidence["packets"] == 2
+    assert evidence["condition"] == "delay 40ms to 192.0.2.2 direction egress"
+
+
+def test_async_tests(runs: Runs) -> None:
+    outcomes, said = runs.run(
+        """
+        import asyncio
+
+        def test_async(network):
+            async def story():
+                async with network.degrade(TARGET, delay="40ms", direction="egress"):
+                    return await asyncio.to_thread(rtt)
+            assert asyncio.run(story()) >= 40
+        """
+    )
+    assert outcomes == {"passed": 1}, said
+
+
+def test_a_network_that_was_not_as_declared_is_an_error(runs: Runs) -> None:
+    outcomes, said = runs.run(
+        """
+        from netweather.engine import Engine
+        from netweather.targets import resolve
+
+        @pytest.mark.network(target=TARGET, to="198.51.100.1", delay="40ms")
+        def test_nothing_met_it():
+            rtt()
+
+        @pytest.mark.network(target=TARGET, to="198.51.100.1", delay="40ms", allow_unmatched=True)
+        def test_nothing_need_meet_it():
+            rtt()
+
+        def test_somebody_cleared_it(network):
+            with network.degrade(TARGET, delay="10ms"):
+                rtt()
+                (target,) = resolve(TARGET)
+                with target:
+                    Engine().clear(target)
+
+        def test_somebody_deleted_the_device(network):
+            with network.degrade(TARGET, delay="10ms"):
+                rtt()
+                subprocess.run(["ip", "-n", TARGET.removeprefix("netns:"), "link", "del", "nw0"], check=True)
+                time.sleep(1.5)
+        """
+    )
+    assert outcomes == {"passed": 1, "errors": 3}, said
+    for words in ("no packet met it", "somebody cleared it", "the network was not as the test declared it"):
+        assert words in said
+
+
+def test_a_failure_a_timeout_and_bad_words_leave_nothing(runs: Runs) -> None:
+    outcomes, said = runs.run(
+        """
+        @pytest.mark.network(target=TARGET, delay="40ms")
+        def test_fails():
+            rtt()
+            assert False, "its own failure"
+
+        @pytest.mark.timeout(2)
+        @pytest.mark.network(target=TARGET, delay="40ms")
+        def test_takes_too_long():
+            rtt()
+            time.sleep(30)
+
+        @pytest.mark.network(target=TARGET, dealy="40ms")
+        def test_misspelt():
+            pass
+
+        @pytest.mark.network(target=TARGET)
+        def test_nothing_wrong():
+            pass
+
+        @pytest.mark.network(target="netns:nowhere", delay="1ms")
+        def test_no_such_target():
+            pass
+
+        def test_afterwards():
+            assert rtt() < 20
+        """
+    )
+    assert outcomes == {"passed": 1, "failed": 2, "errors": 3}, said
+    assert "its own failure" in said
+    assert "did you mean 'delay'?" in said
+    assert "there is nothing to set" in said
+
+
+def test_skipped_on_request(runs: Runs) -> None:
+    outcomes, _ = runs.run(
+        """
+        @pytest.mark.network(target=TARGET, delay="40ms")
+        def test_marked(): ...
+        def test_fixture(network): ...
+        def test_other(): ...
+        """,
+        "--skip-network",
+    )
+    assert outcomes == {"passed": 1, "skipped": 2}
+
+
+LONG = """
+    @pytest.mark.network(delay="40ms")
+    def test_long():
+        rtt()
+        open("running", "w").close()
+        time.sleep(60)
+
+    def test_never(): ...
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_run_that_is_interrupted_or_killed_ends_by_itself(runs: Runs, number: signal.Signals) -> None:
+    runs.write(LONG)
+    running = runs.start("--network-target", runs.rig.target.reference, "--network-lease", "2s", "-x")
+    until(lambda: (runs.folder / "running").exists(), 30, "the test runs")
+    assert runs.rig.shown().in_force
+    running.send_signal(number)
+    running.communicate(timeout=20)
+    until(lambda: runs.rig.engine.show(runs.rig.target) == [], 10, "the lease is over")
+    until(lambda: runs.rig.remains() == [], 10, "the keeper has gone")
+
+
+def test_a_condition_outlives_its_lease_while_the_test_runs(runs: Runs) -> None:
+    outcomes, said = runs.run(
+        """
+        @pytest.mark.network(target=TARGET, delay="40ms", direction="egress")
+        def test_longer_than_its_lease():
+            for _ in range(8):
+                assert rtt() >= 40
+                time.sleep(0.5)
+        """,
+        "--network-lease=2s",
+    )
+    assert outcomes == {"passed": 1}, said
+
+
+def test_two_workers_take_turns(runs: Runs) -> None:
+    outcomes, said = runs.run(
+        """
+        @pytest.mark.parametrize("ms", [30, 60, 90, 120])
+        def test_it(network, ms):
+            with network.degrade(TARGET, delay=f"{ms}ms", direction="egress"):
+                assert ms <= rtt() < ms + 25
+        """,
+        "-n2",
+    )
+    assert outcomes == {"passed": 4}, said
+
+
+def test_measured(runs: Runs) -> None:
+    outcomes, said = runs.run(
+        """
+        @pytest.mark.network(target=TARGET, to=SERVER, delay="40ms", verify="measure")
+        def test_it():
+            assert rtt() >= 80
+        """
+    )
+    assert outcomes == {"passed": 1}, said
+    assert "measured: PASS" in said
+
+

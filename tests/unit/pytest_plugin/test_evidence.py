@@ -1,0 +1,21 @@
+"""pytest_plugin/evidence.py: what a report says of a test's network."""
+
+from __future__ import annotations
+
+from netweather.pytest_plugin.evidence import Evidence, told
+
+
+def test_a_line_says_what_was_seen() -> None:
+    found = Evidence("n", "docker:shop", "loss 3%", 100, 3, 1.26)
+    assert found.line() == "docker:shop: loss 3%: in force for 1.3 s, met by 100 packets, 3 of them dropped"
+    found.measured.append("measured: PASS")
+    assert told(found.plain()).endswith("; measured: PASS")
+
+
+def test_a_problem_is_told_once_and_takes_the_proof_away() -> None:
+    found = Evidence("n", "docker:shop", "loss 3%")
+    found.complain("no packet met it")
+    found.complain("no packet met it")
+    assert found.problems == ["no packet met it"]
+    assert found.plain()["inForce"] is False
+    assert "NOT AS DECLARED" in found.line()

@@ -73,7 +73,10 @@ def _lock(fd: int, target: Target, shared: bool, patience: float) -> None:
             if time.monotonic() > deadline:
                 what = f"{target.reference} was changed by another test for {patience:.0f} s"
                 raise NetweatherError(
-                    "target-busy", what, "two tests may not degrade one target at once", "run them with --dist loadgroup, or say shared=True"
+                    "target-busy",
+                    what,
+                    "two tests may not degrade one target at once",
+                    "run them with --dist loadgroup, or say shared=True",
                 ) from None
             time.sleep(TURN_S)
         else:

@@ -98,7 +98,9 @@ def _filled(value: Any, item: pytest.Item) -> Any:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """An error of ours is told in its own words; a network that was not as declared makes the test an error, never a pass."""
     report = yield
     error = call.excinfo.value if call.excinfo else None

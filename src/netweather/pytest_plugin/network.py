@@ -63,9 +63,7 @@ class Degraded:
         self._watcher.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._over.set()
         self._watcher.join()
         try:
@@ -85,9 +83,7 @@ class Degraded:
     async def __aenter__(self) -> Degraded:
         return await asyncio.to_thread(self.__enter__)
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await asyncio.to_thread(self.__exit__, kind, error, trace)
 
     def change(self, profile: str | None = None, /, **words: Any) -> Degraded:
@@ -219,7 +215,9 @@ class Degraded:
 class Network:
     """Makes the network of a test's targets bad: `with network.degrade("docker:db", delay="2s", loss="3%"): …`"""
 
-    def __init__(self, test: str, *, targets: tuple[str, ...], lease: str, engine: Engine, tell: Callable[[Evidence], None]) -> None:
+    def __init__(
+        self, test: str, *, targets: tuple[str, ...], lease: str, engine: Engine, tell: Callable[[Evidence], None]
+    ) -> None:
         self.test, self.targets, self.lease, self.engine = test, targets, lease, engine
         self._tell = tell
         self.conditions: list[Degraded] = []

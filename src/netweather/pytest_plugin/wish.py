@@ -85,7 +85,9 @@ def _flags(profile: str | None, words: Mapping[str, Any]) -> dict[str, FlagValue
         flags[flag.name] = value if isinstance(value, bool) else list(_texts(value)) if flag.kind == "list" else str(value)
     if profile is not None:
         if "profile" in flags:
-            raise UsageError("conflicting-flags", "the profile is given twice", "both say the same thing", "leave one of them out")
+            raise UsageError(
+                "conflicting-flags", "the profile is given twice", "both say the same thing", "leave one of them out"
+            )
         flags["profile"] = profile
     if not any(flag.name in flags for flag in FLAGS if flag.group == "condition"):
         why = "no word says what is to be wrong with the network"

@@ -270,5 +270,3 @@ def test_measured(runs: Runs) -> None:
     )
     assert outcomes == {"passed": 1}, said
     assert "measured: PASS" in said
-
-

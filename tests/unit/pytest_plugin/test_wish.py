@@ -19,7 +19,10 @@ def of(first: str | None = None, /, **words: Any) -> Wish:
     ("words", "flags"),
     [
         ({"delay": "100ms"}, {"delay": "100ms"}),
-        ({"delay": "100ms", "jitter": "5ms", "delay_correlation": "25%"}, {"delay": "100ms", "jitter": "5ms", "delay-correlation": "25%"}),
+        (
+            {"delay": "100ms", "jitter": "5ms", "delay_correlation": "25%"},
+            {"delay": "100ms", "jitter": "5ms", "delay-correlation": "25%"},
+        ),
         ({"loss": "3%", "to": ["192.0.2.1", "192.0.2.2"]}, {"loss": "3%", "to": ["192.0.2.1", "192.0.2.2"]}),
         ({"loss": "3%", "ports": 5432, "seed": 7}, {"loss": "3%", "port": ["5432"], "seed": "7"}),
         ({"delay": "1ms", "keep_order": True}, {"delay": "1ms", "keep-order": True}),

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from netweather.errors import NetweatherError
+from netweather.kernel.waiting import pause
 from netweather.targets import Target
 
 PATIENCE_S = 300.0
@@ -78,6 +79,6 @@ def _lock(fd: int, target: Target, shared: bool, patience: float) -> None:
                     "two tests may not degrade one target at once",
                     "run them with --dist loadgroup, or say shared=True",
                 ) from None
-            time.sleep(TURN_S)
+            pause(TURN_S)
         else:
             return

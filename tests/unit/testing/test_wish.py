@@ -1,4 +1,4 @@
-"""pytest_plugin/wish.py: Python's keywords become what the command line's options would."""
+"""testing/wish.py: Python's keywords become what the command line's options would."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from netweather.conditions.flags import rule_from_flags
 from netweather.errors import UsageError
-from netweather.pytest_plugin.wish import Wish, has_condition, wish
+from netweather.testing.wish import Wish, has_condition, wish
 
 
 def of(first: str | None = None, /, **words: Any) -> Wish:

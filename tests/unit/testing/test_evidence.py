@@ -1,8 +1,8 @@
-"""pytest_plugin/evidence.py: what a report says of a test's network."""
+"""testing/evidence.py: what a report says of a test's network."""
 
 from __future__ import annotations
 
-from netweather.pytest_plugin.evidence import Evidence, told
+from netweather.testing.evidence import Evidence, told
 
 
 def test_a_line_says_what_was_seen() -> None:

@@ -1,4 +1,4 @@
-"""The `network` fixture: conditions for as long as a test runs, kept alive, watched, undone, with the evidence for it all."""
+"""Conditions for as long as a test or a command runs: kept alive, watched, undone, with the evidence for it all."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from typing import Any
 from netweather.conditions import NetworkCondition
 from netweather.engine import Engine, Shown
 from netweather.errors import NetweatherError
-from netweather.pytest_plugin.claims import claimed
-from netweather.pytest_plugin.evidence import Evidence
-from netweather.pytest_plugin.wish import Wish, wish
 from netweather.targets import Target, resolve_all
+from netweather.testing.claims import claimed
+from netweather.testing.evidence import Evidence
+from netweather.testing.wish import Wish, wish
 
 TURN_S = 0.5
 """How often a condition is looked at while a test runs."""
@@ -216,9 +216,17 @@ class Network:
     """Makes the network of a test's targets bad: `with network.degrade("docker:db", delay="2s", loss="3%"): …`"""
 
     def __init__(
-        self, test: str, *, targets: tuple[str, ...], lease: str, engine: Engine, tell: Callable[[Evidence], None]
+        self,
+        test: str,
+        *,
+        targets: tuple[str, ...] = (),
+        lease: str = "30s",
+        engine: Engine | None = None,
+        tell: Callable[[Evidence], None] = lambda evidence: None,
     ) -> None:
-        self.test, self.targets, self.lease, self.engine = test, targets, lease, engine
+        """test: for whom, in any words; targets: those of calls that name none; lease: how soon all ends when we are killed;
+        tell: is given the evidence of each condition when it ends."""
+        self.test, self.targets, self.lease, self.engine = test, targets, lease, engine or Engine()
         self._tell = tell
         self.conditions: list[Degraded] = []
         """Those that the test's marks and its own calls made, in order."""
@@ -253,4 +261,4 @@ def described(condition: NetworkCondition) -> str:
 def _name(test: str) -> str:
     """A condition's name, unlike any other's at the time."""
     words = re.sub(r"[^a-z0-9]+", "-", test.rpartition("::")[2].lower()).strip("-")[:40].strip("-")
-    return f"pytest-{words or 'test'}-{os.getpid()}-{next(_numbers)}"
+    return f"test-{words or 'one'}-{os.getpid()}-{next(_numbers)}"

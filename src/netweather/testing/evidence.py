@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-PROPERTY = "network"
-"""Reports carry evidence as user properties of this name: JUnit XML has them, and xdist's workers send them along."""
-
 
 @dataclass
 class Evidence:

@@ -179,9 +179,8 @@ def test_a_failure_a_timeout_and_bad_words_leave_nothing(runs: Runs) -> None:
         def test_misspelt():
             pass
 
-        @pytest.mark.network(target=TARGET)
-        def test_nothing_wrong():
-            pass
+        def test_nothing_wrong(network):
+            network.degrade(TARGET, to=SERVER)
 
         @pytest.mark.network(target="netns:nowhere", delay="1ms")
         def test_no_such_target():
@@ -270,3 +269,52 @@ def test_measured(runs: Runs) -> None:
     )
     assert outcomes == {"passed": 1}, said
     assert "measured: PASS" in said
+
+
+SUITE = """
+    @pytest.mark.network(target=TARGET, to=SERVER)
+    @pytest.mark.parametrize("patience", [50, 500])
+    def test_patient(patience):
+        assert rtt() < patience
+
+    @pytest.mark.network(target=TARGET, delay="30ms", direction="egress")
+    def test_with_a_network_of_its_own():
+        assert rtt() >= 30
+
+    def test_local(): ...
+"""
+
+
+def test_a_matrix_says_what_breaks_where(runs: Runs) -> None:
+    outcomes, said = runs.run(
+        SUITE, "--network-matrix=perfect,3g,transatlantic", "--network-report=out/report.html", "--network-report=report.md"
+    )
+    assert outcomes == {"passed": 6, "failed": 2}, said
+    page = (runs.folder / "report.md").read_text()
+    assert "| test | perfect | 3g | transatlantic |" in page
+    assert re.search(r"\| `test_it.py::test_patient\[50\]` \| ✓ [^|]+ \| ✗ [^|]+ \| ✗ [^|]+ \|", page), page
+    assert re.search(r"\| `test_it.py::test_patient\[500\]` \| ✓ [^|]+ \| ✓ [^|]+×\) \| ✓", page), page
+    assert "test_local" not in page
+    assert "profile 3g to 192.0.2.2" in (runs.folder / "out" / "report.html").read_text()
+
+
+def test_thresholds_decide_whether_the_run_passes(runs: Runs) -> None:
+    """Nobody promised 3g; and what passes there takes too long."""
+    ini = runs.folder / "pytest.ini"
+    plain = ini.read_text()
+    ini.write_text(plain + "network_must_pass = perfect\nnetwork_matrix = perfect,3g\n")
+    runs.write(SUITE)
+    running = runs.start()
+    said, _ = running.communicate(timeout=100)
+    assert running.returncode == 0, said
+    ini.write_text(plain + "network_matrix = perfect,3g\nnetwork_max_slowdown = 1.5\n")
+    running = runs.start("-k", "500")
+    said, _ = running.communicate(timeout=100)
+    assert running.returncode == 1, said
+    assert "at most 1.5 ×" in said
+
+
+def test_bad_networks_of_a_matrix_are_told_at_once(runs: Runs) -> None:
+    _, said = runs.run(SUITE, "--network-matrix=perfect,3gg")
+    assert "3gg" in said
+    assert "did you mean" in said

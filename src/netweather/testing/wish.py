@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 from netweather.conditions import NetworkCondition
-from netweather.conditions.flags import FLAGS, FlagValue, network_condition_from_flags
+from netweather.conditions.flags import FLAGS, Flag, FlagValue, network_condition_from_flags
 from netweather.conditions.nearest import unknown
 from netweather.errors import UsageError
 
@@ -15,8 +15,6 @@ Verify = Literal["kernel", "measure"]
 OWN = ("target", "verify", "allow_unmatched", "shared")
 _NOT_OURS = ("for", "engine", "reason", "name")
 _ALIASES = {"ports": "port", "interfaces": "interface"}
-PERFECT = "perfect"
-"""The profile that changes nothing: as a word of a matrix, no condition at all."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,10 @@ def wish(
 
 
 def has_condition(profile: str | None, words: Mapping[str, Any]) -> bool:
-    """Whether these words say what is to be wrong, and not only with which traffic."""
+    """Whether these words say what is to be wrong, and not only with which traffic. Raises UsageError(code="unknown-keyword")."""
+    for key in words:
+        if key not in OWN:
+            _known(key)
     conditions = {flag.name.replace("-", "_") for flag in FLAGS if flag.group == "condition"}
     return profile is not None or not conditions.isdisjoint(words)
 
@@ -76,12 +77,9 @@ def _made(flags: dict[str, FlagValue], old: NetworkCondition) -> NetworkConditio
 
 
 def _flags(profile: str | None, words: Mapping[str, Any]) -> dict[str, FlagValue]:
-    known = {flag.name.replace("-", "_"): flag for flag in FLAGS if flag.name not in _NOT_OURS}
     flags: dict[str, FlagValue] = {}
     for key, value in words.items():
-        flag = known.get(_ALIASES.get(key, key))
-        if flag is None:
-            raise unknown("unknown-keyword", key, [*known, *OWN])
+        flag = _known(key)
         flags[flag.name] = value if isinstance(value, bool) else list(_texts(value)) if flag.kind == "list" else str(value)
     if profile is not None:
         if "profile" in flags:
@@ -93,6 +91,14 @@ def _flags(profile: str | None, words: Mapping[str, Any]) -> dict[str, FlagValue
         why = "no word says what is to be wrong with the network"
         raise UsageError("no-condition", "there is nothing to set", why, 'add one, such as delay="100ms", loss="1%" or "3g"')
     return flags
+
+
+def _known(key: str) -> Flag:
+    known = {flag.name.replace("-", "_"): flag for flag in FLAGS if flag.name not in _NOT_OURS}
+    flag = known.get(_ALIASES.get(key, key))
+    if flag is None:
+        raise unknown("unknown-keyword", key, [*known, *OWN])
+    return flag
 
 
 def _texts(value: Any) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""pytest_plugin/claims.py: who may change a namespace; between processes, by a lock on the namespace itself."""
+"""testing/claims.py: who may change a namespace; between processes, by a lock on the namespace itself."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from netweather.errors import NetweatherError
-from netweather.pytest_plugin.claims import claimed
 from netweather.targets import Target
+from netweather.testing.claims import claimed
 
 TRY = "import fcntl, os, sys; fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), int(sys.argv[2]) | fcntl.LOCK_NB)"
 SHARED, EXCLUSIVE = 1, 2

@@ -237,11 +237,11 @@ def test_a_condition_outlives_its_lease_while_the_test_runs(runs: Runs) -> None:
         """
         @pytest.mark.network(target=TARGET, delay="40ms", direction="egress")
         def test_longer_than_its_lease():
-            for _ in range(8):
+            for _ in range(14):
                 assert rtt() >= 40
                 time.sleep(0.5)
         """,
-        "--network-lease=2s",
+        "--network-lease=5s",
     )
     assert outcomes == {"passed": 1}, said
 
@@ -318,3 +318,24 @@ def test_bad_networks_of_a_matrix_are_told_at_once(runs: Runs) -> None:
     _, said = runs.run(SUITE, "--network-matrix=perfect,3gg")
     assert "3gg" in said
     assert "did you mean" in said
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "pytest.md"
+SHOP = """
+class Shop:
+    def page(self):
+        return "try again later" if rtt(1) is None else "home"
+
+@pytest.fixture
+def shop():
+    return Shop()
+"""
+
+
+def test_the_example_of_the_page(runs: Runs) -> None:
+    """Its containers are this test's namespaces."""
+    (example,) = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    target, other = runs.rig.target.reference, f"netns:{runs.rig.net.server.name}"
+    example = SHOP + example.replace('"docker:shop"', repr(target)).replace('"docker:db"', repr(other))
+    outcomes, said = runs.run(example)
+    assert outcomes == {"passed": 4}, said

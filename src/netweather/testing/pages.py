@@ -81,7 +81,7 @@ def _cell(words: str) -> str:
 
 def junit(matrix: Matrix, shortcomings: list[str]) -> str:
     """JUnit XML: a suite for each network; times in seconds; the evidence as properties."""
-    root = ElementTree.Element("testsuites", name=matrix.title)
+    root = ElementTree.Element("testsuites", name=_clean(matrix.title))
     for network in matrix.networks:
         cells = [cell for cell in matrix.cells if cell.network == network]
         count = {kind: str(sum(cell.outcome == kind for cell in cells)) for kind in MARKS}
@@ -95,17 +95,22 @@ def junit(matrix: Matrix, shortcomings: list[str]) -> str:
 
 
 def _junit_case(suite: ElementTree.Element, cell: Cell) -> None:
-    case = ElementTree.SubElement(suite, "testcase", name=cell.test, classname=cell.network, time=f"{cell.seconds:.3f}")
+    case = ElementTree.SubElement(suite, "testcase", name=_clean(cell.test), classname=cell.network, time=f"{cell.seconds:.3f}")
     if cell.evidence:
         properties = ElementTree.SubElement(case, "properties")
         for evidence in cell.evidence:
-            ElementTree.SubElement(properties, "property", name="network", value=told(evidence))
-    log = "".join(c if c.isprintable() or c in "\n\t" else "�" for c in cell.log[-LOG:])
+            ElementTree.SubElement(properties, "property", name="network", value=_clean(told(evidence)))
+    log = _clean(cell.log[-LOG:])
     if cell.outcome != "passed":
         part = {"failed": "failure", "error": "error", "skipped": "skipped"}[cell.outcome]
         ElementTree.SubElement(case, part, message=_last(log)).text = log
     elif log:
         ElementTree.SubElement(case, "system-out").text = log
+
+
+def _clean(words: str) -> str:
+    """XML has no control characters, not even escaped ones."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "�" for c in words)
 
 
 def _last(log: str) -> str:

@@ -216,12 +216,11 @@ HEADERS = {
 }
 
 
-@KINDS
 @DIRECTIONS
 @pytest.mark.parametrize("headers", HEADERS)
-def test_udp_behind_extension_headers(shared_rig: Rig, headers: str, direction: str, kind: str) -> None:
+def test_udp_behind_extension_headers(shared_rig: Rig, headers: str, direction: str) -> None:
     sender, receiver = ends(shared_rig, direction)
-    put(shared_rig, rule(conditions(1500)[kind], direction=direction, protocol="udp", ports=ports(MEANT)))
+    put(shared_rig, rule(delay(DELAY_MS), direction=direction, protocol="udp", ports=ports(MEANT)))
     for port in (OTHER, MEANT):
         sent = [payload(100 * n, seed=n) for n in range(1, 7)]
         made = [frames.udp(sender, receiver, one, family=6, port=port, headers=HEADERS[headers]) for one in sent]
@@ -271,19 +270,18 @@ def echoed(connection: socket.socket, data: bytes) -> bytes:
 # VLAN tags
 
 
-@KINDS
 @FAMILIES
 @DIRECTIONS
 @pytest.mark.parametrize("tags", [(), (10,), (30, 10)], ids=lambda tags: "+".join(map(str, tags)) or "untagged")
-def test_tagged_packets(shared_rig: Rig, tags: tuple[int, ...], direction: str, family: int, kind: str) -> None:
+def test_tagged_packets(shared_rig: Rig, tags: tuple[int, ...], direction: str, family: int) -> None:
     """A rule means what is inside the tags, and with --vlan what the outermost says; they come out with the tags they had."""
     sender, receiver = ends(shared_rig, direction)
     vlan = tags[0] if tags else 0
-    for match, meant in (
-        ({"ports": ports(MEANT)}, True),
-        ({"ports": ports(OTHER)}, False),
-        ({"ports": ports(MEANT), "vlan": vlan}, True),
-        ({"ports": ports(MEANT), "vlan": vlan + 1}, False),
+    for kind, match, meant in (
+        ("whole", {"ports": ports(MEANT)}, True),
+        ("whole", {"ports": ports(OTHER)}, False),
+        ("segmented", {"ports": ports(MEANT), "vlan": vlan}, True),
+        ("segmented", {"ports": ports(MEANT), "vlan": vlan + 1}, False),
     ):
         put(shared_rig, rule(conditions(1500)[kind], direction=direction, family=f"ipv{family}", **match))
         twice = 2 if meant and direction == "ingress" else 1
@@ -310,6 +308,37 @@ def jumbo(make_rig: MakeRig, mtu: int) -> Iterator[Rig]:
         rig.clear()
         for one, dump in before.items():
             dumps.assert_same(dump, one)
+
+
+def test_an_mtu_beyond_what_lines_carry_is_told(make_rig: MakeRig) -> None:
+    """And what is lost there is counted as ours."""
+    with jumbo(make_rig, 65535) as rig:
+        result = rig.set(rule(delay(1), direction="egress", protocol="udp"))
+        told = "the MTU of eth0 is 65535: packets of more than 65521 bytes"
+        assert any(note.startswith(told) for note in result.notes)
+        assert any(problem.startswith(told) for problem in rig.shown().problems)
+        messages = [payload(65521 - 28), payload(65535 - 28)]
+        assert datagrams(*rig.net.namespaces, messages) == messages[:1]
+        assert rig.shown().unwanted_drops == 1
+
+
+@KINDS
+@FAMILIES
+def test_big_tcp(shared_rig: Rig, kind: str, family: int) -> None:
+    """Super-packets of more than 64 KB are taken apart on their way into a line."""
+    large = ("gso_max_size", "180000", "gro_max_size", "180000")
+    usual = ("gso_max_size", "65536", "gro_max_size", "65536")
+    for one in shared_rig.net.namespaces:
+        ip("-n", one.name, "link", "set", "eth0", *large)
+    try:
+        put(shared_rig, rule(conditions(1500)[kind], direction="both", protocol="tcp"))
+        done = tcp_transfer(*shared_rig.net.namespaces, family=family, size=10_000_000)
+        assert done.intact
+        assert shared_rig.shown().rules[0].packets >= done.sender.data_segments_out
+        assert shared_rig.shown().unwanted_drops == 0
+    finally:
+        for one in shared_rig.net.namespaces:
+            ip("-n", one.name, "link", "set", "eth0", *usual)
 
 
 @FAMILIES

@@ -97,13 +97,19 @@ class RealTarget:
         return None, {}
 
     def _hidden(self, candidates: list[links.Device]) -> tuple[str, ...]:
-        """Programs in front of ours, which may keep traffic from us."""
-        return tuple(
+        """Programs in front of ours, which may keep traffic from us, and packets that are too large for lines."""
+        front = [
             f"{what} runs before ours at {direction} of {device.name}"
             for device in candidates
             for direction in DIRECTIONS
             for what in self.hook.in_front(device.ifindex, direction, f"nw_{direction}")
-        )
+        ]
+        large = [
+            f"the MTU of {device.name} is {device.mtu}: packets of more than {links.MAX_MTU} bytes that meet a rule are lost"
+            for device in candidates
+            if device.mtu > links.MAX_MTU
+        ]
+        return (*front, *large)
 
     def _is_alive(self, has_lines: bool) -> bool:
         if self._classifier is None:

@@ -165,7 +165,7 @@ class Observed:
     interfaces: those that could be looked at, in order of index. attached: names of the interfaces with both of our programs.
     rules: the digest of the rule set in force. lines: the lines that are whole. broken: those of which a part is missing.
     pump: it runs and its heart beats. alive: a lease runs on and, where there are lines, some pump's heart beats, whoever's.
-    hidden: what stands before us and may hide traffic from us, in words.
+    hidden: what stands before us and may hide traffic from us, and what our lines can't carry, in words.
     """
 
     interfaces: tuple[tuple[str, int], ...] = ()

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from tests.support import containerd as containerd_support
 from tests.support import docker as docker_support
 from tests.support import netns
+from tests.support import podman as podman_support
 from tests.support.machine import machine
 
 HERE = Path(__file__).resolve().parent
@@ -83,6 +84,15 @@ def containerd() -> Iterator[containerd_support.Containerd]:
     if reason := containerd_support.missing():
         pytest.skip(reason)
     with containerd_support.daemon() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def podman() -> Iterator[podman_support.Podman]:
+    """A real Podman service of this session's own, with the image nwt-busybox and the network nwt."""
+    if reason := podman_support.missing():
+        pytest.skip(reason)
+    with podman_support.daemon() as running:
         yield running
 
 

@@ -25,7 +25,7 @@ from typing import Any
 
 from netweather.targets import _grpc
 from tests.support import owner
-from tests.support.docker import BUSYBOX, busybox_tree, clean
+from tests.support.docker import BUSYBOX, busybox_tree, clean_with_groups
 
 PREFIX = "nwt-containerd-"
 IMAGE = "nwt.example/busybox:1"
@@ -190,25 +190,16 @@ def daemon() -> Iterator[Containerd]:
             process.terminate()
             with suppress(subprocess.TimeoutExpired):
                 process.wait(20)
-        _clean(home)
+        clean_with_groups(home)
         if process:
             process.wait()
-
-
-def _clean(home: Path) -> None:
-    clean(home)
-    # Control groups are the kernel's: they stay when whoever made them is killed, children in front of parents.
-    groups = [path for path in Path("/sys/fs/cgroup").glob(f"*/{home.name}/**/") if path.is_dir()]
-    for group in sorted(groups, key=lambda path: len(path.parts), reverse=True):
-        with suppress(OSError):
-            group.rmdir()
 
 
 def sweep() -> list[str]:
     """Ends the daemons of sessions that are dead and removes their folders; returns their names."""
     stale = [path for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*") if not owner.alive(path.name)]
     for home in stale:
-        _clean(home)
+        clean_with_groups(home)
     return [home.name for home in stale]
 
 

@@ -5,6 +5,7 @@ or entered for more than opening an rtnetlink socket, and nothing is known of co
 """
 
 from netweather.targets._errors import CODES
+from netweather.targets.following import Event, Follower, Gone, Started, follow
 from netweather.targets.liveness import Liveness, alive, exit_descriptor, is_named, occupants
 from netweather.targets.model import Address, Listing, Located, Peer, Prefix, Runtime, Target
 from netweather.targets.references import SCHEMES, Reference, Scheme, parse
@@ -14,6 +15,9 @@ __all__ = [
     "CODES",
     "SCHEMES",
     "Address",
+    "Event",
+    "Follower",
+    "Gone",
     "Listing",
     "Liveness",
     "Located",
@@ -22,9 +26,11 @@ __all__ = [
     "Reference",
     "Runtime",
     "Scheme",
+    "Started",
     "Target",
     "alive",
     "exit_descriptor",
+    "follow",
     "is_named",
     "list_targets",
     "occupants",

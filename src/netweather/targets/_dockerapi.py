@@ -1,4 +1,4 @@
-"""What Docker says of its containers: two read-only calls over its unix socket, parsed at the edge into frozen data.
+"""What Docker, or Podman by the same API, says of its containers: read-only calls over its unix socket, parsed at the edge.
 
 http.client rather than aiodocker (docs/decisions/0010-docker-client.md). Not here: what a reference means.
 """
@@ -8,18 +8,36 @@ from __future__ import annotations
 import http.client
 import json
 import os
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self, TypeVar
 from urllib.parse import quote, urlencode
 
 from netweather.errors import NetweatherError
 from netweather.targets import _addresses, _sockets
 from netweather.targets.model import Address
 
-DEFAULT_SOCKET: Final = "/var/run/docker.sock"
+T = TypeVar("T")
+
 _TIMEOUT: Final = 10.0
-_SET_HOST: Final = "or point DOCKER_HOST at the engine's socket (unix:///run/user/1000/docker.sock)"
+# Podman's own names of some stand beside Docker's; the rest (exec, health checks) would only wake us.
+_EVENTS: Final = ("start", "die", "died", "destroy", "remove", "pause", "unpause", "rename")
+
+
+@dataclass(frozen=True)
+class Product:
+    """An engine that speaks Docker's API. command: its client, and how its error codes begin; variable: of the environment, names
+    its socket; sockets: where it listens unless told otherwise, the first that is there; start: what starts it."""
+
+    name: str
+    command: str
+    variable: str
+    sockets: tuple[str, ...]
+    start: str
+
+
+DOCKER: Final = Product("Docker", "docker", "DOCKER_HOST", ("/var/run/docker.sock",), "systemctl start docker")
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -28,9 +46,20 @@ class _UnixConnection(http.client.HTTPConnection):
     def __init__(self, path: str, timeout: float) -> None:
         super().__init__("docker", timeout=timeout)
         self._path, self._seconds = path, timeout
+        self._stream: _sockets.Stream | None = None  # http.client forgets its own when the other side will close
 
     def connect(self) -> None:
-        self.sock = _sockets.unix_stream(self._path, self._seconds)
+        self._stream = self.sock = _sockets.unix_stream(self._path, self._seconds)
+
+    def be_patient(self) -> None:
+        """From here on the other side may be silent for as long as it likes."""
+        if self._stream is not None:
+            self._stream.settimeout(None)
+
+    def hang_up(self) -> None:
+        """End the connection under whoever reads from it."""
+        if self._stream is not None:
+            _sockets.hang_up(self._stream)
 
 
 @dataclass(frozen=True)
@@ -62,22 +91,26 @@ class Container:
 class DockerApi:
     """An engine behind a unix socket. Every call connects anew (0.1 ms), so that nothing needs closing."""
 
+    product = DOCKER
+
     def __init__(self, path: str, timeout: float = _TIMEOUT) -> None:
         self.path = path
         self._timeout = timeout
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> DockerApi:
-        """The engine that DOCKER_HOST names, else the one at /var/run/docker.sock. Raises docker-host-unsupported."""
-        host = environment.get("DOCKER_HOST", "")
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """The engine that the product's variable names, else the first socket that is there. Raises …-host-unsupported."""
+        product = cls.product
+        host = environment.get(product.variable, "")
         if not host:
-            return cls(DEFAULT_SOCKET)
+            sockets = [os.path.expandvars(path) for path in product.sockets]
+            return cls(next((path for path in sockets if os.path.exists(path)), sockets[0]))
         if not host.startswith("unix:///"):
             raise NetweatherError(
-                "docker-host-unsupported",
-                f"DOCKER_HOST={host} is not a local socket",
+                f"{product.command}-host-unsupported",
+                f"{product.variable}={host} is not a local socket",
                 "a namespace can be opened only on the machine its container runs on",
-                "run netweather on that machine, with DOCKER_HOST unset or unix:///PATH",
+                f"run netweather on that machine, with {product.variable} unset or unix:///PATH",
             )
         return cls(host.removeprefix("unix://"))
 
@@ -100,6 +133,10 @@ class DockerApi:
         found = self._get(f"/containers/{quote(word, safe='')}/json", missing_ok=True)
         return None if found is None else self._parsed(_inspected, found)
 
+    def events(self) -> Events:
+        """The ids of containers that start, stop, pause or go, as it happens; nothing is asked before it is iterated over."""
+        return Events(self)
+
     def _get(self, path: str, *, missing_ok: bool = False) -> Any:
         connection = _UnixConnection(self.path, self._timeout)
         try:
@@ -118,33 +155,78 @@ class DockerApi:
             return found
         message = str(found.get("message", "")) if isinstance(found, dict) else ""
         # Docker 20 answers 500 to an ambiguous prefix, later ones 400.
-        if missing_ok and (status == 404 or "multiple" in message.lower()):
+        ambiguous = "multiple" in message.lower() or "more than one" in message.lower()
+        if missing_ok and (status == 404 or ambiguous):
             return None
-        raise NetweatherError("docker-failed", f"Docker at {self.path} answered {status}", message, "see the log of dockerd")
+        what = f"{self.product.name} at {self.path} answered {status}"
+        raise NetweatherError(f"{self.product.command}-failed", what, message, "see the engine's log")
 
-    def _parsed(self, parse: Any, found: Any) -> Container:
+    def _parsed(self, parse: Callable[[Any], T], found: Any) -> T:
         try:
-            container: Container = parse(found)
+            return parse(found)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise self._strange() from error
-        return container
 
     def _strange(self) -> NetweatherError:
-        return NetweatherError(
-            "docker-failed", f"{self.path} does not answer as Docker does", "", "point DOCKER_HOST at Docker's own socket"
+        product = self.product
+        what, remedy = (
+            f"{self.path} does not answer as {product.name} does",
+            f"point {product.variable} at {product.name}'s own socket",
         )
+        return NetweatherError(f"{product.command}-failed", what, "", remedy)
 
     def _unreachable(self, error: Exception) -> NetweatherError:
+        product = self.product
+        set_host = f"or point {product.variable} at the engine's socket (unix:///PATH)"
         reason = str(getattr(error, "strerror", None) or error) or type(error).__name__
         if isinstance(error, FileNotFoundError):
-            why, remedy = "there is no such socket", f"start Docker (systemctl start docker), {_SET_HOST}"
+            why, remedy = "there is no such socket", f"start {product.name} ({product.start}), {set_host}"
         elif isinstance(error, PermissionError):
-            why, remedy = reason, "run netweather as root (sudo netweather …), or join the group docker"
+            why, remedy = reason, f"run netweather as root (sudo netweather …), or join the group {product.command}"
         elif isinstance(error, ConnectionRefusedError):
-            why, remedy = "nobody listens there", f"start Docker (systemctl start docker), {_SET_HOST}"
+            why, remedy = "nobody listens there", f"start {product.name} ({product.start}), {set_host}"
         else:
-            why, remedy = reason, f"see whether docker ps answers, {_SET_HOST}"
-        return NetweatherError("docker-unreachable", f"Docker could not be reached at {self.path}", why, remedy)
+            why, remedy = reason, f"see whether {product.command} ps answers, {set_host}"
+        what = f"{product.name} could not be reached at {self.path}"
+        return NetweatherError(f"{product.command}-unreachable", what, why, remedy)
+
+
+class Events:
+    """An engine's events: "" once it listens, then the id of each container that something happened to.
+
+    Ends when it is closed, by any thread. Raises NetweatherError …-unreachable, …-failed when the engine does.
+    """
+
+    def __init__(self, api: DockerApi) -> None:
+        self._api = api
+        self._connection = _UnixConnection(api.path, _TIMEOUT)
+        self._closed = threading.Event()
+
+    def __iter__(self) -> Iterator[str]:
+        query = urlencode({"filters": json.dumps({"type": ["container"], "event": _EVENTS})})
+        try:
+            self._connection.request("GET", f"/events?{query}")
+            if self._closed.is_set():  # before there was anything to hang up
+                return
+            answer = self._connection.getresponse()
+            if answer.status != 200:
+                raise self._api._strange()
+            self._connection.be_patient()
+            yield ""
+            while line := answer.readline():
+                yield str(json.loads(line)["Actor"]["ID"])
+        except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError) as error:
+            if not self._closed.is_set():
+                raise self._api._unreachable(error) from error
+        finally:
+            self._connection.close()
+        if not self._closed.is_set():
+            raise self._api._unreachable(ConnectionResetError("the engine ended its events"))
+
+    def close(self) -> None:
+        """End the iteration, also one that waits."""
+        self._closed.set()
+        self._connection.hang_up()
 
 
 def _listed(found: dict[str, Any]) -> Container:

@@ -6,6 +6,7 @@ The one module of targets/ that may import `socket` (the seam's rule is about ch
 from __future__ import annotations
 
 import socket  # noqa: TID251  (see above)
+from contextlib import suppress
 from ipaddress import IPv6Address, ip_address
 from typing import Final
 
@@ -14,6 +15,7 @@ from netweather.targets.model import Address
 
 NETLINK_TIMEOUT: Final = 5.0
 Netlink = socket.socket
+Stream = socket.socket
 
 
 def unix_stream(path: str, timeout: float) -> socket.socket:
@@ -26,6 +28,12 @@ def unix_stream(path: str, timeout: float) -> socket.socket:
         made.close()
         raise
     return made
+
+
+def hang_up(connection: socket.socket) -> None:
+    """End a connection under whoever reads from it, in any thread; it still wants closing."""
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 def rtnetlink(netns_fd: int) -> Netlink:

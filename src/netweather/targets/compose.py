@@ -16,7 +16,7 @@ from netweather.errors import NetweatherError
 from netweather.targets import docker
 from netweather.targets._dockerapi import Container, DockerApi
 from netweather.targets._errors import unknown_target
-from netweather.targets.model import Listing, Target
+from netweather.targets.model import Listing, Target, Watch
 from netweather.targets.references import Reference
 
 _FILES: Final = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
@@ -49,6 +49,22 @@ class ComposeServices:
         chosen = [each for each in found if each.labels.get(_PROJECT) == project]
         none_runs = f"no container of the compose service {project}/{service} is running"
         return docker.open_running(api, chosen, reference, none_runs, as_peer=as_peer)
+
+    def watch(self, reference: Reference) -> Watch:
+        """The service's containers, as they come and go: of the project that is named, else of the one that compose would take here,
+        else of any."""
+        project, _, service = reference.rest.rpartition("/")
+        project = project or os.environ.get("COMPOSE_PROJECT_NAME", "") or default_project(Path.cwd()) or ""
+
+        def fits(container: Container) -> bool:
+            labels = container.labels
+            return (
+                labels.get(_SERVICE) == service
+                and (not project or labels.get(_PROJECT) == project)
+                and labels.get(_ONE_OFF, "").lower() != "true"
+            )
+
+        return docker.ContainerWatch(self._connect, reference, fits)
 
     def listings(self) -> list[Listing]:
         """Nothing: the scheme docker lists these containers, with their service."""

@@ -6,7 +6,7 @@ target is the pod, once. Nothing inside a container is run or looked at.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Final
@@ -15,7 +15,8 @@ from netweather.errors import NetweatherError
 from netweather.targets import _addresses, _namespaces, _opening
 from netweather.targets._criapi import CriApi, Sandbox
 from netweather.targets._errors import unknown_target
-from netweather.targets.model import Listing, Target
+from netweather.targets._grpc import Stream
+from netweather.targets.model import Listing, Target, Watch
 from netweather.targets.references import Reference
 
 _LOOKS: Final = 4
@@ -47,6 +48,10 @@ class CriSandboxes:
             undo.pop_all()
         return targets
 
+    def watch(self, reference: Reference) -> Watch:
+        """Those pods, as they come and go; their containers may restart as they like."""
+        return SandboxWatch(self._connect, reference)
+
     def listings(self) -> list[Listing]:
         """The pods that are ready; [] when there is no runtime here, or one that does not speak CRI. Raises as `open`."""
         try:
@@ -58,6 +63,51 @@ class CriSandboxes:
                 return []
             raise
         return [_listing(api, sandbox) for sandbox in found if sandbox.ready]
+
+
+class SandboxWatch:
+    """The ready pods of a reference, as a Watch: keys are their sandboxes' ids, and a sandbox never gets another namespace.
+
+    Runtimes before CRI 1.26 (containerd before 1.7) have no events: there the list is asked for several times a second.
+    """
+
+    def __init__(self, connect: Callable[[], CriApi], reference: Reference) -> None:
+        self.every = 0.4
+        self._connect, self._reference = connect, reference
+        self._events: Stream | None = None
+        self._closed = False
+
+    def present(self) -> set[str]:
+        try:
+            return {sandbox.id for sandbox in select(self._connect(), self._reference) if sandbox.ready}
+        except NetweatherError as error:
+            if error.code != "unknown-target":
+                raise
+            return set()
+
+    def open(self, key: str) -> Target | None:
+        try:
+            return open_sandbox(self._connect(), key, self._reference)
+        except NetweatherError as error:
+            if error.code != "target-changed":
+                raise
+            return None
+
+    def changes(self) -> Iterator[str]:
+        self._events = self._connect().events()
+        try:
+            for event in () if self._closed else self._events:
+                self.every = 10.0
+                yield str(event.pod_sandbox_status.id or event.container_id)
+        except NetweatherError as error:
+            self.every = 0.4
+            if error.code != "cri-unsupported":
+                raise
+
+    def close(self) -> None:
+        self._closed = True
+        if self._events is not None:
+            self._events.close()
 
 
 def select(api: CriApi, reference: Reference) -> list[Sandbox]:

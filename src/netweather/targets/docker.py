@@ -6,26 +6,26 @@ Nothing inside a container is run or looked at, so that images without a shell d
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Final
 
 from netweather.errors import NetweatherError
 from netweather.targets import _addresses, _namespaces, _opening
-from netweather.targets._dockerapi import Container, DockerApi
+from netweather.targets._dockerapi import Container, DockerApi, Events
 from netweather.targets._errors import unknown_target
-from netweather.targets.model import Listing, Target
+from netweather.targets.model import Listing, Target, Watch
 from netweather.targets.references import Reference
 
 _LOOKS: Final = 4
 _PAUSE: Final = 0.1
 _REMEDIES: Final = {
-    "created": "docker start {name}",
-    "exited": "docker start {name}",
-    "paused": "docker unpause {name}",
-    "restarting": "it keeps failing; see why: docker logs {name}",
-    "dead": "docker rm {name}, and make it again",
+    "created": "{command} start {name}",
+    "exited": "{command} start {name}",
+    "paused": "{command} unpause {name}",
+    "restarting": "it keeps failing; see why: {command} logs {name}",
+    "dead": "{command} rm {name}, and make it again",
     "removing": "make it again",
 }
 
@@ -57,10 +57,50 @@ class DockerContainers:
             api = self._connect()
             found = api.containers()
         except NetweatherError as error:
-            if error.code == "docker-unreachable" and isinstance(error.__cause__, FileNotFoundError):
+            if error.code.endswith("-unreachable") and isinstance(error.__cause__, FileNotFoundError):
                 return []
             raise
         return [_listing(api, container) for container in found]
+
+    def watch(self, reference: Reference) -> Watch:
+        """Those containers, as they come and go: by name, by id or its beginning, or by label."""
+        word = reference.rest.removeprefix("/")
+        key, labelled, value = word.removeprefix("label=").partition("=")
+        if word.startswith("label=") and labelled:
+            return ContainerWatch(self._connect, reference, lambda each: each.labels.get(key) == value)
+        return ContainerWatch(self._connect, reference, lambda each: word == each.name or each.id.startswith(word))
+
+
+class ContainerWatch:
+    """The containers that fit, as a Watch: keys are their ids. connect: makes the client; fits: whether a container is meant."""
+
+    every = 10.0
+
+    def __init__(self, connect: Callable[[], DockerApi], reference: Reference, fits: Callable[[Container], bool]) -> None:
+        self._connect, self._reference, self._fits = connect, reference, fits
+        self._events: Events | None = None
+        self._closed = False
+
+    def present(self) -> set[str]:
+        return {each.id for each in self._connect().containers() if each.state in ("running", "paused") and self._fits(each)}
+
+    def open(self, key: str) -> Target | None:
+        api = self._connect()
+        found = api.inspect(key)
+        # A paused one would come back untouched; its event follows.
+        if found is None or found.state != "running":
+            return None
+        return open_container(api, found, self._reference)
+
+    def changes(self) -> Iterator[str]:
+        self._events = self._connect().events()
+        if not self._closed:
+            yield from self._events
+
+    def close(self) -> None:
+        self._closed = True
+        if self._events is not None:
+            self._events.close()
 
 
 def find(api: DockerApi, word: str) -> Container:
@@ -98,13 +138,15 @@ def open_running(
     awake = [container for container in found if container.state in ("running", "paused", "restarting")]
     if not awake:
         names = ", ".join(f"{container.name} is {container.state}" for container in found)
-        raise NetweatherError("target-not-running", none_runs, names, f"docker start {' '.join(each.name for each in found)}")
+        raise NetweatherError(
+            "target-not-running", none_runs, names, f"{api.product.command} start {' '.join(each.name for each in found)}"
+        )
     with ExitStack() as undo:
         targets = []
         for container in awake:
             looked_up = api.inspect(container.id)
             if looked_up is None:
-                raise _changed(container)
+                raise _changed(api, container)
             targets.append(undo.enter_context(open_container(api, looked_up, reference, as_peer=as_peer)))
         undo.pop_all()
     return targets
@@ -117,9 +159,9 @@ def open_container(api: DockerApi, container: Container, reference: Reference, *
     """
     same = False
     if not as_peer:
-        _refuse_shared(container)
+        _refuse_shared(api, container)
     for _ in range(_LOOKS):
-        _refuse_idle(container, as_peer=as_peer)
+        _refuse_idle(api, container, as_peer=as_peer)
         target = _try_open(container, reference)
         now = api.inspect(container.id)
         same = now is not None and (now.pid, now.started_at) == (container.pid, container.started_at)
@@ -132,7 +174,7 @@ def open_container(api: DockerApi, container: Container, reference: Reference, *
         container = now
         if same:
             time.sleep(_PAUSE)  # noqa: TID251  (Docker learns of an exit some milliseconds late; it has nothing to poll)
-    raise _elsewhere(container) if same else _changed(container)
+    raise _elsewhere(api, container) if same else _changed(api, container)
 
 
 def _try_open(container: Container, reference: Reference) -> Target | None:
@@ -147,53 +189,54 @@ def _try_open(container: Container, reference: Reference) -> Target | None:
     )
 
 
-def _refuse_idle(container: Container, *, as_peer: bool) -> None:
+def _refuse_idle(api: DockerApi, container: Container, *, as_peer: bool) -> None:
     if container.state == "running" or (as_peer and container.state == "paused"):
         return
-    remedy = _REMEDIES.get(container.state, "docker start {name}").format(name=container.name)
+    remedy = _REMEDIES.get(container.state, "{command} start {name}").format(command=api.product.command, name=container.name)
     raise NetweatherError(
         "target-not-running",
         f"the container {container.name!r} is not running",
-        f"Docker says that it is {container.state}",
+        f"{api.product.name} says that it is {container.state}",
         remedy,
     )
 
 
-def _refuse_shared(container: Container) -> None:
+def _refuse_shared(api: DockerApi, container: Container) -> None:
     """With an engine in a namespace of its own, `--network host` is not this host's: resolving could not tell it."""
     if container.network_mode == "host":
         raise NetweatherError(
             "host-namespace",
             f"the container {container.name!r} has no network of its own",
-            "it runs with --network host: it shares the network of the machine that Docker runs on",
+            f"it runs with --network host: it shares the network of the machine that {api.product.name} runs on",
             "name one that has, or write host if you mean the host",
         )
 
 
-def _changed(container: Container) -> NetweatherError:
+def _changed(api: DockerApi, container: Container) -> NetweatherError:
     return NetweatherError(
         "target-changed",
         f"the container {container.name!r} was replaced while it was looked at",
         "it restarted or was removed, more than once",
-        "try again when it stays up; see: docker ps",
+        f"try again when it stays up; see: {api.product.command} ps",
     )
 
 
-def _elsewhere(container: Container) -> NetweatherError:
+def _elsewhere(api: DockerApi, container: Container) -> NetweatherError:
     return NetweatherError(
         "target-elsewhere",
         f"the container {container.name!r} runs out of this process's reach",
         f"process {container.pid} here is not the container's: the engine is in a virtual machine or in another pid namespace",
-        "run netweather where the containers run, and in the host's pid namespace (docker run --pid=host)",
+        f"run netweather where the containers run, and in the host's pid namespace ({api.product.command} run --pid=host)",
     )
 
 
 def _listing(api: DockerApi, container: Container) -> Listing:
     """One line of the list; whatever goes wrong with this container becomes its note."""
-    reference = Reference("docker", container.name, f"docker:{container.name}")
+    scheme = api.product.command
+    reference = Reference(scheme, container.name, f"{scheme}:{container.name}")
     listing = Listing(
         reference.text,
-        "docker",
+        scheme,
         container.name,
         container.state,
         id=container.id,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from netweather.targets import _namespaces
-from netweather.targets.model import Listing, Target
+from netweather.targets._polling import Polled
+from netweather.targets.model import Listing, Target, Watch
 from netweather.targets.references import Reference
 
 
@@ -14,6 +15,10 @@ class Host:
         """The one namespace. Raises NetweatherError needs-root when process 1 may not be looked at."""
         path = _namespaces.host_path()
         return [_namespaces.held_target(_namespaces.open_path(path), reference.text, "host", "host", path=path)]
+
+    def watch(self, reference: Reference) -> Watch:
+        """That namespace, looked for a few times a second: nobody tells when one comes or goes."""
+        return Polled(self, reference)
 
     def listings(self) -> list[Listing]:
         """Nothing."""

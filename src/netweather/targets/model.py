@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import TYPE_CHECKING, Protocol
@@ -111,6 +112,29 @@ class Listing:
     note: str = ""
 
 
+class Watch(Protocol):
+    """What a reference names, as it comes and goes: the runtime's half of `following.Follower`.
+
+    A key stands for one thing, such as a container's id; whether it still has the namespace it had is asked again only when
+    `changes` names it. every: seconds after which `present` is asked for again even so; the only way when `changes` ends by itself.
+    """
+
+    every: float
+
+    def present(self) -> set[str]:
+        """The keys of what is there now; an empty set when nothing is. Raises NetweatherError when the runtime fails."""
+
+    def open(self, key: str) -> Target | None:
+        """Its namespace, which the caller closes; None when it is gone or not ready. Raises NetweatherError when it is no target."""
+
+    def changes(self) -> Iterator[str]:
+        """The keys of what changed, as it does; "" when all of it may have, as after connecting. Raises NetweatherError when the
+        runtime fails, so that it is called again; returns when there is nothing to listen to."""
+
+    def close(self) -> None:
+        """End `changes`, also one that waits in another thread."""
+
+
 class Runtime(Protocol):
     """What every module of a scheme offers as its `RUNTIME`."""
 
@@ -120,6 +144,9 @@ class Runtime(Protocol):
         as_peer: only addresses are wanted, so that what cannot be a target (a paused container) is accepted.
         Namespaces may come twice and may be the host's: `resolve` sees to both.
         """
+
+    def watch(self, reference: Reference) -> Watch:
+        """What the reference names as it comes and goes, also when nothing of it is there yet. Looks at nothing."""
 
     def listings(self) -> list[Listing]:
         """What there is to name; an empty list when the runtime is not on this machine, NetweatherError when it fails."""

@@ -8,7 +8,8 @@ from typing import Final
 from netweather.errors import NetweatherError
 from netweather.targets import _addresses, _namespaces
 from netweather.targets._errors import unknown_target
-from netweather.targets.model import Listing, Target
+from netweather.targets._polling import Polled
+from netweather.targets.model import Listing, Target, Watch
 from netweather.targets.references import Reference
 
 DIRECTORY: Final = "/run/netns"
@@ -43,6 +44,10 @@ class NamedNamespaces:
             return sorted(os.listdir(self.directory))
         except OSError:
             return []
+
+    def watch(self, reference: Reference) -> Watch:
+        """That namespace, looked for a few times a second: nobody tells when one comes or goes."""
+        return Polled(self, reference)
 
     def listings(self) -> list[Listing]:
         """All named namespaces, one by one."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from netweather.targets import _namespaces
-from netweather.targets.model import Listing, Target
+from netweather.targets._polling import Polled
+from netweather.targets.model import Listing, Target, Watch
 from netweather.targets.references import Reference
 
 
@@ -16,6 +17,10 @@ class Processes:
             fd = process.open_network()
             name = f"{process.command()}[{process.pid}]"
             return [_namespaces.held_target(fd, reference.text, name, "pid", pid=process.pid)]
+
+    def watch(self, reference: Reference) -> Watch:
+        """That namespace, looked for a few times a second: nobody tells when one comes or goes."""
+        return Polled(self, reference)
 
     def listings(self) -> list[Listing]:
         """Nothing."""

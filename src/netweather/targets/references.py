@@ -5,6 +5,7 @@
     docker:NAME|ID|PREFIX          docker:shop-api  docker:1eba52                   one container
     docker:label=KEY=VALUE         docker:label=tier=web                            every running container with that label
     compose:[PROJECT/]SERVICE      compose:web  compose:shop/web                    every running container of the service
+    podman:NAME|ID|label=KEY=VALUE podman:shop-api                                  the same of Podman; a pod's name names its network
     pod:NAMESPACE/NAME             pod:shop/api-0                                   a pod on this node, by its CRI runtime
     pod:NAMESPACE/label=KEY=VALUE  pod:shop/label=app=api                           every ready pod on this node with that label
     cri:ID  cri:label=KEY=VALUE    cri:1eba52                                       the pod of a sandbox or container
@@ -59,12 +60,9 @@ SCHEMES: Final = (
     Scheme("docker", "docker:NAME, docker:ID or docker:label=KEY=VALUE", "docker:shop-api", _DOCKER, "docker"),
     Scheme("compose", "compose:SERVICE or compose:PROJECT/SERVICE", "compose:shop/web", _COMPOSE, "compose"),
     Scheme("host", "host", "host", re.compile(""), "host"),
+    Scheme("podman", "podman:NAME, podman:ID, podman:POD or podman:label=KEY=VALUE", "podman:shop-api", _DOCKER, "podman"),
     Scheme("pod", "pod:NAMESPACE/NAME or pod:NAMESPACE/label=KEY=VALUE", "pod:shop/api-0", _POD, "cri"),
     Scheme("cri", "cri:ID or cri:label=KEY=VALUE", "cri:1eba52", _CRI, "cri"),
-    Scheme(
-        "podman", "podman:NAME", "podman:shop-api", _ANY, None,
-        "pid:N with the N of: podman inspect -f '{{.State.Pid}}' NAME",
-    ),
     Scheme(
         "containerd", "containerd:NAMESPACE/ID", "containerd:k8s.io/1eba52", _ANY, None,
         "pid:N with the N of: ctr -n NAMESPACE tasks ls",

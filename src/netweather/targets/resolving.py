@@ -33,7 +33,7 @@ def resolve_all(references: Iterable[str]) -> list[Target]:
             for target in opened:
                 undo.callback(target.close)
             if reference.scheme != "host":
-                _refuse_host(opened)
+                refuse_host(opened)
             found += opened
         joined = merge(found)
         undo.pop_all()
@@ -84,7 +84,8 @@ def list_targets(on_problem: Callable[[NetweatherError], None] | None = None) ->
     return listings
 
 
-def _refuse_host(targets: Iterable[Target]) -> None:
+def refuse_host(targets: Iterable[Target]) -> None:
+    """Raises NetweatherError host-namespace when one of them is the host's own network."""
     hosts = _namespaces.host_identities()
     for target in targets:
         why, remedy = hosts.get((target.dev, target.ino), ("", ""))

@@ -79,7 +79,16 @@ def test_targets(monkeypatch: pytest.MonkeyPatch) -> None:
     web = Listing("docker:web", "docker", "web", "running", compose="shop/web")
     runtimes = {"docker": Runtime(web), "netns": Runtime(Listing("netns:db", "netns", "db", "present"))}
     monkeypatch.setattr(netweather.targets.resolving, "runtime", lambda name: runtimes.get(name, Runtime()))
-    assert [value for value, _ in completing.targets("")] == ["netns:", "pid:", "docker:", "compose:", "host", "pod:", "cri:"]
+    assert [value for value, _ in completing.targets("")] == [
+        "netns:",
+        "pid:",
+        "docker:",
+        "compose:",
+        "host",
+        "podman:",
+        "pod:",
+        "cri:",
+    ]
     assert {"docker:web", "compose:shop/web", "netns:db", "host"} <= {value for value, _ in completing.targets("d")}
     assert [value for value, _ in completing.targets("netns:")] == ["netns:db"]
     assert "compose:shop/web" in [value for value, _ in completing.targets("compose:s")]

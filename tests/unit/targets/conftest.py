@@ -17,6 +17,7 @@ from tests.unit.targets import fake_cri, fake_docker
 @pytest.fixture(autouse=True)
 def no_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Neither the machine's runtimes nor the caller's settings reach a unit test."""
+    monkeypatch.setenv("CONTAINER_HOST", f"unix://{tmp_path}/nobody.sock")
     monkeypatch.setenv("CONTAINER_RUNTIME_ENDPOINT", f"unix://{tmp_path}/nobody.sock")
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody.sock")
     monkeypatch.setattr(docker_module, "_PAUSE", 0)

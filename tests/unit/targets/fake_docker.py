@@ -1,13 +1,14 @@
-"""A Docker engine for tests: a real HTTP server on a unix socket that knows two calls, and whatever containers it is given."""
+"""A Docker or Podman engine for tests: a real HTTP server on a unix socket that knows a few calls, and what it is given."""
 
 from __future__ import annotations
 
 import json
 import os
+import queue
 import socketserver
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,17 @@ class Engine:
         self.before_inspect: Callable[[dict[str, Any]], object] = lambda found: None
         self.answer: tuple[int, bytes] | None = None
         self.requests: list[str] = []
+        self.pods: dict[str, dict[str, Any]] = {}
+        self.events: queue.Queue[bytes | None] = queue.Queue()
+
+    def happens(self, action: str, name: str) -> None:
+        """Tells whoever follows the events."""
+        _, found = self._find(name)
+        self.events.put(json.dumps({"Type": "container", "Action": action, "Actor": {"ID": found["Id"]}}).encode() + b"\n")
+
+    def hang_up(self) -> None:
+        """Ends the events for whoever follows them now."""
+        self.events.put(None)
 
     def add(self, name: str, state: str = "running", **changes: Any) -> dict[str, Any]:
         self.containers.append(container(name, state, **changes))
@@ -61,6 +73,9 @@ class Engine:
         place = urlsplit(target)
         if place.path == "/containers/json":
             return 200, json.dumps(self._list(parse_qs(place.query))).encode()
+        if "/libpod/pods/" in place.path:
+            pod = self.pods.get(unquote(place.path.split("/pods/")[1].removesuffix("/json")))
+            return (404, b'{"message": "no such pod"}') if pod is None else (200, json.dumps(pod).encode())
         word = unquote(place.path.removeprefix("/containers/").removesuffix("/json"))
         status, found = self._find(word)
         return status, json.dumps(found).encode()
@@ -100,14 +115,35 @@ class Engine:
 def serving(path: Path) -> Iterator[Engine]:
     """An engine that listens at `path` until the end of the block."""
     engine = Engine(path)
+    ended = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
         def do_GET(self) -> None:
+            if self.path.startswith("/events?"):
+                self.stream()
+                return
             status, body = engine.reply(self.path)
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+
+        def stream(self) -> None:
+            engine.requests.append(self.path)
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            while not ended.is_set():
+                with suppress(queue.Empty):
+                    line = engine.events.get(timeout=0.02)
+                    if line is None:
+                        break
+                    self.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))
+            self.close_connection = True
+            with suppress(OSError):
+                self.wfile.write(b"0\r\n\r\n")
 
         def log_message(self, *_: Any) -> None:
             pass
@@ -119,5 +155,6 @@ def serving(path: Path) -> Iterator[Engine]:
         try:
             yield engine
         finally:
+            ended.set()
             server.shutdown()
             thread.join()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from netweather.errors import NetweatherError
-from netweather.targets._dockerapi import DEFAULT_SOCKET, DockerApi
+from netweather.targets._dockerapi import DockerApi
 from tests.unit.targets.fake_docker import Engine
 
 Refused = Callable[[Callable[[], object]], NetweatherError]
@@ -22,8 +22,8 @@ def api(engine: Engine) -> DockerApi:
 
 
 def test_docker_host_says_where() -> None:
-    assert DockerApi.from_environment({}).path == DEFAULT_SOCKET == "/var/run/docker.sock"
-    assert DockerApi.from_environment({"DOCKER_HOST": ""}).path == DEFAULT_SOCKET
+    assert DockerApi.from_environment({}).path == "/var/run/docker.sock"
+    assert DockerApi.from_environment({"DOCKER_HOST": ""}).path == "/var/run/docker.sock"
     assert DockerApi.from_environment({"DOCKER_HOST": "unix:///run/user/1000/docker.sock"}).path == "/run/user/1000/docker.sock"
 
 
@@ -136,3 +136,36 @@ def test_strange_answers_are_errors(
 def test_a_strange_container_is_an_error(engine: Engine, api: DockerApi, refused: Refused) -> None:
     engine.answer = (200, b'{"Id": "x"}')
     assert refused(lambda: api.inspect("x")).code == "docker-failed"
+
+
+def test_events_are_ids_until_the_engine_hangs_up(engine: Engine, api: DockerApi) -> None:
+    shop = engine.add("shop")
+    events = api.events()
+    found = iter(events)
+    assert next(found) == ""
+    engine.happens("die", "shop")
+    assert next(found) == shop["Id"]
+    engine.hang_up()
+    with pytest.raises(NetweatherError) as caught:
+        next(found)
+    assert caught.value.code == "docker-unreachable"
+
+
+def test_events_end_when_they_are_closed_whoever_waits(engine: Engine, api: DockerApi) -> None:
+    events = api.events()
+    found = iter(events)
+    assert next(found) == ""
+    closing = threading.Timer(0.05, events.close)
+    closing.start()
+    assert list(found) == []
+    closing.join()
+    unheard = api.events()
+    unheard.close()
+    assert list(unheard) == []
+
+
+@pytest.mark.parametrize("line", [b"{\n", b"[]\n", b'{"Actor": 1}\n', b"\n"])
+def test_events_that_are_none_are_a_failure_to_try_again(line: bytes, engine: Engine, api: DockerApi) -> None:
+    engine.events.put(line)
+    with pytest.raises(NetweatherError):
+        list(api.events())

@@ -28,6 +28,8 @@ ID = "1eba527837985263db1587f2cafe483a43bed389d3a70d8dd630446320ab02f7"
         ("docker:label", "docker", "label"),
         ("compose:web", "compose", "web"),
         ("compose:shop/web.1", "compose", "shop/web.1"),
+        ("podman:shop-api", "podman", "shop-api"),
+        ("podman:label=tier=web", "podman", "label=tier=web"),
         ("pod:shop/api-0", "pod", "shop/api-0"),
         ("pod:kube-system/label=k8s-app=kube-dns", "pod", "kube-system/label=k8s-app=kube-dns"),
         ("cri:1eba52", "cri", "1eba52"),
@@ -59,8 +61,8 @@ def test_a_reference_is_understood(text: str, scheme: str, rest: str) -> None:
         ("localhost:80", "unknown-scheme", "write host"),
         ("xyzzy:db", "unknown-scheme", "netweather targets"),
         (":db", "unknown-scheme", "netweather targets"),
-        ("podman:x", "scheme-not-yet", "docker:"),
-        ("podman:x", "scheme-not-yet", "podman inspect"),
+        ("podman:label=tier", "bad-target", "podman:POD"),
+        ("containerd:k8s.io/1eba52", "scheme-not-yet", "docker:"),
         ("containerd:k8s.io/1eba52", "scheme-not-yet", "pid:"),
         ("pod:api-0", "bad-target", "pod:NAMESPACE/NAME"),
         ("pod:shop/", "bad-target", "pod:NAMESPACE/NAME"),
@@ -123,7 +125,7 @@ def test_every_scheme_has_an_example_and_a_module_or_a_way_out() -> None:
         else:
             assert parse(scheme.example).scheme == scheme.name
             assert hasattr(importlib.import_module(f"netweather.targets.{scheme.module}"), "RUNTIME")
-    assert [scheme.name for scheme in available()] == ["netns", "pid", "docker", "compose", "host", "pod", "cri"]
+    assert [scheme.name for scheme in available()] == ["netns", "pid", "docker", "compose", "host", "podman", "pod", "cri"]
 
 
 @pytest.mark.parametrize(

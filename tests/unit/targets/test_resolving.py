@@ -77,9 +77,9 @@ def test_one_bad_reference_closes_all(refused: Refused) -> None:
 
 def test_usage_errors_come_before_anything_is_opened() -> None:
     with pytest.raises(UsageError):
-        resolving.resolve("podman:x")
+        resolving.resolve("containerd:x/y")
     with pytest.raises(KeyError):
-        resolving.runtime("podman")
+        resolving.runtime("containerd")
 
 
 def test_every_runtime_is_there() -> None:

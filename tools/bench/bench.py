@@ -13,7 +13,7 @@ from types import FrameType
 
 from rich.console import Console
 
-from tools.bench import classifier, commands, latency, pump, unmatched
+from tools.bench import agent, classifier, commands, latency, pump, unmatched
 from tools.bench.figures import Rows
 from tools.bench.load import busy_share
 from tools.bench.network import sweep
@@ -28,6 +28,7 @@ SECTIONS: dict[str, Callable[[Plan], Rows]] = {
     "latency": latency.run,
     "commands": commands.run,
     "help": commands.run_help,
+    "agent": agent.run,
 }
 INTERRUPTED = 130
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -11,6 +11,7 @@ from netweather.agent.principals import READ, SET, Principal, no_token, of_peer
 from netweather.agent.problems import MEDIA_TYPE
 from netweather.conditions import load_json
 from netweather.conditions.model import NetworkCondition
+from netweather.conditions.nearest import unknown
 from netweather.errors import UsageError
 
 _PROBLEM: Final = {
@@ -85,6 +86,14 @@ def setter(request: Request) -> Principal:
     found = who(request)
     found.need(SET)
     return found
+
+
+def known_parameters(request: Request) -> None:
+    """A misspelt ?target= must not end everybody's conditions. Raises UsageError(code="unknown-parameter")."""
+    known = {str(field.alias) for field in request.scope["route"].dependant.query_params}
+    for word in request.query_params:
+        if word not in known:
+            raise unknown("unknown-parameter", word[:100], known, request.url.path[:100])
 
 
 OurAgent = Annotated[Agent, Depends(agent_of)]

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import JSONResponse
 
-from netweather.agent.asking import OurAgent, Reader, Setter, Targets, answers, conditions_in
+from netweather.agent.asking import OurAgent, Reader, Setter, Targets, answers, conditions_in, known_parameters
 from netweather.agent.problems import as_netweather
 from netweather.conditions.schema import json_schema
 from netweather.engine import Cleared
 from netweather.errors import NetweatherError, UsageError
 
-router = APIRouter(prefix="/v1", tags=["conditions"])
+router = APIRouter(prefix="/v1", dependencies=[Depends(known_parameters)], tags=["conditions"])
 
 _CONDITION: Final = {key: value for key, value in json_schema().items() if not key.startswith("$")}
 _LIST: Final = {

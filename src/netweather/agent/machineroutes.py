@@ -7,17 +7,17 @@ import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Final
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from netweather.agent.asking import OurAgent, Reader, Setter, answers
+from netweather.agent.asking import OurAgent, Reader, Setter, answers, known_parameters
 from netweather.agent.events import Event, Listener
 from netweather.conditions.profiles import builtin_profiles, find_profile
 from netweather.engine.reports import profile_document
 from netweather.engine.verifying import Wish
 
-router = APIRouter(prefix="/v1", tags=["machine"])
+router = APIRouter(prefix="/v1", dependencies=[Depends(known_parameters)], tags=["machine"])
 
 _OBJECT: Final = {"type": "object"}
 _ITEMS: Final = {"type": "object", "properties": {"items": {"type": "array", "items": _OBJECT}}, "required": ["items"]}

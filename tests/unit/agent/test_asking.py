@@ -63,3 +63,12 @@ def test_a_user_outside_the_group(api: Api, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(conftest, "ROOT", Credentials(1, 4242, frozenset({4242})))
     answer = api("GET", "/v1/conditions")
     assert (answer.status_code, answer.json()["code"]) == (403, "not-allowed")
+
+
+@pytest.mark.parametrize(("method", "path"), HANDLERS)
+def test_a_parameter_that_is_misspelt(api: Api, method: str, path: str) -> None:
+    """Without it, `?tagret=` would end the conditions of all targets."""
+    api.put("slow")
+    answer = api(method, path.replace("{name}", "slow"), params={"tagret": "netns:b"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "unknown-parameter")
+    assert api.names() == [("netns:a", "slow")]

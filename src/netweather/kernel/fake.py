@@ -42,7 +42,6 @@ class FakeKernel:
     pump: bool = False
     lines: dict[int, Line] = field(default_factory=dict)
     counters: dict[int, tuple[int, int, int]] = field(default_factory=dict)
-    hook: Literal["tcx", "clsact"] = "tcx"
 
     def kill_pump(self) -> None:
         """As SIGKILL does: the devices stay."""
@@ -86,7 +85,6 @@ class FakeTarget:
             broken=frozenset() if kernel.port else frozenset(kernel.lines),
             pump=kernel.pump,
             alive=bool(found and any(found.leases)) and (kernel.pump or not kernel.lines),
-            hook=kernel.hook,
         )
 
     def apply(self, operation: Operation) -> None:  # long: one case for each operation

@@ -491,6 +491,22 @@ def test_a_peer_that_goes_away(pump: Pump) -> None:
     assert numbers(again, 3) == [0, 1, 2]
 
 
+def test_100_000_packets_wait(pump: Pump) -> None:
+    """More than 512 MiB of small packets would be two million: docs/limits.md says what each takes."""
+    count = 100_000
+    peer = pump.add(LineParams(delay_ns=60 * SECOND))
+    send_all(peer, 0, count)
+    pump.ping()
+    stats = pump.stats()
+    assert (stats.queued_packets, stats.unwanted) == (count, 0)
+    assert pump.file.word(seam.MEMORY_PEAK) < count * 320
+    assert pump.beat.age_ms < 1000
+    peer.close()
+    wait_for(pump, 0, State.FAILED)
+    assert pump.stats().queued_packets == 0
+    assert pump.file.word(seam.MEMORY_USED) < 4 << 20  # given back
+
+
 def test_memory_bound_holds(binary: Path) -> None:
     with harness.running(binary, memory=16 << 20) as pump:
         peer = pump.add(LineParams(delay_ns=SECOND // 2))

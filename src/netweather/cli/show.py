@@ -193,6 +193,9 @@ def _say_problems(shown: list[Shown]) -> None:
         if each.unwanted_drops:
             text = f"{each.unwanted_drops} packets were lost by Netweather's own devices, not by the condition"
             say(f"{styled('problem:', 'red', sys.stdout)} {_target(each)}: {text}")
+        if each.queue_drops:
+            text = f"{each.queue_drops} packets met a full queue, as the rate or the limit has it"
+            say(f"{styled('note:', 'yellow', sys.stdout)} {_target(each)}, {each.condition.name!r}: {text}")
     for note in dict.fromkeys(f"{_target(each)}: {note}" for each in shown for note in each.notes):
         say(f"note: {note}")
     if not all(each.in_force for each in shown):

@@ -331,7 +331,7 @@ class Engine:
                 continue
             with self._kernel(whose, fd) as kernel:
                 observed = kernel.observe()
-                if not observed.attached and not observed.port:
+                if not (observed.attached or observed.half_attached or observed.port or observed.port_faults):
                     continue
                 if observed.alive and not force:
                     found.append(Recovered(whose.name, "in force, but not from this state directory", taken=False))

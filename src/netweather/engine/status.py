@@ -8,8 +8,10 @@ from netweather.engine import choosing
 from netweather.engine.results import RuleCounters, Shown
 from netweather.journal import Entry
 from netweather.kernel import hooks, namespaces
+from netweather.kernel.netem import unpack
 from netweather.kernel.seam import TargetKernel
-from netweather.kernel.spec import NEVER, Datapath, Observed, digest_of
+from netweather.kernel.spec import NEVER, Datapath, Line, Observed, digest_of
+from netweather.lines.netem import may_overflow
 from netweather.planning.rules import Slots
 
 
@@ -17,7 +19,8 @@ def shown(kernel: TargetKernel, entry: Entry, desired: Datapath) -> list[Shown]:
     observed = kernel.observe()
     wrong = problems(entry, desired, observed)
     counters = kernel.counters(list(entry.slots.counters.values()))
-    drops = kernel.unwanted_drops()
+    overflowed = kernel.queue_drops()
+    drops = kernel.unwanted_drops() + sum(overflowed.get(line.index, 0) for line in desired.lines if not _may_overflow(line))
     now = namespaces.boot_ns()
     found = []
     for active in entry.conditions:
@@ -36,6 +39,7 @@ def shown(kernel: TargetKernel, entry: Entry, desired: Datapath) -> list[Shown]:
                 engines=choosing.told(active.condition),
                 hook=observed.hook,
                 notes=hooks.told(observed.hook),
+                queue_drops=_queue_drops(desired, overflowed, active.condition.name),
             )
         )
     return found
@@ -49,7 +53,7 @@ def problems(entry: Entry, desired: Datapath, observed: Observed) -> tuple[str, 
     if observed.rules != digest_of(desired.rules):
         found.append("the kernel holds other rules")
     if desired.lines and not observed.port:
-        found.append("the device nw0 is gone")
+        found.extend(observed.port_faults or ("the device nw0 is gone",))
     lost = {line.index for line in desired.lines} - observed.lines
     if lost and observed.port:
         found.append(f"{len(lost)} of {len(desired.lines)} lines are gone")
@@ -64,6 +68,17 @@ def _engine(desired: Datapath, name: str) -> str:
     """What makes the lines of a condition; without lines the classifier does it all."""
     engines = {line.engine for line in desired.lines if line.key.startswith(f"{name}/")}
     return " and ".join(sorted(engines)) or "classifier"
+
+
+def _may_overflow(line: Line) -> bool:
+    """Whether a full queue is part of what was asked; a pump's queue has no limit unless something asked for makes one."""
+    return line.engine == "pump" or may_overflow(unpack(line.parameters))
+
+
+def _queue_drops(desired: Datapath, overflowed: dict[int, int], name: str) -> int:
+    """Packets of a condition that met a full queue, as its rate or limit has it."""
+    lines = [line for line in desired.lines if line.key.startswith(f"{name}/") and _may_overflow(line)]
+    return sum(overflowed.get(line.index, 0) for line in lines)
 
 
 def _counter_slots(condition: NetworkCondition, slots: Slots) -> list[list[int]]:

@@ -8,29 +8,22 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from netweather.conditions import Match, dump
 from netweather.conditions.profiles import directions
 from netweather.engine.core import Engine
+from netweather.engine.reading import Held, read_back
 from netweather.engine.results import Shown
-from netweather.engine.status import problems
 from netweather.errors import NetweatherError
 from netweather.kernel.namespaces import Namespace
-from netweather.kernel.pump_params import ParamsFile
 from netweather.kernel.roundtrips import source
-from netweather.kernel.spec import Datapath, Line, digest_of
-from netweather.kernel.waiting import until
-from netweather.lines.params import ConfigError, LineParams, LineStats
 from netweather.measure import Evidence, Expected, Figure, Measured, Verdict, expect
 from netweather.measure.session import Session
 from netweather.targets import Target, parse, resolve_peers
 from netweather.targets.references import is_reference
 from netweather.targets.resolving import open_reference
 
-TAKING_S = 1.0
-"""How long a pump may take to notice new parameters."""
 Progress = Callable[[float, str], None]
 
 
@@ -54,17 +47,6 @@ class Other:
     words: str = ""
 
 
-@dataclass(frozen=True)
-class Held:
-    """What the kernel holds for a target: read back, with what is wrong."""
-
-    datapath: Datapath = field(default_factory=Datapath)
-    counters: dict[str, int] = field(default_factory=dict)
-    problems: tuple[str, ...] = ()
-    plain: dict[str, Any] = field(default_factory=dict)
-    broken: bool = False
-
-
 def verify(
     engine: Engine, target: Target, wish: Wish | None = None, progress: Progress = lambda share, text: None
 ) -> list[Evidence]:
@@ -82,7 +64,7 @@ def verify(
     evidence = []
     with contextlib.closing(Namespace(target.netns_fd)) as namespace:
         for each in found:
-            held = _read_back(engine, target)
+            held = read_back(engine, target)
             measured = []
             for number in range(len(each.condition.rules)):
                 begin = done / rules
@@ -112,7 +94,12 @@ def _evidence(engine: Engine, target: Target, shown: Shown, held: Held, measured
     drops = after.unwanted_drops if after else 0
     if drops:
         wrong.append(f"{drops} packets were lost by Netweather's own devices, not by the condition")
-    kernel = {**held.plain, "inForce": shown.in_force and not held.broken, "unwantedDrops": drops}
+    kernel = {
+        **held.plain,
+        "inForce": shown.in_force and not held.broken,
+        "unwantedDrops": drops,
+        "queueDrops": after.queue_drops if after else 0,
+    }
     return Evidence(
         target.reference, shown.condition.name, dump(shown.condition), tuple(expected), kernel, tuple(wrong), measured
     )
@@ -120,73 +107,6 @@ def _evidence(engine: Engine, target: Target, shown: Shown, held: Held, measured
 
 def _one(engine: Engine, target: Target, name: str) -> Shown | None:
     return next((each for each in engine.show(target) if each.condition.name == name), None)
-
-
-# in the kernel
-
-
-def _read_back(engine: Engine, target: Target) -> Held:
-    with engine.journal.locked(target.identity):
-        entry = engine.journal.read(target.identity)
-        if entry is None:
-            return Held(problems=("nothing of it is in force",), broken=True)
-        datapath, slots = engine._datapath(entry)
-        with engine._kernel(entry.target, target.netns_fd) as kernel:
-            observed = kernel.observe()
-        wrong = list(problems(entry, datapath, observed))
-        lines = _lines(engine, target, datapath, wrong)
-    plain = {
-        "rulesDigest": f"{observed.rules or 0:016x}",
-        "rulesDigestAsked": f"{digest_of(datapath.rules):016x}",
-        "attached": sorted(observed.attached),
-        "hook": observed.hook,
-        "hidden": list(observed.hidden),
-        "lines": lines,
-    }
-    broken = bool(problems(entry, datapath, observed))
-    return Held(datapath, dict(slots.counters), tuple(wrong), plain, broken)
-
-
-def _lines(engine: Engine, target: Target, datapath: Datapath, wrong: list[str]) -> list[dict[str, Any]]:
-    """The lines' parameters as the pump has them; differences are added to `wrong`."""
-    path = engine.journal.directory(target.identity) / "params"
-    if not path.exists():
-        return []
-    found = []
-    with ParamsFile(path) as file:
-        for line in (line for line in datapath.lines if line.engine == "pump"):
-            until(lambda line=line: _taken(line, file), TAKING_S)  # type: ignore[misc]  # a lambda's default has no type
-            different = _differences(line, file)
-            where = f"line {line.index} ({line.direction} of {line.interface.name})"
-            wrong += [f"{where}: {text}" for text in different]
-            found.append({"index": line.index, "direction": line.direction, "interface": line.interface.name,
-                          "engine": line.engine, "differences": different})  # fmt: skip
-    return found
-
-
-def _taken(line: Line, file: ParamsFile) -> bool:
-    """Whether the pump does what its block says; it looks there when it is woken or has something to do."""
-    return LineStats.unpack(file.statistics(line.index)).applied_generation == int.from_bytes(
-        file.parameters(line.index)[:8], "little"
-    )
-
-
-def _differences(line: Line, file: ParamsFile) -> list[str]:
-    block = file.parameters(line.index)
-    different = []
-    if block[8:] != line.parameters[8:]:
-        try:
-            asked, held = LineParams.unpack(line.parameters), LineParams.unpack(block)
-        except ValueError:
-            return ["the pump's parameters are damaged"]
-        names = [n for n in LineParams.__slots__ if getattr(asked, n) != getattr(held, n) and not n.endswith("table")]
-        different = [f"{name} is {getattr(held, name)}, {getattr(asked, name)} was asked" for name in names] or ["other tables"]
-    if not _taken(line, file):
-        different.append("the pump has not taken its parameters")
-    stats = LineStats.unpack(file.statistics(line.index))
-    if stats.config_error is not ConfigError.OK:
-        different.append(f"the pump complains of its parameters: {stats.config_error.name.lower()}")
-    return different
 
 
 # on the wire

@@ -64,6 +64,11 @@ class Classifier:
         return cls(programs, next(iter(programs.values())).maps()), places
 
     @property
+    def whole(self) -> bool:
+        """Whether both programs were found."""
+        return self.programs.keys() == PROGRAMS.keys()
+
+    @property
     def room(self) -> Room:
         sizes = {name: self.maps[name].max_entries // 2 for name in ("rules", "bits", "ports")}
         return Room(**sizes)

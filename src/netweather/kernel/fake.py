@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 from netweather.errors import NetweatherError
+from netweather.kernel.netem import Netem, unpack
 from netweather.kernel.operations import (
     Attach,
     ChangeLine,
@@ -42,6 +43,7 @@ class FakeKernel:
     pump: bool = False
     lines: dict[int, Line] = field(default_factory=dict)
     counters: dict[int, tuple[int, int, int]] = field(default_factory=dict)
+    overflowed: dict[int, int] = field(default_factory=dict)
 
     def kill_pump(self) -> None:
         """As SIGKILL does: the devices stay."""
@@ -142,6 +144,12 @@ class FakeTarget:
 
     def unwanted_drops(self) -> int:
         return 0
+
+    def queue_drops(self) -> dict[int, int]:
+        return {index: self.kernel.overflowed.get(index, 0) for index in self.kernel.lines}
+
+    def netems(self) -> dict[int, Netem]:
+        return {i: unpack(line.parameters).held() for i, line in self.kernel.lines.items() if line.engine == "netem"}
 
     def close(self) -> None:
         self._loaded = None

@@ -26,6 +26,7 @@ _NEWQDISC, _GETQDISC, _ERROR, _DONE = 36, 38, 2, 3
 _REQUEST, _ACK, _DUMP, _EXCL, _CREATE = 0x1, 0x4, 0x300, 0x200, 0x400
 _KIND, _OPTIONS, _STATS2, _STATS_QUEUE = 1, 2, 7, 3
 _MESSAGE, _TC, _ATTRIBUTE = struct.Struct("=IHHII"), struct.Struct("=BxxxiIII"), struct.Struct("=HH")
+_QUEUE = struct.Struct("=I4xI")  # gnet_stats_queue: qlen, backlog, drops
 _ANSWER: Final = 1 << 17
 _SIOCETHTOOL, _STRINGS_COUNT, _STRINGS, _SET_FEATURES, _FEATURES = 0x8946, 0x37, 0x1B, 0x3B, 4
 _STRING: Final = 32
@@ -35,10 +36,16 @@ OFFLOADS: Final = ("tx-generic-segmentation", "tx-tcp-segmentation", "tx-tcp6-se
 
 @dataclass(frozen=True)
 class Held:
-    """A netem as the kernel tells it, and how many packets wait in it."""
+    """A netem as the kernel tells it, how many packets wait in it, and how many it dropped, by choice or because it was full."""
 
     netem: Netem
     waiting: int
+    dropped: int = 0
+
+    @property
+    def overflowed(self) -> int:
+        """Packets that met a full queue; 0 where losses are asked for: netem counts them all together."""
+        return self.dropped if not (self.netem.loss or self.netem.model or self.netem.ecn or self.netem.corrupt) else 0
 
 
 def make_pair(entry: str, end: str, alias: str) -> tuple[int, int]:
@@ -67,8 +74,9 @@ def read() -> dict[int, Held]:
     for ifindex, body in _ask(_GETQDISC, _DUMP, 0, b""):
         attributes = dict(_attributes(body))
         if attributes.get(_KIND) == b"netem\0":
-            queue = dict(_attributes(attributes.get(_STATS2, b""))).get(_STATS_QUEUE, bytes(4))
-            found[ifindex] = Held(unpack(attributes[_OPTIONS]), struct.unpack_from("=I", queue)[0])
+            queue = dict(_attributes(attributes.get(_STATS2, b""))).get(_STATS_QUEUE, bytes(_QUEUE.size))
+            waiting, dropped = _QUEUE.unpack_from(queue)
+            found[ifindex] = Held(unpack(attributes[_OPTIONS]), waiting, dropped)
     return found
 
 

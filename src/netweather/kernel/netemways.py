@@ -10,7 +10,7 @@ from netweather.kernel.netem import differences as fields_that_differ
 from netweather.kernel.netem import unpack
 from netweather.kernel.spec import Line
 from netweather.kernel.waiting import pause
-from netweather.kernel.ways import Ways, find, line_name, receive_cpu
+from netweather.kernel.ways import Ways, find, line_name, line_number, receive_cpu
 
 PASSING_S = 0.02
 """How long a packet may be under way between netem and the target."""
@@ -52,9 +52,17 @@ def drain(ways: Ways, index: int) -> None:
         device = ways.helper.run(lambda: links.device(line_name(index)))
         if device is None or device.kind != "veth":
             return
-        while (held := ways.helper.run(netemlines.read).get(device.ifindex)) is not None and held.waiting:
+        while (inside := ways.helper.run(netemlines.read).get(device.ifindex)) is not None and inside.waiting:
             pause(0.005)
         pause(PASSING_S)
+
+
+def held(ways: Ways) -> dict[int, netemlines.Held]:
+    """Every netem line of this target as the kernel tells it, by the line's number."""
+    if not ways.mounted:
+        return {}
+    found = ways.helper.run(netemlines.read)
+    return {line_number(device): found[device.ifindex] for device in ways.line_devices() if device.ifindex in found}
 
 
 def differences(ways: Ways, lines: tuple[Line, ...]) -> list[str]:
@@ -62,11 +70,10 @@ def differences(ways: Ways, lines: tuple[Line, ...]) -> list[str]:
     asked = [line for line in lines if line.engine == "netem"]
     if not asked:
         return []
-    held = ways.helper.run(netemlines.read)
-    indexes = {device.name: device.ifindex for device in ways.line_devices()}
+    found_there = held(ways)
     wrong = []
     for line in asked:
-        seen = held.get(indexes.get(line_name(line.index), 0))
+        seen = found_there.get(line.index)
         found = ["no netem"] if seen is None else fields_that_differ(unpack(line.parameters), seen.netem)
         wrong += [f"line {line.index}: {one}" for one in found]
     return wrong

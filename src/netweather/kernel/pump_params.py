@@ -29,7 +29,7 @@ DEADLINE, DRAIN, MEMORY_LIMIT = 24, 32, 40
 PUMP_PID, PUMP_STATE, STARTED, MEMORY_USED, MEMORY_PEAK = 2048, 2056, 2064, 2072, 2080
 
 # Words of the statistics.
-_STATE, _UNWANTED, _QUEUED = 8, (152, 160, 168), 184
+_STATE, _DROPPED_LIMIT, _UNWANTED, _QUEUED = 8, 96, (152, 160, 168), 184
 _DRAINING: Final = 2
 _TRIES: Final = 10_000
 
@@ -144,6 +144,10 @@ class ParamsFile:
         """Packets the pump lost though nobody asked for it."""
         stats = self.statistics(line)
         return sum(int(struct.unpack_from("<Q", stats, offset)[0]) for offset in _UNWANTED)
+
+    def overflowed(self, line: int) -> int:
+        """Packets that the pump dropped because its queue was full."""
+        return int(struct.unpack_from("<Q", self.statistics(line), _DROPPED_LIMIT)[0])
 
     def _put(self, offset: int, value: int) -> None:
         """One whole word at once: the pump reads it at any moment."""

@@ -15,6 +15,7 @@ from netweather.errors import NetweatherError
 from netweather.kernel import links, namespaces, netemways, pump
 from netweather.kernel.classifier import STALE_NS, Classifier
 from netweather.kernel.hooks import Clsact, Hook, Tcx, best_hook
+from netweather.kernel.netem import Netem
 from netweather.kernel.operations import (
     Attach,
     ChangeLine,
@@ -71,14 +72,18 @@ class RealTarget:
         classifier, places = self._find_classifier([d.ifindex for d in devices if d.ifindex > 1])
         self._classifier = classifier
         whole, broken = self.ways.lines()
+        port = next((d for d in devices if d.name == links.PORT and d.ours), None)
+        faults = self.ways.port_faults(port) if port is not None else ()
         return Observed(
             interfaces=tuple((d.name, d.ifindex) for d in candidates),
             helper=self.ways.mounted,
-            port=any(d.name == links.PORT and d.ours for d in devices),
-            classifier=classifier.room if classifier else None,
+            port=port is not None and not faults,
+            port_faults=faults,
+            classifier=classifier.room if classifier and classifier.whole else None,
             rules=classifier.digest if classifier else None,
             leases=classifier.leases(MAX_LEASES) if classifier else (),
-            attached=frozenset(d.name for d in devices if places.get(d.ifindex)),
+            attached=frozenset(d.name for d in devices if len(places.get(d.ifindex, ())) == len(DIRECTIONS)),
+            half_attached=frozenset(d.name for d in devices if len(places.get(d.ifindex, ())) == 1),
             lines=whole,
             broken=broken,
             pump=self.pump_beats(),
@@ -160,6 +165,7 @@ class RealTarget:
             case MakeLine(line=line) | ChangeLine(line=line) if line.engine == "netem":
                 netemways.make_line(self.ways, line)
             case MakeLine(line=line):
+                self._let_go(line.index)
                 self._give_line(line)
                 self.ways.connect_line(line)
             case ChangeLine(line=line):
@@ -236,12 +242,16 @@ class RealTarget:
         pause(max(0.0, self._switched + UNDER_WAY_S - time.monotonic()))
         self.ways.set_entry(index, 0)
         netemways.drain(self.ways, index)
-        with contextlib.suppress(OSError):  # without a pump nothing waits
+        self._let_go(index)
+        self.ways.remove_line(index)
+
+    def _let_go(self, index: int) -> None:
+        """A pump that has a line delivers what is inside, and closes its TAP, which can be open once only."""
+        with contextlib.suppress(OSError):  # without a pump, or without this line, nothing waits
             with pump.Control(self.directory) as control:
                 control.remove(index)
             while self.params.holds(index) and self.pump_beats():
                 pause(0.002)
-        self.ways.remove_line(index)
 
     def _stop_pump(self) -> None:
         process = self.pump_process()
@@ -271,6 +281,18 @@ class RealTarget:
         """Packets that our own devices, or the pump, dropped and nobody asked for."""
         devices = self.ways.line_devices() if self.ways.mounted else []
         return self.ways.dropped() + sum(self.params.unwanted(line_number(d)) for d in devices if d.kind != "veth")
+
+    def queue_drops(self) -> dict[int, int]:
+        """Packets that met a full queue, by line."""
+        if not self.ways.mounted:
+            return {}
+        pumped = [line_number(device) for device in self.ways.line_devices() if device.kind != "veth"]
+        found = {index: self.params.overflowed(index) for index in pumped}
+        return found | {index: held.overflowed for index, held in netemways.held(self.ways).items()}
+
+    def netems(self) -> dict[int, Netem]:
+        """What the kernel's netem holds, by line."""
+        return {index: held.netem for index, held in netemways.held(self.ways).items()}
 
     def _forget_classifier(self) -> None:
         if self._classifier is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Protocol, Self
 
+from netweather.kernel.netem import Netem
 from netweather.kernel.operations import Operation, WriteRules
 from netweather.kernel.spec import Observed
 
@@ -29,6 +30,12 @@ class TargetKernel(Protocol):
 
     def unwanted_drops(self) -> int:
         """Packets that our own devices dropped and nobody asked for."""
+
+    def queue_drops(self) -> dict[int, int]:
+        """Packets that met a full queue, by line; whether anybody asked for that is the caller's to say."""
+
+    def netems(self) -> dict[int, Netem]:
+        """What the kernel's netem holds, by line."""
 
     def close(self) -> None:
         """Closes descriptors; what was made stays."""

@@ -163,6 +163,8 @@ class Observed:
     """What the kernel is seen to hold for one target.
 
     interfaces: those that could be looked at, in order of index. attached: names of the interfaces with both of our programs.
+    half_attached: names of those with one of them only, since somebody took the other away.
+    port: nw0 is there, up, and with its programs; port_faults: what is wrong with one that is there, in words.
     rules: the digest of the rule set in force. lines: the lines that are whole. broken: those of which a part is missing.
     pump: it runs and its heart beats. alive: a lease runs on and, where there are lines, some pump's heart beats, whoever's.
     hidden: what stands before us and may hide traffic from us, and what our lines can't carry, in words.
@@ -171,10 +173,12 @@ class Observed:
     interfaces: tuple[tuple[str, int], ...] = ()
     helper: bool = False
     port: bool = False
+    port_faults: tuple[str, ...] = ()
     classifier: Room | None = None
     rules: int | None = None
     leases: tuple[int, ...] = ()
     attached: frozenset[str] = frozenset()
+    half_attached: frozenset[str] = frozenset()
     lines: frozenset[int] = frozenset()
     broken: frozenset[int] = frozenset()
     pump: bool = False

@@ -57,9 +57,24 @@ class Ways:
         device = self.namespace.run(lambda: links.device(links.PORT))
         return device if device is not None and device.ours else None
 
+    def port_faults(self, port: links.Device) -> tuple[str, ...]:
+        """What keeps packets from going through a port that is there, in words. Runs inside the target's namespace."""
+        faults = [] if port.up else [f"the device {links.PORT} is down"]
+        if not self._has(port.ifindex, "nw_return"):
+            faults.append(f"the program at {links.PORT} is gone")
+        inner = self.helper.run(lambda: links.device(links.HELPER_PORT)) if self.mounted else None
+        if inner is not None:
+            faults += [] if inner.up else [f"the device {links.HELPER_PORT} is down"]
+            if not self.helper.run(lambda: self._has(inner.ifindex, "nw_steer")):
+                faults.append(f"the program at {links.HELPER_PORT} is gone")
+        return tuple(faults)
+
     def make_port(self, alias: str) -> None:
-        """Makes nw0 and nwh with the programs at their ends. Raises NetlinkError when a device of that name is there."""
-        self._close_programs()
+        """Makes nw0 and nwh with the programs at their ends, anew when ours are there.
+
+        Raises NetlinkError when somebody else's device has that name.
+        """
+        self.remove_port()
         self.helper.run(lambda: links.make_port(self.namespace.fd, alias))
         steer, back = bpf.load(bpf.built("steer")), bpf.load(bpf.built("return"))
         self._steer, self._return = steer, back
@@ -169,11 +184,14 @@ class Ways:
         return {line: ifindex for line, ifindex in enumerate(values[1:]) if ifindex}
 
     def _has_exit(self, ifindex: int) -> bool:
-        programs = self.helper.run(lambda: self.hook.programs(ifindex, "ingress"))
-        names = {p.name for p in programs}
+        return self.helper.run(lambda: self._has(ifindex, "nw_exit"))
+
+    def _has(self, ifindex: int, name: str) -> bool:
+        """Whether a program of this name is at a device's ingress. Runs inside its namespace."""
+        programs = self.hook.programs(ifindex, "ingress")
         for program in programs:
             program.close()
-        return "nw_exit" in names
+        return name in {program.name for program in programs}
 
     def _close_programs(self) -> None:
         for part in (self._steer, self._return):

@@ -141,13 +141,22 @@ def _with_rate(made: Netem, condition: Condition) -> Netem:
 
 
 def _limit(condition: Condition, made: Netem) -> int:
-    """Packets: what is on its way, and a second of waiting for a rate."""
     if condition.limit is not None and not isinstance(condition.limit, Size):
         return condition.limit.count
+    return sized_limit(made)
+
+
+def sized_limit(made: Netem) -> int:
+    """Packets: what is on its way, and a second of waiting for a rate."""
     in_flight = made.latency_ns + TAIL * made.jitter_ns + max(made.slots.min_ns, made.slots.max_ns)
     bits = min(8 * made.rate, FASTEST_BPS) or FASTEST_BPS
     wanted = bits * (in_flight + (SECOND if made.rate else 0)) // (SECOND * PACKET_BITS)
     return min(max(wanted, LEAST_LIMIT), MOST_LIMIT)
 
 
-__all__ = ["PUMP_ONLY", "netem_for", "unsupported", "whole"]
+def may_overflow(made: Netem) -> bool:
+    """Whether a full queue is part of what was asked: a rate, slots, or a limit that is not of our own making."""
+    return bool(made.rate or made.slots.there or made.limit != sized_limit(made))
+
+
+__all__ = ["PUMP_ONLY", "may_overflow", "netem_for", "sized_limit", "unsupported", "whole"]

@@ -43,7 +43,7 @@ def plan(desired: Datapath, observed: Observed) -> list[Operation]:
     for interface in wanted.values():
         if reload or interface.name not in observed.attached:
             operations.append(Attach(interface.name, interface.ifindex))
-    operations += [Detach(name) for name in sorted(observed.attached - set(wanted))]
+    operations += [Detach(name) for name in sorted((observed.attached | observed.half_attached) - set(wanted))]
     return operations + _leftovers(desired, observed)
 
 
@@ -76,14 +76,14 @@ def _leftovers(desired: Datapath, observed: Observed) -> list[Operation]:
 
 
 def _unmake(observed: Observed, keep: frozenset[int]) -> list[Operation]:
-    operations: list[Operation] = [Detach(name) for name in sorted(observed.attached)]
+    operations: list[Operation] = [Detach(name) for name in sorted(observed.attached | observed.half_attached)]
     operations += [RemoveLine(i) for i in sorted((observed.lines | observed.broken) - keep)]
     return operations + _remove_ways(observed)
 
 
 def _remove_ways(observed: Observed) -> list[Operation]:
     operations: list[Operation] = [StopPump()]
-    if observed.port:
+    if observed.port or observed.port_faults:
         operations.append(RemovePort())
     if observed.helper:
         operations.append(RemoveHelper())

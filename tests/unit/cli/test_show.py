@@ -72,6 +72,12 @@ def test_counters_are_of_each_rule(run: Run, two: World) -> None:
     assert "1,200 dropped" in text
 
 
+def test_packets_that_met_a_full_queue(run: Run, two: World) -> None:
+    two.kernel("a").overflowed = {0: 7}
+    assert "note: netns:a, 'slow': 7 packets met a full queue, as the rate or the limit has it" in run("show").out
+    assert run("show", "netns:a", "--json").json[0]["status"]["queueDrops"] == 7
+
+
 def test_json_is_a_list_of_conditions_with_status(run: Run, two: World) -> None:
     found = run("show", "--json").json
     assert [each["metadata"]["name"] for each in sorted(found, key=lambda each: str(each["spec"]["targets"]))] == [

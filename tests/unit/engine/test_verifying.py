@@ -12,14 +12,12 @@ import pytest
 
 from netweather.conditions import Condition, Delay, Match, NetworkCondition, Rule
 from netweather.engine import Engine, verifying
+from netweather.engine.reading import Held
 from netweather.engine.verifying import Other, Wish, verify
 from netweather.errors import NetweatherError
 from netweather.kernel import keeper_process
 from netweather.kernel.fake import FakeKernel, FakeTarget
 from netweather.kernel.namespaces import Namespace
-from netweather.kernel.pump_params import ParamsFile
-from netweather.kernel.spec import Interface, Line
-from netweather.lines.params import LineParams
 from netweather.settings import Settings
 from netweather.targets import Target
 from netweather.units import Duration
@@ -73,19 +71,6 @@ def test_only_the_named_condition(bench: Bench) -> None:
         verify(engine, target, Wish(name="other"))
 
 
-def line(params: LineParams) -> Line:
-    return Line(0, "default/0", Interface("eth0", 2, 0), "egress", "pump", params.pack())
-
-
-def test_a_line_is_read_back_field_by_field(tmp_path: Path) -> None:
-    with ParamsFile(tmp_path / "params") as file:
-        file.write_line(0, LineParams(delay_ns=130).pack(), {})
-        found = verifying._differences(line(LineParams(delay_ns=100)), file)
-        assert found[0] == "delay_ns is 130, 100 was asked"
-        assert "the pump has not taken its parameters" in found
-        assert not any("delay" in text for text in verifying._differences(line(LineParams(delay_ns=130)), file))
-
-
 def test_the_first_single_address_of_the_match_is_the_peer() -> None:
     with verifying._other(Match(to=("198.51.100.0/24", "192.0.2.7")), Wish()) as other:
         assert other == Other(("192.0.2.7",), None, "192.0.2.7")
@@ -108,6 +93,6 @@ def test_the_family_of_the_match_is_kept(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_profiles_two_rules_have_two_counters() -> None:
     rules = (Rule(Match(), Condition(profile="3g")), Rule())
     shown: Any = SimpleNamespace(condition=NetworkCondition(rules=rules))
-    held = verifying.Held(counters={"default/0": 4, "default/1": 5, "default/2": 6})
+    held = Held(counters={"default/0": 4, "default/1": 5, "default/2": 6})
     assert verifying._counters(held, shown, 0) == {4, 5}
     assert verifying._counters(held, shown, 1) == {6}

@@ -22,7 +22,7 @@ from netweather.conditions import (
     Slot,
 )
 from netweather.kernel.netem import CERTAIN, FourStates, GilbertElliott, Slots, differences, unpack
-from netweather.lines.netem import netem_for, unsupported, whole
+from netweather.lines.netem import may_overflow, netem_for, unsupported, whole
 from netweather.units import Duration, MeanLength, Packets, Percent, Rate, Size
 from tests.unit.conditions.strategies import states
 
@@ -104,6 +104,13 @@ def test_the_limit_is_enough_for_what_is_on_its_way() -> None:
     assert netem_for(Condition(delay=delay(200), rate=RateLimit(Rate(10**8)))).limit == 10_000
     assert netem_for(Condition(delay=delay(10**6))).limit == 1_000_000
     assert netem_for(Condition(limit=Packets(5))).limit == 5
+
+
+def test_a_queue_may_be_full_when_that_was_asked_for() -> None:
+    assert not may_overflow(netem_for(Condition(delay=delay(200))))
+    assert may_overflow(netem_for(Condition(rate=RateLimit(Rate(10**6)))))
+    assert may_overflow(netem_for(Condition(slot=Slot(Duration(MS)))))
+    assert may_overflow(netem_for(Condition(delay=delay(200), limit=Packets(5))))
 
 
 def test_directions_have_seeds_of_their_own() -> None:

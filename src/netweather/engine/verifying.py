@@ -10,16 +10,19 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from netweather.conditions import Match, dump
+from netweather.conditions import Condition, Match, dump
+from netweather.conditions.effects import effects_of
 from netweather.conditions.profiles import directions
 from netweather.engine.core import Engine
 from netweather.engine.reading import Held, read_back
 from netweather.engine.results import Shown
-from netweather.errors import NetweatherError
+from netweather.errors import NetweatherError, UsageError
 from netweather.kernel.namespaces import Namespace
 from netweather.kernel.roundtrips import source
+from netweather.lines.pump import load_trace
 from netweather.measure import Evidence, Expected, Figure, Measured, Verdict, expect
 from netweather.measure.session import Session
+from netweather.measure.timeline import Moment, Timeline
 from netweather.targets import Target, parse, resolve_peers
 from netweather.targets.references import is_reference
 from netweather.targets.resolving import open_reference
@@ -84,7 +87,7 @@ def _evidence(engine: Engine, target: Target, shown: Shown, held: Held, measured
     for number, rule in enumerate(shown.condition.rules):
         for way, condition in zip(("egress", "ingress"), directions(rule), strict=True):
             if condition is not None:
-                expected.append({"rule": number, "direction": way, **expect(condition).plain()})
+                expected.append({"rule": number, "direction": way, **expect(condition, timeline(condition)).plain()})
     after = _one(engine, target, shown.condition.name)
     wrong = list(held.problems)
     if after is None:
@@ -120,7 +123,7 @@ def _measure(  # long: the steps of one rule, in their order
     if held.broken:
         return Measured(number, "nothing was sent: it is not in force", ())
     up, down = directions(rule)
-    expected = {way: expect(each) for way, each in (("egress", up), ("ingress", down)) if each is not None}
+    expected = {way: expect(each, timeline(each)) for way, each in (("egress", up), ("ingress", down)) if each is not None}
     with _other(rule.match, wish) as other:
         if other is None:
             why = "the rule names no single peer: give --to HOST, or --peer TARGET for one that can be entered"
@@ -130,7 +133,7 @@ def _measure(  # long: the steps of one rule, in their order
             return _cannot(number, expected, f"the target has no way to {', '.join(other.addresses[:3]) or other.words}")
         session = Session(
             namespace, other.namespace, *chosen, rule.match, expected, held.datapath, _counters(held, shown, number),
-            wish.samples, seconds, tell,
+            lambda: _counted(engine, target, shown.condition.name, number), wish.samples, seconds, tell,
         )  # fmt: skip
         before = _one(engine, target, shown.condition.name)
         result = session.run()
@@ -138,6 +141,37 @@ def _measure(  # long: the steps of one rule, in their order
     moved = after.rules[number].packets - before.rules[number].packets if before and after else 0
     dropped = after.rules[number].dropped - before.rules[number].dropped if before and after else 0
     return session.conclude(result, number, moved, dropped)
+
+
+def _counted(engine: Engine, target: Target, name: str, number: int) -> int:
+    """Packets that one rule has met until now."""
+    found = _one(engine, target, name)
+    return found.rules[number].packets if found else 0
+
+
+def timeline(condition: Condition) -> Timeline | None:
+    """What a condition's trace says of each moment; None without one, or when its file can't be read any more."""
+    if condition.trace is None:
+        return None
+    try:
+        trace = load_trace(condition.trace)
+    except UsageError:
+        return None
+    usual = effects_of(condition)
+    moments = tuple(
+        Moment(
+            row.time_ns / 1e9,
+            usual.median_delay if row.delay_ns is None else row.delay_ns / 1e9,
+            usual.loss if row.loss is None else row.loss.fraction,
+            usual.rate if row.rate is None else float(row.rate.bits_per_second),
+        )
+        for row in trace.rows
+    )
+    if moments:
+        return Timeline(trace.period_ns / 1e9, moments)
+    ends = [*trace.opportunities[1:], trace.opportunities[0] + trace.period_ns]
+    waiting = max(end - start for start, end in zip(trace.opportunities, ends, strict=True))
+    return Timeline(trace.period_ns / 1e9, (), float(trace.mean_rate_bps), waiting / 1e9)
 
 
 def _counters(held: Held, shown: Shown, number: int) -> frozenset[int]:

@@ -23,6 +23,9 @@ from netweather.kernel.namespaces import Namespace
 TCP, UDP, ICMP, ICMP6 = 6, 17, 1, 58
 RST: Final = 4
 _STAMPS, _BUFFER, _NO_CHECK, _NO_CHECK6_TX, _NO_CHECK6_RX = 35, 33, 11, 101, 102
+_RECEIVE_TOS, _RECEIVE_CLASS, _DISCOVER, _DISCOVER6, _PROBE = 13, 66, 10, 23, 3
+_CAPABLE, _MARKED = 2, 3  # ECT(0) and CE, of the two bits of ECN
+_CLASSES: Final = ((0, socket.IP_TOS), (socket.IPPROTO_IPV6, socket.IPV6_TCLASS))
 _MAGIC: Final = 0x4E57
 _HEAD: Final = struct.Struct("!HIQI")  # magic, number, sent, checksum of the rest
 SMALLEST: Final = _HEAD.size
@@ -44,12 +47,18 @@ class Flow:
     def family(self) -> int:
         return socket.AF_INET6 if ":" in self.local else socket.AF_INET
 
+    @property
+    def headers(self) -> int:
+        """Bytes of IP's header and its own in front of a payload."""
+        return (40 if ":" in self.local else 20) + (20 if self.protocol == TCP else 8)
+
 
 @dataclass(frozen=True)
 class Arrivals:
     """What became of packets sent at these times (ns): (number, sent, arrived) in order of arrival; corrupted ones are counted.
 
     stepped: the clock was set meanwhile, so that the times are worth nothing. refused: packets that our own kernel didn't take.
+    marked: whole ones with ECN's mark of congestion.
     """
 
     sent: tuple[int, ...]
@@ -57,6 +66,7 @@ class Arrivals:
     corrupted: int = 0
     stepped: bool = False
     refused: int = 0
+    marked: int = 0
 
 
 @dataclass
@@ -68,6 +78,7 @@ class _Way:
     wrap: Callable[[bytes], bytes]
     sent: list[int] = field(default_factory=list)
     refused: int = 0
+    marked: int = 0
 
 
 @dataclass(frozen=True)
@@ -92,9 +103,9 @@ class Ends:
             here, there = kind(self._stack, target, peer, flow)
             self.flow = Flow(flow.protocol, flow.local, flow.remote, *_ports(flow, here, there), flow.tcp_flags)
             self.ways = {
-                "egress": _Way(here.outlet, there.inlet, _wrapper(self.flow, self.flow.local_port, self.flow.remote_port)),
+                "egress": _Way(here.outlet, there.inlet, wrapper(self.flow, self.flow.local_port, self.flow.remote_port)),
                 "ingress": _Way(
-                    there.outlet, here.inlet, _wrapper(_turned(self.flow), self.flow.remote_port, self.flow.local_port)
+                    there.outlet, here.inlet, wrapper(turned(self.flow), self.flow.remote_port, self.flow.local_port)
                 ),
             }
         except BaseException:
@@ -111,6 +122,20 @@ class Ends:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def capable(self) -> None:
+        """From now on packets say that they may be marked (ECN) rather than lost."""
+        for way in self.ways.values():
+            level, option = (
+                (socket.IPPROTO_IPV6, socket.IPV6_TCLASS) if self.flow.family == socket.AF_INET6 else (0, socket.IP_TOS)
+            )
+            way.outlet.setsockopt(level, option, _CAPABLE)
+
+    def in_one_piece(self) -> None:
+        """From now on packets are never fragmented; those too large for the interface are refused."""
+        for way in self.ways.values():
+            level, option = (socket.IPPROTO_IPV6, _DISCOVER6) if self.flow.family == socket.AF_INET6 else (0, _DISCOVER)
+            way.outlet.setsockopt(level, option, _PROBE)
+
     def exchange(
         self, streams: dict[str, Stream], patience: float, tick: Callable[[float], None] = lambda share: None
     ) -> dict[str, Arrivals]:
@@ -120,7 +145,7 @@ class Ends:
         """
         for way in self.ways.values():
             _drain(way.inlet)
-            way.sent, way.refused = [], 0
+            way.sent, way.refused, way.marked = [], 0, 0
         offset = _offset()
         _send(self.ways, streams, tick)
         collected = _collect({name: self.ways[name] for name in streams}, streams, patience)
@@ -128,7 +153,7 @@ class Ends:
         found = {}
         for name, (seen, corrupted) in collected.items():
             way = self.ways[name]
-            found[name] = Arrivals(tuple(way.sent), tuple(seen), corrupted, stepped, way.refused)
+            found[name] = Arrivals(tuple(way.sent), tuple(seen), corrupted, stepped, way.refused, way.marked)
         return found
 
 
@@ -139,7 +164,7 @@ class _Sockets:
     port: int
 
 
-def _turned(flow: Flow) -> Flow:
+def turned(flow: Flow) -> Flow:
     return Flow(flow.protocol, flow.remote, flow.local, flow.remote_port, flow.local_port, flow.tcp_flags)
 
 
@@ -194,10 +219,12 @@ def prepare(made: socket.socket) -> None:
     """Room for a burst, stamps of arrivals, and no waiting."""
     made.setsockopt(socket.SOL_SOCKET, _BUFFER, 1 << 28)
     made.setsockopt(socket.SOL_SOCKET, _STAMPS, 1)
+    six = made.family == socket.AF_INET6
+    made.setsockopt(socket.IPPROTO_IPV6 if six else 0, _RECEIVE_CLASS if six else _RECEIVE_TOS, 1)
     made.setblocking(False)
 
 
-def _wrapper(flow: Flow, source: int, destination: int) -> Callable[[bytes], bytes]:
+def wrapper(flow: Flow, source: int, destination: int) -> Callable[[bytes], bytes]:
     """What stands in front of a payload in a packet of this protocol."""
     if flow.protocol == TCP:
         ends = socket.inet_pton(flow.family, flow.local) + socket.inet_pton(flow.family, flow.remote)
@@ -285,11 +312,12 @@ def _collect(
         deadline = time.monotonic() + patience
         for inlet in ready:
             name = inlets[inlet]
-            for data, arrived in received(inlet):
+            for data, arrived, bits in received(inlet):
                 if not data:
                     continue
                 if (read := _read(_inner(data, streams[name].size))) is not None:
                     seen[name].append((*read, arrived))
+                    ways[name].marked += bits == _MARKED
                 elif len(data) >= streams[name].size:
                     wrong[name] += 1
     for name in ways:
@@ -302,19 +330,20 @@ def _inner(data: bytes, size: int) -> bytes:
     return data[len(data) - max(size, _HEAD.size) :] if len(data) > size else data
 
 
-def received(inlet: socket.socket) -> Iterator[tuple[bytes, int]]:
-    """What waits there, with the time of its arrival; nothing for an error that an earlier packet met."""
+def received(inlet: socket.socket) -> Iterator[tuple[bytes, int, int]]:
+    """What waits there, the time of its arrival, and its bits of ECN; nothing for an error that an earlier packet met."""
     for _ in range(512):
         try:
-            data, extra, _, _ = inlet.recvmsg(65536, 64)
+            data, extra, _, _ = inlet.recvmsg(65536, 128)
         except BlockingIOError:
             return
         except OSError:
-            yield b"", 0
+            yield b"", 0, 0
             continue
         stamps = [value for level, kind, value in extra if level == socket.SOL_SOCKET and kind == _STAMPS]
         seconds, nanoseconds = struct.unpack("=qq", stamps[0]) if stamps else (0, time.clock_gettime_ns(time.CLOCK_REALTIME))
-        yield data, seconds * 10**9 + nanoseconds
+        bits = next((value[0] & 3 for level, kind, value in extra if (level, kind) in _CLASSES), 0)
+        yield data, seconds * 10**9 + nanoseconds, bits
 
 
 def _drain(inlet: socket.socket) -> None:

@@ -58,7 +58,7 @@ def _echoes(probe: socket.socket, sent: dict[int, int], wanted: tuple[int, int],
     while len(found) < len(sent) and (left := deadline - time.monotonic()) > 0:
         if not select.select([probe], [], [], left)[0]:
             break
-        for data, arrived in received(probe):
+        for data, arrived, _ in received(probe):
             body = data[(data[0] & 15) * 4 :] if data and data[0] >> 4 == 4 and wanted[0] == 0 else data
             if len(body) < 8:
                 continue

@@ -11,6 +11,7 @@ from netweather.conditions import Condition
 from netweather.conditions.effects import bit_rate, correlated_share, mean_loss, quantiles, queue_packets
 from netweather.conditions.loss import LossBurst, LossGemodel, LossList, LossRandom, LossState
 from netweather.measure.statistics import Draws, Interval
+from netweather.measure.timeline import Timeline
 
 HEADERS: Final = 14 + 20 + 8
 """Bytes that a line reckons besides a UDP probe's payload (IPv4)."""
@@ -24,7 +25,8 @@ _ORDERED_ROUNDS: Final = 16
 @dataclass(frozen=True, slots=True)
 class Expected:
     """One direction. Shares as intervals, since parts of a condition hide each other. spread: how much wider than for
-    independent losses the interval of their share is (variance). unknown: fields that can't be told, and why."""
+    independent losses the interval of their share is (variance). marked: the share of packets that allow it with ECN's mark.
+    timeline: what a trace says. unknown: fields that can't be told, and why."""
 
     condition: Condition
     loss: Interval
@@ -37,6 +39,19 @@ class Expected:
     blocked: bool
     unknown: dict[str, str]
     size: int
+    marked: float = 0.0
+    timeline: Timeline | None = None
+
+    @property
+    def waiting(self) -> float:
+        """How long a packet may wait for its slot, or for a trace's next opportunity, s."""
+        slot = self.condition.slot
+        return ((slot.maximum or slot.minimum).seconds if slot else 0.0) + (self.timeline.waiting if self.timeline else 0.0)
+
+    @property
+    def slowest(self) -> float:
+        """The longest that a packet is delayed, s."""
+        return max(self.delays[-1], self.timeline.slowest if self.timeline and self.timeline.moments else 0.0) + self.waiting
 
     @property
     def delays(self) -> tuple[float, ...]:
@@ -56,16 +71,22 @@ class Expected:
         """Packets a second that neither the rate nor the queue holds up."""
         pps = float(PPS)
         frame = max(1, self.size + self.headers) * 8
-        if self.rate is not None:
-            pps = min(pps, 0.3 * self.rate / frame)
+        rates = [rate for rate in (self.rate, self.timeline.least_rate if self.timeline else None) if rate]
+        if rates:
+            pps = min(pps, 0.3 * min(rates) / frame)
         room = queue_packets(self.condition)
         if room is not None:
-            pps = min(pps, room / 3 / max(self.delays[-1], 0.001))
-        return max(2, int(min(pps, 200) if self.condition.slot else pps))
+            pps = min(pps, room / 3 / max(self.slowest, 0.001))
+        slot = self.condition.slot
+        if slot and slot.packets:
+            pps = min(pps, 0.5 * slot.packets.count / max((slot.maximum or slot.minimum).seconds, 0.001))
+        return max(2, int(min(pps, 200) if slot else pps))
 
     def count(self, seconds: float) -> int:
         """Packets that make the intervals narrow enough, and no more than the time allows."""
-        shares = [s for s in (self.loss.low, self.duplicate, self.corrupt.low, self.reorder) if 0 < s < 1]
+        shares = [s for s in (self.loss.low, self.duplicate, self.corrupt.low, self.reorder, self.marked) if 0 < s < 1]
+        if self.timeline is not None and seconds >= self.timeline.period:  # whole periods
+            return 1 + int(self.pace() * int(seconds / self.timeline.period) * self.timeline.period)
         wanted = max([LEAST, *(300 * (1 - s) / s * self.spread for s in shares), 3500 if self.moves else 0])
         return max(10, int(min(wanted, MOST, self.pace() * seconds)))
 
@@ -121,8 +142,8 @@ class Expected:
         }
 
 
-def expect(condition: Condition) -> Expected:
-    """What to expect of one direction's condition; a profile must have been replaced by what it says."""
+def expect(condition: Condition, timeline: Timeline | None = None) -> Expected:
+    """What to expect of one direction's condition; a profile must have been replaced by what it says, a trace's file been read."""
     size = LARGE if condition.corrupt else SMALL
     blocked = condition.block is not None
     wrong = duplicate = reorder = 0.0
@@ -133,19 +154,23 @@ def expect(condition: Condition) -> Expected:
     if condition.reorder and condition.reorder.percent.ppb:
         share = correlated_share(condition.reorder.percent.fraction, condition.reorder.correlation.fraction)
         reorder = 1 / (max(1, condition.reorder.gap) - 1 + 1 / share) if share else 0.0
-    lost = 1.0 if blocked else mean_loss(condition.loss)
+    lost = 1.0 if blocked else timeline.loss if timeline and timeline.moments else mean_loss(condition.loss)
+    marked = lost if condition.ecn and not blocked else 0.0
+    lost -= marked
     hidden = wrong * 48 / (48 + size)  # a bit of the headers is wrong: the packet is thrown away on its way
     return Expected(
         condition=condition,
         loss=Interval(lost * (1 - duplicate), 1.0 if blocked else lost + (1 - lost) * hidden),
-        run_length=None if blocked or wrong or duplicate else run_length(condition),
+        run_length=None if blocked or wrong or duplicate or marked or timeline else run_length(condition),
         spread=_spread(condition),
         duplicate=0.0 if blocked else duplicate * (1 - lost),
         corrupt=Interval(0.0, 0.0) if blocked else Interval((wrong - hidden), wrong),
         reorder=0.0 if blocked else reorder,
-        rate=None if blocked else bit_rate(condition),
+        rate=None if blocked or timeline else bit_rate(condition),
         blocked=blocked,
-        unknown=_unknown(condition),
+        unknown=_unknown(condition, timeline),
+        marked=marked,
+        timeline=timeline,
         size=min(size, condition.mtu - 48) if condition.mtu else size,
     )
 
@@ -178,18 +203,25 @@ def _spread(condition: Condition) -> float:
     return (1 + alike) / (1 - alike) if 0 < alike < 1 else 1.0
 
 
-def _unknown(condition: Condition) -> dict[str, str]:
+def _unknown(condition: Condition, timeline: Timeline | None) -> dict[str, str]:
     found: dict[str, str] = {}
     delay = condition.delay
     if delay and delay.correlation.ppb:
         found["jitter"] = "the delays are correlated: their distribution has no formula here"
-    for field, what in (("slot", "packets gather in slots"), ("trace", "a trace changes it over time")):
-        if getattr(condition, field) is not None:
-            found |= dict.fromkeys(("delay", "jitter"), what)
+    if condition.slot is not None:
+        found["jitter"] = "packets gather in slots"
     if condition.trace is not None:
-        found |= dict.fromkeys(("loss", "rate"), "a trace changes it over time")
+        found["jitter"] = found["RTT"] = "a trace changes it over time"
+        if timeline is not None and timeline.moments and delay and delay.jitter.ns:
+            found["delay"] = "the trace's moments and a jitter besides have no model here"
+        if timeline is None:
+            found["delay"] = found["loss"] = found["rate"] = "the trace's file can't be read any more"
+    elif condition.slot is not None:
+        found["RTT"] = "packets wait for a slot"
     if isinstance(condition.loss, LossList):
         found["loss"] = "the packets are listed by number since the condition was set, and others came before the probe's"
     if condition.corrupt and condition.corrupt.correlation.ppb:
         found["corrupt"] = "it is correlated: no interval is exact"
+    if condition.queue in ("codel", "ecn"):
+        found["queue"] = f"what {condition.queue} drops or marks depends on the traffic; its parameters are read back"
     return found

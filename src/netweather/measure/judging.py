@@ -75,7 +75,11 @@ class Judge:
         seen = self._judged_delays(model)
         interval = statistics.quantile_interval(seen, 0.5)
         allowed = Interval(asked - early, asked + self.base + late)
-        if expected.moves:  # the model is drawn, too
+        if expected.timeline is not None and expected.timeline.moments:
+            self._over_time(early, late)
+        elif expected.waiting:
+            self._gathered(asked, early)
+        elif expected.moves:  # the model is drawn, too
             around = statistics.quantile_interval(model, 0.5)
             allowed = Interval(around.low - early, around.high + self.base + late)
             self.add("delay", "s", asked, statistics.quantile(seen, 0.5), interval, _overlapping(interval, allowed),
@@ -85,6 +89,37 @@ class Judge:
             self.add("delay", "s", asked, statistics.quantile(seen, 0.5), interval, _verdict(interval, allowed),
                      _off(interval, allowed), len(seen))  # fmt: skip
         return model
+
+    def _over_time(self, early: float, late: float) -> None:
+        """All delays of whole periods of a trace, against those that it has then."""
+        timeline = self.expected.timeline
+        assert timeline is not None
+        period = timeline.period
+        sent = self.arrivals.sent
+        whole = int((sent[-1] - sent[0]) / 1e9 / period + 0.02)
+        if not whole:
+            pace = self.expected.pace()
+            why = f"the trace's period of {period:.3g} s is longer than the measurement: --samples {math.ceil(pace * period)}"
+            self.cannot("delay", "distance", 0.0, why)
+            return
+        end = sent[0] + whole * period * 1e9
+        seen = sorted((arrived - at) / 1e9 for at, arrived in self.first.values() if at < end)
+        model = timeline.delays(2000)
+        allowed = statistics.distribution_allowance(len(seen), len(model))
+        found = statistics.distance(seen, model, early, self.base + late)
+        why = f"over {whole} periods the delays are {found:.3f} apart from the trace's, chance explains {allowed:.3f}"
+        verdict = Verdict.PASS if found <= allowed else Verdict.FAIL
+        self.add("delay", "distance", 0.0, found, Interval(max(0.0, found - allowed), found + allowed), verdict, why, len(seen))
+
+    def _gathered(self, asked: float, early: float) -> None:
+        """Delays of packets that wait for a slot or an opportunity: from none of that to all of it. The middle 80 % are judged."""
+        low = statistics.quantile_interval(self.delays, 0.1).low
+        high = statistics.quantile_interval(self.delays, 0.9).high
+        slack = self.base + LATE + LATE_SHARE * self.expected.slowest
+        allowed = Interval(self.expected.delays[0] - early, self.expected.slowest + slack)
+        interval = Interval(low, high)
+        self.add("delay", "s", asked + self.expected.waiting / 2, statistics.quantile(self.delays, 0.5), interval,
+                 _verdict(interval, allowed), _off(interval, allowed), len(self.delays))  # fmt: skip
 
     def _no_delays(self, name: str) -> str | None:
         if name in self.expected.unknown:
@@ -161,11 +196,16 @@ class Judge:
         self.share("duplicate", self.copies, self.count, Interval(expected.duplicate, expected.duplicate))
         wrong, whole = self.arrivals.corrupted, self.count - max(0, len(self.lost) - self.arrivals.corrupted)
         self.share("corrupt", wrong, whole, expected.corrupt)
+        if expected.condition.ecn or self.arrivals.marked:
+            asked = Interval(expected.marked, expected.marked)
+            self.share("ECN mark", self.arrivals.marked, max(1, arrived), asked, spread=expected.spread)
+        if "queue" in expected.unknown:
+            self.cannot("queue", "", None, expected.unknown["queue"])
         delay = expected.condition.delay
         if expected.reorder and arrived:
             early = sum(delay < model[0] / 2 for delay in self.delays)
             self.share("reorder", early, arrived, Interval(expected.reorder, expected.reorder))
-        elif not expected.moves or (delay and delay.keep_order):
+        elif expected.condition.trace is None and (not expected.moves or (delay and delay.keep_order)):
             self.share("reorder", self._overtaken(), max(1, arrived - 1), Interval(0.0, 0.0))
 
     def _overtaken(self) -> int:
@@ -212,13 +252,13 @@ def judge_rate(direction: str, expected: Expected, arrivals: Arrivals, size: int
     slack = 1 / len(times) + min(0.5, 0.001 / seconds)
     interval = Interval(seen * (1 - slack), seen * (1 + slack))
     allowed = Interval(asked * (1 - RATE_SLACK), asked * (1 + RATE_SLACK))
-    series = Series(rates=_over_time(times, bits), rate_asked=asked)
+    series = Series(rates=over_time(times, bits), rate_asked=asked)
     if offered < asked * 1.1 and not interval.low > allowed.high:
         return told(Verdict.CANT_TELL, f"the probe could send {offered / 1e6:.3g} Mbit/s only", seen, interval), series
     return told(_overlapping(interval, allowed), _off(interval, allowed), seen, interval), series
 
 
-def _over_time(times: Sequence[int], bits: int) -> tuple[tuple[float, float], ...]:
+def over_time(times: Sequence[int], bits: int) -> tuple[tuple[float, float], ...]:
     width = max(1, (times[-1] - times[0]) // 40)
     counts = [0] * 41
     for at in times:
@@ -235,7 +275,7 @@ def judge_rtt(times: Sequence[float], sent: int, up: Expected, down: Expected, b
     def told(verdict: Verdict, why: str, seen: float | None = None, interval: Interval | None = None) -> Figure:
         return figure("RTT", "round trip", "s", asked, seen, interval, verdict, len(times), why)
 
-    unknown = up.unknown.get("delay") or down.unknown.get("delay")
+    unknown = next((each.unknown[field] for each in (up, down) for field in ("RTT", "delay") if field in each.unknown), None)
     if unknown:
         return told(Verdict.CANT_TELL, unknown)
     if len(times) < 5:

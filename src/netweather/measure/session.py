@@ -10,14 +10,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from netweather.conditions import Condition, Match
+from netweather.kernel.fan import Fan
 from netweather.kernel.namespaces import Namespace
-from netweather.kernel.probing import TCP, Arrivals, Ends, Flow, Stream
+from netweather.kernel.probing import TCP, UDP, Arrivals, Ends, Flow, Stream
 from netweather.kernel.roundtrips import connect_times, echo_times
 from netweather.kernel.spec import Datapath
+from netweather.measure import further
 from netweather.measure.choosing import candidates, icmp_of, rule_met, untouched
 from netweather.measure.evidence import Figure, Measured, Series, Verdict
 from netweather.measure.expectation import HEADERS, Expected, expect
 from netweather.measure.judging import Judge, judge_rate, judge_rtt, judge_stream
+from netweather.measure.sharing import FLOWS, Shared, fans_for
 from netweather.measure.statistics import Interval
 
 ECHOES = 31
@@ -41,7 +44,8 @@ class Found:
 class Session:
     """namespace, peer: both ends, the peer's None when it is not ours to enter. expected: by direction. counters: the rule's.
 
-    samples: packets in each direction, None for as many as are needed; seconds: about how long it may take.
+    counted: reads the rule's counter, packets. samples: packets in each direction, None for as many as are needed; seconds: about
+    how long it may take.
     """
 
     namespace: Namespace
@@ -52,6 +56,7 @@ class Session:
     expected: dict[str, Expected]
     datapath: Datapath
     counters: frozenset[int]
+    counted: Callable[[], int]
     samples: int | None
     seconds: float
     tell: Callable[[float, str], None]
@@ -63,7 +68,7 @@ class Session:
     @property
     def late(self) -> float:
         """How long the slowest packets take both ways together, s."""
-        return sum(each.delays[-1] + (HEADERS + each.size) * 8 / (each.rate or 1e9) for each in self.expected.values())
+        return sum(each.slowest + (HEADERS + each.size) * 8 / (each.rate or 1e9) for each in self.expected.values())
 
     def run(self) -> Found:
         """Sends it all."""
@@ -84,7 +89,8 @@ class Session:
         """Measures them when a kind of them meets the rule; returns the path's own, when something shows it."""
         blocked = any(each.blocked for each in self.expected.values())
         base = None if blocked and self.peer is not None else self._base()
-        ways = self._round_trip_ways()
+        untold = self.peer is not None and any("RTT" in each.unknown for each in self.expected.values())
+        ways = {} if untold or self.match.share is not None else self._round_trip_ways()
         if not ways or (blocked and self.peer is not None):
             if self.peer is None:
                 self._no_round_trip(found)
@@ -142,7 +148,10 @@ class Session:
         return None if self.peer is None else 0.0
 
     def _no_round_trip(self, found: Found) -> None:
-        why = "neither an ICMP echo nor a TCP connect meets this rule alone; name a peer that can be entered with --peer"
+        why = "neither an ICMP echo nor a TCP connect meets this rule alone"
+        if self.match.share is not None:
+            why = "only a share of the connections meets the rule, and one round trip does not tell which"
+        why += "; name a peer that can be entered with --peer"
         found.figures.append(Figure("RTT", "round trip", "s", None, None, None, Verdict.CANT_TELL, 0, why))
 
     def _judge_round_trips(
@@ -155,7 +164,7 @@ class Session:
             found.figures.append(Figure("block", "round trip", "share", 1.0, 1 - len(times) / count, None, verdict, count, why))
             return
         found.figures.append(judge_rtt(times, count, up, down, base, probe))
-        if self.peer is None and (up.loss.high or down.loss.high):
+        if self.peer is None and (up.loss.high or down.loss.high) and not (up.marked or down.marked):
             arrivals = Arrivals(tuple(range(count)), ())
             judge = Judge("round trip", up, arrivals)
             asked = Interval(*(1 - (1 - a) * (1 - b) for a, b in ((up.loss.low, down.loss.low), (up.loss.high, down.loss.high))))
@@ -165,11 +174,13 @@ class Session:
     # one way
 
     def _streams(self, found: Found, peer: Namespace, base: float | None) -> None:
-        ends = self._open(peer)
+        ends = self._open(peer) if self.match.share is None else self._open_shared(found, peer, self.match.share.fraction)
         if isinstance(ends, str):
             found.figures += [Figure("all", way, "", None, None, None, Verdict.CANT_TELL, 0, ends) for way in self.expected]
             return
         with ends:
+            if any(each.condition.ecn for each in self.expected.values()):
+                ends.capable()
             streams = {way: self._stream(each) for way, each in self.expected.items()}
             self.tell(0.25, "a stream each way")
             seen = ends.exchange(streams, self.late + _PATIENCE, lambda share: self.tell(0.25 + 0.4 * share, "a stream each way"))
@@ -183,11 +194,10 @@ class Session:
                 found.figures += figures
                 found.series[way] = series
             self._rates(found, ends)
+            further.measure(self, found, ends)
 
     def _open(self, peer: Namespace) -> Ends | str:
         """Both ends of a flow that meets the rule in each direction it has, or why there is none."""
-        if self.match.share is not None:
-            return "only a share of the connections meets the rule, and which is not known beforehand"
         why = "no probe packet that nobody would answer meets this match"
         for flow in candidates(self.match, self.local, self.remote):
             try:
@@ -200,6 +210,38 @@ class Session:
             ends.close()
             why = "another rule meets the packets that the probe could send"
         return why
+
+    def _open_shared(self, found: Found, peer: Namespace, asked: float) -> Ends | str:
+        """Both ends of one of the connections that are meant; on the way to it, which share of them is."""
+        way, shared = next(iter(self.expected)), Shared()
+        self.tell(0.1, "many connections")
+        for flow in candidates(self.match, self.local, self.remote):
+            if flow.local_port or flow.protocol not in (TCP, UDP):
+                continue
+            for _ in range(fans_for(asked)):
+                try:
+                    with Fan(self.namespace, peer, flow, FLOWS) as fan:
+                        if not self._meets(replace(fan.flow, local_port=fan.ports[0]), way):
+                            break
+                        shared.add(fan, way, self.counted)
+                except OSError as error:
+                    return f"so many connections cannot be had: {error.strerror or error}"
+                if shared.enough():
+                    break
+            if shared.flows:
+                break
+        if shared.flows:
+            found.sent += shared.met
+            found.probes.append(f"{shared.flows} connections with a packet each")
+            judge = Judge(way, expect(Condition()), Arrivals((), ()))
+            judge.share("share", shared.met, shared.flows, Interval(asked, asked))
+            found.figures += judge.figures
+        if shared.flow is None:
+            return "no connection was found that surely meets the rule"
+        try:
+            return Ends(self.namespace, peer, shared.flow)
+        except OSError as error:
+            return f"the probe's ports cannot be had: {error.strerror or error}"
 
     def _stream(self, expected: Expected) -> Stream:
         pace = expected.pace()

@@ -9,6 +9,7 @@ import pytest
 from netweather.conditions import Condition
 from netweather.conditions.flags import rule_from_flags
 from netweather.measure import Expected, expect
+from netweather.measure.timeline import Moment, Timeline
 
 
 def of(**flags: str | bool) -> Expected:
@@ -72,9 +73,36 @@ def test_the_model_draws_keeps_order_and_takes_time() -> None:
     assert mean(ordered) > mean(spread) + 0.005
 
 
-@pytest.mark.parametrize(("flags", "field"), [({"slot": "10ms"}, "delay"), ({"loss_model": "list:3,7"}, "loss")])
+@pytest.mark.parametrize(
+    ("flags", "field"),
+    [
+        ({"slot": "10ms"}, "jitter"),
+        ({"queue": "codel", "rate": "1mbit"}, "queue"),
+        ({"trace": "./t"}, "delay"),
+        ({"loss_model": "list:3,7"}, "loss"),
+    ],
+)
 def test_what_cannot_be_told_is_said(flags: dict[str, str], field: str) -> None:
     assert field in of(**flags).unknown
+
+
+def test_marks_are_no_losses() -> None:
+    found = of(loss="10%", ecn=True)
+    assert (found.loss.high, found.marked, found.run_length) == (0, pytest.approx(0.1), None)
+
+
+def test_waiting_for_a_slot_is_part_of_the_delay() -> None:
+    assert of(delay="30ms", slot="10ms").slowest == pytest.approx(0.04)
+    assert of(slot="10ms").waiting == pytest.approx(0.01)
+
+
+def test_a_trace_is_sent_for_whole_periods() -> None:
+    line = Timeline(1.5, (Moment(0.0, 0.02, 0.0, None), Moment(1.0, 0.05, 0.3, None)))
+    found = expect(Condition(trace="./t"), line)
+    assert found.slowest == 0.05
+    assert found.loss.low == pytest.approx(0.1)
+    assert found.count(4) == 1 + found.pace() * 3
+    assert found.count(1) < found.pace() * 1.5
 
 
 def test_the_plain_form() -> None:

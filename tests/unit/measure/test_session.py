@@ -24,7 +24,7 @@ def session(**flags: str) -> Session:
     nowhere = cast("Namespace", None)
     ways = {"egress": of(**flags)}
     return Session(
-        nowhere, None, "192.0.2.1", "192.0.2.2", Match(), ways, Datapath(), frozenset({0}), None, 10.0, lambda s, t: None
+        nowhere, None, "192.0.2.1", "192.0.2.2", Match(), ways, Datapath(), frozenset({0}), int, None, 10.0, lambda s, t: None
     )
 
 

@@ -58,7 +58,7 @@ class Arrivals:
     """What became of packets sent at these times (ns): (number, sent, arrived) in order of arrival; corrupted ones are counted.
 
     stepped: the clock was set meanwhile, so that the times are worth nothing. refused: packets that our own kernel didn't take.
-    marked: whole ones with ECN's mark of congestion.
+    marked: whole ones with ECN's mark of congestion. spacing: what was to be between two of them, s; 0: nothing was planned.
     """
 
     sent: tuple[int, ...]
@@ -67,6 +67,16 @@ class Arrivals:
     stepped: bool = False
     refused: int = 0
     marked: int = 0
+    spacing: float = 0.0
+
+    @property
+    def tardy(self) -> float:
+        """How late this busy machine let packets go: 99 of 100 were not later than that behind their plan, s."""
+        if not self.spacing or len(self.sent) < 2:
+            return 0.0
+        behind = [at - number * self.spacing * 1e9 for number, at in enumerate(self.sent)]
+        first = min(behind)
+        return (sorted(behind)[int(0.99 * len(behind))] - first) / 1e9
 
 
 @dataclass
@@ -153,7 +163,9 @@ class Ends:
         found = {}
         for name, (seen, corrupted) in collected.items():
             way = self.ways[name]
-            found[name] = Arrivals(tuple(way.sent), tuple(seen), corrupted, stepped, way.refused, way.marked)
+            found[name] = Arrivals(
+                tuple(way.sent), tuple(seen), corrupted, stepped, way.refused, way.marked, 1 / streams[name].pps
+            )
         return found
 
 

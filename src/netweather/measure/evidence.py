@@ -64,11 +64,12 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """What a plot needs of one direction. Seconds and bits a second; delays in order."""
+    """What a plot needs of one direction. Seconds and bits a second; delays in order. run_asked: the mean of losses in a row."""
 
     delays: tuple[float, ...] = ()
     model: tuple[float, ...] = ()
     loss_runs: tuple[int, ...] = ()
+    run_asked: float | None = None
     rates: tuple[tuple[float, float], ...] = ()
     rate_asked: float | None = None
 

@@ -68,7 +68,7 @@ class Judge:
         model = expected.model([(at - self.arrivals.sent[0]) / 1e9 for at in self.arrivals.sent])
         asked = statistics.quantile(model, 0.5)
         early = max(0.0001, CLOCK * model[-1])
-        late = LATE + LATE_SHARE * asked
+        late = LATE + LATE_SHARE * asked + self.arrivals.tardy
         if (why := self._no_delays("delay")) is not None:
             self.cannot("delay", "s", asked, why)
             return model
@@ -115,7 +115,7 @@ class Judge:
         """Delays of packets that wait for a slot or an opportunity: from none of that to all of it. The middle 80 % are judged."""
         low = statistics.quantile_interval(self.delays, 0.1).low
         high = statistics.quantile_interval(self.delays, 0.9).high
-        slack = self.base + LATE + LATE_SHARE * self.expected.slowest
+        slack = self.base + LATE + LATE_SHARE * self.expected.slowest + self.arrivals.tardy
         allowed = Interval(self.expected.delays[0] - early, self.expected.slowest + slack)
         interval = Interval(low, high)
         self.add("delay", "s", asked + self.expected.waiting / 2, statistics.quantile(self.delays, 0.5), interval,
@@ -141,7 +141,7 @@ class Judge:
             self.cannot("jitter", "distance", 0.0, self.expected.unknown["jitter"])
             return
         allowed = statistics.distribution_allowance(len(seen), len(model))
-        found = statistics.distance(seen, model, early, min(late, self.base + LATE))
+        found = statistics.distance(seen, model, early, min(late, self.base + LATE + self.arrivals.tardy))
         interval = Interval(max(0.0, found - allowed), found + allowed)
         verdict = Verdict.PASS if found <= allowed else Verdict.FAIL
         why = f"the distributions are {found:.3f} apart, chance explains {allowed:.3f}"
@@ -217,7 +217,9 @@ class Judge:
         return found
 
     def series(self, model: Sequence[float]) -> Series:
-        return Series(tuple(self.delays), tuple(model), tuple(statistics.runs(self.lost)))
+        if self.expected.timeline is not None and self.expected.timeline.moments:
+            model = self.expected.timeline.delays(2000)
+        return Series(tuple(self.delays), tuple(model), tuple(statistics.runs(self.lost)), self.expected.run_length)
 
 
 def judge_stream(direction: str, expected: Expected, arrivals: Arrivals, base: float = 0.0) -> tuple[list[Figure], Series]:

@@ -48,7 +48,8 @@ def judge_slots(direction: str, slot: Slot, arrivals: Arrivals, spacing: float, 
     gaps = sorted((two[0] - one[0]) / 1e9 for one, two in pairwise(batches))
     if len(gaps) < 10:
         return cannot(f"{len(gaps) + 1} slots are too few")
-    allowed = Interval(shortest * (1 - 2 * CLOCK) - LATE, longest + spacing + LATE)
+    late = LATE + arrivals.tardy if spacing else LATE
+    allowed = Interval(shortest * (1 - 2 * CLOCK) - late, longest + spacing + late)
     interval, seen = statistics.quantile_interval(gaps, 0.5), statistics.quantile(gaps, 0.5)
     astray = sum(not allowed.low <= gap <= allowed.high for gap in gaps)
     good = interval.touches(allowed) and statistics.share_interval(astray, len(gaps)).low < 0.1

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from netweather.errors import NetweatherError, UsageError
-from netweather.measure.evidence import Evidence, Series
+from netweather.measure.evidence import Evidence, Series, Verdict, worst
+from netweather.measure.statistics import quantile
 
 KINDS = (".svg", ".png")
+_MANY: Final = 60
+"""Bars beyond which a curve of what was asked tells nothing."""
 
 
 def check(path: str) -> None:
@@ -44,44 +47,114 @@ def draw(evidence: Sequence[Evidence], path: str) -> None:
         for measured in each.measured
         for way, series in measured.series.items()
     ]
-    figure, axes = pyplot.subplots(
-        max(1, len(rows)), 3, figsize=(12, 3.2 * max(1, len(rows))), squeeze=False, layout="constrained"
-    )
-    try:
-        for (title, series), (delays, losses, rates) in zip(rows, axes, strict=False):
-            _delays(delays, title, series)
-            _losses(losses, series)
-            _rates(rates, series)
-        figure.savefig(path)
-    except OSError as error:
-        raise NetweatherError(
-            "unwritable-file", f"{path} can't be written", error.strerror or str(error), "check the path"
-        ) from error
-    finally:
-        pyplot.close(figure)
+    with pyplot.rc_context(_LOOKS):
+        height = 2.9 * max(1, len(rows)) + 0.7
+        figure, axes = pyplot.subplots(max(1, len(rows)), 3, figsize=(12.5, height), squeeze=False, layout="constrained")
+        try:
+            _head(figure, evidence)
+            for (title, series), panels in zip(rows or [("", Series())], axes, strict=True):
+                panels[0].set_ylabel(f"{title}\nshare of packets" if title else "")
+                for axis, drawn, words in zip(panels, (_delays, _losses, _rates), _WORDS, strict=True):
+                    if not drawn(axis, series):
+                        _nothing(axis, words)
+            figure.savefig(path, dpi=120)
+        except OSError as error:
+            raise NetweatherError(
+                "unwritable-file", f"{path} can't be written", error.strerror or str(error), "check the path"
+            ) from error
+        finally:
+            pyplot.close(figure)
 
 
-def _delays(axes: Any, title: str, series: Series) -> None:
-    axes.set(title=title, xlabel="one-way delay, ms", ylabel="share of packets", ylim=(0, 1))
-    for values, label, style in ((series.model, "asked", "--"), (series.delays, "seen", "-")):
+_ASKED: Final = {"color": "#111827", "linestyle": (0, (4, 3)), "linewidth": 1.4, "zorder": 3}
+_SEEN: Final = "#2f7ed8"
+_COLOURS: Final = {Verdict.PASS: "#15803d", Verdict.FAIL: "#b91c1c", Verdict.CANT_TELL: "#a16207"}
+_WORDS: Final = ("no packet arrived", "no packet was lost", "no rate was asked for")
+_LOOKS: Final = {
+    "axes.edgecolor": "#9ca3af",
+    "axes.grid": True,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 10,
+    "axes.labelsize": 9,
+    "axes.labelcolor": "#374151",
+    "figure.facecolor": "white",
+    "font.size": 9,
+    "grid.color": "#e5e7eb",
+    "grid.linewidth": 0.8,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "svg.hashsalt": "netweather",  # the same evidence is the same file
+    "text.parse_math": False,  # names may hold a dollar
+    "xtick.color": "#6b7280",
+    "ytick.color": "#6b7280",
+}
+
+
+def _head(figure: Any, evidence: Sequence[Evidence]) -> None:
+    """Whose network, which conditions, and the verdict in its colour."""
+    whose = dict.fromkeys(each.target for each in evidence)
+    verdict = worst(each.verdict for each in evidence)
+    figure.suptitle(f"{', '.join(whose)}: {verdict}", x=0.01, ha="left", fontsize=13, fontweight="bold", color=_COLOURS[verdict])
+
+
+def _nothing(axes: Any, words: str) -> None:
+    axes.grid(visible=False)
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
+    axes.text(0.5, 0.5, words, ha="center", va="center", color="#9ca3af", transform=axes.transAxes)
+
+
+def _delays(axes: Any, series: Series) -> bool:
+    """How many packets came within which delay, and how many should have."""
+    axes.set_title("one-way delay")
+    if not series.delays:
+        return False
+    every = series.delays + series.model
+    for values, label, looks in ((series.delays, "seen", {"color": _SEEN, "linewidth": 2.2}), (series.model, "asked", _ASKED)):
         if values:
-            shares = [(index + 1) / len(values) for index in range(len(values))]
-            axes.step([1000 * value for value in values], shares, style, where="post", label=label)
-    if series.model or series.delays:
-        axes.legend()
+            shares = [0.0, *((index + 1) / len(values) for index in range(len(values)))]
+            axes.step([1000 * values[0], *(1000 * value for value in values)], shares, where="post", label=label, **looks)
+    low, high = 1000 * min(every), 1000 * quantile(sorted(every), 0.999)
+    margin = max(0.15 * (high - low), 0.05 * high, 0.5)
+    axes.set(xlabel="ms", xlim=(max(0.0, low - margin), high + margin), ylim=(0, 1.03))
+    axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+    axes.legend(loc="lower right" if len(set(series.model)) > 1 else "upper left")
+    return True
 
 
-def _losses(axes: Any, series: Series) -> None:
+def _losses(axes: Any, series: Series) -> bool:
+    """How often so many packets in a row were lost, and how often they should have been."""
+    axes.set_title("packets lost in a row")
+    if not series.loss_runs:
+        return False
     counts = Counter(series.loss_runs)
-    axes.set(title="losses in a row", xlabel="packets", ylabel="times")
-    axes.bar(list(counts), list(counts.values()))
+    longest = max(counts)
+    axes.bar(list(counts), list(counts.values()), width=0.75, color=_SEEN, label="seen", zorder=2)
+    if series.run_asked is not None and longest < _MANY:
+        going_on = 1 - 1 / series.run_asked
+        lengths = range(1, longest + 1)
+        wanted = [len(series.loss_runs) * (1 - going_on) * going_on ** (length - 1) for length in lengths]
+        axes.plot(list(lengths), wanted, marker="o", markersize=3.5, label="asked", **_ASKED)
+        axes.legend(loc="upper right")
+    axes.set(xlabel="packets", ylabel="times")
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.yaxis.get_major_locator().set_params(integer=True)
+    return True
 
 
-def _rates(axes: Any, series: Series) -> None:
-    axes.set(title="rate", xlabel="s", ylabel="Mbit/s", ylim=(0, None))
-    if series.rates:
-        axes.plot([at for at, _ in series.rates], [rate / 1e6 for _, rate in series.rates], label="seen")
-    if series.rate_asked:
-        axes.axhline(series.rate_asked / 1e6, linestyle="--", label="asked")
-        axes.set_ylim(0, 1.5 * series.rate_asked / 1e6)
-        axes.legend()
+def _rates(axes: Any, series: Series) -> bool:
+    """The rate from moment to moment, beside what was asked; of a trace, its mean."""
+    axes.set_title("rate")
+    if not series.rates or not series.rate_asked:
+        return False
+    most = max(series.rate_asked, *(rate for _, rate in series.rates))
+    size, unit = (1e6, "Mbit/s") if most >= 1e6 else (1e3, "kbit/s")
+    times, rates = zip(*series.rates, strict=True)
+    axes.fill_between(times, [rate / size for rate in rates], step="mid", color=_SEEN, alpha=0.18, linewidth=0)
+    axes.step(times, [rate / size for rate in rates], where="mid", color=_SEEN, linewidth=1.8, label="seen")
+    axes.axhline(series.rate_asked / size, label="asked", **_ASKED)
+    axes.set(xlabel="s", ylabel=unit, ylim=(0, 1.35 * most / size), xlim=(0, times[-1] + times[0]))
+    axes.legend(loc="upper right", ncols=2)
+    return True

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
+from netweather.conditions import Condition
 from netweather.conditions.flags import rule_from_flags
 from netweather.kernel.probing import Arrivals
 from netweather.measure import Expected, Figure, expect, judge_rtt, judge_stream
 from netweather.measure.judging import judge_rate
 from netweather.measure.statistics import Draws
+from netweather.measure.timeline import Moment, Timeline
 
 MS = 1_000_000
 
@@ -139,3 +145,63 @@ def test_round_trips() -> None:
     assert str(rtt([0.26] * 31, None).verdict) == "CAN'T TELL"
     assert str(rtt([0.26] * 31, 0.06).verdict) == "PASS"
     assert "0 of 31" in rtt([]).why
+
+
+def steadily(count: int, delay: Callable[[float], float], spacing: float = 0.001, **more: Any) -> Arrivals:
+    """Packets at a steady pace, each so late (s) as its time says."""
+    sent = tuple(round(number * spacing * 1e9) for number in range(count))
+    seen = sorted(((n, at, at + round(delay(at / 1e9) * 1e9)) for n, at in enumerate(sent)), key=lambda one: one[2])
+    return Arrivals(sent, tuple(seen), spacing=spacing, **more)
+
+
+def test_a_busy_machine_is_allowed_what_its_own_packets_were_late_by() -> None:
+    late = steadily(1000, lambda at: 0.1 + 0.006)
+    assert verdicts(of(delay="100ms"), late)["delay"] == "FAIL"
+    tardy = replace(late, sent=tuple(at + (8 * MS if number % 50 == 7 else 0) for number, at in enumerate(late.sent)))
+    assert late.tardy == pytest.approx(0)
+    assert tardy.tardy == pytest.approx(0.008)
+    assert verdicts(of(delay="100ms"), tardy)["delay"] == "PASS"
+    assert verdicts(of(delay="50ms"), tardy)["delay"] == "FAIL"
+
+
+TRAIN = Timeline(0.5, (Moment(0.0, 0.02, 0.0, None), Moment(0.3, 0.06, 0.0, None)))
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1.0, "PASS"), (1.3, "FAIL"), (0.7, "FAIL")])
+def test_delays_over_a_trace(factor: float, verdict: str) -> None:
+    expected = expect(Condition(trace="./t"), TRAIN)
+    latest = 0.0
+
+    def delay(at: float) -> float:
+        """As the trace has it, and none overtakes another."""
+        nonlocal latest
+        latest = max(latest, at + TRAIN.at(at + 0.17).delay * factor)
+        return latest - at
+
+    found = verdicts(expected, steadily(2000, delay))
+    assert found["delay"] == verdict
+    assert "jitter" not in found
+
+
+def test_less_than_a_period_tells_nothing_and_says_how_many_packets_would() -> None:
+    expected = expect(Condition(trace="./t"), TRAIN)
+    figures, _ = judge_stream("egress", expected, steadily(200, lambda at: 0.02))
+    assert (figures[0].verdict, "--samples 1500" in figures[0].why) == ("CAN'T TELL", True)
+
+
+@pytest.mark.parametrize(("most", "verdict"), [(0.01, "PASS"), (0.03, "FAIL")])
+def test_delays_of_packets_that_wait_for_a_slot(most: float, verdict: str) -> None:
+    found = steadily(500, lambda at: 0.03 + most - at % most)
+    assert verdicts(of(delay="30ms", slot="10ms"), found)["delay"] != ("FAIL" if verdict == "PASS" else "PASS")
+    assert verdicts(of(delay="80ms", slot="10ms"), found)["delay"] == "FAIL"
+
+
+@pytest.mark.parametrize(("marked", "verdict"), [(100, "PASS"), (300, "FAIL"), (0, "FAIL")])
+def test_marks(marked: int, verdict: str) -> None:
+    expected = expect(rule_from_flags({"loss": "10%", "ecn": True}).condition)
+    found = verdicts(expected, steadily(1000, lambda at: 0.0, marked=marked))
+    assert (found["ECN mark"], found["loss"]) == (verdict, "PASS")
+
+
+def test_what_codel_does_is_left_open() -> None:
+    assert verdicts(of(rate="10mbit", queue="codel"), steadily(500, lambda at: 0.0001))["queue"] == "CAN'T TELL"

@@ -51,7 +51,7 @@ class Bench:
         self.engine.set(self.target, self.condition(**flags))
 
     def verify(self, **wish: Any) -> Evidence:
-        (found,) = verify(self.engine, self.target, Wish(seconds=4, **wish))
+        (found,) = verify(self.engine, self.target, Wish(seconds=3, **wish))
         return found
 
     def plant(self, change: Callable[[LineParams], LineParams]) -> None:
@@ -130,13 +130,17 @@ def traces(folder: Path) -> dict[str, str]:
     ("flags", "fields"),
     [
         ({"share": "30%", "delay": "20ms", "direction": "egress"}, {"share egress", "delay egress"}),
-        ({"share": "30%", "loss": "20%", "protocol": "tcp", "direction": "ingress"}, {"share ingress", "loss ingress"}),
+        pytest.param(
+            {"share": "30%", "loss": "20%", "protocol": "tcp", "direction": "ingress"},
+            {"share ingress", "loss ingress"},
+            marks=pytest.mark.full,
+        ),
         ({"mtu": "1300"}, {"MTU egress", "MTU ingress"}),
         ({"ecn": True, "loss": "10%", "direction": "egress"}, {"ECN mark egress"}),
         ({"delay": "5ms", "slot": "10ms", "direction": "ingress"}, {"delay ingress", "slot ingress"}),
         ({"limit": "50", "rate": "1mbit", "direction": "egress"}, {"limit egress", "rate egress"}),
         ({"trace": "table", "direction": "egress"}, {"delay egress", "loss egress", "rate egress"}),
-        ({"trace": "moments", "direction": "egress"}, {"delay egress", "rate egress"}),
+        pytest.param({"trace": "moments", "direction": "egress"}, {"delay egress", "rate egress"}, marks=pytest.mark.full),
     ],
     ids=str,
 )
@@ -153,12 +157,12 @@ def test_patterns_are_seen(bench: Bench, tmp_path: Path, flags: dict[str, Any], 
 @pytest.mark.parametrize(
     ("flags", "change", "field"),
     [
-        ({"mtu": "1300"}, {"mtu": 1200}, "MTU egress"),
+        pytest.param({"mtu": "1300"}, {"mtu": 1200}, "MTU egress", marks=pytest.mark.full),
         ({"mtu": "1300"}, {"mtu": 1400}, "MTU egress"),
         ({"slot": "10ms"}, {"slot_min_ns": 25 * MS, "slot_max_ns": 25 * MS}, "slot egress"),
         ({"limit": "50", "delay": "200ms"}, {"limit_packets": 80}, "limit egress"),
         ({"ecn": True, "loss": "10%"}, {"loss_p": ONE // 4}, "ECN mark egress"),
-        ({"share": "50%", "delay": "20ms"}, {"delay_ns": 50 * MS}, "delay egress"),
+        pytest.param({"share": "50%", "delay": "20ms"}, {"delay_ns": 50 * MS}, "delay egress", marks=pytest.mark.full),
     ],
     ids=str,
 )

@@ -30,6 +30,8 @@ _MAGIC: Final = 0x4E57
 _HEAD: Final = struct.Struct("!HIQI")  # magic, number, sent, checksum of the rest
 SMALLEST: Final = _HEAD.size
 STEP_NS: Final = 1_000_000
+_COPIES_S: Final = 0.15
+"""How long to wait for copies of packets that have all arrived."""
 
 
 @dataclass(frozen=True)
@@ -315,13 +317,13 @@ def _send(ways: dict[str, _Way], streams: dict[str, Stream], tick: Callable[[flo
 def _collect(
     ways: dict[str, _Way], streams: dict[str, Stream], patience: float
 ) -> dict[str, tuple[list[tuple[int, int, int]], int]]:
-    found: dict[str, tuple[list[tuple[int, int, int]], int]] = {}
+    """(number, sent, arrived) of whole packets in order of arrival, and how many were damaged, of each stream."""
     deadline = time.monotonic() + patience
     seen: dict[str, list[tuple[int, int, int]]] = {name: [] for name in ways}
+    missing = {name: set(range(stream.count)) for name, stream in streams.items()}
     wrong = dict.fromkeys(ways, 0)
     inlets = {way.inlet: name for name, way in ways.items()}
     while ready := select.select(list(inlets), [], [], max(0.0, deadline - time.monotonic()))[0]:
-        deadline = time.monotonic() + patience
         for inlet in ready:
             name = inlets[inlet]
             for data, arrived, bits in received(inlet):
@@ -329,12 +331,12 @@ def _collect(
                     continue
                 if (read := _read(_inner(data, streams[name].size))) is not None:
                     seen[name].append((*read, arrived))
+                    missing[name].discard(read[0])
                     ways[name].marked += bits == _MARKED
                 elif len(data) >= streams[name].size:
                     wrong[name] += 1
-    for name in ways:
-        found[name] = (seen[name], wrong[name])
-    return found
+        deadline = time.monotonic() + (patience if any(missing.values()) else min(patience, _COPIES_S))
+    return {name: (seen[name], wrong[name]) for name in ways}
 
 
 def _inner(data: bytes, size: int) -> bytes:

@@ -30,13 +30,18 @@ def test_headers_in_front_are_skipped() -> None:
 
 def test_checksums_add_up() -> None:
     assert probing.checksum(b"") == 0xFFFF
-    wrap = probing._wrapper(Flow(probing.ICMP, "192.0.2.1", "192.0.2.2"), 0, 0)
+    wrap = probing.wrapper(Flow(probing.ICMP, "192.0.2.1", "192.0.2.2"), 0, 0)
     assert probing.checksum(wrap(b"some payload")) == 0
 
 
 def test_tcps_probe_has_rst_set_and_its_ports() -> None:
     flow = Flow(probing.TCP, "192.0.2.1", "192.0.2.2", 40000, 5432)
-    packet = probing._wrapper(flow, 40000, 5432)(b"payload")
+    packet = probing.wrapper(flow, 40000, 5432)(b"payload")
     source, destination, _, _, _, flags = struct.unpack_from("!HHIIBB", packet)
     assert (source, destination, flags) == (40000, 5432, probing.RST)
     assert packet.endswith(b"payload")
+
+
+def test_what_stands_in_front_of_a_payload_is_counted() -> None:
+    assert Flow(probing.UDP, "192.0.2.1", "192.0.2.2").headers == Flow(probing.ICMP, "192.0.2.1", "192.0.2.2").headers == 28
+    assert Flow(probing.TCP, "2001:db8::1", "2001:db8::2").headers == 60

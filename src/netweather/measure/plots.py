@@ -12,6 +12,8 @@ from netweather.measure.evidence import Evidence, Series, Verdict, worst
 from netweather.measure.statistics import quantile
 
 KINDS = (".svg", ".png")
+_POINTS: Final = 500
+"""Of a curve: more of them nobody sees."""
 _MANY: Final = 60
 """Bars beyond which a curve of what was asked tells nothing."""
 
@@ -114,8 +116,10 @@ def _delays(axes: Any, series: Series) -> bool:
     every = series.delays + series.model
     for values, label, looks in ((series.delays, "seen", {"color": _SEEN, "linewidth": 2.2}), (series.model, "asked", _ASKED)):
         if values:
-            shares = [0.0, *((index + 1) / len(values) for index in range(len(values)))]
-            axes.step([1000 * values[0], *(1000 * value for value in values)], shares, where="post", label=label, **looks)
+            places = range(0, len(values), max(1, len(values) // _POINTS))
+            shares = [0.0, *((index + 1) / len(values) for index in places), 1.0]
+            times = [1000 * values[0], *(1000 * values[index] for index in places), 1000 * values[-1]]
+            axes.step(times, shares, where="post", label=label, **looks)
     low, high = 1000 * min(every), 1000 * quantile(sorted(every), 0.999)
     margin = max(0.15 * (high - low), 0.05 * high, 0.5)
     axes.set(xlabel="ms", xlim=(max(0.0, low - margin), high + margin), ylim=(0, 1.03))

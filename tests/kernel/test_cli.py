@@ -167,3 +167,34 @@ def test_without_root(net: Lab, environment: dict[str, str]) -> None:
         pytest.skip("this Python can be run by root only")
     assert done.returncode == 1
     assert done.stderr.startswith("error: looking into and changing another's network needs root [needs-root]\n")
+
+
+@pytest.mark.serial
+def test_verify_says_what_holds_what_was_broken_and_what_it_cannot_tell(net: Lab, netweather: Netweather) -> None:
+    """Exit 0, 3 and 1."""
+    target, peer = name(net.client), name(net.server)
+    netweather("set", target, "--to", peer, "--delay", "30ms", "--for", "2m")
+    proved = json.loads(netweather("verify", target, "--json").stdout)
+    assert proved["verdict"] == "PASS"
+    assert {line["engine"] for line in proved["kernel"]["lines"]} <= {"pump", "netem"}
+    assert all(line["requested"] == line["held"] for line in proved["kernel"]["lines"])
+    assert "CAN'T TELL" in netweather("verify", target, "--to", "192.0.2.99", code=3).stdout
+    net.client.run("ip", "link", "set", "nw0", "down")
+    assert "problem: the device nw0 is down" in netweather("verify", target, code=1).stdout
+    (shown,) = json.loads(netweather("show", "--json").stdout)
+    assert (shown["status"]["inForce"], shown["status"]["problems"]) == (False, ["the device nw0 is down"])
+
+
+@pytest.mark.serial
+def test_set_verify_undoes_what_does_not_hold(net: Lab, netweather: Netweather) -> None:
+    """Somebody else's queue at the peer delays what comes from there: what was asked for is not what is seen."""
+    target, peer = name(net.client), name(net.server)
+    netweather("set", target, "--to", peer, "--delay", "5ms", "--for", "2m")
+    net.server.run("tc", "qdisc", "add", "dev", "eth0", "root", "tbf", "rate", "500kbit", "burst", "2kb", "latency", "300ms")
+    wrong = netweather("set", target, "--to", peer, "--delay", "30ms", "--for", "2m", "--verify", code=1)
+    assert "[not-proved]" in wrong.stderr
+    assert "delay ingress" in wrong.stderr
+    (shown,) = json.loads(netweather("show", "--json").stdout)
+    assert shown["spec"]["rules"][0]["condition"]["delay"]["time"] == "5ms"
+    net.server.run("tc", "qdisc", "del", "dev", "eth0", "root")
+    netweather("set", target, "--to", peer, "--delay", "30ms", "--for", "2m", "--verify")

@@ -55,11 +55,15 @@ class Case:
     def seed(self) -> int:
         return zlib.crc32(self.name.encode())
 
-    def rule(self, folder: Path, changes: Mapping[str, Any] | None = None) -> Rule:
-        """The rule that is set; files are in the folder. It has a seed of its own unless it names one, or can't."""
+    def rule(self, folder: Path, changes: Mapping[str, Any] | None = None, *, seeded: bool = True) -> Rule:
+        """The rule that is set; files are in the folder. It has a seed of its own unless it names one, or can't.
+
+        seeded: whether it has a seed that it doesn't name.
+        """
         condition = _with_paths({"seed": self.seed, **self.condition, **(changes or {})}, folder)
-        if "block" in condition or self.traffic.kind == "knock":
-            del condition["seed"]
+        named = "seed" in self.condition or "seed" in (changes or {})
+        if not (named or seeded) or "block" in condition or self.traffic.kind == "knock":
+            condition.pop("seed")
         match: dict[str, Any] = {"direction": self.direction, "protocol": self.traffic.protocol}
         if self.traffic.kind != "tcp":
             match["ports"] = [PORT]

@@ -6,6 +6,7 @@ A check that does not hold raises Refused.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,7 @@ from tests.support.statistics import (
 from tests.support.traffic import Transfer
 
 MS = 1_000_000
+NEVER = 2**62
 RATE_WITHIN = 0.03
 SIGMAS = float(stats.norm.isf(ALPHA / 2))
 SURE = 1.2
@@ -132,9 +134,10 @@ def _interval(count: int, chance: float) -> tuple[int, int]:
 @kind(timing=True, chances=4)
 def clusters(seen: Packets, asked: dict[str, str], slow: float) -> None:
     """Delays of a table with a few values, each with its share."""
-    near = 0
+    near, values = 0, sorted(ns(value) for value in asked)
+    apart = min((after - before for before, after in itertools.pairwise(values)), default=NEVER)
     for value, part in asked.items():
-        close = (seen.delays >= ns(value) - EARLY_NS) & (seen.delays < ns(value) + LATE_NS * slow)
+        close = (seen.delays >= ns(value) - EARLY_NS) & (seen.delays < ns(value) + min(LATE_NS * slow, apart - EARLY_NS))
         near += int(close.sum())
         low, high = _interval(seen.count, share(part))
         late = seen.count // 100  # may be late beyond all of them
@@ -196,8 +199,9 @@ def _hits(found: Sequence[int], seen: Packets, asked: Any) -> None:
 def _hits_of_model(found: Sequence[int], seen: Packets, asked: dict[str, Any]) -> None:
     values = {key: share(value) for key, value in asked.items() if isinstance(value, str) and value.endswith("%")}
     match asked:
-        case {"least": least, "most": most}:
-            expect(least <= len(found) <= most, f"{len(found)} of {seen.count}, not {least} to {most}")
+        case {"least": _, "most": _}:
+            least, most = seen.count * values["least"], seen.count * values["most"]
+            expect(least <= len(found) <= most, f"{len(found)} of {seen.count}, not {least:.0f} to {most:.0f}")
         case {"numbers": numbers}:
             expect(list(found) == [number - 1 for number in numbers], f"numbers {[n + 1 for n in found[:9]]}, not {numbers[:9]}")
         case {"every": every}:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-PATIENCE = 300  # seconds; a session stopped in a debugger must not stop everybody else's
+PATIENCE = 600  # seconds; more than a guest takes, but a session stopped in a debugger must not stop everybody else's
 
 
 @contextmanager

@@ -114,6 +114,7 @@ class Clsact:
                     found.append(bpf.Program.by_id(entry.program))
         return found
 
+    @links.os_errors()
     def attach(self, ifindex: int, direction: Direction, program: bpf.Program) -> None:
         ip = links.netlink()
         ours = any(f.on_our_qdisc for d in DIRECTIONS for f in _filters(ifindex, d))

@@ -13,6 +13,7 @@ import functools
 import os
 import socket
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,17 @@ def _device(message: Any) -> Device:
         rx_dropped=stats.get("rx_dropped", 0),
         tx_dropped=stats.get("tx_dropped", 0),
     )
+
+
+@contextlib.contextmanager
+def os_errors() -> Iterator[None]:
+    """What netlink refuses is an OSError, as what the bpf() call refuses is. Also a decorator."""
+    from pyroute2 import NetlinkError
+
+    try:
+        yield
+    except NetlinkError as error:
+        raise OSError(error.code, os.strerror(error.code)) from error
 
 
 def devices() -> list[Device]:

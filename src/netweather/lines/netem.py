@@ -51,6 +51,8 @@ def unsupported(condition: Condition, *, seeds: bool = False) -> list[str]:
         reasons.append("netem's jitter is at most 2.147 s")
     if delay is not None and delay.jitter.ns and delay.keep_order and not _rated(condition):
         reasons.append("netem's jitter reorders packets unless there is a rate")
+    if delay is not None and delay.jitter.ns and delay.correlation.ppb:
+        reasons.append("netem's jitter follows nothing: it takes a remainder of the correlated number")
     return reasons
 
 

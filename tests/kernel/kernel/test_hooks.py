@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -36,6 +37,19 @@ def test_attached_found_replaced_and_detached(make_lab: Any, hook: Hook) -> None
         finally:
             one.close()
             two.close()
+
+
+@pytest.mark.parametrize("hook", [Tcx(), Clsact()], ids=["tcx", "clsact"])
+def test_an_interface_that_is_gone_is_an_error_of_the_system(make_lab: Any, hook: Hook) -> None:
+    if hook.name == "tcx" and best_hook().name != "tcx":
+        pytest.skip("this kernel has no tcx (Linux 6.6)")
+    with (
+        make_lab() as net,
+        namespaces.opened(net.client.path) as inside,
+        contextlib.closing(bpf.load(bpf.built("return"))) as one,
+        pytest.raises(OSError, match=r"[Nn]o such device"),
+    ):
+        inside.run(lambda: hook.attach(4711, "ingress", one.programs["nw_return"]))
 
 
 def test_tcx_is_best_where_it_is() -> None:

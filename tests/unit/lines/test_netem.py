@@ -135,6 +135,7 @@ def test_directions_have_seeds_of_their_own() -> None:
         (Condition(seed=1), "seed"),
         (Condition(delay=delay(9, jitter=Duration(2**31))), "2.147"),
         (Condition(delay=delay(9, jitter=Duration(MS), keep_order=True)), "reorders"),
+        (Condition(delay=delay(9, jitter=Duration(MS), correlation=HALF)), "follows nothing"),
     ],
 )
 def test_what_netem_can_not_do_is_told(condition: Condition, word: str) -> None:

@@ -43,6 +43,12 @@ def ping(pod: Pod, there: str, count: int = 3, container: str = "") -> list[floa
     return [float(line.split("time=")[1].split()[0]) * MS for line in report.splitlines() if "time=" in line]
 
 
+def delayed(pod: Pod, there: str, container: str = "") -> bool:
+    """By 50 ms, once. Waited for: on a machine as busy as to stop the pump for half a second, packets pass meanwhile."""
+    until(lambda: min(ping(pod, there, container=container), default=0) >= 50 * MS, 10, "it is delayed")
+    return min(ping(pod, there, container=container)) < 95 * MS
+
+
 def refused(text: str) -> NetweatherError:
     with pytest.raises(NetweatherError) as caught:
         targets.resolve(text)
@@ -62,8 +68,8 @@ def test_a_pod_is_delayed_and_given_back(containerd: Containerd, rig_of: Callabl
         rig = rig_of("pod:shop/api-0")
         result = rig.set(rule(delay(50), direction="egress"))
         assert result.interfaces == ("eth0",)
-        assert min(ping(api, other.address)) >= 50 * MS
-        assert min(ping(other, api.address)) >= 50 * MS  # the answer is its egress
+        assert delayed(api, other.address)
+        assert delayed(other, api.address)  # the answer is its egress
         assert (rig.shown().target.name, rig.shown().in_force) == ("shop/api-0", True)
         rig.clear()
         assert min(ping(api, other.address)) < 25 * MS
@@ -85,7 +91,7 @@ def test_several_containers_of_a_pod_are_one_target_with_one_rule_set(
         again.engine = rig.engine
         assert not again.set(rule(delay(50), direction="egress")).changed  # the same rule set, found through the other container
         for container in ("app", "sidecar"):
-            assert 50 * MS <= min(ping(api, other.address, container=container)) < 95 * MS
+            assert delayed(api, other.address, container)
 
 
 def test_a_condition_outlives_the_restart_of_a_container_and_ends_after_it(
@@ -98,7 +104,7 @@ def test_a_condition_outlives_the_restart_of_a_container_and_ends_after_it(
         api.stop("app")
         api.start("app", attempt=1)
         assert rig.shown().in_force
-        assert min(ping(api, other.address)) >= 50 * MS
+        assert delayed(api, other.address)
         (again,) = targets.resolve(f"cri:{api.containers['app']}")
         with again:
             assert again.identity == rig.target.identity

@@ -86,8 +86,14 @@ def soon(kept: Keeping, *names: str) -> Iterator[None]:
     assert time.monotonic() - begin < AGAIN
 
 
-def fastest(report: str) -> float:
-    return min((float(line.split("time=")[1].split()[0]) * MS for line in report.splitlines() if "time=" in line), default=0)
+def is_delayed(ping: Callable[[], str]) -> None:
+    """By 50 ms. Waited for: on a machine as busy as to stop the pump for half a second, packets pass meanwhile."""
+
+    def fastest() -> float:
+        times = [float(line.split("time=")[1].split()[0]) * MS for line in ping().splitlines() if "time=" in line]
+        return min(times, default=0)
+
+    until(lambda: fastest() >= 50 * MS, 10, "it is delayed")
 
 
 def test_docker_by_label(docker: Docker, keep: Callable[[str], Keeping], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,7 +106,7 @@ def test_docker_by_label(docker: Docker, keep: Callable[[str], Keeping], monkeyp
             until(lambda: kept.names == ["nwt-one"], 10, "what starts later gets it")
             with soon(kept, "nwt-one"):
                 docker("restart", "-t", "0", "nwt-one")
-            assert fastest(docker("exec", "nwt-one", "ping", "-c2", "-A", there)) >= 50 * MS
+            is_delayed(lambda: docker("exec", "nwt-one", "ping", "-c2", "-A", there))
             with soon(kept, "nwt-one", "nwt-two"):
                 docker("run", "-d", "--name", "nwt-two", "--network", "nwt", *label, "nwt-busybox", "sleep", "infinity")
             with docker.container(name="nwt-near", network="container:nwt-two", options=label):
@@ -121,7 +127,7 @@ def test_podman_by_name(podman: Podman, keep: Callable[[str], Keeping], monkeypa
         until(lambda: kept.names == ["nwt-one"], 10, "what starts later gets it")
         with soon(kept, "nwt-one"):
             podman("restart", "-t", "0", "nwt-one")
-        assert fastest(podman("exec", "nwt-one", "ping", "-c2", "-A", podman.address(other))) >= 50 * MS
+        is_delayed(lambda: podman("exec", "nwt-one", "ping", "-c2", "-A", podman.address(other)))
         with soon(kept):
             podman("rm", "-f", "-t", "0", "nwt-one")
         with podman.container(name="nwt-one"):
@@ -140,7 +146,7 @@ def test_pods_by_label(containerd: Containerd, keep: Callable[[str], Keeping], m
         identity = set(kept.present)
         pod.stop("app")
         pod.start("app", attempt=1)
-        assert fastest(pod.run("ping", "-c2", "-A", there)) >= 50 * MS
+        is_delayed(lambda: pod.run("ping", "-c2", "-A", there))
         assert set(kept.present) == identity  # a container restarts in its pod's network, where the condition still is
         pod.remove()
         until(lambda: kept.names == [], 2, "what goes is forgotten")

@@ -12,7 +12,7 @@ from netweather import targets
 from netweather.errors import NetweatherError
 from tests.support.docker import IMAGE
 from tests.support.podman import Podman
-from tests.support.rig import Rig, delay, rule
+from tests.support.rig import Rig, delay, rule, until
 
 MS = 0.001
 
@@ -43,6 +43,12 @@ def ping(podman: Podman, name: str, there: str, count: int = 3) -> list[float]:
     return [float(line.split("time=")[1].split()[0]) * MS for line in report.splitlines() if "time=" in line]
 
 
+def delayed(podman: Podman, name: str, there: str) -> bool:
+    """By 50 ms, once. Waited for: on a machine as busy as to stop the pump for half a second, packets pass meanwhile."""
+    until(lambda: min(ping(podman, name, there), default=0) >= 50 * MS, 10, "it is delayed")
+    return min(ping(podman, name, there)) < 95 * MS
+
+
 def closed(text: str) -> list[targets.Target]:
     found = targets.resolve(text)
     for target in found:
@@ -56,7 +62,7 @@ def test_a_container_is_delayed_and_given_back(podman: Podman, rig_of: Callable[
         assert min(ping(podman, shop, there)) < 25 * MS
         rig = rig_of("podman:nwt-shop")
         rig.set(rule(delay(50), to=(f"podman:{other}",), direction="egress"))
-        assert min(ping(podman, shop, there)) >= 50 * MS
+        assert delayed(podman, shop, there)
         assert (rig.shown().target.name, rig.shown().in_force) == ("nwt-shop", True)
         rig.clear()
         assert min(ping(podman, shop, there)) < 25 * MS
@@ -75,7 +81,7 @@ def test_a_pod_is_one_target_whichever_of_it_is_named(podman: Podman, rig_of: Ca
         rig.set(rule(delay(50), direction="egress"))
         podman("restart", "-t", "0", "nwt-app")  # the pod's network stays
         there = podman.address(other)
-        assert all(50 * MS <= min(ping(podman, name, there)) < 95 * MS for name in ("nwt-app", "nwt-sidecar"))
+        assert all(delayed(podman, name, there) for name in ("nwt-app", "nwt-sidecar"))
 
 
 def test_names_ids_labels_and_what_cannot_be_a_target(podman: Podman) -> None:

@@ -191,7 +191,7 @@ def _tell(done: list[Done], *, proof: Proof, dry_run: bool, as_json: bool) -> No
 
 def _told(done: Done, now: datetime, *, dry_run: bool) -> list[str]:
     """What was set, on what, until when, and what it does to a round trip."""
-    from netweather.cli.words import round_trips, until
+    from netweather.cli.words import meanings, round_trips, until
     from netweather.conditions.profiles import expand
 
     condition = done.condition
@@ -203,9 +203,7 @@ def _told(done: Done, now: datetime, *, dry_run: bool) -> list[str]:
     lines += [f"  {sentence}" for sentence in round_trips(expand(condition).rules)]
     lines += [wrapped(text, "  ", "    ", sys.stdout) for text in dict.fromkeys(e for r in done.results for e in r.engines)]
     resolved = {word: prefixes for result in done.results for word, prefixes in result.peers.items()}
-    named = [f"{word} = {_addresses(prefixes)}" for word, prefixes in resolved.items() if prefixes != (word,)]
-    named = [text for text in named if not _same(text)]
-    if named:
+    if named := meanings(resolved):
         lines.append(f"  resolved once: {'; '.join(named)}")
     if dry_run:
         lines += [line for result in done.results for line in _plan(result)]
@@ -221,16 +219,6 @@ def _rule_lines(rule: Rule) -> list[str]:
     if rule.condition.profile:
         lines += [f"    {part.match.direction}: {condition_words(part.condition)}" for part in expand_rule(rule)]
     return lines
-
-
-def _addresses(prefixes: tuple[str, ...]) -> str:
-    return ", ".join(prefix.removesuffix("/32").removesuffix("/128") for prefix in prefixes)
-
-
-def _same(text: str) -> bool:
-    """'192.0.2.7 = 192.0.2.7' tells nothing."""
-    word, _, value = text.partition(" = ")
-    return word == value
 
 
 def _plan(result: Any) -> list[str]:

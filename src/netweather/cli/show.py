@@ -130,7 +130,7 @@ def _cells(shown: Shown, index: int, *, wide: bool) -> dict[str, Text]:
     """The cells of one rule's row, by title."""
     from rich.text import Text
 
-    from netweather.cli.words import condition_words, count, match_words, remaining
+    from netweather.cli.words import condition_words, count, match_words, meanings, remaining
 
     blank = dict.fromkeys(("Target", "Name", "In force", "Left", "Owner"), Text())
     if index == 0:
@@ -149,10 +149,11 @@ def _cells(shown: Shown, index: int, *, wide: bool) -> dict[str, Text]:
     if index >= len(shown.condition.rules):
         return {**blank, "Condition": Text("no rules"), "Match": Text(), "Packets": Text(), "Dropped": Text()}
     rule, counters = shown.condition.rules[index], shown.rules[index]
+    now = {word: shown.peers[word] for word in rule.match.to if word in shown.peers}
     return {
         **blank,
         "Condition": Text(condition_words(rule.condition)),
-        "Match": Text(match_words(rule.match), "dim"),
+        "Match": Text("\n".join([match_words(rule.match), *meanings(now)]), "dim"),
         "Packets": Text(count(counters.packets)),
         "Dropped": Text(count(counters.dropped) + ("" if wide else " dropped")),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -88,6 +88,12 @@ def match_words(match: Match, *, direction: bool = True) -> str:
     parts += [f"VLAN {match.vlan}"] if match.vlan is not None else []
     parts += [_WAYS[match.direction]] if direction else []
     return ", ".join(parts)
+
+
+def meanings(peers: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """'docker:shop-db = 198.51.100.3, 2001:db8::3' for each word that is not an address or a prefix itself."""
+    found = {word: ", ".join(p.removesuffix("/32").removesuffix("/128") for p in prefixes) for word, prefixes in peers.items()}
+    return [f"{word} = {text or 'nothing now'}" for word, text in found.items() if word not in (text, *peers[word])]
 
 
 def _protocol(match: Match) -> str:

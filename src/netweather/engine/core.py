@@ -63,7 +63,7 @@ class Engine:
         condition = self._embedded(condition)
         choosing.refuse(condition)
         condition = replace(condition, owner=condition.owner or self.settings.owner)
-        peers = entries.resolved(condition)
+        peers = entries.resolved(condition, target)
         whose = entries.whose(target)
         with self._locked(whose.identity), self._kernel(whose, target.netns_fd) as kernel:
             before = self.journal.read(whose.identity) or Entry(whose)

@@ -92,8 +92,11 @@ def interfaces(entry: Entry, observed: Observed) -> tuple[Interface, ...]:
     return tuple(found)
 
 
-def resolved(condition: NetworkCondition) -> dict[str, tuple[Prefix, ...]]:
-    """The prefixes of every peer that a condition names, by its word. Raises what `targets.resolve_peers` raises."""
+def resolved(condition: NetworkCondition, target: Target) -> dict[str, tuple[Prefix, ...]]:
+    """The prefixes of every peer that a condition names, by its word; host names as the target's own resolver knows them.
+
+    Raises what `targets.resolve_peers` raises.
+    """
     matches = [rule.match for rule in condition.rules] + list(condition.exclude)
     words = sorted({word for match in matches for word in match.to})
-    return {word: tuple(normal_prefix(str(p.prefix)) for p in resolve_peers(word)) for word in words}
+    return {word: tuple(normal_prefix(str(p.prefix)) for p in resolve_peers(word, target)) for word in words}

@@ -41,8 +41,8 @@ __all__ = [
 ]
 
 
-def resolve_peers(reference: str) -> tuple[Peer, ...]:
+def resolve_peers(reference: str, target: Target | None = None) -> tuple[Peer, ...]:
     """The prefixes of a peer: see `peers.resolve_peers`, which is imported at first use."""
     from netweather.targets import peers
 
-    return peers.resolve_peers(reference)
+    return peers.resolve_peers(reference, target)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import fcntl
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from netweather.errors import NetweatherError
@@ -52,6 +53,15 @@ class Process:
             raise needs_root(f"the network of process {self.pid} could not be opened", str(error.strerror)) from error
         except OSError as error:
             raise self._gone() from error
+
+    @contextmanager
+    def root(self) -> Iterator[int]:
+        """A descriptor of its root directory, closed afterwards: paths are to be taken below it step by step. Raises OSError."""
+        fd = os.open("root", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._directory)
+        try:
+            yield fd
+        finally:
+            os.close(fd)
 
     def command(self) -> str:
         """Its short name, 15 characters at most, fit for a terminal; "?" when it has exited."""

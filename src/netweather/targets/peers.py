@@ -2,13 +2,14 @@
 
     198.51.100.7  198.51.100.0/24  2001:db8::/32     as written
     docker:shop-db  compose:db  netns:db  pid:4711   all addresses of all its interfaces but loopback, both families
-    db.example.org                                   all A and AAAA records, as this machine's resolver knows them now
+    db.example.org                                   all A and AAAA records, as the target's own resolver knows them now
 One that fails: 198.51.100.7/24 is a UsageError (bad-peer) that offers 198.51.100.0/24 and 198.51.100.7.
-Resolved once: who needs it current asks again.
+Resolved once: `peersets` keeps them current.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -16,35 +17,48 @@ from ipaddress import IPv6Address, ip_interface, ip_network
 from typing import Final
 
 from netweather.errors import NetweatherError, UsageError
-from netweather.targets import _addresses, _sockets
-from netweather.targets.model import Address, Peer, Prefix
+from netweather.targets import _addresses, _names, _sockets
+from netweather.targets.model import Address, Peer, Prefix, Target
 from netweather.targets.references import SCHEMES, bare_name, is_reference, parse
 from netweather.targets.resolving import open_reference
 
 _HOST_NAME: Final = re.compile(r"(?=.{1,253}\.?$)[^\s/:%@\[\]]+")
 # The resolver takes "10" and "0x7f.1" for IPv4 addresses; no host name ends in a number.
 _NUMBERS: Final = re.compile(r"(?:.*\.)?(?:[0-9]+|0[xX][0-9a-fA-F]*)\.?")
+_OWN_TTL: Final = 30.0  # this machine's resolver does not tell any
 _FORMS: Final = "an address, a prefix such as 198.51.100.0/24, a host name, or a reference such as docker:shop-db"
 
 
-def resolve_peers(reference: str) -> tuple[Peer, ...]:
+def resolve_peers(reference: str, target: Target | None = None) -> tuple[Peer, ...]:
     """The prefixes of a peer, at least one, v4 first and in order of number; origin is `reference` as it is.
 
+    target: whose resolver knows host names; without one it is this machine's.
     Link-local v6 addresses are left out unless there is nothing else.
     Raises UsageError bad-peer and those of references.parse; NetweatherError unresolvable-peer, peer-without-address and
     everything that `resolve` raises, save host-namespace.
     """
+    return resolved(reference, target)[0]
+
+
+def resolved(reference: str, target: Target | None = None) -> tuple[tuple[Peer, ...], float]:
+    """The same, and for how many seconds it is good: an address for ever, a host name by its TTL, a reference until it is told of."""
     text = reference.strip()
     prefix = _prefix(text)
+    ttl = math.inf
     if prefix is not None:
-        return (Peer(prefix, reference),)
+        return (Peer(prefix, reference),), ttl
     if is_reference(text):
         addresses = _of_reference(text)
-    elif "/" not in text and _HOST_NAME.fullmatch(text) and not _NUMBERS.fullmatch(text):
-        addresses = _of_host(text)
+    elif is_host_name(text):
+        addresses, ttl = _of_host(text, target)
     else:
         raise _bad(text, f"a peer is {_FORMS}", "")
-    return tuple(Peer(ip_network(address), reference) for address in addresses)
+    return tuple(Peer(ip_network(address), reference) for address in addresses), ttl
+
+
+def is_host_name(text: str) -> bool:
+    """Whether the words can be a host name; references and addresses are to be told apart before."""
+    return "/" not in text and _HOST_NAME.fullmatch(text) is not None and _NUMBERS.fullmatch(text) is None
 
 
 def _prefix(text: str) -> Prefix | None:
@@ -97,17 +111,19 @@ def _of_reference(text: str) -> tuple[Address, ...]:
     return _addresses.ordered(found)
 
 
-def _of_host(name: str) -> tuple[Address, ...]:
+def _of_host(name: str, target: Target | None) -> tuple[tuple[Address, ...], float]:
+    inside = target is not None and target.runtime != "host"
     try:
-        found = _sockets.look_up(name)
+        answer = _names.look_up(name, target) if target and inside else _names.Answer(tuple(_sockets.look_up(name)), _OWN_TTL)
     except UnicodeError as error:
         raise _bad(name, "it cannot be a host name", "") from error
     except OSError as error:
-        why = f"{error.strerror or error}; names are looked up on this machine, not in the target"
+        whose = f"in {target.name}" if target and inside else "on this machine"
         meant = bare_name(name)
         remedy = f"give its address, or write {meant} if you mean the container" if meant else "give its address"
+        why = f"{error.strerror or error}; it was looked up {whose}"
         raise NetweatherError("unresolvable-peer", f"the host {name!r} could not be resolved", why, remedy) from error
-    return _reachable(name, found)
+    return _reachable(name, answer.addresses), answer.ttl
 
 
 def _reachable(name: str, found: Iterable[Address]) -> tuple[Address, ...]:

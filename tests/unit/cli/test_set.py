@@ -31,7 +31,7 @@ def test_peers_that_were_looked_up_are_told(run: Run, world: World, monkeypatch:
     from netweather.targets import Peer
 
     found = (Peer(ip_network("192.0.2.7"), "db"), Peer(ip_network("198.51.100.0/24"), "db"))
-    monkeypatch.setattr(entries, "resolve_peers", lambda word: found)
+    monkeypatch.setattr(entries, "resolve_peers", lambda word, target: found)
     outcome = run("set", "netns:a", "--delay", "100ms", "--to", "db")
     assert "  resolved once: db = 192.0.2.7, 198.51.100.0/24\n" in outcome.out
 

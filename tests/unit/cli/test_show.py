@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+from ipaddress import ip_network
 
 import pytest
 
-from netweather.engine import Engine
+from netweather.engine import Engine, entries
 from netweather.kernel import waiting
+from netweather.targets import Peer
 from tests.unit.cli.conftest import Run, World
 
 
@@ -76,6 +78,15 @@ def test_packets_that_met_a_full_queue(run: Run, two: World) -> None:
     two.kernel("a").overflowed = {0: 7}
     assert "note: netns:a, 'slow': 7 packets met a full queue, as the rate or the limit has it" in run("show").out
     assert run("show", "netns:a", "--json").json[0]["status"]["queueDrops"] == 7
+
+
+def test_what_a_peer_means_now_is_told(run: Run, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    addresses = (Peer(ip_network("198.51.100.3"), "docker:db"), Peer(ip_network("2001:db8::3"), "docker:db"))
+    monkeypatch.setattr(entries, "resolve_peers", lambda word, target: addresses)
+    assert "docker:db = 198.51.100.3, 2001:db8::3" in run("set", "netns:a", "--to", "docker:db", "--delay", "1ms").out
+    text = " ".join(run("show").out.split())
+    assert "docker:db = 198.51.100.3" in text
+    assert "2001:db8::3" in text
 
 
 def test_json_is_a_list_of_conditions_with_status(run: Run, two: World) -> None:

@@ -115,3 +115,13 @@ def test_until_when() -> None:
 
 def test_counts() -> None:
     assert words.count(1234567) == "1,234,567"
+
+
+def test_what_peers_mean_is_told_of_names_only() -> None:
+    peers = {
+        "docker:db": ("198.51.100.3/32", "2001:db8::3/128"),
+        "198.51.100.7": ("198.51.100.7/32",),
+        "192.0.2.0/24": ("192.0.2.0/24",),
+        "docker:gone": (),
+    }
+    assert words.meanings(peers) == ["docker:db = 198.51.100.3, 2001:db8::3", "docker:gone = nothing now"]

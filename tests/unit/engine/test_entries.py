@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 import pytest
@@ -13,6 +14,7 @@ from netweather.journal import Entry, Whose
 from netweather.kernel import namespaces
 from netweather.kernel.spec import NEVER, Observed
 from netweather.planning.rules import InForce, Slots
+from netweather.targets import Target
 from netweather.units import Duration
 
 WHOSE = Whose("netns:shop", "shop", 4, 4026531833, None, None, "netns")
@@ -68,7 +70,8 @@ def test_none_and_too_many_interfaces_are_told() -> None:
 
 def test_peers_are_resolved_by_their_words() -> None:
     match = Match(to=("192.0.2.7", "::ffff:198.51.100.0/120"))
-    found = entries.resolved(replace(ANY, rules=(Rule(match),), exclude=(Match(to=("192.0.2.9",)),)))
+    with Target("netns:x", "x", os.open("/dev/null", os.O_RDONLY), 1, 1, None, None, "netns") as target:
+        found = entries.resolved(replace(ANY, rules=(Rule(match),), exclude=(Match(to=("192.0.2.9",)),)), target)
     assert {word: str(prefix) for word, (prefix,) in found.items()} == {
         "192.0.2.7": "192.0.2.7/32",
         "192.0.2.9": "192.0.2.9/32",

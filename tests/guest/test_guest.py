@@ -40,7 +40,7 @@ def test_the_suite_passes_in_a_guest(suite: str, linux: str, patience: float) ->
     print(result.text)
     assert result.code == 0, result.text
     assert result.linux.startswith(linux)
-    assert unjustified(result.junit, result.linux) == []
+    assert unjustified(result.report, result.linux) == []
 
 
 def unjustified(junit: str, linux: str) -> list[str]:

@@ -47,14 +47,14 @@ sys.exit(main())
 HARDWARE = ["--disable-kvm", "--cpus", "2", "--memory", "2G"]
 HARDWARE += [f"--kopt={option}" for option in ("mitigations=off", "tsc=reliable", "clocksource=tsc")]
 PROCESSOR = ["--qemu-opts", "-cpu", "Nehalem"]
-COMMON = "-p no:cacheprovider -vv --durations=40 --timeout=300"
+PYTEST = "-m pytest -p no:cacheprovider -vv --durations=40 --timeout=300 --junitxml={results}/report"
+BENCH = "-m tools.bench --json {results}/report"
 SCRIPT = """#!/bin/sh
 modprobe -a tun sch_netem cls_bpf
-sysctl -q net.core.netdev_max_backlog=20000
 cd {root}
 export PYTHONDONTWRITEBYTECODE=1 HOME=/tmp HYPOTHESIS_STORAGE_DIRECTORY=/tmp/hypothesis
-export NETWEATHER_GUEST=1 NETWEATHER_TEST_SLOW={slow} PYTHONPATH={root}/src
-{python} -m pytest {common} --junitxml={results}/junit.xml {arguments} >{results}/text 2>&1
+export XDG_CACHE_HOME={cache} NETWEATHER_GUEST=1 NETWEATHER_TEST_SLOW={slow} PYTHONPATH={root}/src
+{python} {command} >{results}/text 2>&1
 echo $? >{results}/code
 dmesg >{results}/dmesg
 """
@@ -62,18 +62,19 @@ dmesg >{results}/dmesg
 
 @dataclass(frozen=True)
 class Result:
-    """What pytest said in the guest, and of which Linux: its exit code (None: it did not end), its output, its JUnit file's text."""
+    """What the program said in the guest, and of which Linux: its exit code (None: it did not end), its output, the text of its report."""
 
     linux: str
     code: int | None
     text: str
-    junit: str
+    report: str
     dmesg: str
 
 
-def run(arguments: Sequence[str], *, suite: str = "bookworm", patience: float = 280) -> Result:
-    """Boots a guest with the kernel of one of Debian's suites, runs pytest there, and brings back what it said. Raises NoGuest.
+def run(arguments: Sequence[str], *, suite: str = "bookworm", patience: float = 280, program: str = PYTEST) -> Result:
+    """Boots a guest with the kernel of one of Debian's suites, runs a program there, and brings back what it said. Raises NoGuest.
 
+    program: PYTEST or BENCH, which take the arguments.
     patience: seconds after which it is ended, wherever it is.
     """
     with _alone():
@@ -84,30 +85,28 @@ def run(arguments: Sequence[str], *, suite: str = "bookworm", patience: float = 
         results = Path(tempfile.mkdtemp(prefix="results-", dir=cache()))
         try:
             with _modules():
-                log = _boot(tool, chosen, results, arguments, patience)
+                log = _boot(tool, chosen, results, f"{program.format(results=results)} {shlex.join(arguments)}", patience)
             code = _read(results / "code").strip()
             text = _read(results / "text")
             text += "" if code else f"\nthe guest was ended after {patience:g} s, or died:\n{log[-3000:]}"
-            return Result(
-                chosen.version, int(code) if code else None, text, _read(results / "junit.xml"), _read(results / "dmesg")
-            )
+            return Result(chosen.version, int(code) if code else None, text, _read(results / "report"), _read(results / "dmesg"))
         finally:
             shutil.rmtree(results)
 
 
-def _boot(tool: Path, chosen: Kernel, results: Path, arguments: Sequence[str], patience: float) -> str:
+def _boot(tool: Path, chosen: Kernel, results: Path, command: str, patience: float) -> str:
     script = results / "script"
     python = ROOT / ".venv" / "bin" / "python"
-    words = shlex.join(arguments)
-    script.write_text(SCRIPT.format(root=ROOT, python=python, results=results, common=COMMON, arguments=words, slow=SLOW))
+    home = cache().parent.parent
+    script.write_text(SCRIPT.format(root=ROOT, python=python, results=results, command=command, cache=home, slow=SLOW))
     script.chmod(0o755)
-    command = [str(tool / "bin" / "python"), "-c", START, "--kimg", str(chosen.image), "--mods", "auto", *HARDWARE]
-    command += ["--rwdir", str(results), *(f"--overlay-rwdir={each}" for each in ("/etc", "/tmp", "/var"))]
-    command += ["--script-sh", str(script), *PROCESSOR]
+    start = [str(tool / "bin" / "python"), "-c", START, "--kimg", str(chosen.image), "--mods", "auto", *HARDWARE]
+    start += ["--rwdir", str(results), *(f"--overlay-rwdir={each}" for each in ("/etc", "/tmp", "/var"))]
+    start += ["--script-sh", str(script), *PROCESSOR]
     environment = os.environ | {"PATH": f"{tool / 'bin'}:{os.environ['PATH']}"}
     with (results / "log").open("w+b") as log:
         process = subprocess.Popen(
-            [*TIED, *command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, cwd=results
+            [*TIED, *start], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, cwd=results
         )
         try:
             process.wait(patience)

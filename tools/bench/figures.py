@@ -59,6 +59,12 @@ class Goal:
     def __str__(self) -> str:
         return f"{'×' if self.of == 'ratio' else ''} {'≥' if self.least else '≤'} {self.value:,g}".strip()
 
+    @classmethod
+    def parse(cls, text: str) -> Goal:
+        """What `str` made of one."""
+        *ratio, sign, value = text.split()
+        return cls("ratio" if ratio else "figure", sign == "≥", float(value.replace(",", "")))
+
     def judge(self, found: Interval) -> Verdict:
         """`open`: the goal lies within the interval."""
         inside, outside = (found.low, found.high) if self.least else (-found.high, -found.low)
@@ -97,6 +103,14 @@ class Row:
     def document(self) -> dict[str, Any]:
         """For JSON."""
         return {**asdict(self), "goal": str(self.goal) if self.goal else None, "reached": self.reached}
+
+    @classmethod
+    def read(cls, document: dict[str, Any]) -> Row:
+        """What `document` made of one, perhaps elsewhere."""
+        fields = {name: value for name, value in document.items() if name != "reached"}
+        for name in ("figure", "baseline", "ratio"):
+            fields[name] = Interval(**fields[name]) if fields[name] else None
+        return cls(**{**fields, "goal": Goal.parse(fields["goal"]) if fields["goal"] else None})
 
 
 Rows = Generator[Row, None, None]

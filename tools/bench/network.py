@@ -6,6 +6,7 @@ Names are nwb-OWNER-…; what a killed bench left is removed by the next one.
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 import tempfile
 import time
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from netweather.conditions import Condition, Delay, Match, NetworkCondition, PortRange, Rule
+from netweather.conditions import Engine as LineEngine
 from netweather.engine import Engine, Shown
 from netweather.errors import NetweatherError
 from netweather.settings import Settings
@@ -29,7 +31,9 @@ from tools.bench.load import cpu_ticks
 PREFIX = "nwb-"
 LEASE = Duration(300 * 10**9)
 MS = 10**6
-SETTLING_S = 5.0
+SLOW = float(os.environ.get("NETWEATHER_TEST_SLOW", "1"))
+"""How many times as long as usual things take: in an emulated guest (tests/support/guest.py)."""
+SETTLING_S, LOOK_S = 5.0 * SLOW, 0.15 * SLOW
 _numbers = itertools.count()
 
 
@@ -45,11 +49,12 @@ def rule(condition: Condition, ports: tuple[int, ...] = (), **match: Any) -> Rul
 
 @dataclass
 class Net:
-    """client ═ server; the client is the target."""
+    """client ═ server; the client is the target. line_engine: what makes the lines."""
 
     client: Namespace
     server: Namespace
     state: Path
+    line_engine: LineEngine = "auto"
     engine: Engine = field(init=False)
     target: Target = field(init=False)
 
@@ -68,7 +73,7 @@ class Net:
 
     def put(self, *rules: Rule) -> None:
         """The same, returning when the engine does."""
-        self.engine.set(self.target, NetworkCondition(rules=rules, lease=LEASE))
+        self.engine.set(self.target, NetworkCondition(rules=rules, lease=LEASE, engine=self.line_engine))
 
     def clear(self) -> None:
         self.engine.clear(self.target)
@@ -102,7 +107,7 @@ class Net:
         """Waits until the keeper has started: that takes a CPU for a moment, once, and is no part of what is measured."""
         before, deadline = -1, time.monotonic() + SETTLING_S
         while time.monotonic() < deadline:
-            time.sleep(0.15)
+            time.sleep(LOOK_S)
             now = cpu_ticks(self.pid("keeper"))
             if now == before:
                 return

@@ -1,10 +1,11 @@
 """tools/bench/figures.py: intervals hold what they say they hold, and goals are judged by them."""
 
+import json
 import random
 
 import pytest
 
-from tools.bench.figures import Goal, Interval, at_least, at_most, impossible, ranks, row
+from tools.bench.figures import Goal, Interval, Row, at_least, at_most, impossible, ranks, row
 
 
 @pytest.mark.parametrize(("count", "outside"), [(1, 0), (5, 0), (6, 0), (8, 0), (9, 1), (15, 3), (36, 11)])
@@ -53,6 +54,13 @@ def test_ratios_are_of_the_same_round() -> None:
     assert drifting.reached == "yes"
     assert drifting.document()["goal"] == "× ≥ 0.5"
     assert drifting.document()["values"] == {"figure": [1.0, 2.0, 4.0], "baseline": [2.0, 4.0, 8.0]}
+
+
+@pytest.mark.parametrize("goal", [None, at_least(0.7), at_most(0, "figure"), at_least(250_000, "figure")])
+def test_a_row_of_another_run_is_the_same(goal: Goal | None) -> None:
+    made = row("s", "n", "x", [1.0, 2.0, 4.0], ("bare", [2.0, 4.0, 9.0]), goal=goal, note="what limits it")
+    assert Row.read(json.loads(json.dumps(made.document()))) == made
+    assert Row.read(impossible("s", "n", "no kernel").document()) == impossible("s", "n", "no kernel")
 
 
 def test_rows_without_a_ratio() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -21,6 +21,7 @@ from netweather.agent.keeping import Keeping
 from netweather.agent.metrics import Metrics
 from netweather.agent.paths import refuse_paths, refuse_references
 from netweather.agent.principals import Principal, Tokens
+from netweather.agent.standing import Standing
 from netweather.conditions import NetworkCondition
 from netweather.engine import Cleared, Done, Engine, Shown, opened, set_all
 from netweather.engine.documents import done_document, shown_document
@@ -28,6 +29,7 @@ from netweather.engine.reports import doctor_document, listing_document
 from netweather.engine.service import need_host_spelt
 from netweather.engine.verifying import Wish, verify
 from netweather.errors import NetweatherError
+from netweather.journal import Entry
 from netweather.settings import Settings
 from netweather.targets import Target
 from netweather.targets.references import is_reference
@@ -53,6 +55,8 @@ class Agent:
         self.keeping.engine.keep = self.keeping.keep
         self.engine = self.make_engine(self.settings)
         self.engine.keep, self.engine.devices_later = self.keeping.keep, True
+        self.standing = Standing(self.engine, self.events)
+        self.keeping.cleared = self._cleared_elsewhere
         self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="agent")
         self.metrics = Metrics(lambda: self.keeping.count, lambda: self.events.listeners)
         self.started = time.monotonic()
@@ -61,6 +65,11 @@ class Agent:
     async def in_thread(self, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
         """Calls what may block, without blocking the others."""
         return await asyncio.get_running_loop().run_in_executor(self.pool, partial(function, *arguments, **named))
+
+    def close(self) -> None:
+        """Ends its threads. What is in force stays."""
+        self.standing.close()
+        self.pool.shutdown()
 
     # conditions
 
@@ -80,6 +89,8 @@ class Agent:
             finally:
                 self._look_at(targets)
         if not dry_run:
+            for one in done:
+                self.standing.remember(one.condition)
             self._tell_of_set(who, done)
         now = datetime.now().astimezone()
         return [done_document(each, now, dry_run=dry_run) for each in done]
@@ -120,10 +131,40 @@ class Agent:
         with self.audit.of(who, "clear", (), name=name or "", targets=list(references)) as line:
             answers = clear(self.engine, Which(who, name, owner), references, self.keeping.look)
             line["cleared"] = [{"target": each.target, "names": list(each.names)} for each in answers]
+        cleared = {ended for each in answers for ended in each.names}
+        self._forget(who, references, name, owner, cleared)
         for each in answers:
             for ended in each.names:
                 self.events.publish("condition-cleared", name=ended, target=each.target, by=who.name)
         return answers
+
+    def _forget(
+        self, who: Principal, references: Sequence[str], name: str | None, owner: str | None, cleared: Collection[str]
+    ) -> None:
+        """What was cleared by its own words, or is nowhere in force any more, doesn't come back."""
+        whole = who.root and not references and name is None and owner is None
+        here = {
+            (words, each.condition.name)
+            for identity in self.engine.journal.identities()
+            if (entry := self._entry(identity)) is not None
+            for each in entry.conditions
+            for words in each.condition.targets
+        }
+        self.standing.forget(
+            (words, ended)
+            for words, ended in self.standing.orders
+            if whole or (ended in cleared and (words in references or (words, ended) not in here))
+        )
+
+    def _cleared_elsewhere(self, name: str) -> None:
+        """Direct mode ended a condition before its time."""
+        self._forget(Principal("", frozenset()), (), name, None, {name})
+
+    def _entry(self, identity: str) -> Entry | None:
+        try:
+            return self.engine.journal.read(identity)
+        except NetweatherError:
+            return None
 
     # the rest of what the command line can do
 

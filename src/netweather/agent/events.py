@@ -15,7 +15,10 @@ MOST_WAITING: Final = 1000
 
 @dataclass(frozen=True)
 class Event:
-    """kind: condition-set, condition-cleared, condition-ended, condition-resumed. number: they count up from the agent's start."""
+    """kind: condition-set, condition-cleared, condition-ended, condition-resumed, condition-failed.
+
+    number: they count up from the agent's start.
+    """
 
     number: int
     kind: str

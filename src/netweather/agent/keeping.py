@@ -19,7 +19,8 @@ from netweather.agent.events import Events
 from netweather.engine import Engine, entries
 from netweather.errors import NetweatherError
 from netweather.keeper import RETRY_S, TURN_S, Keeper
-from netweather.kernel import keeper_process
+from netweather.kernel import keeper_process, namespaces
+from netweather.targets import is_named
 
 LOG: Final = logging.getLogger("netweather.agent")
 THREADS: Final = 4
@@ -33,7 +34,8 @@ class _Kept:
 
     keeper: Keeper
     changed: asyncio.Event = field(default_factory=asyncio.Event)
-    names: frozenset[str] = frozenset()
+    conditions: dict[str, int] = field(default_factory=dict)
+    """The names that it had, and their deadlines."""
 
 
 class Keeping:
@@ -41,6 +43,8 @@ class Keeping:
 
     def __init__(self, engine: Engine, events: Events) -> None:
         self.engine, self.events = engine, events
+        self.cleared: Callable[[str], None] = lambda name: None
+        """Told of a condition that somebody else ended before its time, while its target lives."""
         self._kept: dict[str, _Kept] = {}
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="keep")
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -123,15 +127,17 @@ class Keeping:
         except (NetweatherError, OSError) as error:
             LOG.warning("%s: %s", keeper.identity, error)
             return True, RETRY_S
-        self._tell_of_ended(kept, more=more)
+        await self._tell_of_ended(kept, more=more)
         return more, keeper.pause(max(TURN_S, len(self._kept) / LOOKS_A_SECOND))
 
-    def _tell_of_ended(self, kept: _Kept, *, more: bool) -> None:
-        entry = kept.keeper.entry
-        names = frozenset(c.condition.name for c in entry.conditions) if entry and more else frozenset()
-        for name in sorted(kept.names - names):
+    async def _tell_of_ended(self, kept: _Kept, *, more: bool) -> None:
+        entry, before = kept.keeper.entry, kept.conditions
+        kept.conditions = {c.condition.name: c.deadline for c in entry.conditions} if entry and more else {}
+        now = namespaces.boot_ns()
+        for name in sorted(before.keys() - kept.conditions.keys()):
             self.events.publish("condition-ended", name=name, target=entry.target.reference if entry else "")
-        kept.names = names
+            if before[name] > now and entry is not None and is_named(entry.target):
+                await self._in_thread(self.cleared, name)
 
     async def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)

@@ -88,6 +88,7 @@ async def _serve(agent: Agent, sockets: list[tuple[Any, dict[str, Any]]]) -> Non
         loop.add_signal_handler(number, stop)
 
     async def ready() -> None:
+        await agent.in_thread(agent.standing.resume)
         listening.tell_manager("READY=1")
         LOG.info("ready: %d targets kept", agent.keeping.count)
         async with asyncio.TaskGroup() as group:
@@ -97,7 +98,7 @@ async def _serve(agent: Agent, sockets: list[tuple[Any, dict[str, Any]]]) -> Non
         agent.keeping.stop()
 
     await agent.keeping.run(ready)
-    agent.pool.shutdown()
+    agent.close()
 
 
 _SETTINGS: Final[dict[str, Any]] = {

@@ -28,7 +28,7 @@ def rtt(net: Lab) -> float:
 
 def gone(agent: RealAgent) -> None:
     """Devices go in the background."""
-    until(lambda: agent.folders() == [], 5, "nothing of the targets is left")
+    until(lambda: agent.folders() == [], 15, "nothing of the targets is left")
 
 
 def test_set_is_on_the_wire_and_clear_gives_it_back(agent: RealAgent, net: Lab) -> None:
@@ -103,7 +103,7 @@ def test_a_dead_pump_is_started_again(agent: RealAgent, net: Lab) -> None:
 
 def test_a_restart_goes_on_with_the_time_that_is_left(agent: RealAgent, net: Lab) -> None:
     with agent.client() as client:
-        client.set([condition(name(net.client), lease="1m"), condition(name(net.server), "short", lease="1s")])
+        client.set([condition(name(net.client), lease="10m"), condition(name(net.server), "short", lease="1s")])
         assert agent.process
     assert agent.stop() == 0
     assert rtt(net) >= 60  # the kernel goes on without it
@@ -113,7 +113,7 @@ def test_a_restart_goes_on_with_the_time_that_is_left(agent: RealAgent, net: Lab
         (shown,) = client.show()
         assert shown.in_force
         assert shown.remaining_ns is not None
-        assert 40e9 < shown.remaining_ns < 60e9
+        assert 400e9 < shown.remaining_ns < 600e9
         assert 60 <= rtt(net) < 80
         client.clear()
     assert rtt(net) < 15
@@ -136,7 +136,7 @@ def test_a_namespace_whose_process_died_ends_cleanly(agent: RealAgent, net: Lab)
     pid = net.client.run("ip", "netns", "pids", net.client.name).stdout.split()[0]
     before = dumps.dump(net.client)
     with net.server.start("sleep", "60"), agent.client() as client:
-        client.set([condition(f"pid:{pid}", lease="2s")])
+        client.set([condition(f"pid:{pid}", lease="8s")])
         stays = net.client.start("sleep", "60")
         sleeper.kill()
         sleeper.wait()

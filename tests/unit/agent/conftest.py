@@ -99,7 +99,7 @@ def agent(world: World, tmp_path: Path) -> Iterator[Agent]:
     settings = Settings(state=tmp_path / "state", audit=tmp_path / "audit.log")
     made = Agent(settings, Tokens(known), lambda given: Engine(given, world.open_kernel))
     yield made
-    made.pool.shutdown()
+    made.close()
 
 
 @pytest.fixture

@@ -1,0 +1,145 @@
+"""What was asked of a selector goes for what comes later, too: a container that restarts, or a new one of that label.
+
+An order stands until its lease is over or it is cleared; whoever starts meanwhile under its reference gets the condition, for the time
+that is left. Orders are remembered by the journals of their targets. Not here: seeing containers come and go (targets.following).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from typing import Any, Final, Protocol
+
+from netweather.agent.events import Events
+from netweather.conditions import FOREVER, NetworkCondition
+from netweather.engine import Engine
+from netweather.errors import NetweatherError
+from netweather.kernel import namespaces
+from netweather.kernel.spec import NEVER
+from netweather.targets import Target, parse
+from netweather.targets.following import Started, follow
+from netweather.units import Duration
+
+LOG: Final = logging.getLogger("netweather.agent")
+FOLLOWED: Final = frozenset({"docker", "compose", "podman", "pod", "cri"})
+"""Kinds of references whose runtime tells of what starts. A namespace's name or a process stays what it is."""
+
+
+class Following(Protocol, AbstractContextManager[Any]):
+    """The events of one reference; `targets.following.Follower` is one."""
+
+    def __iter__(self) -> Iterator[Any]: ...
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Order:
+    """A condition for all that one reference names, until a deadline (boot time, or NEVER)."""
+
+    condition: NetworkCondition
+    deadline: int
+
+    def left(self) -> NetworkCondition | None:
+        """The condition with what is left of its lease; None when that is over."""
+        if self.deadline == NEVER:
+            return replace(self.condition, lease=FOREVER)
+        ns = self.deadline - namespaces.boot_ns()
+        return replace(self.condition, lease=Duration(ns)) if ns > 0 else None
+
+
+class Standing:
+    """The orders, and a follower for each of their references. Every method may be called by any thread."""
+
+    def __init__(self, engine: Engine, events: Events, following: Callable[[str], Following] = follow) -> None:
+        self.engine, self.events, self.following = engine, events, following
+        self._orders: dict[tuple[str, str], Order] = {}
+        self._followers: dict[str, Following] = {}
+        self._lock = threading.Lock()
+        self._closed = False
+
+    @property
+    def orders(self) -> list[tuple[str, str]]:
+        """(reference, name) of each."""
+        with self._lock:
+            return sorted(self._orders)
+
+    def remember(self, condition: NetworkCondition, deadline: int | None = None) -> None:
+        """Was set just now, or with a deadline from before."""
+        now = namespaces.boot_ns()
+        if deadline is None:
+            deadline = NEVER if condition.lease is FOREVER else now + condition.lease.ns
+        with self._lock:
+            for reference in condition.targets:
+                if parse(reference).scheme in FOLLOWED and not self._closed:
+                    self._orders[reference, condition.name] = Order(condition, deadline)
+                    self._follow(reference)
+        if deadline != NEVER:
+            timer = threading.Timer((deadline - now) / 1e9, self._drop_over)
+            timer.daemon = True
+            timer.start()
+
+    def resume(self) -> None:
+        """The orders of the journals' conditions."""
+        for identity in self.engine.journal.identities():
+            try:
+                entry = self.engine.journal.read(identity)
+            except NetweatherError:
+                continue
+            for each in entry.conditions if entry else ():
+                self.remember(each.condition, each.deadline)
+
+    def forget(self, orders: Iterable[tuple[str, str]]) -> None:
+        """These are cleared: who starts later gets nothing."""
+        with self._lock:
+            for order in orders:
+                self._orders.pop(order, None)
+            self._let_go()
+
+    def close(self) -> None:
+        """Follows nothing any more."""
+        with self._lock:
+            self._closed = True
+            self._orders.clear()
+            self._let_go()
+
+    def _drop_over(self) -> None:
+        with self._lock:
+            over = [key for key, order in self._orders.items() if order.left() is None]
+            for key in over:
+                del self._orders[key]
+            self._let_go()
+
+    def _follow(self, reference: str) -> None:
+        if reference not in self._followers:
+            follower = self._followers[reference] = self.following(reference)
+            threading.Thread(target=self._watch, args=(reference, follower), name=f"stand {reference}", daemon=True).start()
+
+    def _let_go(self) -> None:
+        """Ends the followers of references without an order; each in its own time, since closing waits for the runtime."""
+        wanted = {reference for reference, _ in self._orders}
+        for reference in [each for each in self._followers if each not in wanted]:
+            follower = self._followers.pop(reference)
+            threading.Thread(target=follower.close, daemon=True).start()
+
+    def _watch(self, reference: str, follower: Following) -> None:
+        for event in follower:
+            if isinstance(event, Started):
+                with event.target as target:
+                    self._put(reference, target)
+
+    def _put(self, reference: str, target: Target) -> None:
+        """Whatever stands for the reference and the target hasn't got."""
+        with self._lock:
+            orders = [order for (words, _), order in self._orders.items() if words == reference]
+        has = {each.condition.name for each in self.engine.active(target)}
+        for condition in [left for order in orders if (left := order.left()) is not None and left.name not in has]:
+            told = {"name": condition.name, "target": target.reference, "owner": condition.owner}
+            try:
+                self.engine.set(target, condition)
+                self.events.publish("condition-set", **told, by="agent")
+            except (NetweatherError, OSError) as error:
+                LOG.warning("%s on %s (%s): %s", condition.name, target.reference, target.name, error)
+                self.events.publish("condition-failed", **told, why=str(error))

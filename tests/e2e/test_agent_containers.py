@@ -1,0 +1,51 @@
+"""The agent and a real Docker: who restarts, or comes later under the same label, has the condition again within a second."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.kernel.agent.conftest import RealAgent, condition
+from tests.support.docker import Docker
+from tests.support.rig import until
+
+LABEL = "nwt.tier=web"
+
+
+@pytest.fixture
+def agent(tmp_path: Path, docker: Docker) -> Iterator[RealAgent]:
+    made = RealAgent(tmp_path / "state")
+    made.environment["DOCKER_HOST"] = docker.environment["DOCKER_HOST"]
+    made.start()
+    yield made
+    made.stop()
+    made.cli("clear", "--all")
+
+
+def round_trip(docker: Docker, here: str, there: str) -> float:
+    """The least of two, in ms."""
+    text = docker("exec", here, "ping", "-c2", "-W2", docker.address(there))
+    return float(text.rpartition("= ")[2].split("/")[0])
+
+
+def test_restarts_and_newcomers(agent: RealAgent, docker: Docker) -> None:
+    label = ("--label", LABEL)
+    with docker.container() as other, docker.container(options=label) as first, agent.client() as client:
+        client.set([condition(f"docker:label={LABEL}", delay="40ms")])
+        assert round_trip(docker, first, other) >= 80
+        docker("restart", "-t0", first)
+        took = until(lambda: [each for each in client.show() if each.in_force], 10, "it has it again")
+        assert round_trip(docker, first, other) >= 80
+        with docker.container(options=label) as second:
+            begin = time.monotonic()
+            until(lambda: len([each for each in client.show() if each.in_force]) == 2, 10, "the newcomer has it")
+            print(f"again {took:.2f} s after the restart, {time.monotonic() - begin:.2f} s after the start")
+            assert round_trip(docker, second, other) >= 80
+        until(lambda: len(client.show()) == 1, 10, "who is gone is forgotten")
+        client.clear()
+        docker("restart", "-t0", first)
+        assert round_trip(docker, first, other) < 40
+        assert client.show() == []

@@ -1,0 +1,141 @@
+"""What starts later under a reference gets what was asked of it, until that is over or cleared."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from netweather.agent.agent import Agent
+from netweather.agent.standing import Standing
+from netweather.conditions import NetworkCondition, load
+from netweather.targets.following import Gone, Started
+from tests.support.rig import until
+from tests.support.world import World
+from tests.unit.agent.test_agent import ROOT, SLOW
+
+WEB = "docker:label=tier=web"
+
+
+@dataclass
+class Told:
+    """A follower that tells what the test puts in."""
+
+    reference: str
+    events: queue.Queue[Any] = field(default_factory=queue.Queue)
+    closed: bool = False
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.events.get, None)
+
+    def __enter__(self) -> Told:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.closed = True
+        self.events.put(None)
+
+
+@pytest.fixture
+def told(agent: Agent) -> dict[str, Told]:
+    """The followers, by reference."""
+    found: dict[str, Told] = {}
+
+    def follow(reference: str) -> Told:
+        found[reference] = Told(reference)
+        return found[reference]
+
+    agent.standing = Standing(agent.engine, agent.events, follow)
+    return found
+
+
+def slow(lease: str = "1m", name: str = "slow") -> NetworkCondition:
+    return load({**SLOW, "name": name, "targets": [WEB], "lease": lease})
+
+
+def starts(world: World, told: Told, name: str) -> None:
+    told.events.put(Started(world.resolve([f"netns:{name}"])[0]))
+
+
+def in_force(agent: Agent) -> list[tuple[str, str]]:
+    return [(each["status"]["target"]["name"], each["metadata"]["name"]) for each in agent.show()]
+
+
+def test_what_starts_later_gets_it(agent: Agent, world: World, told: dict[str, Told]) -> None:
+    agent.standing.remember(slow())
+    assert agent.standing.orders == [(WEB, "slow")]
+    starts(world, told[WEB], "b")
+    until(lambda: in_force(agent) == [("b", "slow")], 5, "it got it")
+    (shown,) = agent.show()
+    assert shown["status"]["remainingSeconds"] < 60
+    told[WEB].events.put(Gone("1-2", "b"))
+    starts(world, told[WEB], "b")  # it has it: nothing is done
+    starts(world, told[WEB], "c")
+    until(lambda: len(in_force(agent)) == 2, 5, "the next got it, too")
+
+
+def test_what_is_over_is_given_to_nobody(agent: Agent, world: World, told: dict[str, Told]) -> None:
+    agent.standing.remember(slow("50ms"))
+    until(lambda: not agent.standing.orders, 5, "it is over")
+    until(lambda: told[WEB].closed, 5, "nothing is followed")
+
+
+def test_what_is_cleared_is_given_to_nobody(agent: Agent, world: World, told: dict[str, Told]) -> None:
+    agent.standing.remember(slow())
+    agent.standing.remember(slow(name="other"))
+    starts(world, told[WEB], "b")
+    until(lambda: len(in_force(agent)) == 2, 5, "it got both")
+    agent.clear(ROOT, ["netns:b"], "slow")
+    assert agent.standing.orders == [(WEB, "other")]
+    agent.clear(ROOT)
+    assert agent.standing.orders == []
+    until(lambda: told[WEB].closed, 5, "nothing is followed")
+
+
+def test_others_still_have_what_one_lost(agent: Agent, world: World, told: dict[str, Told]) -> None:
+    agent.standing.remember(slow())
+    for name in ("b", "c"):
+        starts(world, told[WEB], name)
+    until(lambda: len(in_force(agent)) == 2, 5, "both got it")
+    agent.clear(ROOT, ["netns:b"], "slow")
+    assert agent.standing.orders == [(WEB, "slow")]
+
+
+def test_direct_mode_clears_too(agent: Agent, told: dict[str, Told]) -> None:
+    agent.standing.remember(slow())
+    agent._cleared_elsewhere("slow")
+    assert agent.standing.orders == []
+
+
+def test_orders_outlive_the_agent(agent: Agent, world: World, told: dict[str, Told]) -> None:
+    agent.standing.remember(slow())
+    starts(world, told[WEB], "b")
+    until(lambda: in_force(agent), 5, "it got it")
+    after = Standing(agent.engine, agent.events, Told)
+    after.resume()
+    assert after.orders == [(WEB, "slow")]
+    after.close()
+    assert after.orders == []
+
+
+def test_a_name_or_a_process_is_not_followed(agent: Agent, told: dict[str, Told]) -> None:
+    agent.set(ROOT, [load(SLOW)])
+    assert agent.standing.orders == []
+    assert told == {}
+
+
+def test_what_fails_is_told(agent: Agent, world: World, told: dict[str, Told]) -> None:
+    agent.standing.remember(load({**SLOW, "targets": [WEB], "rules": [{"condition": {"delay": "1s"}}]}))
+    world.kernel("b").interfaces.clear()
+    listener = agent.events.listen()
+    starts(world, told[WEB], "b")
+    until(lambda: listener._queue.qsize(), 5, "it is told")
+    event = listener._queue.get_nowait()
+    assert event is not None
+    assert event.kind == "condition-failed"

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from netweather.conditions import load
 from tests.kernel.agent.conftest import RealAgent, condition
-from tests.support.docker import Docker
+from tests.support.docker import NETWORK, Docker
 from tests.support.rig import until
 
 LABEL = "nwt.tier=web"
@@ -49,3 +50,17 @@ def test_restarts_and_newcomers(agent: RealAgent, docker: Docker) -> None:
         docker("restart", "-t0", first)
         assert round_trip(docker, first, other) < 40
         assert client.show() == []
+
+
+def test_a_peer_with_another_address(agent: RealAgent, docker: Docker) -> None:
+    with docker.container() as here, docker.container() as peer, agent.client() as client:
+        rule = {"to": [f"docker:{peer}"], "condition": {"delay": "40ms"}}
+        client.set([load({"name": "slow", "targets": [f"docker:{here}"], "lease": "2m", "rules": [rule]})])
+        assert round_trip(docker, here, peer) >= 80
+        docker("network", "disconnect", NETWORK, peer)
+        docker("network", "connect", "--ip", "198.51.100.200", NETWORK, peer)
+        docker("restart", "-t0", peer)
+        assert docker.address(peer) == "198.51.100.200"
+        until(lambda: "198.51.100.200/32" in client.show()[0].peers[f"docker:{peer}"], 15, "the other address is meant")
+        assert round_trip(docker, here, peer) >= 80
+        client.clear()

@@ -15,7 +15,7 @@ MOST_WAITING: Final = 1000
 
 @dataclass(frozen=True)
 class Event:
-    """kind: condition-set, condition-cleared, condition-ended, condition-resumed, condition-failed.
+    """kind: condition-set, condition-cleared, condition-ended, condition-resumed, condition-failed, peers-changed.
 
     number: they count up from the agent's start.
     """

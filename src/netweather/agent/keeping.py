@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from netweather.agent.events import Events
+from netweather.agent.peering import Peering, changing
 from netweather.engine import Engine, entries
 from netweather.errors import NetweatherError
 from netweather.keeper import RETRY_S, TURN_S, Keeper
@@ -43,6 +44,7 @@ class Keeping:
 
     def __init__(self, engine: Engine, events: Events) -> None:
         self.engine, self.events = engine, events
+        self.peering = Peering(engine, events)
         self.cleared: Callable[[str], None] = lambda name: None
         """Told of a condition that somebody else ended before its time, while its target lives."""
         self._kept: dict[str, _Kept] = {}
@@ -115,6 +117,7 @@ class Keeping:
                 except TimeoutError:
                     continue
         finally:
+            await self._in_thread(self.peering.drop, identity)
             del self._kept[identity]
             kept.keeper.close()
             os.close(fd)
@@ -128,6 +131,8 @@ class Keeping:
             LOG.warning("%s: %s", keeper.identity, error)
             return True, RETRY_S
         await self._tell_of_ended(kept, more=more)
+        if more and keeper.entry is not None and changing(keeper.entry) != self.peering.words(keeper.identity):
+            await self._in_thread(self.peering.follow, keeper.entry.target, keeper.fd, changing(keeper.entry))
         return more, keeper.pause(max(TURN_S, len(self._kept) / LOOKS_A_SECOND))
 
     async def _tell_of_ended(self, kept: _Kept, *, more: bool) -> None:

@@ -75,7 +75,10 @@ async def post_verify(wish: VerifyRequest, agent: OurAgent, who: Setter) -> JSON
 
 @router.get("/events", summary="What happens", responses=answers("until you go", {"type": "string"}, media="text/event-stream"))
 async def get_events(agent: OurAgent, who: Reader) -> StreamingResponse:
-    """As server-sent events, from now on: condition-set, condition-cleared, condition-ended, condition-resumed, condition-failed."""
+    """As server-sent events, from now on.
+
+    condition-set, condition-cleared, condition-ended, condition-resumed, condition-failed, peers-changed.
+    """
     return StreamingResponse(
         _stream(agent.events.listen()), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
     )

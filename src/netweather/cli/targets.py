@@ -22,7 +22,7 @@ def _targets(as_json: Json = False) -> None:
     """Lists what can be named as a TARGET: containers, pods and named network namespaces.
 
     A TARGET is docker:NAME, docker:ID, docker:label=KEY=VALUE, compose:[PROJECT/]SERVICE, podman:NAME, pod:NAMESPACE/NAME, cri:ID,
-    netns:NAME, netns:/PATH, pid:N, or host, which is the host's own network.
+    containerd:NAMESPACE/ID, netns:NAME, netns:/PATH, pid:N, or host, which is the host's own network.
     """
     from netweather.targets import list_targets
 

@@ -12,7 +12,6 @@ CODES: Final = {
     "bad-peer": "The peer is no address, prefix, host name or reference",
     "unknown-scheme": "No such scheme of target references",
     "scheme-missing": "A bare name was given where a reference is wanted",
-    "scheme-not-yet": "The scheme is planned and not there yet",
     "unknown-target": "Nothing of that name is there",
     "ambiguous-target": "The reference fits several things and asks for one",
     "target-not-running": "The container is there and not running",

@@ -9,6 +9,7 @@
     pod:NAMESPACE/NAME             pod:shop/api-0                                   a pod on this node, by its CRI runtime
     pod:NAMESPACE/label=KEY=VALUE  pod:shop/label=app=api                           every ready pod on this node with that label
     cri:ID  cri:label=KEY=VALUE    cri:1eba52                                       the pod of a sandbox or container
+    containerd:NAMESPACE/ID        containerd:default/shop-api                      one container of a containerd's namespace
     host                           host                                             the host's own network, only when spelt out
 One that fails: parse("shop-api") is a UsageError (scheme-missing) whose remedy is docker:shop-api.
 """
@@ -25,15 +26,13 @@ from netweather.targets._errors import nearest
 
 @dataclass(frozen=True)
 class Scheme:
-    """One kind of reference. module: the module of targets/ whose RUNTIME opens it, None when it is not there yet;
-    pattern: what may stand behind the colon; instead: what works meanwhile, for schemes that are not there yet."""
+    """One kind of reference. module: the module of targets/ whose RUNTIME opens it; pattern: what may stand behind the colon."""
 
     name: str
     form: str
     example: str
     pattern: re.Pattern[str]
-    module: str | None
-    instead: str = ""
+    module: str
 
 
 @dataclass(frozen=True)
@@ -45,13 +44,13 @@ class Reference:
     text: str
 
 
-_ANY: Final = re.compile(r".*")
 _DOCKER: Final = re.compile(r"label=[^=\s]+=.*|/?[A-Za-z0-9][A-Za-z0-9_.-]*")
 _COMPOSE: Final = re.compile(r"(?:[a-z0-9][a-z0-9_-]*/)?[A-Za-z0-9][A-Za-z0-9_.-]*")
 _ADDRESS: Final = re.compile(r"[0-9]+(\.[0-9]+){3}(/[0-9]+)?")
 _LABEL: Final = r"label=[^=\s]+=.*"
 _POD: Final = re.compile(rf"[a-z0-9][a-z0-9-]*/(?:[a-z0-9][a-z0-9.-]*|{_LABEL})")
 _CRI: Final = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.-]*|{_LABEL}")
+_CONTAINERD: Final = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.-]*/(?:[A-Za-z0-9][A-Za-z0-9_.-]*|{_LABEL})")
 _NETNS: Final = re.compile(r"/[^\0]+|(?!\.{1,2}$)[^/\0\s]{1,255}")
 
 SCHEMES: Final = (
@@ -64,8 +63,8 @@ SCHEMES: Final = (
     Scheme("pod", "pod:NAMESPACE/NAME or pod:NAMESPACE/label=KEY=VALUE", "pod:shop/api-0", _POD, "cri"),
     Scheme("cri", "cri:ID or cri:label=KEY=VALUE", "cri:1eba52", _CRI, "cri"),
     Scheme(
-        "containerd", "containerd:NAMESPACE/ID", "containerd:k8s.io/1eba52", _ANY, None,
-        "pid:N with the N of: ctr -n NAMESPACE tasks ls",
+        "containerd", "containerd:NAMESPACE/ID or containerd:NAMESPACE/label=KEY=VALUE", "containerd:default/shop-api",
+        _CONTAINERD, "containerd",
     ),
 )  # fmt: skip
 """Every scheme: the one place that names them (help, errors and completion are made of it)."""
@@ -86,8 +85,7 @@ def scheme(name: str) -> Scheme:
 def parse(text: str) -> Reference:
     """Understand a target reference.
 
-    Raises UsageError: scheme-missing (a bare name), unknown-scheme (names the nearest), scheme-not-yet (names what works),
-    bad-target (not of the scheme's form).
+    Raises UsageError: scheme-missing (a bare name), unknown-scheme (names the nearest), bad-target (not of the scheme's form).
     """
     if text == "host":
         return Reference("host", "", text)
@@ -97,8 +95,6 @@ def parse(text: str) -> Reference:
     known = _BY_NAME.get(head)
     if known is None:
         raise _unknown(head, rest)
-    if known.module is None:
-        raise _not_yet(known, text)
     if not rest or not known.pattern.fullmatch(rest):
         raise UsageError("bad-target", f"{text!r} is not a target", f"the form is {known.form}", f"for example {known.example}")
     return Reference(head, rest, text)
@@ -110,8 +106,8 @@ def is_reference(text: str) -> bool:
 
 
 def available() -> list[Scheme]:
-    """The schemes that can be used now, in the order of the registry."""
-    return [known for known in SCHEMES if known.module is not None]
+    """The schemes, in the order of the registry."""
+    return list(SCHEMES)
 
 
 def bare_name(text: str) -> str | None:
@@ -141,10 +137,3 @@ def _unknown(head: str, rest: str) -> UsageError:
     forms = "; ".join(known.form for known in available())
     remedy = f"write {meant if meant == 'host' else f'{meant}:{rest}'}" if meant else _LIST
     return UsageError("unknown-scheme", f"{head + ':'!r} is no kind of target", f"a target is one of {forms}", remedy)
-
-
-def _not_yet(known: Scheme, text: str) -> UsageError:
-    works = ", ".join(f"{each.name}:" if each.name != "host" else "host" for each in available())
-    return UsageError(
-        "scheme-not-yet", f"{text!r}: {known.name}: targets are not there yet", f"what works is {works}", f"use {known.instead}"
-    )

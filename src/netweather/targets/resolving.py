@@ -46,11 +46,8 @@ def open_reference(reference: Reference, *, as_peer: bool = False) -> list[Targe
 
 
 def runtime(name: str) -> Runtime:
-    """The runtime of a scheme, imported when it is first used. Raises KeyError for schemes that are not there (yet)."""
-    module = scheme(name).module
-    if module is None:
-        raise KeyError(name)
-    found: Runtime = importlib.import_module(f"netweather.targets.{module}").RUNTIME
+    """The runtime of a scheme, imported when it is first used. Raises KeyError when there is none of that name."""
+    found: Runtime = importlib.import_module(f"netweather.targets.{scheme(name).module}").RUNTIME
     return found
 
 

@@ -88,6 +88,7 @@ def test_targets(monkeypatch: pytest.MonkeyPatch) -> None:
         "podman:",
         "pod:",
         "cri:",
+        "containerd:",
     ]
     assert {"docker:web", "compose:shop/web", "netns:db", "host"} <= {value for value, _ in completing.targets("d")}
     assert [value for value, _ in completing.targets("netns:")] == ["netns:db"]

@@ -237,6 +237,23 @@ def test_every_scheme_can_be_followed_and_nonsense_cannot() -> None:
         follow("shop")
 
 
+def test_a_namespace_is_held_until_it_is_gone_so_that_its_number_cannot_come_back(
+    watch: FakeWatch, files: list[str], following: Following
+) -> None:
+    def held() -> int:
+        names = [f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd")]
+        return sum(os.readlink(name) == files[0] for name in names if os.path.islink(name))
+
+    follower, _ = following
+    watch.spaces = {"a": files[0]}
+    words(follower, 1)
+    assert held() == 1
+    watch.spaces = {}
+    watch.hints.put("a")
+    words(follower, 1)
+    assert held() == 0
+
+
 def test_gone_and_started_name_the_same_identity(watch: FakeWatch, files: list[str], following: Following) -> None:
     follower, _ = following
     watch.spaces = {"a": files[0]}

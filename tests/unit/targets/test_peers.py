@@ -72,7 +72,7 @@ def test_addresses_and_prefixes_are_themselves(text: str, prefix: str) -> None:
         ("::1", "bad-peer", "loopback traffic is never affected"),
         ("::ffff:127.0.0.1", "bad-peer", "loopback traffic is never affected"),
         ("dokcer:db", "unknown-scheme", "docker:db"),
-        ("containerd:k8s.io/db", "scheme-not-yet", "tasks ls"),
+        ("containerd:db", "bad-target", "containerd:NAMESPACE/ID"),
         ("docker:", "bad-target", "docker:NAME"),
     ],
 )

@@ -33,6 +33,8 @@ ID = "1eba527837985263db1587f2cafe483a43bed389d3a70d8dd630446320ab02f7"
         ("pod:shop/api-0", "pod", "shop/api-0"),
         ("pod:kube-system/label=k8s-app=kube-dns", "pod", "kube-system/label=k8s-app=kube-dns"),
         ("cri:1eba52", "cri", "1eba52"),
+        ("containerd:k8s.io/1eba52", "containerd", "k8s.io/1eba52"),
+        ("containerd:default/label=app=web", "containerd", "default/label=app=web"),
         ("cri:label=app=web", "cri", "label=app=web"),
         ("host", "host", ""),
     ],
@@ -62,8 +64,7 @@ def test_a_reference_is_understood(text: str, scheme: str, rest: str) -> None:
         ("xyzzy:db", "unknown-scheme", "netweather targets"),
         (":db", "unknown-scheme", "netweather targets"),
         ("podman:label=tier", "bad-target", "podman:POD"),
-        ("containerd:k8s.io/1eba52", "scheme-not-yet", "docker:"),
-        ("containerd:k8s.io/1eba52", "scheme-not-yet", "pid:"),
+        ("containerd:1eba52", "bad-target", "containerd:NAMESPACE/ID"),
         ("pod:api-0", "bad-target", "pod:NAMESPACE/NAME"),
         ("pod:shop/", "bad-target", "pod:NAMESPACE/NAME"),
         ("pod:shop/label=app", "bad-target", "pod:NAMESPACE/label=KEY=VALUE"),
@@ -107,7 +108,7 @@ def test_every_text_is_a_reference_or_a_usage_error(text: str) -> None:
         assert found.text == text
         assert text in (f"{found.scheme}:{found.rest}", "host")
     else:
-        assert found.code in ("scheme-missing", "unknown-scheme", "scheme-not-yet", "bad-target")
+        assert found.code in ("scheme-missing", "unknown-scheme", "bad-target")
         assert found.remedy
 
 
@@ -118,14 +119,21 @@ def test_a_suggestion_for_a_bare_name_is_a_reference(text: str) -> None:
         parse(meant)
 
 
-def test_every_scheme_has_an_example_and_a_module_or_a_way_out() -> None:
+def test_every_scheme_has_an_example_and_a_module() -> None:
     for scheme in SCHEMES:
-        if scheme.module is None:
-            assert "pid:" in scheme.instead
-        else:
-            assert parse(scheme.example).scheme == scheme.name
-            assert hasattr(importlib.import_module(f"netweather.targets.{scheme.module}"), "RUNTIME")
-    assert [scheme.name for scheme in available()] == ["netns", "pid", "docker", "compose", "host", "podman", "pod", "cri"]
+        assert parse(scheme.example).scheme == scheme.name
+        assert hasattr(importlib.import_module(f"netweather.targets.{scheme.module}"), "RUNTIME")
+    assert [scheme.name for scheme in available()] == [
+        "netns",
+        "pid",
+        "docker",
+        "compose",
+        "host",
+        "podman",
+        "pod",
+        "cri",
+        "containerd",
+    ]
 
 
 @pytest.mark.parametrize(

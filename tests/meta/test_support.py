@@ -9,6 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -168,6 +169,29 @@ class TestDocker:
         wait_until(lambda: not owner.alive(inside))
         assert docker_support._family(str(home)) == set()
         assert mounts() <= before
+
+
+@pytest.mark.root
+class TestGuest:
+    def test_what_is_tied_to_a_session_ends_with_it(self) -> None:
+        number = f"{100_000 + os.getpid()}"
+        session = start(
+            "import subprocess\nfrom tests.support.guest import TIED\n"
+            f"with subprocess.Popen([*TIED, 'sh', '-c', 'sleep {number} & wait']):\n    print('ready', flush=True)"
+        )
+        ready(session)
+        wait_until(lambda: running(f"sleep\0{number}\0"))
+        kill(session)
+        wait_until(lambda: not running(number))
+
+
+def running(words: str) -> list[str]:
+    """The processes that have these words in their command line."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            found += [path.parent.name] if words.encode() in path.read_bytes() else []
+    return found
 
 
 def mounts() -> set[str]:

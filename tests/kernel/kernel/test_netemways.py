@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,11 @@ import pytest
 
 from netweather.conditions import FOREVER, Condition, Delay, LossRandom, Match, NetworkCondition, Rule
 from netweather.engine import Engine
+from netweather.engine.verifying import Wish, verify
 from netweather.kernel.features import there
 from netweather.settings import Settings
 from netweather.targets import Target, resolve
-from netweather.units import Duration, Percent
+from netweather.units import Duration, Packets, Percent
 from tests.support.netns import Lab
 
 MS = 10**6
@@ -114,9 +116,52 @@ def test_clearing_lets_out_what_is_inside(rig: Rig) -> None:
     assert " 20 received" in output
 
 
+def in_ours(rig: Rig, *command: str) -> None:
+    """In our own namespace beside the target's."""
+    inside = rig.engine.journal.directory(rig.target.identity) / "netns"
+    subprocess.run(["nsenter", f"--net={inside}", *command], check=True, capture_output=True)
+
+
 def test_a_netem_that_somebody_took_away_is_told(rig: Rig) -> None:
     rig.set(delay(20), direction="egress")
-    mounted = next((rig.engine.journal.directory(rig.target.identity)).glob("netns"))
-    rig.net.client.run("nsenter", f"--net={mounted}", "tc", "qdisc", "del", "dev", "nwl0", "root")
+    in_ours(rig, "tc", "qdisc", "del", "dev", "nwl0", "root")
     (shown,) = rig.engine.show(rig.target)
     assert not shown.in_force
+    assert "1 of 1 lines are gone" in "; ".join(shown.problems)
+    (found,) = verify(rig.engine, rig.target, Wish())
+    assert (found.verdict, found.kernel["inForce"]) == ("FAIL", False)
+
+
+def flood(rig: Rig) -> None:
+    """20 packets at once, as far as a queue of 500 ms is concerned."""
+    rig.net.client.run("ping", "-n", "-q", "-c20", "-i0.002", "-W3", str(rig.net.server.v4), check=False)
+
+
+def test_netem_is_read_back_and_what_was_changed_by_hand_is_told_field_by_field(rig: Rig) -> None:
+    rig.set(delay(500, jitter=Duration(MS)), direction="egress")
+    (found,) = verify(rig.engine, rig.target, Wish())
+    assert found.problems == ()
+    (line,) = found.kernel["lines"]
+    assert line["engine"] == "netem"
+    assert line["requested"] == line["held"]
+    assert line["held"]["latency_ns"] == 500 * MS
+    in_ours(rig, "tc", "qdisc", "change", "dev", "nwl0", "root", "netem", "delay", "600ms", "1ms", "limit", "5")
+    (found,) = verify(rig.engine, rig.target, Wish())
+    assert found.verdict == "FAIL"
+    told = "; ".join(found.problems)
+    assert "line 0 (egress of eth0): limit: asked" in told
+    assert "latency_ns: asked 500000000, seen 600000000" in told
+    flood(rig)
+    (shown,) = rig.engine.show(rig.target)
+    assert 0 < shown.unwanted_drops <= 15  # nobody asked for a limit of 5
+    assert shown.queue_drops == 0
+    (found,) = verify(rig.engine, rig.target, Wish())
+    assert f"{shown.unwanted_drops} packets were lost by Netweather's own devices" in "; ".join(found.problems)
+
+
+def test_a_full_queue_is_part_of_what_a_limit_asks_for(rig: Rig) -> None:
+    rig.set(Condition(delay=delay(500).delay, limit=Packets(5)), direction="egress")
+    flood(rig)
+    (shown,) = rig.engine.show(rig.target)
+    assert 0 < shown.queue_drops <= 15
+    assert shown.unwanted_drops == 0

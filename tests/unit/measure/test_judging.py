@@ -154,13 +154,15 @@ def steadily(count: int, delay: Callable[[float], float], spacing: float = 0.001
     return Arrivals(sent, tuple(seen), spacing=spacing, **more)
 
 
-def test_a_busy_machine_is_allowed_what_its_own_packets_were_late_by() -> None:
+def test_nothing_is_called_wrong_or_right_that_a_busy_machine_may_have_made_so() -> None:
     late = steadily(1000, lambda at: 0.1 + 0.006)
     assert verdicts(of(delay="100ms"), late)["delay"] == "FAIL"
     tardy = replace(late, sent=tuple(at + (8 * MS if number % 50 == 7 else 0) for number, at in enumerate(late.sent)))
     assert late.tardy == pytest.approx(0)
     assert tardy.tardy == pytest.approx(0.008)
-    assert verdicts(of(delay="100ms"), tardy)["delay"] == "PASS"
+    (figure, *_), _ = judge_stream("egress", of(delay="100ms"), tardy)
+    assert (figure.verdict, "went 8.0 ms late" in figure.why) == ("CAN'T TELL", True)
+    assert verdicts(of(delay="106ms"), tardy)["delay"] == "PASS"
     assert verdicts(of(delay="50ms"), tardy)["delay"] == "FAIL"
 
 

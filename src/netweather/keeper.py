@@ -70,10 +70,11 @@ class Keeper:
         if not alive(entry.target, ignoring={os.getpid()}):
             self._end("the target is gone")
             return False
-        if entry.state == "made" and self._needs_lines(entry) and not self._whole():
+        if self._broken(entry):
             self.missed += 1
-            if self.missed > 1:  # once may be a command at work
-                self._end("a device of ours was deleted")
+            # Once may be a command at work, and twice two of them: only while nobody works is it certain.
+            if self.missed > 1 and self.engine.end(self.identity, self.fd, self._broken):
+                say(f"{self.identity}: a device of ours was deleted: everything of ours is taken away")
                 return False
         elif entry.state != "made":
             self.missed += 1
@@ -94,12 +95,9 @@ class Keeper:
             return None
         return self.entry
 
-    @staticmethod
-    def _needs_lines(entry: Entry) -> bool:
-        return bool(entry.slots.lines)
-
-    def _whole(self) -> bool:
-        return self.namespace.run(lambda: PORT in names())
+    def _broken(self, entry: Entry) -> bool:
+        """Whether a target that is made has lines, and no way to them."""
+        return entry.state == "made" and bool(entry.slots.lines) and not self.namespace.run(lambda: PORT in names())
 
     def _pump_is_dead(self, entry: Entry) -> bool:
         if all(key.endswith(NETEM_KEY) for key in entry.slots.lines) or entry.state != "made":

@@ -355,13 +355,19 @@ class Engine:
             self._settle(entry, fd)
             return remains
 
-    def end(self, identity: str, fd: int) -> None:
-        """Ends everything on a target, whatever state it is in. For the keeper."""
+    def end(self, identity: str, fd: int, when: Callable[[Entry], bool] = lambda entry: True) -> bool:
+        """Ends everything on a target, whatever state it is in. For the keeper.
+
+        when: asked while nobody else can be at work on the target. Returns whether nothing is left.
+        """
         with self._locked(identity):
             entry = self.journal.read(identity)
+            if entry is not None and not when(entry):
+                return False
             if entry is not None:
                 entry.conditions = []
                 self._settle(entry, fd)
+            return True
 
     # helpers
 

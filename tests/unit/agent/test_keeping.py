@@ -23,7 +23,7 @@ def files_live(monkeypatch: pytest.MonkeyPatch) -> None:
     from netweather import keeper
 
     monkeypatch.setattr(keeper, "alive", lambda *_, **__: True)
-    monkeypatch.setattr(keeper.Keeper, "_whole", lambda self: True)
+    monkeypatch.setattr(keeper.Keeper, "_broken", lambda *_: False)
     monkeypatch.setattr(keeper_process, "pump_running", lambda directory: True)
 
 

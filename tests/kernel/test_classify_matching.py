@@ -243,6 +243,7 @@ def test_a_share_is_of_connections_not_of_packets(shared_rig: Rig) -> None:
 def test_tcp_flags(shared_rig: Rig, there: str) -> None:
     """Only the handshake's SYN is dropped: an open connection goes on, a new one isn't made."""
     client = shared_rig.net.client
+    shared_rig.clear()
     with tcp_client(client, there, 80) as before:
         shared_rig.set(rule(Condition(block="drop"), direction="egress", tcp_flags=TcpFlags.parse("syn+!ack")))
         assert not slow(before)

@@ -68,6 +68,7 @@ def test_drop_and_reject(clsact: Rig, direction: str, family: int) -> None:
     clsact.set(rule(Condition(block="reject"), direction="egress"))
     with pytest.raises(ConnectionRefusedError):
         tcp_client(clsact.net.client, there, 80)
+    clsact.clear()
 
 
 def test_loss(clsact: Rig) -> None:
@@ -79,6 +80,7 @@ def test_loss(clsact: Rig) -> None:
 @FAMILIES
 def test_one_connection_of_two(clsact: Rig, family: int) -> None:
     me, there = (probe.address(end, family) for end in (clsact.net.client, clsact.net.server))
+    clsact.clear()
     with tcp_client(clsact.net.client, there, 80) as one, tcp_client(clsact.net.client, there, 80) as two:
         clsact.set(rule(delay(25), connection=Connection(me, one.getsockname()[1], there, 80)))
         assert min(round_trip(one) for _ in range(4)) >= 0.05

@@ -240,6 +240,7 @@ def test_tcp_behind_extension_headers(shared_rig: Rig, option: str, direction: s
     client, server = shared_rig.net.client, shared_rig.net.server
     data = payload(3_000_000)
     header = bytes([0, 0]) + PADDED
+    shared_rig.clear()
     with Echo(server, [80, 81]), tcp_client(client, str(server.v6), 80) as one, tcp_client(client, str(server.v6), 81) as two:
         for connection in (one, two):
             connection.setsockopt(socket.IPPROTO_IPV6, OPTIONS[option], header)

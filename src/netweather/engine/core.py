@@ -25,12 +25,16 @@ from netweather.kernel.finding import every_namespace
 from netweather.kernel.operations import Detach, Operation, WriteRules
 from netweather.kernel.real import RealTarget
 from netweather.kernel.seam import TargetKernel
-from netweather.kernel.spec import Datapath
+from netweather.kernel.spec import Datapath, Observed
+from netweather.kernel.waiting import pause
 from netweather.planning.overlaps import overlaps
 from netweather.planning.plan import describe, plan
 from netweather.planning.rules import InForce, Slots, flatten
 from netweather.settings import Settings
 from netweather.targets import Target
+
+SECOND_LOOK_S = 3.0
+"""After so long what another state directory is setting is in force, or what its keeper mends is mended."""
 
 
 @dataclass
@@ -322,24 +326,34 @@ class Engine:
         return [Recovered(entry.target.name, names)]
 
     def _strays(self, force: bool) -> list[Recovered]:
-        """What is ours by name and alias, or by program name, in namespaces that no journal knows."""
-        known = set(self.journal.identities())
+        """What is ours by name and alias, or by program name, in namespaces that no journal knows.
+
+        What is not in force may just be set by somebody else: unless `force`, it is taken when a second look finds it the same.
+        """
+        dead = {} if force else {whose.identity: seen for whose, kernel, seen in self._unknown() if not seen.alive}
+        if dead:
+            pause(SECOND_LOOK_S)
         found = []
+        for whose, kernel, seen in self._unknown():
+            if not force and dead.get(whose.identity) != seen:
+                found.append(Recovered(whose.name, "in force or being set, but not from this state directory", taken=False))
+                continue
+            with self._locked(whose.identity):
+                self._unmake(kernel, Entry(whose))
+            found.append(Recovered(whose.name, "devices and programs without a journal"))
+        return found
+
+    def _unknown(self) -> Iterator[tuple[Whose, TargetKernel, Observed]]:
+        """The namespaces with something of ours that no journal here knows."""
+        known = set(self.journal.identities())
         for path, dev, ino, fd in every_namespace():
             whose = Whose(path, path, dev, ino, None, path, "netns")
             if whose.identity in known:
                 continue
             with self._kernel(whose, fd) as kernel:
-                observed = kernel.observe()
-                if not (observed.attached or observed.half_attached or observed.port or observed.port_faults):
-                    continue
-                if observed.alive and not force:
-                    found.append(Recovered(whose.name, "in force, but not from this state directory", taken=False))
-                    continue
-                with self._locked(whose.identity):
-                    self._unmake(kernel, Entry(whose))
-                found.append(Recovered(whose.name, "devices and programs without a journal"))
-        return found
+                seen = kernel.observe()
+                if seen.attached or seen.half_attached or seen.port or seen.port_faults:
+                    yield whose, kernel, seen
 
     # for the keeper
 

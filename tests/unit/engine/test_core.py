@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -239,12 +240,24 @@ def test_what_another_state_directory_keeps_is_left_alone(bench: Bench, tmp_path
     bench.set()
     status = os.fstat(bench.target.netns_fd)
     monkeypatch.setattr(core, "every_namespace", lambda: [("path", status.st_dev, status.st_ino, bench.target.netns_fd)])
+    monkeypatch.setattr(core, "pause", looks := Mock())
     other = Engine(Settings(state=tmp_path / "other"), bench.engine.open_kernel)
     assert [r.taken for r in other.recover()] == [False]
     assert bench.engine.show(bench.target)[0].in_force
+    looks.assert_not_called()
     bench.kernel.pump = False
+    looks.side_effect = lambda seconds: setattr(bench.kernel, "pump", True)  # it was being set, or its keeper mended it
+    assert [r.taken for r in other.recover()] == [False]
+    assert bench.engine.show(bench.target)[0].in_force
+    bench.kernel.pump = False
+    looks.side_effect = None
     assert [r.taken for r in other.recover()] == [True]
     assert bench.kernel == FakeKernel()
+    bench.set()
+    bench.kernel.pump = False
+    looks.reset_mock()
+    assert [r.taken for r in other.recover(force=True)] == [True]
+    looks.assert_not_called()
 
 
 def test_a_broken_journal_is_told_and_recovered_from(bench: Bench) -> None:

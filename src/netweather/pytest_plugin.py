@@ -14,11 +14,16 @@ from netweather.errors import NetweatherError
 
 if TYPE_CHECKING:
     from netweather.testing.evidence import Evidence
+    from netweather.testing.lab import Lab
     from netweather.testing.network import Network
 
 MARK = (
     'network(profile=None, *, target=None, to=None, delay=None, loss=None, …, verify="kernel", allow_unmatched=False, '
     "shared=False): the network that this test needs; the words are those of `netweather set`, with _ for -"
+)
+LAB_MARK = (
+    "lab(*hosts, links=None, file=None): the hosts of the fixture `lab` (default: client and server), or a YAML file "
+    "beside the test"
 )
 _NETWORK = pytest.StashKey["Network"]()
 _BROKEN = "netweather_error"
@@ -49,6 +54,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", MARK)
+    config.addinivalue_line("markers", LAB_MARK)
     words = _setting(config, "matrix")
     if not hasattr(config, "workerinput") and (words or config.getoption("--network-report")):
         from netweather.testing.collecting import Collector
@@ -125,6 +131,24 @@ def network(request: pytest.FixtureRequest) -> Network:
     """Bad networks inside a test: `with network.degrade("docker:db", delay="2s", loss="3%"): …`, `network.partition(a, b)`."""
     _skip(request.node)
     return _network(request.node)
+
+
+@pytest.fixture
+def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """Hosts of the test's own, without Docker: `@pytest.mark.lab("client", "server")`, `lab["server"].start(…)`."""
+    _skip(request.node)
+    from netweather.testing.lab import Lab
+
+    mark = request.node.get_closest_marker("lab")
+    words = dict(mark.kwargs) if mark else {}
+    file = words.pop("file", None)
+    network = _network(request.node)
+    hosts = mark.args if mark and mark.args else ("client", "server")
+    made = Lab.load(request.path.parent / file, network) if file else Lab(*hosts, network=network, **words)
+    with made:
+        yield made
+        for name, text in made.logs().items():
+            request.node.add_report_section("teardown", f"lab: {name}", text)
 
 
 def _skip(item: pytest.Item) -> None:

@@ -5,6 +5,7 @@ The pytest plugin and the commands that run other programs stand on this; Python
 """
 
 from netweather.testing.evidence import Evidence
+from netweather.testing.lab import Lab
 from netweather.testing.network import Degraded, Network
 
-__all__ = ["Degraded", "Evidence", "Network"]
+__all__ = ["Degraded", "Evidence", "Lab", "Network"]

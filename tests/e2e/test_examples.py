@@ -45,6 +45,7 @@ EXAMPLES = {
     "etcd": Example(
         "03-etcd", ("etcd-server",), 12, ("elections, one after the other", "leads in place of", "higher term makes")
     ),
+    "zookeeper": Example("04-zookeeper", ("zookeeper",), 8, ("the session expires", "two owners", "it stops serving")),
 }
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -84,7 +85,7 @@ def test_it_shows_what_it_promises(name: str, run: Run, tmp_path: Path) -> None:
 
 @pytest.mark.full
 @pytest.mark.serial
-@pytest.mark.parametrize("name", ["etcd"])
+@pytest.mark.parametrize("name", ["etcd", "zookeeper"])
 def test_a_long_one_shows_what_it_promises(name: str, run: Run, tmp_path: Path) -> None:
     shows(EXAMPLES[name], run, tmp_path)
 

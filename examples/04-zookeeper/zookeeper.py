@@ -137,7 +137,7 @@ class Story:
         time.sleep(2)
         rivals = [at for kind in ("naive", "careful") for at in clients.works(f"{kind}-{RIVAL}", begin, time.time())]
         self.expect(not rivals, "the session lives on: the locks stay where they are")
-        begin, end = self.network("the holder cut off for longer than its session", 11, cut)
+        begin, _ = self.network("the holder cut off for longer than its session", 11, cut)
         until(lambda: not self.working("naive", HOLDER) or self.perfect, 30, "the holder hears that its session is gone")
         taken = [min(clients.works(f"{kind}-{RIVAL}", begin), default=0) - begin for kind in ("naive", "careful")]
         self.expect(

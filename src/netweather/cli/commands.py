@@ -28,6 +28,7 @@ COMMANDS: Final = (
     Entry("set", "make a target's network bad"),
     Entry("show", "the conditions in force, what they met, and the time left"),
     Entry("verify", "prove it: asked, in the kernel, seen on the wire"),
+    Entry("stats", "what a target's sockets do: calls, bytes, errors, latency, TCP"),
     Entry("clear", "end conditions: the network is as it was"),
     Entry("recover", "take away what dead processes left behind"),
     Entry("targets", "what there is to name as a target"),

@@ -127,6 +127,16 @@ def profiles(incomplete: str) -> list[tuple[str, str]]:
     return [(word, each.title) for each in known.values() for word in (each.name, *each.aliases)]
 
 
+def counted(incomplete: str) -> list[tuple[str, str]]:
+    """What `stats --only` takes: words with commas between; the last one is completed."""
+    from netweather.cli.watching import GROUPS
+    from netweather.kernel.tracelayout import CALLS
+
+    before = incomplete.rpartition(",")[0]
+    given = before.split(",")
+    return [(f"{before},{word}" if before else word, "") for word in (*GROUPS, *CALLS) if word not in given]
+
+
 def _fixed(*words: str) -> Completer:
     return lambda incomplete: [(word, "") for word in words]
 

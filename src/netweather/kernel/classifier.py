@@ -5,14 +5,13 @@ All of it runs inside the target's namespace (the hooks are looked up there).
 
 from __future__ import annotations
 
-import os
 import struct
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from netweather.kernel import bpf, layout
 from netweather.kernel.hooks import Hook
+from netweather.kernel.hostinfo import possible_cpus
 from netweather.kernel.spec import MAX_LEASES, Datapath, Prefix, Room, Tables
 
 STALE_NS = 450_000_000
@@ -146,7 +145,7 @@ class Classifier:
     def counters(self, slots: list[int]) -> dict[int, tuple[int, int, int]]:
         """(packets, bytes, dropped) of each counter, summed over the CPUs."""
         counters = self.maps["counters"]
-        cpus = _possible_cpus()
+        cpus = possible_cpus()
         found: dict[int, tuple[int, int, int]] = {}
         for slot in slots:
             raw = counters.lookup(struct.pack("=I", slot), layout.COUNTER.size * cpus)
@@ -160,11 +159,11 @@ class Classifier:
     def reset_counters(self, slots: list[int]) -> None:
         """Counters that begin anew, of rules that are new."""
         for slot in slots:
-            self.maps["counters"].update(struct.pack("=I", slot), bytes(layout.COUNTER.size * _possible_cpus()))
+            self.maps["counters"].update(struct.pack("=I", slot), bytes(layout.COUNTER.size * possible_cpus()))
 
     def _take_over(self, earlier: Classifier) -> None:
         self._write_control(4, earlier.maps["control"].mapped[4:8])
-        cpus = _possible_cpus()
+        cpus = possible_cpus()
         size = min(self.maps["counters"].max_entries, earlier.maps["counters"].max_entries)
         for slot in range(size):
             key = struct.pack("=I", slot)
@@ -217,11 +216,6 @@ class Classifier:
 
     def _write_control(self, at: int, data: bytes) -> None:
         self.maps["control"].mapped[at : at + len(data)] = data
-
-
-def _possible_cpus() -> int:
-    text = Path("/sys/devices/system/cpu/possible").read_text().strip()
-    return int(text.split("-")[-1].split(",")[-1]) + 1 if text else (os.cpu_count() or 1)
 
 
 __all__ = ["PROGRAMS", "STALE_NS", "Classifier"]

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final, Literal, TypeVar
 
 from netweather.errors import NetweatherError
-from netweather.kernel import modules, probes
+from netweather.kernel import modules, probes, statprobes
 from netweather.kernel.hooks import CLSACT_COST
 from netweather.kernel.hostinfo import Host
 from netweather.kernel.namespaces import CLONE_NEWNET, Namespace
@@ -126,6 +126,9 @@ FEATURES: Final = (
             remedy="sysctl net.core.bpf_jit_enable=1", instead="the kernel interprets them"),
     Feature("btf", "stats that read the kernel's own structures", "extra", probes.btf, "5.2", "DEBUG_INFO_BTF"),
     Feature("tracepoints", "stats: what a target's sockets did", "extra", probes.tracepoints, "4.17", "BPF_EVENTS"),
+    Feature("syscall-stats", "stats of system calls", "extra", statprobes.calls, "5.15", "FTRACE_SYSCALLS"),
+    Feature("tcp-stats", "stats of connections and packets", "extra", statprobes.tcp, "5.15", "BPF_EVENTS"),
+    Feature("drop-reasons", "why packets were dropped, in stats", "extra", statprobes.reasons, "5.17"),
     Feature("tcx", "attaching without losing a packet", "better", probes.tcx, "6.6", "NET_XGRESS",
             instead=f"clsact is used: {CLSACT_COST}"),
     Feature("clsact", "attaching on kernels without tcx", "better", probes.clsact, "4.5", "NET_CLS_ACT", "sch_ingress",

@@ -122,3 +122,9 @@ def _os_release(paths: tuple[str, ...] = ("/etc/os-release", "/usr/lib/os-releas
         pairs = (line.partition("=") for line in lines if "=" in line and not line.startswith("#"))
         return {key: value.strip("\"'") for key, _, value in pairs}
     return {}
+
+
+def possible_cpus() -> int:
+    """How many CPUs this kernel may have: as many values has an element of a per-CPU map."""
+    text = Path("/sys/devices/system/cpu/possible").read_text().strip()
+    return int(text.split("-")[-1].split(",")[-1]) + 1 if text else (os.cpu_count() or 1)

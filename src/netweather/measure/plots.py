@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,23 +43,29 @@ def _matplotlib() -> Any:
 
 def draw(evidence: Sequence[Evidence], path: str) -> None:
     """Writes the picture: a row for each rule and direction. Raises NetweatherError unwritable-file."""
-    pyplot = _matplotlib()
     rows = [
         (f"{each.name}, rule {measured.rule + 1}, {way}", series)
         for each in evidence
         for measured in each.measured
         for way, series in measured.series.items()
     ]
+    with canvas(path, max(1, len(rows)), 3) as (figure, axes):
+        _head(figure, evidence)
+        for (title, series), panels in zip(rows or [("", Series())], axes, strict=True):
+            panels[0].set_ylabel(f"{title}\nshare of packets" if title else "")
+            for axis, drawn, words in zip(panels, (_delays, _losses, _rates), _WORDS, strict=True):
+                if not drawn(axis, series):
+                    nothing(axis, words)
+
+
+@contextlib.contextmanager
+def canvas(path: str, rows: int, columns: int) -> Iterator[tuple[Any, Any]]:
+    """A figure and its panels in rows, written to the path at the end. Raises NetweatherError no-matplotlib, unwritable-file."""
+    pyplot = _matplotlib()
     with pyplot.rc_context(_LOOKS):
-        height = 2.9 * max(1, len(rows)) + 0.7
-        figure, axes = pyplot.subplots(max(1, len(rows)), 3, figsize=(12.5, height), squeeze=False, layout="constrained")
+        figure, axes = pyplot.subplots(rows, columns, figsize=(12.5, 2.9 * rows + 0.7), squeeze=False, layout="constrained")
         try:
-            _head(figure, evidence)
-            for (title, series), panels in zip(rows or [("", Series())], axes, strict=True):
-                panels[0].set_ylabel(f"{title}\nshare of packets" if title else "")
-                for axis, drawn, words in zip(panels, (_delays, _losses, _rates), _WORDS, strict=True):
-                    if not drawn(axis, series):
-                        _nothing(axis, words)
+            yield figure, axes
             figure.savefig(path, dpi=120)
         except OSError as error:
             raise NetweatherError(
@@ -101,7 +108,8 @@ def _head(figure: Any, evidence: Sequence[Evidence]) -> None:
     figure.suptitle(f"{', '.join(whose)}: {verdict}", x=0.01, ha="left", fontsize=13, fontweight="bold", color=_COLOURS[verdict])
 
 
-def _nothing(axes: Any, words: str) -> None:
+def nothing(axes: Any, words: str) -> None:
+    """A panel without data says so."""
     axes.grid(visible=False)
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)

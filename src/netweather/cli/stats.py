@@ -1,0 +1,116 @@
+"""`netweather stats`: what a target's processes asked of their sockets, and what became of it, while somebody looks."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from netweather.cli import completing, pages
+from netweather.cli.options import Json
+from netweather.cli.output import console, drawn, remark, say, say_json
+
+if TYPE_CHECKING:
+    from netweather.cli.watching import Watch
+
+_EXAMPLES = """
+netweather stats docker:shop-api
+netweather stats docker:shop-api --for 30s --by-process
+# only what is asked for is attached to the kernel
+netweather stats netns:db --only send,receive --for 10s
+netweather stats netns:db --for 10s --json | jq '.calls.sendto.latency.p99'
+"""
+_EVERY_S: Final = 1.0
+
+_For = Annotated[
+    str | None, typer.Option("--for", metavar="TIME", help="so long, then the sum (e.g. 30s); until Ctrl-C unless given",
+                             autocompletion=lambda incomplete: [("10s", ""), ("1m", ""), ("10m", "")])
+]  # fmt: skip
+_Only = Annotated[
+    str | None, typer.Option("--only", metavar="WHAT", help="send, receive, connect, tcp, or calls by name (e.g. sendto,tcp)",
+                             autocompletion=completing.counted)
+]  # fmt: skip
+_Plot = Annotated[str | None, typer.Option("--plot", metavar="FILE", help="draw it: out.svg or out.png", show_default=False)]
+_Target = Annotated[str, typer.Argument(metavar="TARGET", help="whose network", autocompletion=completing.targets)]
+
+
+def _stats(
+    target: _Target,
+    *,
+    lasting: _For = None,
+    only: _Only = None,
+    by_process: Annotated[bool, typer.Option("--by-process", help="and which process did it")] = False,
+    plot: _Plot = None,
+    as_json: Json = False,
+) -> None:
+    """Counts what TARGET's processes ask of their internet sockets: calls, bytes, errors, how long each takes.
+
+    With it, what TCP makes of it: connections, resets, segments sent again, packets dropped by reason. Counted in the kernel, by
+    programs on its tracepoints that are gone with this command. Nothing in the target is touched. Needs root.
+    """
+    from netweather.cli.problems import need_root
+    from netweather.cli.watching import Wanted, Watch
+    from netweather.units import Duration
+
+    need_root()
+    wanted = Wanted.parse(only, by_process=by_process)
+    seconds = Duration.parse(lasting).seconds if lasting else None
+    if plot is not None:
+        from netweather.measure import plots
+
+        plots.check(plot)
+    with Watch.open(target, wanted) as watch:
+        for missing in watch.missing:
+            remark("note", f"this kernel has no tracepoint {missing}: nothing is counted of it")
+        _look(watch, seconds, as_json=as_json)
+        if plot is not None:
+            from netweather.measure.countplots import draw
+
+            draw(watch.drawn(), plot)
+
+
+def command() -> Any:
+    """The Typer command."""
+    return pages.command(_stats, name="stats", examples=_EXAMPLES)
+
+
+def _look(watch: Watch, seconds: float | None, *, as_json: bool) -> None:
+    """Until the time is over, or Ctrl-C; then the sum. As JSON: the sum alone, or without an end one line for each second."""
+    try:
+        with _display(watch, as_json=as_json, endless=seconds is None) as show:
+            watch.follow(_EVERY_S, seconds, show)
+    except KeyboardInterrupt:
+        watch.look()
+    if not as_json:
+        _say_tables(watch, rates=False)
+    elif seconds is not None:
+        documents = watch.documents()
+        say_json(documents[0] if len(documents) == 1 else documents)
+
+
+@contextlib.contextmanager
+def _display(watch: Watch, *, as_json: bool, endless: bool) -> Iterator[Callable[[], None]]:
+    """What is done after each second: a live table where it can be drawn over, else text, when there is no end to wait for."""
+    if as_json or not sys.stdout.isatty():
+        show = _say_lines if as_json else _say_tables
+        yield (lambda: show(watch)) if endless else (lambda: None)
+        return
+    from rich.console import Group
+    from rich.live import Live
+
+    with Live(Group(*watch.tables()), console=console(), auto_refresh=False, transient=True) as live:
+        yield lambda: live.update(Group(*watch.tables()), refresh=True)
+
+
+def _say_lines(watch: Watch) -> None:
+    for document in watch.documents(last=True):
+        say_json(document, compact=True)
+
+
+def _say_tables(watch: Watch, *, rates: bool = True) -> None:
+    for table in watch.tables(rates=rates):
+        say(drawn(table))
+    sys.stdout.flush()

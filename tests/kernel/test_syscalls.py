@@ -1,0 +1,175 @@
+"""The programs on system calls' tracepoints against independent observers: the sender's own count, strace, its own clock."""
+
+from __future__ import annotations
+
+import errno
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from netweather.kernel.socketstats import CallCounts, SocketStats
+from netweather.kernel.tracelayout import CALLS
+from netweather.measure.counting import percentile
+from tests.support.netns import Lab, Namespace, lab
+
+SENDER = """
+import ctypes, os, socket, sys, threading, time
+HOST = "192.0.2.1"
+libc = ctypes.CDLL(None, use_errno=True)
+class Iovec(ctypes.Structure):
+    _fields_ = [("base", ctypes.c_char_p), ("length", ctypes.c_size_t)]
+class Header(ctypes.Structure):
+    _fields_ = [("name", ctypes.c_void_p), ("namelen", ctypes.c_uint), ("iov", ctypes.POINTER(Iovec)), ("iovlen", ctypes.c_size_t),
+                ("control", ctypes.c_void_p), ("controllen", ctypes.c_size_t), ("flags", ctypes.c_int)]
+class Message(ctypes.Structure):
+    _fields_ = [("header", Header), ("length", ctypes.c_uint)]
+def many(call, fd, sizes):
+    messages, kept = (Message * len(sizes))(), []
+    for message, size in zip(messages, sizes):
+        vector = Iovec(ctypes.cast(ctypes.create_string_buffer(size), ctypes.c_char_p), size)
+        kept.append(vector)
+        message.header.iov, message.header.iovlen = ctypes.pointer(vector), 1
+    extra = (None,) if call == "recvmmsg" else ()
+    number = getattr(libc, call)(fd, messages, len(sizes), 0, *extra)
+    assert number == len(sizes), (call, number, ctypes.get_errno())
+    return sum(message.length for message in messages)
+"""
+EVERY_CALL = (
+    SENDER
+    + """
+bytes_by = dict.fromkeys("sendto sendmsg sendmmsg write writev sendfile recvfrom recvmsg recvmmsg read readv".split(), 0)
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.bind((HOST, 0)); u.connect(u.getsockname())
+for size in (1, 100, 1400):
+    bytes_by["sendto"] += u.send(b"x" * size)
+    bytes_by["recvfrom"] += len(u.recv(2000))
+    bytes_by["sendmsg"] += u.sendmsg([b"x" * size, b"y"])
+    bytes_by["recvmsg"] += len(u.recvmsg(2000)[0])
+    bytes_by["write"] += os.write(u.fileno(), b"x" * size)
+    bytes_by["read"] += len(os.read(u.fileno(), 2000))
+    bytes_by["writev"] += os.writev(u.fileno(), [b"x" * size, b"yz"])
+    bytes_by["readv"] += os.readv(u.fileno(), [bytearray(1000), bytearray(1000)])
+    bytes_by["sendmmsg"] += many("sendmmsg", u.fileno(), [size] * 70)
+    bytes_by["recvmmsg"] += many("recvmmsg", u.fileno(), [1400] * 70)
+server = socket.create_server((HOST, 0))
+client = socket.create_connection(server.getsockname())
+accepted, _ = server.accept()
+with open(sys.executable, "rb") as file:
+    bytes_by["sendfile"] += os.sendfile(client.fileno(), file.fileno(), 0, 30000)
+for other in (os.pipe(), [each.detach() for each in socket.socketpair()]):  # neither pipes nor Unix sockets count
+    os.write(other[1], b"1"); os.read(other[0], 1); os.close(other[0]); os.close(other[1])
+for each in (u, client, accepted, server): each.close()
+import json; print(json.dumps(bytes_by))
+"""
+)
+
+
+@pytest.fixture(scope="module")
+def net() -> Iterator[Lab]:
+    with lab() as made:
+        made.client.run("ip", "link", "set", "lo", "up")
+        yield made
+
+
+def inode(namespace: Namespace) -> int:
+    return namespace.path.stat().st_ino
+
+
+def counted(stats: SocketStats) -> dict[str, CallCounts]:
+    return stats.read()[0].calls
+
+
+def test_every_call_and_every_byte_is_counted(net: Lab) -> None:
+    with SocketStats([inode(net.client)], tcp=False) as stats:
+        sent = json.loads(net.client.run(sys.executable, "-c", EVERY_CALL).stdout)
+        found = counted(stats)
+    assert {call: each.bytes for call, each in found.items() if call in sent} == sent
+    numbers = {call: each.calls for call, each in found.items()}
+    assert numbers == {**dict.fromkeys(sent, 3), "sendfile": 1, "connect": 2, "accept4": 1, "close": 4}
+    assert all(sum(each.times) == each.calls and each.ns > 0 and not each.errors for each in found.values())
+
+
+def test_calls_errors_and_bytes_are_those_of_strace(net: Lab, tmp_path: Path) -> None:
+    """strace -c says how many calls and errors there were, and the plain trace what each returned."""
+    program = tmp_path / "talk.py"
+    program.write_text(
+        "import socket\n"
+        "u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+        "u.setblocking(False)\n"
+        "u.connect(('192.0.2.1', 9))\n"
+        "for number in range(500):\n"
+        "    try: u.send(b'x' * number)\n"
+        "    except OSError: pass\n"
+        "    try: u.recv(10)\n"
+        "    except OSError: pass\n"
+    )
+    log = tmp_path / "calls"
+    with SocketStats([inode(net.client)], tcp=False) as stats:
+        command = ["strace", "-f", "-e", "trace=sendto,recvfrom", "-C", "-o", str(log), sys.executable, str(program)]
+        net.client.run(*command)
+        found = counted(stats)
+    text = log.read_text()
+    row = r"^\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s+(\d*)\s+(sendto|recvfrom)$"
+    table = {call: (int(calls), int(errors or 0)) for calls, errors, call in re.findall(row, text, re.MULTILINE)}
+    assert set(table) == {"sendto", "recvfrom"}, text[-2000:]
+    for call, numbers in table.items():
+        each = found[call]
+        returned = [int(value) for value in re.findall(rf"{call}\(.*\)\s+= (\d+)", text)]
+        errors = re.findall(rf"{call}\(.*\)\s+= -1 (\w+)", text)
+        assert (each.calls, each.errors) == numbers
+        assert (each.calls, each.bytes) == (len(returned) + len(errors), sum(returned))
+        assert sum(each.errors_by.values()) == each.errors == len(errors)
+    assert found["recvfrom"].errors_by == {errno.ECONNREFUSED: 500}
+
+
+def test_latencies_are_those_that_the_caller_measures(net: Lab) -> None:
+    """Waits of 1 to 20 ms, evenly; percentiles within 5 % of the caller's own clock's."""
+    program = (
+        "import socket, threading, time\n"
+        "a = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); a.bind(('192.0.2.1', 0))\n"
+        "b = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+        "took = []\n"
+        "for step in range(150):\n"
+        "    wait = (1 + 19 * (step * 37 % 150) / 150) / 1000\n"
+        "    a.settimeout(None)\n"
+        "    timer = threading.Timer(wait, b.sendto, (b'x', a.getsockname())); timer.start()\n"
+        "    begin = time.perf_counter(); a.recv(10); took.append(time.perf_counter() - begin); timer.join()\n"
+        "took.sort(); print(*took)\n"
+    )
+    with SocketStats([inode(net.client)], calls=("recvfrom",), tcp=False) as stats:
+        took = [float(word) for word in net.client.run(sys.executable, "-c", program).stdout.split()]
+        times = counted(stats)["recvfrom"].times
+    for share in (0.5, 0.9, 0.99):
+        assert percentile(times, share) == pytest.approx(took[int(share * len(took))], rel=0.05)
+
+
+def test_other_namespaces_are_not_counted(net: Lab) -> None:
+    program = "import socket; s = socket.socket(type=socket.SOCK_DGRAM); [s.sendto(b'xyz', ('192.0.2.1', 9)) for _ in range(7)]"
+    with SocketStats([inode(net.server), inode(net.client)], calls=("sendto",), tcp=False) as stats:
+        net.client.run(sys.executable, "-c", program)
+        subprocess.run([sys.executable, "-c", program.replace("192.0.2.1", "127.0.0.1")], check=True)
+        server, client = stats.read()
+    assert (server.calls, client.calls["sendto"].calls, client.calls["sendto"].bytes) == ({}, 7, 21)
+
+
+def test_processes_are_told_apart(net: Lab) -> None:
+    program = (
+        "import os, socket; s = socket.socket(type=socket.SOCK_DGRAM); print(os.getpid())\n"
+        "for _ in range({0}): s.sendto(b'x' * {0}, ('192.0.2.1', 9))"
+    )
+    with SocketStats([inode(net.client)], calls=("sendto",), tcp=False, by_process=True) as stats:
+        pids = [int(net.client.run(sys.executable, "-c", program.format(times)).stdout) for times in (3, 5)]
+        found = stats.read()[0].processes
+    assert {key: (each.calls, each.bytes) for key, each in found.items()} == {
+        (pids[0], "sendto"): (3, 9),
+        (pids[1], "sendto"): (5, 25),
+    }
+
+
+def test_a_socket_is_known_by_its_kind_not_by_the_call() -> None:
+    assert len(CALLS) == len(set(CALLS))
+    assert CALLS.index("connect") == 11, "the programs take the calls before it for ones that return bytes"

@@ -133,7 +133,7 @@ class Story:
         def cut():
             return self.lab.partition(HOLDER, NODES)
 
-        begin, end = self.network("the holder cut off for less than its session", 1.2, cut)
+        begin, _ = self.network("the holder cut off for less than its session", 1.2, cut)
         time.sleep(2)
         rivals = [at for kind in ("naive", "careful") for at in clients.works(f"{kind}-{RIVAL}", begin, time.time())]
         self.expect(not rivals, "the session lives on: the locks stay where they are")

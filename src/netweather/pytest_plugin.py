@@ -13,6 +13,7 @@ import pytest
 from netweather.errors import NetweatherError
 
 if TYPE_CHECKING:
+    from netweather.testing.browser import Browser
     from netweather.testing.evidence import Evidence
     from netweather.testing.lab import Lab
     from netweather.testing.network import Network
@@ -149,6 +150,15 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
         yield made
         for name, text in made.logs().items():
             request.node.add_report_section("teardown", f"lab: {name}", text)
+
+
+@pytest.fixture
+def browser(lab: Lab) -> Iterator[Browser]:
+    """Chromium on the lab's first host, driven by Selenium: `browser.driver`, `browser.filming()`, `browser.timing()`."""
+    from netweather.testing.browser import Browser
+
+    with Browser(next(iter(lab.hosts.values()))) as made:
+        yield made
 
 
 def _skip(item: pytest.Item) -> None:

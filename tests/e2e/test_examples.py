@@ -17,6 +17,7 @@ from tests.support.packages import need
 from tests.support.repository import ROOT
 
 MOST_S = 120
+BROWSER = ("chromium", "chromium-driver", "fonts-dejavu-core")
 pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("examples")]
 """The time-out is for a machine that must install the packages first; MOST_S is for the example."""
 
@@ -39,6 +40,9 @@ class Example:
 
 
 EXAMPLES = {
+    "shop": Example(
+        "01-web-shop", BROWSER, 8, ("its customer clicks again", "is sold", "cut: the naive shop", "when the network is back")
+    ),
     "video": Example(
         "02-video", ("ffmpeg",), 7, ("lost at random they damage more than half", "in bursts damages far fewer", "3 % late")
     ),
@@ -78,7 +82,7 @@ def not_found(text: str) -> str:
     return "\n".join(re.findall(r"^ +NOT FOUND: (.*)$", text, re.MULTILINE))
 
 
-@pytest.mark.parametrize("name", ["video"])
+@pytest.mark.parametrize("name", ["shop", "video"])
 def test_it_shows_what_it_promises(name: str, run: Run, tmp_path: Path) -> None:
     shows(EXAMPLES[name], run, tmp_path)
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 from netweather.errors import NetweatherError
 from netweather.kernel import children, namespaces
 from netweather.kernel.children import Child, Finished
+from netweather.kernel.relay import Relay
 from netweather.kernel.waiting import until
 from netweather.testing.labspec import End, LabSpec, Ready
 
@@ -99,6 +100,10 @@ class Host:
     def call(self, function: Callable[[], T]) -> T:
         """Calls a function in a thread that is inside the host: sockets that it opens are the host's. One at a time."""
         return self.namespace.run(function)
+
+    def forward(self, port: int) -> Relay:
+        """Makes a port of this host reachable from outside the lab, past all links: a context manager; `.address` is where."""
+        return Relay(("127.0.0.1", 0), ("127.0.0.1", port), connect_in=self.namespace)
 
     def listens(self, ready: str | int) -> bool:
         """Whether anybody on this host listens on a port, such as `8080` or "udp:5004"."""

@@ -14,7 +14,7 @@ from netweather.cli.problems import need_root
 
 _EXAMPLES = """
 sudo netweather web http://127.0.0.1:8080/
-sudo netweather web https://shop.example.org/ --profiles perfect,3g --report shop.html
+sudo netweather web https://shop.example.org/ --profiles perfect,3g
 """
 
 

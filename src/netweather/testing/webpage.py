@@ -24,7 +24,7 @@ from netweather.testing.matrix import PERFECT
 
 PORTS = {"http": 80, "https": 443}
 MOMENTS = (0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 20.0, 30.0, 45.0, 60.0)
-STANDING_S = 0.5
+STANDING_S, SCRIPT_S = 0.5, 2.0
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,7 @@ def _on(lab: Lab, site: Site, network: str, patience: float) -> Visit:
             lab.degrade("browser", network, to="gate", allow_unmatched=True) if network != PERFECT else contextlib.nullcontext()
         )
         with condition, browser.filming() as film:
+            browser.driver.set_script_timeout(SCRIPT_S)
             began = time.time()
             browser.driver.get(site.url)
             until(lambda: _is_loaded(browser), patience, 0.1)
@@ -99,8 +100,13 @@ def _on(lab: Lab, site: Site, network: str, patience: float) -> Visit:
 
 def _has_answered(browser: Browser) -> bool:
     """Whether it is the page that stands there: not the blank one before it, nor the browser's own of an error."""
+    from selenium.common import WebDriverException
+
     script = "return location.protocol.startsWith('http') && performance.getEntriesByType('navigation')[0].responseStart > 0"
-    return bool(browser.driver.execute_script(script))
+    try:
+        return bool(browser.driver.execute_script(script))
+    except WebDriverException:  # a script waits for the navigation's first byte
+        return False
 
 
 def _is_loaded(browser: Browser) -> bool:

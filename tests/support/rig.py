@@ -49,6 +49,12 @@ def ports(*numbers: int) -> tuple[PortRange, ...]:
     return tuple(PortRange(number, number) for number in numbers)
 
 
+def only_in(patch: pytest.MonkeyPatch, target: Target) -> None:
+    """An engine's `recover` looks into this target alone: other tests have theirs on this machine."""
+    ours = (target.dev, target.ino)
+    patch.setattr(core, "every_namespace", lambda: (one for one in every_namespace() if one[1:3] == ours))
+
+
 @dataclass
 class Rig:
     """A lab, its client as target, and an engine."""
@@ -85,8 +91,7 @@ class Rig:
     def recover(self, engine: Engine | None = None) -> list[Recovered]:
         """Recovers as the command does. It goes through the whole machine, where other tests have targets: here only through ours."""
         with pytest.MonkeyPatch.context() as patch:
-            ours = (self.target.dev, self.target.ino)
-            patch.setattr(core, "every_namespace", lambda: (one for one in every_namespace() if one[1:3] == ours))
+            only_in(patch, self.target)
             return (engine or self.engine).recover()
 
     def process(self, name: str) -> Process | None:

@@ -1,15 +1,17 @@
 """The agent as keeper of all its targets: what a process per target does in direct mode (netweather.keeper), in one.
 
-Leases end in time, dead pumps are started again, what is cleared loses its devices in the background, and after a restart each
-condition goes on with the time that is left of it. Each target has a task here; its work is done in threads.
+Leases end in time, dead pumps are started again, what is cleared loses its devices in the background, and what nobody keeps (after a
+restart, or because its keeper or the command that made it was killed) goes on with the time that is left of it. Each target has a
+task here; its work is done in threads.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +29,8 @@ LOG: Final = logging.getLogger("netweather.agent")
 THREADS: Final = 4
 LOOKS_A_SECOND: Final = 50.0
 """How often it looks around in all, however many targets there are."""
+PATROL_S: Final = 0.5
+"""Between two looks for targets that nobody keeps."""
 
 
 @dataclass
@@ -52,6 +56,8 @@ class Keeping:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._group: asyncio.TaskGroup | None = None
         self._stop = asyncio.Event()
+        self._told: dict[str, str] = {}
+        """What went wrong last with each target that can't be taken over: it is tried for ever, and told once."""
 
     @property
     def count(self) -> int:
@@ -64,7 +70,8 @@ class Keeping:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
-                await self._resume()
+                await self._adopt_all(await self._in_thread(self._orphans))
+                group.create_task(self._patrol())
                 await ready()
                 await self._stop.wait()
                 for kept in self._kept.values():
@@ -117,8 +124,8 @@ class Keeping:
                 except TimeoutError:
                     continue
         finally:
+            del self._kept[identity]  # first: what is set from now on is kept anew
             await self._in_thread(self.peering.drop, identity)
-            del self._kept[identity]
             kept.keeper.close()
             os.close(fd)
 
@@ -127,8 +134,8 @@ class Keeping:
         keeper = kept.keeper
         try:
             more = await self._in_thread(keeper.turn)
-        except (NetweatherError, OSError) as error:
-            LOG.warning("%s: %s", keeper.identity, error)
+        except Exception as error:  # whatever it is, the other targets are kept on
+            LOG.warning("%s: %s", keeper.identity, error, exc_info=not isinstance(error, NetweatherError | OSError))
             return True, RETRY_S
         await self._tell_of_ended(kept, more=more)
         if more and keeper.entry is not None and changing(keeper.entry) != self.peering.words(keeper.identity):
@@ -147,36 +154,59 @@ class Keeping:
     async def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)
 
-    # what an agent before left
+    # what nobody keeps
 
-    async def _resume(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            for identity in self.engine.journal.identities():
-                group.create_task(self._adopt(identity))
+    def _orphans(self) -> set[str]:
+        """The targets that no process keeps: an agent before, a keeper or a command left them behind. A command at work does so, too."""
+        journal = self.engine.journal
+        return {
+            identity
+            for identity in journal.identities()
+            if identity not in self._kept and not keeper_process.kept_by_another(journal.directory(identity))
+        }
+
+    async def _patrol(self) -> None:
+        """Takes over what nobody keeps two looks in a row; after one it may be what a command is making."""
+        before: set[str] = set()
+        while not self._stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), PATROL_S)
+                return
+            alone = await self._in_thread(self._orphans)
+            await self._adopt_all(alone & before)
+            before = alone
+
+    async def _adopt_all(self, identities: Iterable[str]) -> None:
+        await asyncio.gather(*map(self._adopt, identities))
 
     async def _adopt(self, identity: str) -> None:
         """Goes on with a target that nobody keeps: what is over ends, the rest is made whole."""
         try:
             names = await self._in_thread(self._make_whole, identity)
-        except (NetweatherError, OSError) as error:
-            LOG.warning("%s: %s", identity, error)
+        except Exception as error:  # whatever it is, the other targets are kept on
+            if self._told.get(identity) != str(error):
+                LOG.warning("%s: %s", identity, error, exc_info=not isinstance(error, NetweatherError | OSError))
+            self._told[identity] = str(error)
             return
+        self._told.pop(identity, None)
         for target, name in names:
             self.events.publish("condition-resumed", name=name, target=target)
 
     def _make_whole(self, identity: str) -> list[tuple[str, str]]:
         journal = self.engine.journal
-        if keeper_process.running(journal.directory(identity)):  # a process of direct mode's keeps it
+        if keeper_process.kept_by_another(journal.directory(identity)):
             return []
         entry = journal.read(identity)
-        if entry is None:
+        if entry is None:  # killed between making the folder and writing the journal, or between removing them
+            self.engine.sweep_known(identity)
             return []
         with entries.opened(entry.target) as fd:
             if fd is None:
-                self.engine.sweep()
+                self.engine.sweep_known(identity)
                 return []
             if not self.engine.expire(identity, fd):
                 return []
-            self.keep(journal.directory(identity), fd, self.engine.settings.state)
+            with journal.locked(identity):  # a command may start a keeper of its own just now
+                self.keep(journal.directory(identity), fd, self.engine.settings.state)
         left = journal.read(identity)
         return [(left.target.reference, c.condition.name) for c in left.conditions] if left else []

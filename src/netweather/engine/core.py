@@ -289,6 +289,11 @@ class Engine:
         """Ends what is past its lease, or whose target is gone, and has no keeper to do it; every command begins with it."""
         return self._recover(orphans=False)
 
+    def sweep_known(self, identity: str) -> list[Recovered]:
+        """The same for one target, which this process keeps or nobody."""
+        with self._locked(identity):
+            return self._recover_one(identity, orphans=False)
+
     def recover(self, *, force: bool = False) -> list[Recovered]:
         """Takes away all that dead processes left: also conditions whose lease is not over when nobody keeps them.
 
@@ -307,7 +312,7 @@ class Engine:
         return found
 
     def _recover_one(self, identity: str, *, orphans: bool) -> list[Recovered]:
-        if not self.journal.directory(identity).exists() or keeper_process.running(self.journal.directory(identity)):
+        if not self.journal.directory(identity).exists() or keeper_process.kept_by_another(self.journal.directory(identity)):
             return []
         try:
             entry = self.journal.read(identity) or Entry(entries.unknown(identity))

@@ -38,6 +38,12 @@ def running(directory: Path) -> bool:
     return _process(directory, "keeper.pid") is not None
 
 
+def kept_by_another(directory: Path) -> bool:
+    """Whether a process that is not this one keeps this target."""
+    process = _process(directory, "keeper.pid")
+    return process is not None and process.pid != os.getpid()
+
+
 def pump_running(directory: Path) -> bool:
     """Whether this target has a pump."""
     return _process(directory, "pump.pid") is not None

@@ -16,6 +16,7 @@ import pytest
 
 from netweather.client import Client
 from netweather.conditions import NetworkCondition, load
+from netweather.journal import Journal
 from netweather.kernel import listening
 from netweather.settings import Settings
 from tests.support import dumps
@@ -84,7 +85,7 @@ class RealAgent:
 
     def folders(self) -> list[str]:
         """The targets that have a journal."""
-        return [path.name for path in (self.state / "targets").glob("*")]
+        return Journal(self.state).identities()
 
 
 @pytest.fixture

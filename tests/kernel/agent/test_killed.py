@@ -45,6 +45,7 @@ VICTIMS = (
     ("caller",),
     ("agent", "pump"),
     ("keeper", "pump"),
+    ("agent", "keeper"),
     ("agent", "pump", "keeper", "caller"),
 )
 ROUNDS = [pytest.param(seed, marks=[pytest.mark.full] * (seed >= 20)) for seed in range(200)]

@@ -108,6 +108,71 @@ def test_it_goes_on_where_another_left(agent: Agent, world: World, monkeypatch: 
     assert world.kernel("a").attached.keys() == {"eth0"}  # it ends without taking anything away
 
 
+def test_what_nobody_keeps_is_taken_over_at_any_time(agent: Agent, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its keeper was killed while the agent ran, and nobody asks for it."""
+    from netweather.engine import entries
+
+    monkeypatch.setattr(entries, "opened", lambda whose: _Opened(world, whose.name))
+
+    async def story() -> None:
+        with agent.events.listen() as listener:
+            await asyncio.to_thread(put_by_a_process_that_is_dead, agent)
+            kinds: list[str] = []
+            while "condition-resumed" not in kinds:
+                event = await asyncio.wait_for(listener.next(), 5)
+                assert event
+                kinds.append(event.kind)
+        assert agent.keeping.count == 1
+
+    during(agent, story)
+
+
+def put_by_a_process_that_is_dead(agent: Agent) -> None:
+    keep, agent.engine.keep = agent.engine.keep, lambda *_: None
+    put(agent)
+    agent.engine.keep = keep
+    (identity,) = agent.engine.journal.identities()
+    parent = Process.of(os.getppid())
+    assert parent
+    (agent.engine.journal.directory(identity) / "keeper.pid").write_text(f"{parent.pid} {parent.start + 1}")
+
+
+def test_what_can_not_be_taken_over_is_told_once(agent: Agent, caplog: pytest.LogCaptureFixture) -> None:
+    folder = agent.engine.journal.directory("1-2")
+    folder.mkdir(parents=True)
+    (folder / "journal.json").write_text("broken")
+    tries: list[str] = []
+    whole = agent.keeping._make_whole
+    agent.keeping._make_whole = lambda identity: tries.append(identity) or whole(identity)  # type: ignore[func-returns-value,method-assign]  # to count them
+
+    async def story() -> None:
+        await holds(lambda: len(tries) >= 3)
+
+    during(agent, story)
+    assert sum("broken-journal" in text or "cannot be read" in text for text in caplog.messages) == 1
+
+
+def test_a_failure_of_any_kind_does_not_end_the_others(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    from netweather import keeper
+
+    turns: dict[str, int] = {}
+
+    def turn(self: keeper.Keeper) -> bool:
+        turns[self.identity] = turns.get(self.identity, 0) + 1
+        if self.identity == min(turns):
+            raise ValueError("planted")
+        return True
+
+    monkeypatch.setattr(keeper.Keeper, "turn", turn)
+
+    async def story() -> None:
+        await asyncio.to_thread(put, agent)
+        await asyncio.to_thread(put, agent, "slow", "netns:b")
+        await holds(lambda: len(turns) == 2 and max(turns.values()) >= 3)
+
+    during(agent, story)
+
+
 class _Opened:
     def __init__(self, world: World, name: str) -> None:
         self.path = world.path(name)

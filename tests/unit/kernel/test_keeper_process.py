@@ -27,6 +27,16 @@ def test_a_keeper_is_known_by_pid_and_start(tmp_path: Path) -> None:
     assert not keeper_process.running(tmp_path)
 
 
+def test_another_keeper_is_no_keeper_of_ours(tmp_path: Path) -> None:
+    assert not keeper_process.kept_by_another(tmp_path)
+    note(tmp_path / "keeper.pid", os.getpid())
+    assert not keeper_process.kept_by_another(tmp_path)
+    note(tmp_path / "keeper.pid", os.getppid())
+    assert keeper_process.kept_by_another(tmp_path)
+    note(tmp_path / "keeper.pid", os.getppid(), start=1)
+    assert not keeper_process.kept_by_another(tmp_path)
+
+
 def test_it_never_stops_itself(tmp_path: Path) -> None:
     note(tmp_path / "keeper.pid", os.getpid())
     keeper_process.stop_keeper(tmp_path)

@@ -17,7 +17,7 @@ import pytest
 
 from netweather.cli import main
 from netweather.conditions import FLAGS, load, network_condition_from_flags, network_condition_to_flags
-from netweather.engine import Engine
+from netweather.engine import Engine, entries
 from netweather.kernel.pump_params import ParamsFile
 from netweather.lines.params import ONE, ConfigError, LineParams, LineStats, LossModel, Policy
 from netweather.settings import Settings
@@ -194,7 +194,7 @@ class Place:
         assert entry
         held = []
         with ParamsFile(self.engine.journal.directory(self.target.identity) / "params") as file:
-            for line in self.engine._datapath(entry)[0].lines:
+            for line in entries.datapath(entry)[0].lines:
                 block = file.parameters(line.index)
                 until(lambda index=line.index, block=block: taken(file, index) == block[:8], 3, "the pump has taken it")
                 assert LineStats.unpack(file.statistics(line.index)).config_error is ConfigError.OK

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
+import httpcore
 import httpx
 
 from netweather.client import calls
@@ -15,6 +17,7 @@ from netweather.conditions.embedding import embedded
 from netweather.engine import Cleared, Done, Shown
 from netweather.engine.verifying import Progress, Wish
 from netweather.errors import NetweatherError, UsageError
+from netweather.kernel import listening
 from netweather.measure import Evidence
 
 T = TypeVar("T")
@@ -84,8 +87,7 @@ class Client:
     def __init__(self, address: str, *, token: str = "", ca: str = "", profiles: Mapping[str, Profile] | None = None) -> None:
         self.profiles = profiles
         self.where = Where(address, token, ca)
-        transport = httpx.HTTPTransport(uds=self.where.path or None, verify=self.where.tls())
-        self._http = httpx.Client(transport=transport, **self.where.options())
+        self._http = httpx.Client(transport=_Transport(self.where), **self.where.options())
 
     def set(self, conditions: Sequence[NetworkCondition], *, dry_run: bool = False, host: bool = False) -> list[Done]:
         """Puts conditions in force on the targets that they name: all, or none. host: the target `host` is meant."""
@@ -112,16 +114,10 @@ class Client:
 
     def _send(self, call: Call[T]) -> T:
         try:
-            response = self._http.request(
-                call.method,
-                call.path,
-                params=call.parameters,
-                json=call.document,
-                timeout=httpx.Timeout(call.patience_s, connect=_CONNECT_S),
-            )
+            response = self._http.request(**_request(call))
         except httpx.HTTPError as error:
             raise self.where.failed(error) from error
-        return calls.answered(call, response.status_code, _body(response))
+        return _answered(call, response)
 
     def close(self) -> None:
         """Closes the connections."""
@@ -167,16 +163,10 @@ class AsyncClient:
 
     async def _send(self, call: Call[T]) -> T:
         try:
-            response = await self._http.request(
-                call.method,
-                call.path,
-                params=call.parameters,
-                json=call.document,
-                timeout=httpx.Timeout(call.patience_s, connect=_CONNECT_S),
-            )
+            response = await self._http.request(**_request(call))
         except httpx.HTTPError as error:
             raise self.where.failed(error) from error
-        return calls.answered(call, response.status_code, _body(response))
+        return _answered(call, response)
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -189,8 +179,37 @@ class AsyncClient:
         await self.close()
 
 
-def _body(response: httpx.Response) -> Any:
+def _request(call: Call[T]) -> dict[str, Any]:
+    """A call as httpx sends it."""
+    patience = httpx.Timeout(call.patience_s, connect=_CONNECT_S)
+    return {"method": call.method, "url": call.path, "params": call.parameters, "json": call.document, "timeout": patience}
+
+
+def _answered(call: Call[T], response: httpx.Response) -> T:
     try:
-        return response.json()
+        body = response.json()
     except ValueError:
-        return None
+        body = None
+    return calls.answered(call, response.status_code, body)
+
+
+class _Transport(httpx.HTTPTransport):
+    """httpx's own, which leaves nothing open when nobody listens on the Unix socket."""
+
+    def __init__(self, where: Where) -> None:
+        super().__init__(uds=where.path or None, verify=where.tls())
+        if where.path:
+            self._pool = httpcore.ConnectionPool(uds=where.path, network_backend=_Backend())
+
+
+class _Backend(httpcore.SyncBackend):
+    """httpcore 1.0 leaves the socket of a refused connection to the garbage collector: so it is seen first whether it would be refused."""
+
+    def connect_unix_socket(self, path: str, timeout: float | None = None, socket_options: Any = None) -> httpcore.NetworkStream:
+        try:
+            listens = listening.answers(Path(path))
+        except OSError as error:
+            raise httpcore.ConnectError(str(error)) from error
+        if not listens:
+            raise httpcore.ConnectError(f"nobody listens on {path}")
+        return super().connect_unix_socket(path, timeout, socket_options)

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from netweather.conditions import NetworkCondition, validate
 from netweather.conditions.embedding import embedded, own_profiles
-from netweather.conditions.profiles import expand
 from netweather.engine import choosing, entries
 from netweather.engine.results import Cleared, Recovered, SetResult, Shown
 from netweather.engine.sparing import spare_own_session
@@ -29,7 +28,7 @@ from netweather.kernel.spec import Datapath, Observed
 from netweather.kernel.waiting import pause
 from netweather.planning.overlaps import overlaps
 from netweather.planning.plan import describe, plan
-from netweather.planning.rules import InForce, Slots, flatten
+from netweather.planning.rules import InForce
 from netweather.settings import Settings
 from netweather.targets import Target
 
@@ -69,11 +68,11 @@ class Engine:
         condition = replace(condition, owner=condition.owner or self.settings.owner)
         peers = entries.resolved(condition, target)
         whose = entries.whose(target)
-        with self._locked(whose.identity), self._kernel(whose, target.netns_fd) as kernel:
+        with self.journal.locked(whose.identity), self.kernel(whose, target.netns_fd) as kernel:
             before = self.journal.read(whose.identity) or Entry(whose)
             observed = kernel.observe()
             after = entries.added(before, condition, peers, observed)
-            desired, after.slots = self._datapath(after)
+            desired, after.slots = entries.datapath(after)
             operations = plan(desired, observed)
             changed = entries.rules_of(before, condition.name) != condition.rules or observed.rules is None
             result = SetResult(
@@ -130,7 +129,7 @@ class Engine:
             self._unmake(kernel, entry)
             return
         entry.interfaces = entries.interfaces(entry, observed)
-        desired, entry.slots = self._datapath(entry)
+        desired, entry.slots = entries.datapath(entry)
         self.journal.write(entry)
         self._apply(kernel, plan(desired, observed))
         entry.state = "made"
@@ -159,13 +158,6 @@ class Engine:
                     "`netweather recover`, then try again; report it when it stays so",
                 )
 
-    def _datapath(self, entry: Entry) -> tuple[Datapath, Slots]:
-        owners = sorted({c.condition.owner for c in entry.conditions if c.condition.owner})
-        names = ", ".join(c.condition.name for c in entry.conditions)
-        alias = f"netweather: {names} {'of ' + ', '.join(owners) if owners else ''}".strip()[:250]
-        active = [replace(c, condition=expand(c.condition)) for c in entry.conditions]
-        return flatten(active, entry.interfaces, choosing.look, entry.slots, alias)
-
     # show
 
     def show(self, target: Target | None = None) -> list[Shown]:
@@ -175,15 +167,15 @@ class Engine:
         return [shown for identity in identities for shown in self._show(identity)]
 
     def _show(self, identity: str) -> list[Shown]:
-        with self._locked(identity):
+        with self.journal.locked(identity):
             entry = self.journal.read(identity)
             if entry is None:
                 return []
             with entries.opened(entry.target) as fd:
                 if fd is None:
                     return []
-                with self._kernel(entry.target, fd) as kernel:
-                    return shown(kernel, entry, self._datapath(entry)[0])
+                with self.kernel(entry.target, fd) as kernel:
+                    return shown(kernel, entry, entries.datapath(entry)[0])
 
     # clear
 
@@ -203,25 +195,35 @@ class Engine:
         return [self._clear_whole(identity) for identity in self.journal.identities()]
 
     def _clear_whole(self, identity: str) -> Cleared:
-        entry = self._entry_or_remains(identity)
+        entry = entries.entry_or_remains(self.journal, identity)
         name = entry.target.reference or entry.target.name
         try:
-            with self._locked(identity):
+            with self.journal.locked(identity):
                 if not self.journal.directory(identity).exists():  # its lease has just ended
                     return Cleared(name, ())
-                entry = self._entry_or_remains(identity)
+                entry = entries.entry_or_remains(self.journal, identity)
                 gone, entry.conditions = entry.conditions, []
                 self._settle(entry)
         except (NetweatherError, OSError) as error:
             return Cleared(name, (), error)
         return Cleared(name, tuple(c.condition.name for c in gone))
 
-    def _entry_or_remains(self, identity: str) -> Entry:
-        """The journal's entry; where there is none, or one that can't be read, an entry without conditions."""
-        try:
-            return self.journal.read(identity) or Entry(entries.unknown(identity))
-        except NetweatherError:
-            return Entry(entries.unknown(identity))
+    def rewrite(self, target: Target, change: Callable[[list[InForce]], list[InForce]]) -> bool:
+        """Lets the conditions on a target become what `change` makes of them, with the leases and counters that they have.
+
+        Returns whether that is anything else, once the kernel was read back. Raises NetweatherError; nothing is changed then.
+        """
+        with self.journal.locked(target.identity):
+            before = self.journal.read(target.identity)
+            if before is None or (current := change(before.conditions)) == before.conditions:
+                return False
+            with self.kernel(before.target, target.netns_fd) as kernel:
+                observed = kernel.observe()
+                after = Entry(before.target, current, before.slots, before.interfaces, before.hook)
+                after.interfaces = entries.interfaces(after, observed)
+                desired, after.slots = entries.datapath(after)
+                self._carry_out(kernel, target.netns_fd, before, after, plan(desired, observed), None)
+        return True
 
     # for those who set several at once
 
@@ -236,7 +238,7 @@ class Engine:
 
         A condition that somebody has cleared since stays cleared.
         """
-        with self._locked(target.identity):
+        with self.journal.locked(target.identity):
             entry = self.journal.read(target.identity)
             if entry is None or all(c.condition.name != name for c in entry.conditions):
                 return
@@ -245,7 +247,7 @@ class Engine:
             self._settle(entry, target.netns_fd)
 
     def _clear(self, identity: str, name: str | None, owner: str | None, known: int | None) -> list[str]:
-        with self._locked(identity):
+        with self.journal.locked(identity):
             entry = self.journal.read(identity)
             present = [c.condition.name for c in entry.conditions] if entry else []
             if name is not None and name not in present:
@@ -273,7 +275,7 @@ class Engine:
             if fd is None:
                 self._remove_remains(entry.target.identity)
                 return
-            self._restore(stack.enter_context(self._kernel(entry.target, fd)), entry)
+            self._restore(stack.enter_context(self.kernel(entry.target, fd)), entry)
 
     def _remove_remains(self, identity: str) -> None:
         """The target's namespace is gone, and its devices with it; ours, the pump and the files are left."""
@@ -291,7 +293,7 @@ class Engine:
 
     def sweep_known(self, identity: str) -> list[Recovered]:
         """The same for one target, which this process keeps or nobody."""
-        with self._locked(identity):
+        with self.journal.locked(identity):
             return self._recover_one(identity, orphans=False)
 
     def recover(self, *, force: bool = False) -> list[Recovered]:
@@ -307,7 +309,7 @@ class Engine:
         for identity in self.journal.identities():
             if keeper_process.running(self.journal.directory(identity)):
                 continue
-            with self._locked(identity):
+            with self.journal.locked(identity):
                 found += self._recover_one(identity, orphans=orphans)
         return found
 
@@ -343,7 +345,7 @@ class Engine:
             if not force and dead.get(whose.identity) != seen:
                 found.append(Recovered(whose.name, "in force or being set, but not from this state directory", taken=False))
                 continue
-            with self._locked(whose.identity):
+            with self.journal.locked(whose.identity):
                 self._unmake(kernel, Entry(whose))
             found.append(Recovered(whose.name, "devices and programs without a journal"))
         return found
@@ -355,7 +357,7 @@ class Engine:
             whose = Whose(path, path, dev, ino, None, path, "netns")
             if whose.identity in known:
                 continue
-            with self._kernel(whose, fd) as kernel:
+            with self.kernel(whose, fd) as kernel:
                 seen = kernel.observe()
                 if seen.attached or seen.half_attached or seen.port or seen.port_faults:
                     yield whose, kernel, seen
@@ -364,7 +366,7 @@ class Engine:
 
     def expire(self, identity: str, fd: int) -> bool:
         """Ends the conditions whose lease is over; makes good what is broken. Returns whether any remain. For the keeper."""
-        with self._locked(identity):
+        with self.journal.locked(identity):
             entry = self.journal.read(identity)
             if entry is None:
                 return False
@@ -379,7 +381,7 @@ class Engine:
 
         when: asked while nobody else can be at work on the target. Returns whether nothing is left.
         """
-        with self._locked(identity):
+        with self.journal.locked(identity):
             entry = self.journal.read(identity)
             if entry is not None and not when(entry):
                 return False
@@ -388,14 +390,8 @@ class Engine:
                 self._settle(entry, fd)
             return True
 
-    # helpers
-
-    @contextlib.contextmanager
-    def _locked(self, identity: str) -> Iterator[None]:
-        with self.journal.locked(identity):
-            yield
-
-    def _kernel(self, whose: Whose, fd: int) -> TargetKernel:
+    def kernel(self, whose: Whose, fd: int) -> TargetKernel:
+        """The seam's side of a target, which the caller closes; to be used while its journal is locked."""
         directory = self.journal.directory(whose.identity)
         # What is in force stays where it is attached, whatever the settings of whoever comes later, such as the keeper.
         hook = self.journal.hook(whose.identity) or self.settings.hook

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 
 from netweather.conditions import FOREVER, NetworkCondition, Rule
+from netweather.conditions.profiles import expand
+from netweather.engine import choosing
 from netweather.errors import NetweatherError
-from netweather.journal import Entry, Whose
+from netweather.journal import Entry, Journal, Whose
 from netweather.kernel import namespaces
 from netweather.kernel.finding import open_namespace
-from netweather.kernel.spec import MAX_INTERFACES, NEVER, Interface, Observed, Prefix
-from netweather.planning.rules import InForce
+from netweather.kernel.spec import MAX_INTERFACES, NEVER, Datapath, Interface, Observed, Prefix
+from netweather.planning.rules import InForce, Slots, flatten
 from netweather.planning.vectors import normal_prefix
 from netweather.targets import Target, resolve_peers
 
@@ -24,6 +27,14 @@ def unknown(identity: str) -> Whose:
     """What is known of a target whose journal is lost."""
     dev, _, ino = identity.partition("-")
     return Whose("", f"namespace {ino}", int(dev), int(ino), None, None, "netns")
+
+
+def entry_or_remains(journal: Journal, identity: str) -> Entry:
+    """The journal's entry; where there is none, or one that can't be read, an entry without conditions."""
+    try:
+        return journal.read(identity) or Entry(unknown(identity))
+    except NetweatherError:
+        return Entry(unknown(identity))
 
 
 def opened(whose: Whose) -> contextlib.AbstractContextManager[int | None]:
@@ -55,6 +66,15 @@ def added(before: Entry, condition: NetworkCondition, peers: dict[str, tuple[Pre
     entry = Entry(before.target, [*others, active], before.slots, before.interfaces, observed.hook)
     entry.interfaces = interfaces(entry, observed)
     return entry
+
+
+def datapath(entry: Entry) -> tuple[Datapath, Slots]:
+    """What the kernel has to hold for an entry, and the slots that it takes. Raises NetweatherError for what no engine here can do."""
+    owners = sorted({c.condition.owner for c in entry.conditions if c.condition.owner})
+    names = ", ".join(c.condition.name for c in entry.conditions)
+    alias = f"netweather: {names} {'of ' + ', '.join(owners) if owners else ''}".strip()[:250]
+    active = [replace(c, condition=expand(c.condition)) for c in entry.conditions]
+    return flatten(active, entry.interfaces, choosing.look, entry.slots, alias)
 
 
 def rules_of(entry: Entry, name: str) -> tuple[Rule, ...] | None:

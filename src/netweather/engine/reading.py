@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from netweather.engine import entries
 from netweather.engine.core import Engine
 from netweather.engine.status import problems
 from netweather.kernel.netem import Netem, unpack
@@ -43,8 +44,8 @@ def read_back(engine: Engine, target: Target) -> Held:
         entry = engine.journal.read(target.identity)
         if entry is None:
             return Held(problems=("nothing of it is in force",), broken=True)
-        datapath, slots = engine._datapath(entry)
-        with engine._kernel(entry.target, target.netns_fd) as kernel:
+        datapath, slots = entries.datapath(entry)
+        with engine.kernel(entry.target, target.netns_fd) as kernel:
             observed = kernel.observe()
             missing = problems(entry, datapath, observed)
             wrong = list(missing)

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from netweather.engine import entries
 from netweather.engine.core import Engine
-from netweather.journal import Entry
 from netweather.kernel.spec import Prefix
-from netweather.planning.plan import plan
 from netweather.planning.rules import InForce
 from netweather.planning.vectors import normal_prefix
 from netweather.targets import Target
@@ -26,21 +23,7 @@ def repeer(engine: Engine, target: Target, peers: Mapping[str, tuple[Prefix, ...
 
     Words that no condition names are left out. Returns when the kernel was read back. Raises NetweatherError; nothing is changed then.
     """
-    identity = target.identity
-    with engine._locked(identity):
-        before = engine.journal.read(identity)
-        if before is None:
-            return False
-        current = [_meaning(each, peers) for each in before.conditions]
-        if current == before.conditions:
-            return False
-        with engine._kernel(before.target, target.netns_fd) as kernel:
-            observed = kernel.observe()
-            after = Entry(before.target, current, before.slots, before.interfaces, before.hook)
-            after.interfaces = entries.interfaces(after, observed)
-            desired, after.slots = engine._datapath(after)
-            engine._carry_out(kernel, target.netns_fd, before, after, plan(desired, observed), None)
-    return True
+    return engine.rewrite(target, lambda conditions: [_meaning(each, peers) for each in conditions])
 
 
 def _meaning(active: InForce, peers: Mapping[str, tuple[Prefix, ...]]) -> InForce:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -94,6 +96,21 @@ def test_an_agent_that_is_not_there(tmp_path: Path) -> None:
         client._http = httpx.Client(transport=httpx.MockTransport(_refused), **client.where.options())
         with pytest.raises(NetweatherError) as wrong:
             client.show()
+    assert wrong.value.code == "agent-unreachable"
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_refused_connection_leaves_nothing_open(tmp_path: Path, there: bool) -> None:
+    """With the exception still alive: nothing is left to the garbage collector."""
+    path = tmp_path / "agent.sock"
+    if there:
+        with socket.socket(socket.AF_UNIX) as left:
+            left.bind(str(path))
+    with Client(f"unix://{path}") as client:
+        before = len(os.listdir("/proc/self/fd"))
+        with pytest.raises(NetweatherError) as wrong:
+            client.show()
+        assert len(os.listdir("/proc/self/fd")) == before
     assert wrong.value.code == "agent-unreachable"
 
 

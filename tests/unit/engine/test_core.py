@@ -290,3 +290,19 @@ def test_the_keeper_expires_what_is_due(bench: Bench, monkeypatch: pytest.Monkey
     assert names(bench) == ["long"]
     bench.engine.end(bench.target.identity, bench.target.netns_fd)
     assert bench.kernel == FakeKernel()
+
+
+def test_conditions_that_stay_the_same_are_not_written_again(bench: Bench) -> None:
+    assert not bench.engine.rewrite(bench.target, lambda conditions: conditions)
+    bench.set(name="a")
+    (before,) = bench.engine.active(bench.target)
+    assert not bench.engine.rewrite(bench.target, list)
+    assert bench.engine.rewrite(bench.target, lambda conditions: [replace(each, created=each.created + 1) for each in conditions])
+    assert bench.engine.active(bench.target) == (replace(before, created=before.created + 1),)
+
+
+def test_one_target_is_swept_alone(bench: Bench) -> None:
+    bench.set(name="a", lease=Duration(1))
+    assert [(each.what, each.taken) for each in bench.engine.sweep_known(bench.target.identity)] == [("a", True)]
+    assert bench.engine.sweep_known(bench.target.identity) == []
+    assert bench.kernel == FakeKernel()

@@ -15,7 +15,8 @@ import pytest
 
 from netweather import targets
 from netweather.errors import NetweatherError
-from tests.support.docker import BUSYBOX, IMAGE, NETWORK, Docker
+from tests.support.daemons import BUSYBOX
+from tests.support.docker import IMAGE, NETWORK, Docker
 
 SECOND = "nwt-second"
 COMPOSE = "com.docker.compose"

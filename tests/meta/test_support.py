@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import containerd as containerd_support
+from tests.support import daemons, machine, netns, owner
 from tests.support import docker as docker_support
-from tests.support import machine, netns, owner
+from tests.support import podman as podman_support
 from tests.support.repository import ROOT
 
 
@@ -28,7 +30,7 @@ def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
 
 def start(body: str) -> subprocess.Popen[str]:
     """A session of its own that says `ready` and the rest of its line, and then waits to be killed."""
-    code = f"import time\nfrom tests.support import docker, netns\n{body}\n    time.sleep(600)"
+    code = f"import time\nfrom tests.support import containerd, docker, netns, podman\n{body}\n    time.sleep(600)"
     return subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
 
@@ -154,21 +156,55 @@ class TestDocker:
         with pytest.raises(AssertionError, match="No such container"):
             docker("exec", "nobody", "true")
 
-    def test_nothing_is_left_after_a_killed_session(self, docker: docker_support.Docker) -> None:
-        session = start(
+
+@pytest.mark.root
+class TestDaemons:
+    """What is killed is a session of its own, with a daemon of its own; the fixtures are there to have one worker do it."""
+
+    def test_docker_ends_with_a_killed_session(self, docker: docker_support.Docker) -> None:
+        self.killed(
             "with docker.daemon() as it, it.container('sleep', '4242') as name:\n"
             "    print('ready', it.socket.parent, it.inspect(name)['State']['Pid'], flush=True)"
         )
+
+    def test_podman_ends_with_a_killed_session(self, podman: podman_support.Podman) -> None:
+        self.killed(
+            "with podman.daemon() as it, it.container('sleep', '4243') as name:\n"
+            "    print('ready', it.socket.parent, it.inspect(name)['State']['Pid'], flush=True)"
+        )
+
+    def test_containerd_ends_with_a_killed_session(self, containerd: containerd_support.Containerd) -> None:
+        self.killed(
+            "with containerd.daemon() as it, it.pod() as pod:\n"
+            "    print('ready', it.socket.parent, it.ctr('-n', 'k8s.io', 'tasks', 'ls').split()[-2], flush=True)"
+        )
+
+    def killed(self, body: str) -> None:
+        """Nobody sweeps: the watcher alone ends the daemon and its containers, and takes everything of it away."""
+        session = start(body)
         where, container = ready(session)
         home, inside = Path(where), owner.tag(int(container))
         before = mounts()
         kill(session)
-        wait_until(lambda: not owner.alive(home.name))
-        docker_support.sweep()
-        assert not home.exists()
-        wait_until(lambda: not owner.alive(inside))
-        assert docker_support._family(str(home)) == set()
+        wait_until(lambda: not home.exists())
+        assert not owner.alive(inside)
+        assert daemons.processes(home) == set()
         assert mounts() <= before
+        assert [path for path in Path("/sys/fs/cgroup").glob(f"*/{home.name}") if path.is_dir()] == []
+
+    def test_the_next_session_sweeps_when_the_watcher_died_too(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
+        dead = subprocess.Popen(["sleep", "600"])
+        home = tmp_path / f"nwt-docker-{owner.tag(dead.pid)}-x"
+        home.mkdir()
+        with subprocess.Popen(["sh", "-c", f": {home}; sleep 600 & wait"]) as left:
+            wait_until(lambda: len(daemons.processes(home)) == 2)
+            assert daemons.sweep("nwt-docker-") == []
+            dead.kill()
+            dead.wait()
+            assert daemons.sweep("nwt-docker-") == [home.name]
+            assert left.wait(5) == -signal.SIGKILL
+        assert not home.exists()
 
 
 @pytest.mark.root
@@ -195,4 +231,5 @@ def running(words: str) -> list[str]:
 
 
 def mounts() -> set[str]:
-    return {line.split()[1] for line in Path("/proc/mounts").read_text().splitlines() if docker_support.PREFIX in line}
+    lines = Path("/proc/mounts").read_text().splitlines()
+    return {line.split()[1] for line in lines if any(prefix in line for prefix in daemons.PREFIXES)}

@@ -1,7 +1,7 @@
 """A containerd of our own: a real one with its CRI plugin, in a private network and mount namespace, with a busybox image.
 
-As with tests.support.docker, nothing of it shows on the host but its processes, one folder and one socket. Pods are made through
-CRI itself, as a kubelet would; their network is a CNI bridge on documentation addresses, without a way out.
+Pods are made through CRI itself, as a kubelet would; their network is a CNI bridge on documentation addresses, without a way out. How it
+starts and ends: tests.support.daemons.
 """
 
 from __future__ import annotations
@@ -12,20 +12,16 @@ import io
 import itertools
 import json
 import os
-import shutil
 import subprocess
 import tarfile
-import tempfile
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from netweather.targets import _grpc
-from tests.support import owner
-from tests.support.docker import BUSYBOX, busybox_tree, clean_with_groups
+from tests.support import daemons
 
 PREFIX = "nwt-containerd-"
 IMAGE = "nwt.example/busybox:1"
@@ -162,53 +158,30 @@ class Containerd:
 
 def missing() -> str:
     """Why no containerd can be started here, or nothing."""
-    for command in ("containerd", "ctr", "runc", "containerd-shim-runc-v2", "setpriv", "unshare"):
-        if not shutil.which(command):
-            return f"no {command} here (tools/apt.txt lists the packages)"
     if not (CNI / "bridge").exists():
         return "no CNI plugins here (tools/apt.txt lists the packages)"
-    return "" if BUSYBOX.exists() else "no static busybox here (tools/apt.txt lists the packages)"
+    return daemons.missing("containerd", "ctr", "runc", "containerd-shim-runc-v2")
 
 
 @contextmanager
 def daemon() -> Iterator[Containerd]:
     """Starts a containerd, gives it the image, and leaves nothing of it at the end. Needs root."""
-    sweep()
-    home = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{owner.tag()}-"))
-    process = None
-    try:
-        _write_configuration(home)
-        with (home / "log").open("w") as log:
-            process = subprocess.Popen(_command(home), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        running = Containerd(home / "containerd.sock")
-        _wait_ready(running, process, home)
+    with daemons.running(PREFIX, _command, _answers) as home:
+        made = Containerd(home / "containerd.sock")
         _image(home / "image.tar")
-        running.ctr("-n", "k8s.io", "images", "import", str(home / "image.tar"))
-        yield running
-    finally:
-        if process:
-            process.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(20)
-        clean_with_groups(home)
-        if process:
-            process.wait()
-
-
-def sweep() -> list[str]:
-    """Ends the daemons of sessions that are dead and removes their folders; returns their names."""
-    stale = [path for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*") if not owner.alive(path.name)]
-    for home in stale:
-        clean_with_groups(home)
-    return [home.name for home in stale]
+        made.ctr("-n", "k8s.io", "images", "import", str(home / "image.tar"))
+        yield made
 
 
 def _command(home: Path) -> list[str]:
-    private = ["setpriv", "--pdeathsig", "TERM", "unshare", "--net", "--mount", "--propagation", "slave"]
-    # CNI and the shims write to fixed places; what they write there vanishes with the namespace.
-    folders = "/run/netns /run/containerd /var/lib/cni"
-    hide = f"for d in {folders}; do mkdir -p $d && mount -t tmpfs nwt $d || exit 1; done"
-    return [*private, "sh", "-c", f"ip link set lo up && {hide}; exec containerd -c {home}/config.toml"]
+    _write_configuration(home)
+    # CNI and the shims write to fixed places.
+    return daemons.private(f"containerd -c {home}/config.toml", "/run/netns", "/run/containerd", "/var/lib/cni")
+
+
+def _answers(home: Path) -> bool:
+    made = Containerd(home / "containerd.sock")
+    return made.socket.exists() and bool(made.ctr("version", check=False))
 
 
 def _write_configuration(home: Path) -> None:
@@ -242,7 +215,7 @@ state = "{home}/state"
 
 def _image(file: Path) -> None:
     """A busybox image as `docker save` would write it, whose command sleeps: for containers, and for the sandbox itself."""
-    busybox_tree(file.with_suffix(".layer"))
+    daemons.busybox_tree(file.with_suffix(".layer"))
     layer = file.with_suffix(".layer").read_bytes()
     config = {
         "architecture": "amd64" if os.uname().machine == "x86_64" else "arm64",
@@ -257,11 +230,3 @@ def _image(file: Path) -> None:
             entry = tarfile.TarInfo(name)
             entry.size = len(data)
             tar.addfile(entry, io.BytesIO(data))
-
-
-def _wait_ready(running: Containerd, process: subprocess.Popen[bytes], home: Path) -> None:
-    deadline = time.monotonic() + 60
-    while not (running.socket.exists() and running.ctr("version", check=False)):
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise AssertionError(f"containerd did not start:\n{(home / 'log').read_text()[-3000:]}")
-        time.sleep(0.05)

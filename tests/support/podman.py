@@ -1,7 +1,7 @@
 """A Podman of our own: a real API service in a private network and mount namespace, with a busybox image and one network.
 
-As with tests.support.docker, nothing of it shows on the host but its processes, one folder and one socket. Its network has Podman's own
-name server (aardvark-dns), which containers ask in their own namespaces.
+Its network has Podman's own name server (aardvark-dns), which containers ask in their own namespaces. How it starts and ends:
+tests.support.daemons.
 """
 
 from __future__ import annotations
@@ -9,21 +9,18 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import shutil
 import subprocess
-import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support import owner
-from tests.support.docker import BUSYBOX, IMAGE, NETWORK, SUBNET, SUBNET6, busybox_tree, clean_with_groups
+from tests.support import daemons
+from tests.support.docker import IMAGE, NETWORK, SUBNET, SUBNET6
 
 PREFIX = "nwt-podman-"
-PRIVATE = "/run/netns /run/containers /run/libpod /run/crun /run/runc /var/lib/containers /var/lib/cni"
+HIDDEN = ("/run/netns", "/run/containers", "/run/libpod", "/run/crun", "/run/runc", "/var/lib/containers", "/var/lib/cni")
 _numbers = itertools.count()
 
 
@@ -76,36 +73,18 @@ class Podman:
 
 def missing() -> str:
     """Why no Podman can be started here, or nothing."""
-    for command in ("podman", "conmon", "runc", "setpriv", "unshare"):
-        if not shutil.which(command):
-            return f"no {command} here (tools/apt.txt lists the packages)"
-    return "" if BUSYBOX.exists() else "no static busybox here (tools/apt.txt lists the packages)"
+    return daemons.missing("podman", "conmon", "runc")
 
 
 @contextmanager
 def daemon() -> Iterator[Podman]:
     """Starts the service, gives it the image and the network, and leaves nothing of it at the end. Needs root."""
-    sweep()
-    home = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{owner.tag()}-"))
-    process = None
-    try:
-        _write_configuration(home)
-        with (home / "log").open("w") as log:
-            process = subprocess.Popen(_command(home), env=_environment(home), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    with daemons.running(PREFIX, _command, _answers, _environment) as home:
         podman = Podman(home / "podman.sock")
-        _wait_ready(podman, process, home)
-        busybox_tree(home / "busybox.tar")
+        daemons.busybox_tree(home / "busybox.tar")
         podman("import", "-c", 'CMD ["sleep", "infinity"]', str(home / "busybox.tar"), IMAGE)
         podman("network", "create", "--internal", "--ipv6", "--subnet", SUBNET, "--subnet", SUBNET6, NETWORK)
         yield podman
-    finally:
-        if process:
-            process.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(20)
-        clean_with_groups(home)
-        if process:
-            process.wait()
 
 
 def _environment(home: Path) -> dict[str, str]:
@@ -130,23 +109,11 @@ network_config_dir = "{home}/networks"
 
 
 def _command(home: Path) -> list[str]:
+    _write_configuration(home)
     podman = f"podman --root {home}/root --runroot {home}/run --tmpdir {home}/tmp --storage-driver vfs"
-    private = ["setpriv", "--pdeathsig", "TERM", "unshare", "--net", "--mount", "--propagation", "slave"]
-    hide = f"for d in {PRIVATE}; do mkdir -p $d && mount -t tmpfs nwt $d || exit 1; done"
-    return [*private, "sh", "-c", f"ip link set lo up && {hide}; exec {podman} system service -t 0 unix://{home}/podman.sock"]
+    return daemons.private(f"{podman} system service -t 0 unix://{home}/podman.sock", *HIDDEN)
 
 
-def _wait_ready(podman: Podman, process: subprocess.Popen[bytes], home: Path) -> None:
-    deadline = time.monotonic() + 60
-    while not (podman.socket.exists() and podman("version", "-f", "{{.Server.Version}}", check=False)):
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise AssertionError(f"podman did not start:\n{(home / 'log').read_text()[-3000:]}")
-        time.sleep(0.05)
-
-
-def sweep() -> list[str]:
-    """Ends the services of sessions that are dead and removes their folders; returns their names."""
-    stale = [path for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*") if not owner.alive(path.name)]
-    for home in stale:
-        clean_with_groups(home)
-    return [home.name for home in stale]
+def _answers(home: Path) -> bool:
+    podman = Podman(home / "podman.sock")
+    return podman.socket.exists() and bool(podman("version", "-f", "{{.Server.Version}}", check=False))

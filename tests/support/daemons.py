@@ -1,0 +1,157 @@
+"""A container runtime's daemon of our own, whichever: started in a private network and mount namespace, and ended whatever happens.
+
+    with running(PREFIX, command, answers) as home:
+        …
+
+Nothing of it shows on the host but its processes, one folder and one socket. A watcher outlives a session that is killed and ends its
+daemon, containers too; should that be killed as well, the next session sweeps. `python -m tests.support.daemons HOME` is the watcher.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from tests.support import owner
+
+BUSYBOX = Path("/bin/busybox")
+ROOT = Path(__file__).resolve().parents[2]
+STARTS_S, ENDS_S = 60, 20
+PREFIXES = ("nwt-docker-", "nwt-podman-", "nwt-containerd-")
+
+
+def missing(*commands: str) -> str:
+    """Why no daemon that needs these commands can be started here, or nothing."""
+    for command in (*commands, "setpriv", "unshare"):
+        if not shutil.which(command):
+            return f"no {command} here (tools/apt.txt lists the packages)"
+    return "" if BUSYBOX.exists() else "no static busybox here (tools/apt.txt lists the packages)"
+
+
+def private(command: str, *hidden: str) -> list[str]:
+    """A command in namespaces of its own. hidden: folders that are empty there, since what is written there has a fixed place."""
+    apart = ["setpriv", "--pdeathsig", "TERM", "unshare", "--net", "--mount", "--propagation", "slave"]
+    hide = "".join(f"mkdir -p {folder} && mount -t tmpfs nwt {folder} && " for folder in hidden)
+    return [*apart, "sh", "-c", f"ip link set lo up && {hide}exec {command}"]
+
+
+@contextmanager
+def running(
+    prefix: str,
+    command: Callable[[Path], list[str]],
+    answers: Callable[[Path], object],
+    environment: Callable[[Path], Mapping[str, str]] = lambda home: os.environ,
+) -> Iterator[Path]:
+    """The folder in which a daemon runs that answers; nothing of it is left at the end. Needs root.
+
+    prefix: of the folder's name, one of PREFIXES. command, answers, environment: of the daemon of a folder.
+    """
+    sweep(prefix)
+    home = Path(tempfile.mkdtemp(prefix=f"{prefix}{owner.tag()}-"))
+    started: list[subprocess.Popen[bytes]] = []
+    try:
+        watcher = [sys.executable, "-m", "tests.support.daemons", str(home)]
+        started.append(subprocess.Popen(watcher, stdin=subprocess.PIPE, cwd=ROOT, start_new_session=True))
+        with (home / "log").open("w") as log:
+            started.append(
+                subprocess.Popen(command(home), env=environment(home), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            )
+        _wait_ready(started[-1], lambda: answers(home), home)
+        yield home
+    finally:
+        for daemon in started[1:]:
+            daemon.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                daemon.wait(ENDS_S)
+        clean(home)  # the watcher, too
+        for process in started:
+            process.communicate()
+
+
+def _wait_ready(process: subprocess.Popen[bytes], answers: Callable[[], object], home: Path) -> None:
+    deadline = time.monotonic() + STARTS_S
+    while not answers():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise AssertionError(f"{home.name} did not start:\n{(home / 'log').read_text()[-3000:]}")
+        time.sleep(0.05)
+
+
+def sweep(*prefixes: str) -> list[str]:
+    """Ends the daemons of sessions that are dead and removes their folders; returns their names."""
+    found = [path for prefix in prefixes for path in Path(tempfile.gettempdir()).glob(f"{prefix}*")]
+    stale = [home for home in found if not owner.alive(home.name)]
+    for home in stale:
+        clean(home)
+    return [home.name for home in stale]
+
+
+def clean(home: Path) -> None:
+    """Kills every process that names this folder in its command, with all below it; removes the folder, and its control groups."""
+    for _ in range(100):
+        family = processes(home)
+        if not family:
+            break
+        for pid in family:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.1)
+    with suppress(FileNotFoundError):  # the watcher or the next session was quicker
+        shutil.rmtree(home)
+    groups = [path for path in Path("/sys/fs/cgroup").glob(f"*/{home.name}/**/") if path.is_dir()]
+    for group in sorted(groups, key=lambda path: len(path.parts), reverse=True):
+        with suppress(OSError):
+            group.rmdir()
+
+
+def processes(home: Path) -> set[int]:
+    """Daemons, shims and monitors have the folder in their commands; containers are their children."""
+    parents: dict[int, int] = {}
+    found: set[int] = set()
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            state, parent = (path / "stat").read_text().rpartition(")")[2].split()[:2]
+            if state in "ZX":
+                continue
+            parents[int(path.name)] = int(parent)
+            if str(home) in (path / "cmdline").read_text(errors="replace"):
+                found.add(int(path.name))
+    found.discard(os.getpid())
+    while more := {pid for pid, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found - {os.getpid()}
+
+
+def watch(home: Path) -> None:
+    """Waits for the session's end, which closes the other end of the pipe, however it ends."""
+    sys.stdin.buffer.read()
+    clean(home)
+
+
+def busybox_tree(file: Path) -> None:
+    """A root file system of one static busybox, as a tar file for `docker import`."""
+    applets = subprocess.run([BUSYBOX, "--list"], capture_output=True, text=True, check=True).stdout.split()
+    with tarfile.open(file, "w") as tar:
+        for folder in ("bin", "etc", "tmp", "www"):
+            entry = tarfile.TarInfo(folder)
+            entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+            tar.addfile(entry)
+        tar.add(BUSYBOX, "bin/busybox")
+        for applet in applets:
+            entry = tarfile.TarInfo(f"bin/{applet}")
+            entry.type, entry.linkname = tarfile.SYMTYPE, "busybox"
+            if applet != "busybox":
+                tar.addfile(entry)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    watch(Path(sys.argv[1]))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from netweather.conditions import load
-from tests.kernel.agent.conftest import RealAgent, condition
+from tests.kernel.agent.conftest import RealAgent, condition, real_agent
 from tests.support.docker import NETWORK, Docker
 from tests.support.rig import until
 
@@ -18,12 +18,8 @@ LABEL = "nwt.tier=web"
 
 @pytest.fixture
 def agent(tmp_path: Path, docker: Docker) -> Iterator[RealAgent]:
-    made = RealAgent(tmp_path / "state")
-    made.environment["DOCKER_HOST"] = docker.environment["DOCKER_HOST"]
-    made.start()
-    yield made
-    made.stop()
-    made.cli("clear", "--all")
+    with real_agent(tmp_path / "state", DOCKER_HOST=docker.environment["DOCKER_HOST"]) as made:
+        yield made
 
 
 def round_trip(docker: Docker, here: str, there: str) -> float:

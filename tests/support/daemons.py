@@ -3,8 +3,8 @@
     with running(PREFIX, command, answers) as home:
         …
 
-Nothing of it shows on the host but its processes, one folder and one socket. A watcher outlives a session that is killed and ends its
-daemon, containers too; should that be killed as well, the next session sweeps. `python -m tests.support.daemons HOME` is the watcher.
+Nothing of it shows on the host but its processes, one folder and one socket. When the session is killed a watcher ends the daemon,
+containers too (`python -m tests.support.daemons HOME`); should that be killed as well, the next session sweeps.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.support import owner
+from tests.support.watching import if_killed
 
 BUSYBOX = Path("/bin/busybox")
-ROOT = Path(__file__).resolve().parents[2]
 STARTS_S, ENDS_S = 60, 20
 PREFIXES = ("nwt-docker-", "nwt-podman-", "nwt-containerd-")
 
@@ -57,24 +57,21 @@ def running(
     """
     sweep(prefix)
     home = Path(tempfile.mkdtemp(prefix=f"{prefix}{owner.tag()}-"))
-    started: list[subprocess.Popen[bytes]] = []
-    try:
-        watcher = [sys.executable, "-m", "tests.support.daemons", str(home)]
-        started.append(subprocess.Popen(watcher, stdin=subprocess.PIPE, cwd=ROOT, start_new_session=True))
-        with (home / "log").open("w") as log:
-            started.append(
-                subprocess.Popen(command(home), env=environment(home), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-            )
-        _wait_ready(started[-1], lambda: answers(home), home)
-        yield home
-    finally:
-        for daemon in started[1:]:
-            daemon.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                daemon.wait(ENDS_S)
-        clean(home)  # the watcher, too
-        for process in started:
-            process.communicate()
+    process = None
+    with if_killed(sys.executable, "-m", "tests.support.daemons", str(home)):
+        try:
+            with (home / "log").open("w") as log:
+                process = subprocess.Popen(command(home), env=environment(home), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            _wait_ready(process, lambda: answers(home), home)
+            yield home
+        finally:
+            if process:
+                process.terminate()
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(ENDS_S)
+            clean(home)  # the watcher, too
+            if process:
+                process.wait()
 
 
 def _wait_ready(process: subprocess.Popen[bytes], answers: Callable[[], object], home: Path) -> None:
@@ -130,12 +127,6 @@ def processes(home: Path) -> set[int]:
     return found - {os.getpid()}
 
 
-def watch(home: Path) -> None:
-    """Waits for the session's end, which closes the other end of the pipe, however it ends."""
-    sys.stdin.buffer.read()
-    clean(home)
-
-
 def busybox_tree(file: Path) -> None:
     """A root file system of one static busybox, as a tar file for `docker import`."""
     applets = subprocess.run([BUSYBOX, "--list"], capture_output=True, text=True, check=True).stdout.split()
@@ -153,5 +144,4 @@ def busybox_tree(file: Path) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    watch(Path(sys.argv[1]))
+    clean(Path(sys.argv[1]))

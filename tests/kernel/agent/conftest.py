@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,12 @@ from netweather.settings import Settings
 from tests.support import dumps
 from tests.support.netns import Lab, lab
 from tests.support.rig import until
+from tests.support.watching import if_killed
 
 PROGRAM = [sys.executable, "-c", "import sys; from netweather.cli import main; sys.exit(main())"]
+
+TIED = ["setpriv", "--pdeathsig", "TERM"]
+"""In front of the agent's command: it ends with us."""
 
 
 def condition(target: str, name: str = "slow", lease: str = "1m", **what: Any) -> NetworkCondition:
@@ -51,7 +56,7 @@ class RealAgent:
     def start(self) -> None:
         """Returns when it answers."""
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen([*PROGRAM, "agent", *self.words], env=self.environment, stderr=log)
+            self.process = subprocess.Popen([*TIED, *PROGRAM, "agent", *self.words], env=self.environment, stderr=log)
         until(self.answers, 20, f"the agent answers: {self.log.read_text()[-500:]}")
 
     @property
@@ -88,16 +93,25 @@ class RealAgent:
         return Journal(self.state).identities()
 
 
+@contextmanager
+def real_agent(state: Path, *words: str, **environment: str) -> Iterator[RealAgent]:
+    """An agent that answers; at the end it stops, and everything of it is cleared without it: also when this session is killed."""
+    made = RealAgent(state, words)
+    made.environment.update(environment)
+    with if_killed(*PROGRAM, "clear", "--all", "--direct", environment=made.environment):
+        made.start()
+        try:
+            yield made
+        finally:
+            if made.process and made.process.poll() is None:
+                made.stop()
+            made.cli("clear", "--all")
+
+
 @pytest.fixture
 def agent(tmp_path: Path) -> Iterator[RealAgent]:
-    """An agent that answers; at the end it stops, and everything of it is cleared without it."""
-    made = RealAgent(tmp_path / "state")
-    made.start()
-    yield made
-    if made.process and made.process.poll() is None:
-        made.stop()
-    made.cli("clear", "--all")
-    made.cli("recover")
+    with real_agent(tmp_path / "state") as made:
+        yield made
     assert made.folders() == []
 
 

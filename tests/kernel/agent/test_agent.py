@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from netweather.errors import NetweatherError
+from netweather.journal import Journal
 from netweather.kernel.pump import Process
 from tests.kernel.agent.conftest import PROGRAM, RealAgent, condition
 from tests.support import dumps
 from tests.support.netns import Lab, Namespace
+from tests.support.repository import ROOT
 from tests.support.rig import until
 
 
@@ -182,3 +186,26 @@ def test_an_agent_that_is_named_must_answer(agent: RealAgent, net: Lab) -> None:
     with pytest.raises(NetweatherError) as wrong, agent.client() as client:
         client.clear(name="none")
     assert wrong.value.code == "no-such-condition"
+
+
+SESSION = """
+import sys, time
+from pathlib import Path
+from tests.kernel.agent.conftest import condition, real_agent
+with real_agent(Path(sys.argv[1])) as agent, agent.client() as client:
+    client.set([condition(sys.argv[2], lease="1h")])
+    print("ready", agent.process.pid, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_session_of_tests_that_is_killed_leaves_nothing_of_its_agent(net: Lab, tmp_path: Path) -> None:
+    before = dumps.dump(net.client)
+    words = [sys.executable, "-c", SESSION, str(tmp_path / "state"), name(net.client)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=ROOT) as session:
+        assert session.stdout
+        agent = Process.of(int(session.stdout.readline().split()[1]))
+        assert agent
+        session.kill()
+    until(lambda: not agent.alive and Journal(tmp_path / "state").identities() == [], 30, "all is taken away")
+    dumps.assert_same(before, net.client)

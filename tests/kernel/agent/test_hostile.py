@@ -12,7 +12,7 @@ import trustme
 
 from netweather.client import Client
 from netweather.errors import NetweatherError
-from tests.kernel.agent.conftest import RealAgent, condition
+from tests.kernel.agent.conftest import RealAgent, condition, real_agent
 from tests.support.netns import Lab
 from tests.support.rig import until
 
@@ -91,9 +91,7 @@ def test_tls_and_tokens(tmp_path: Path, net: Lab) -> None:
     Path(tokens).write_text(f'[[token]]\nname = "ci"\nsha256 = "{digest}"\nscopes = ["read", "set:{target}"]\n')
     Path(tokens).chmod(0o600)
     words = ("--listen", f"127.0.0.1:{port}", "--tls-cert", pem, "--tls-key", key, "--tokens", tokens)
-    agent = RealAgent(tmp_path / "state", words)
-    agent.start()
-    try:
+    with real_agent(tmp_path / "state", *words) as agent:
         address = f"https://localhost:{port}"
         with Client(address, token="secret", ca=ca) as client:
             client.set([condition(target)])
@@ -112,6 +110,3 @@ def test_tls_and_tokens(tmp_path: Path, net: Lab) -> None:
             plain.sendall(b"GET /v1/health HTTP/1.1\r\nHost: a\r\n\r\n")
             assert b"200" not in plain.recv(100)
         until(lambda: agent.folders() == [], 5, "all is taken away")
-    finally:
-        agent.stop()
-        agent.cli("clear", "--all")

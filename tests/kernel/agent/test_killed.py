@@ -28,7 +28,7 @@ from netweather.kernel import keeper_process, namespaces
 from netweather.kernel.pump import Process
 from netweather.kernel.real import RealTarget
 from netweather.targets import Target, resolve
-from tests.kernel.agent.conftest import PROGRAM, RealAgent
+from tests.kernel.agent.conftest import PROGRAM, RealAgent, real_agent
 from tests.support import dumps
 from tests.support.netns import Lab, lab
 from tests.support.rig import MS, only_in, until
@@ -239,16 +239,12 @@ class Round:
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with lab() as net, pytest.MonkeyPatch.context() as patch:
         before, _ = (dumps.settled(namespace) for namespace in net.namespaces)
-        agent = RealAgent(Path(tmp_path_factory.mktemp("killed"), "state"))
         (target,) = resolve(f"netns:{net.client.name}")
         only_in(patch, target)
-        with target:
+        with target, real_agent(Path(tmp_path_factory.mktemp("killed"), "state")) as agent:
             made = Stage(agent, net, target, before)
-            agent.start()
             made.measure()
             yield made
-            agent.stop()
-            made.direct.clear_all()
 
 
 @pytest.mark.timeout(120)

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from netweather.conditions import Condition, Connection, Match, PortRange, TcpFlags
+from netweather.conditions.exclusions import EXCLUSIONS
+from netweather.targets import _namespaces
 from netweather.units import Percent
 from tests.support.netns import Namespace, ip
 from tests.support.rig import Rig, delay, ports, rule
@@ -36,7 +38,7 @@ def far_addresses(shared_rig: Rig) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def echo(shared_rig: Rig) -> Iterator[Echo]:
-    with Echo(shared_rig.net.server, [7, 80, 443, 6000, 6010, 6011]) as running:
+    with Echo(shared_rig.net.server, [7, 53, 80, 443, 6000, 6010, 6011]) as running:
         yield running
 
 
@@ -181,6 +183,21 @@ def test_what_is_excluded_no_rule_touches(shared_rig: Rig) -> None:
     assert tcp(client, V6, 80)
     assert not tcp(client, V6, 443)
     assert not udp(client, FAR4, 80)
+    assert ping(client, V4)
+
+
+def test_what_is_excluded_by_name_no_rule_touches(shared_rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Probes are what the host sends, which here is played by the server."""
+    client, server = shared_rig.net.client, shared_rig.net.server
+    shared_rig.set(rule(delay(DELAY_MS), direction="egress"), exclude=(EXCLUSIONS["dns"],))
+    assert not udp(client, V4, 53)
+    assert udp(client, V4, 80)
+    monkeypatch.setattr(_namespaces, "host_path", lambda: str(server.path))
+    shared_rig.set(rule(delay(DELAY_MS), direction="egress"), exclude=(EXCLUSIONS["probes"],))
+    assert not ping(client, V4)
+    assert not tcp(client, V6, 80)
+    monkeypatch.setattr(_namespaces, "host_path", lambda: str(client.path))
+    shared_rig.set(rule(delay(DELAY_MS), direction="egress"), exclude=(EXCLUSIONS["probes"],))
     assert ping(client, V4)
 
 

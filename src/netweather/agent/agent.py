@@ -27,6 +27,7 @@ from netweather.engine import Cleared, Done, Engine, Shown, opened, set_all
 from netweather.engine.documents import done_document, shown_document
 from netweather.engine.reports import doctor_document, listing_document
 from netweather.engine.service import need_host_spelt
+from netweather.engine.sparing import on_host, spare_port
 from netweather.engine.verifying import Wish, verify
 from netweather.errors import NetweatherError
 from netweather.journal import Entry
@@ -42,10 +43,11 @@ T = TypeVar("T")
 
 @dataclass
 class Agent:
-    """One agent. tokens: of those who come by TCP. Every method but `in_thread` may block: call them by it."""
+    """One agent. tokens: of those who come by TCP, and port: the one they use. Every method but `in_thread` may block: call them by it."""
 
     settings: Settings = field(default_factory=Settings.load)
     tokens: Tokens = field(default_factory=Tokens)
+    port: int | None = None
     make_engine: Callable[..., Engine] = Engine
 
     def __post_init__(self) -> None:
@@ -78,6 +80,7 @@ class Agent:
     ) -> list[dict[str, Any]]:
         """Puts conditions in force, all or none. Returns their documents. Raises NetweatherError."""
         owned = [replace(each, owner=who.owner(each.owner)) for each in conditions]
+        owned = [spare_port(each, self.port) if on_host(each) else each for each in owned]
         for each in owned:
             refuse_paths(each)
         with self.audit.of(who, "plan" if dry_run else "set", owned), opened(owned) as wanted:

@@ -70,7 +70,8 @@ def run(settings: Settings, listen: Listen) -> None:
         if listen.host_port is not None:
             tls = {"ssl_certfile": str(listen.certificate), "ssl_keyfile": str(listen.key)}
             sockets.append((stack.enter_context(listening.tcp(*listen.host_port)), tls))
-        asyncio.run(_serve(Agent(settings, listen.tokens), sockets))
+        port = listen.host_port[1] if listen.host_port else None
+        asyncio.run(_serve(Agent(settings, listen.tokens, port), sockets))
 
 
 async def _serve(agent: Agent, sockets: list[tuple[Any, dict[str, Any]]]) -> None:

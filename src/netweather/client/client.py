@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from netweather.client.calls import Call
 from netweather.conditions import NetworkCondition, Profile
 from netweather.conditions.embedding import embedded
 from netweather.engine import Cleared, Done, Shown
+from netweather.engine.sparing import on_host, spare_own_session
 from netweather.engine.verifying import Progress, Wish
 from netweather.errors import NetweatherError, UsageError
 from netweather.kernel import listening
@@ -91,9 +93,7 @@ class Client:
 
     def set(self, conditions: Sequence[NetworkCondition], *, dry_run: bool = False, host: bool = False) -> list[Done]:
         """Puts conditions in force on the targets that they name: all, or none. host: the target `host` is meant."""
-        return self._send(
-            calls.set_conditions([embedded(each, self.profiles) for each in conditions], dry_run=dry_run, host=host)
-        )
+        return self._send(calls.set_conditions(_as_sent(conditions, self.where, self.profiles), dry_run=dry_run, host=host))
 
     def show(self, references: Sequence[str] = ()) -> list[Shown]:
         """The conditions in force on these targets, or on all of the agent's machine."""
@@ -141,9 +141,7 @@ class AsyncClient:
 
     async def set(self, conditions: Sequence[NetworkCondition], *, dry_run: bool = False, host: bool = False) -> list[Done]:
         """Puts conditions in force on the targets that they name: all, or none. host: the target `host` is meant."""
-        return await self._send(
-            calls.set_conditions([embedded(each, self.profiles) for each in conditions], dry_run=dry_run, host=host)
-        )
+        return await self._send(calls.set_conditions(_as_sent(conditions, self.where, self.profiles), dry_run=dry_run, host=host))
 
     async def show(self, references: Sequence[str] = ()) -> list[Shown]:
         """The conditions in force on these targets, or on all of the agent's machine."""
@@ -177,6 +175,14 @@ class AsyncClient:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+
+def _as_sent(
+    conditions: Sequence[NetworkCondition], where: Where, profiles: Mapping[str, Profile] | None
+) -> list[NetworkCondition]:
+    """Without files; and on this very host without the caller's own SSH session, which the agent can't know of."""
+    whole = [embedded(each, profiles) for each in conditions]
+    return [spare_own_session(each, os.environ) if where.path and on_host(each) else each for each in whole]
 
 
 def _request(call: Call[T]) -> dict[str, Any]:

@@ -12,8 +12,9 @@ from types import NoneType, UnionType
 from typing import Any, Final, Literal, Union, get_args, get_origin
 
 from netweather.conditions.declare import Declared, declared_field, declared_fields, is_declared
+from netweather.conditions.exclusions import EXCLUSIONS
 from netweather.conditions.loss import LOSS_MODELS
-from netweather.conditions.match import Connection, PortRange, TcpFlags
+from netweather.conditions.match import Connection, Match, PortRange, TcpFlags
 from netweather.conditions.model import FOREVER, Condition, Delay, Forever, Rule
 from netweather.conditions.nearest import unknown
 from netweather.conditions.shortform import plain_of_loss, plain_of_short
@@ -81,7 +82,7 @@ def _read_scalar(hint: type, data: object, where: str) -> object:
 def _read_list(item: Any, data: object, where: str) -> tuple[Any, ...]:
     if data is None:
         raise bad_type(data, "a list", where, "write [] or leave the key out")
-    if isinstance(data, str) and item is not str:
+    if isinstance(data, str) and item not in (str, Match):  # a match has commas of its own
         data = [part for part in data.split(",") if part.strip()]
     items = data if isinstance(data, list | tuple) else [data]
     return tuple(read(item, each, f"{where}[{index}]") for index, each in enumerate(items))
@@ -151,6 +152,8 @@ def _read_loss(data: object, where: str) -> object:
 def _read_declared(cls: type, data: object, where: str) -> object:
     if type(data) is cls:
         return data
+    if cls is Match and isinstance(data, str):
+        return EXCLUSIONS.get(data) or _read_fields(cls, plain_of_short(cls, data, where), where)
     short = getattr(cls, "SHORT", None)
     if short and isinstance(data, str | int | float | Duration | Percent | Rate) and not isinstance(data, bool):
         data = plain_of_short(cls, data, where) if isinstance(data, str) and data else {short: data}

@@ -158,7 +158,7 @@ _COMMON_FLAGS: Final = (
         "exclude",
         NetworkCondition,
         "MATCH",
-        help="traffic that no rule may touch: a peer, or KEY=VALUE,… with the names of the match flags",
+        help="traffic that no rule may touch: dns, probes or ssh, a peer, or KEY=VALUE,… with the names of the match flags",
     ),
     _flag("name", "common", "name", NetworkCondition, "NAME"),
     _flag("for", "common", "lease", NetworkCondition, "TIME|forever"),
@@ -225,9 +225,7 @@ def _value(flag: Flag, value: FlagValue) -> Any:
 
 
 def _exclude(text: str, where: str) -> Match:
-    from netweather.conditions.shortform import plain_of_short
-
-    match: Match = read(Match, plain_of_short(Match, text, where), where)
+    match: Match = read(Match, text, where)
     return match
 
 

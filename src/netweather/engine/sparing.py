@@ -1,11 +1,11 @@
-"""What a condition on the host itself must spare: the caller's own way in. Pure but for the environment that is given."""
+"""What a condition on the host itself must spare: the caller's own way in, and the agent's. Pure but for the environment given."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
 
-from netweather.conditions import Connection, Match, NetworkCondition
+from netweather.conditions import Connection, Match, NetworkCondition, PortRange
 from netweather.errors import UsageError
 
 
@@ -21,3 +21,16 @@ def spare_own_session(condition: NetworkCondition, environment: Mapping[str, str
         return condition
     match = Match(connection=own, protocol="tcp")
     return condition if match in condition.exclude else replace(condition, exclude=(*condition.exclude, match))
+
+
+def spare_port(condition: NetworkCondition, port: int | None) -> NetworkCondition:
+    """The condition with the TCP port excluded by which an agent is asked; None: it isn't."""
+    if port is None:
+        return condition
+    match = Match(ports=(PortRange(port, port),), protocol="tcp")
+    return condition if match in condition.exclude else replace(condition, exclude=(*condition.exclude, match))
+
+
+def on_host(condition: NetworkCondition) -> bool:
+    """Whether the host's own network is among the targets, in words."""
+    return "host" in condition.targets

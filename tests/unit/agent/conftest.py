@@ -27,6 +27,7 @@ ROOT = Credentials(1, 0, frozenset({0}))
 TOKENS = {
     "all": ("read", "set"),
     "read": ("read",),
+    "blind": ("set",),
     "ci": ("read", "set:netns:a*"),
     "other": ("read", "set"),
     "admin": ("read", "set", "host"),
@@ -97,7 +98,7 @@ def agent(world: World, tmp_path: Path) -> Iterator[Agent]:
         for name, scopes in TOKENS.items()
     )
     settings = Settings(state=tmp_path / "state", audit=tmp_path / "audit.log")
-    made = Agent(settings, Tokens(known), lambda given: Engine(given, world.open_kernel))
+    made = Agent(settings, Tokens(known), make_engine=lambda given: Engine(given, world.open_kernel))
     yield made
     made.close()
 

@@ -53,6 +53,11 @@ def test_with_a_token_that_may_only_look(api: Api, method: str, path: str) -> No
     assert api.names() == []
 
 
+@pytest.mark.parametrize(("method", "path"), [each for each in HANDLERS if each not in CHANGING])
+def test_with_a_token_that_may_not_look(api: Api, method: str, path: str) -> None:
+    assert ask(api, method, path, "blind") == (403, "not-allowed")
+
+
 def test_health_needs_none(api: Api) -> None:
     assert api("GET", "/v1/health", who="nobody").json()["status"] == "ok"
 

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from netweather.client import AsyncClient, Client
+from netweather.client.client import Where, _as_sent
 from netweather.conditions import load
 from netweather.errors import NetweatherError, UsageError
 from tests.unit.agent.conftest import Api, agent, api, world
@@ -76,6 +77,15 @@ def test_errors_are_the_agents(client: Client) -> None:
         client.set([load({**SLOW, "targets": ["host"]})])
     (done,) = client.set([load({**SLOW, "targets": ["host"]})], host=True)
     assert done.results[0].target.runtime == "host"
+
+
+def test_on_the_host_the_callers_own_session_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The agent's environment is not the caller's; and elsewhere the caller's session is not on the agent's host."""
+    monkeypatch.setenv("SSH_CONNECTION", "198.51.100.7 50000 192.0.2.1 22")
+    both = [load(SLOW), load({**SLOW, "targets": ["host"]})]
+    here, on_host = _as_sent(both, Where("unix:///run/agent.sock"), None)
+    assert (here.exclude, [str(each.connection) for each in on_host.exclude]) == ((), ["192.0.2.1:22-198.51.100.7:50000"])
+    assert all(each.exclude == () for each in _as_sent(both, Where("https://192.0.2.1:8753"), None))
 
 
 def test_files_are_sent_as_their_contents(client: Client, tmp_path: Path) -> None:

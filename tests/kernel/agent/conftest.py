@@ -88,6 +88,10 @@ class RealAgent:
     def audit(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in Path(self.environment["NETWEATHER_AUDIT"]).read_text().splitlines()]
 
+    def gone(self) -> None:
+        """Devices go in the background."""
+        until(lambda: self.folders() == [], 15, "nothing of the targets is left")
+
     def folders(self) -> list[str]:
         """The targets that have a journal."""
         return Journal(self.state).identities()

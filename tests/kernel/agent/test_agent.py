@@ -30,11 +30,6 @@ def rtt(net: Lab) -> float:
     return float(text.rpartition("= ")[2].split("/")[0])
 
 
-def gone(agent: RealAgent) -> None:
-    """Devices go in the background."""
-    until(lambda: agent.folders() == [], 15, "nothing of the targets is left")
-
-
 def test_set_is_on_the_wire_and_clear_gives_it_back(agent: RealAgent, net: Lab) -> None:
     before = dumps.dump(net.client)
     target = name(net.client)
@@ -50,7 +45,7 @@ def test_set_is_on_the_wire_and_clear_gives_it_back(agent: RealAgent, net: Lab) 
         (answer,) = client.clear([target], "slow")
         assert answer.names == ("slow",)
         assert rtt(net) < 15
-    gone(agent)
+    agent.gone()
     dumps.assert_same(before, net.client)
 
 
@@ -76,12 +71,12 @@ def test_direct_mode_stands_beside_it(agent: RealAgent, net: Lab) -> None:
     (identity,) = agent.folders()
     assert "agent" in (agent.state / "targets" / identity / "keeper.pid").read_text()
     agent.cli("clear", target, "--direct")
-    gone(agent)
+    agent.gone()
     assert agent.process
     assert agent.process.poll() is None
     agent.cli("set", target, "--delay", "30ms", "--for", "1m", "--direct")
     assert agent.cli("clear", target) == f"cleared 'default' on {target}\n"
-    gone(agent)
+    agent.gone()
 
 
 def test_a_lease_ends_in_time(agent: RealAgent, net: Lab) -> None:
@@ -89,7 +84,7 @@ def test_a_lease_ends_in_time(agent: RealAgent, net: Lab) -> None:
     with agent.client() as client:
         client.set([condition(name(net.client), lease="1s", block="drop")])
         assert client.show()
-    gone(agent)
+    agent.gone()
     assert rtt(net) < 15
     dumps.assert_same(before, net.client)
 
@@ -145,7 +140,7 @@ def test_a_namespace_whose_process_died_ends_cleanly(agent: RealAgent, net: Lab)
         sleeper.kill()
         sleeper.wait()
         assert client.show()[0].in_force
-        gone(agent)
+        agent.gone()
         stays.kill()
         stays.wait()
         net.server.stop()

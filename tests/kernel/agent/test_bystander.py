@@ -17,7 +17,7 @@ from tests.support.traffic import Echo, talking, tcp_client
 BETWEEN_CLEARS = 50
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1500)
 @pytest.mark.parametrize("changes", [60, pytest.param(1000, marks=pytest.mark.full)])
 def test_a_bystander_loses_nothing_and_connections_survive(tmp_path: Path, changes: int) -> None:
     with lab(bystander=True) as net, real_agent(tmp_path / "state") as agent, Echo(net.server, [7]):

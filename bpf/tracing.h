@@ -19,6 +19,7 @@
 /* Names of namespaces' numbers (/proc/PID/ns/net) to the number that statistics are kept under. All else is none of ours. */
 #define NW_SPACES 64
 
+struct tcp_sock;
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 struct ns_common { __u32 inum; };
 struct net { struct ns_common ns; };
@@ -40,6 +41,7 @@ static long (*bpf_probe_read_kernel)(void *to, __u32 size, const void *from) = (
 static long (*bpf_map_delete_elem)(void *map, const void *key) = (void *)3;
 static void *(*bpf_sk_storage_get)(void *map, void *sk, void *value, __u64 flags) = (void *)107;
 static void *(*bpf_task_storage_get)(void *map, struct task_struct *task, void *value, __u64 flags) = (void *)156;
+static struct tcp_sock *(*bpf_skc_to_tcp_sock)(void *sk) = (void *)137;
 static struct task_struct *(*bpf_get_current_task_btf)(void) = (void *)158;
 static __u64 (*bpf_get_attach_cookie)(void *context) = (void *)174;
 

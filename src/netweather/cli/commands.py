@@ -35,6 +35,7 @@ COMMANDS: Final = (
     Entry("explain", "what an application will see of a condition, before it is set"),
     Entry("profiles", "named conditions: 3g, lossy-wifi, satellite, …"),
     Entry("web", "a page on several networks, as its users see it, side by side"),
+    Entry("record", "learn what a line is like from the connections over it: a profile"),
     Entry("agent", "the service that keeps conditions for everybody on this machine"),
     Entry("demo", "a small web shop on five networks, and what its customers see"),
 )

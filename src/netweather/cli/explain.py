@@ -47,7 +47,7 @@ def _explain(
     Estimates from the condition alone, for a healthy path; nothing is set. The path's own round trip is taken as 0.2 ms,
     two containers on one host, unless --path-rtt says otherwise.
     """
-    from netweather.conditions.embedding import own_profiles
+    from netweather.conditions.embedding import own_profiles, profile_file
     from netweather.conditions.explanation import BASE_RTT, explain_rule
     from netweather.conditions.flags import rule_from_flags
     from netweather.settings import Settings
@@ -58,7 +58,8 @@ def _explain(
         why = "no option says what is to be wrong with the network"
         raise UsageError("no-condition", "there is nothing to explain", why, "add one, such as --delay 100ms or --profile 3g")
     rule = rule_from_flags({**words, "direction": direction})
-    own = own_profiles(Settings.load().profiles) if rule.condition.profile else None
+    profile = rule.condition.profile
+    own = {**own_profiles(Settings.load().profiles), **profile_file(profile)} if profile else None
     explanation = explain_rule(rule, own, base=Duration.parse(path_rtt) if path_rtt else BASE_RTT)
     if as_json:
         say_json(_plain(explanation))

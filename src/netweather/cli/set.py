@@ -113,10 +113,11 @@ def _conditions(
         raise UsageError(
             "no-condition", "there is nothing to set", why, "add one, such as --delay 100ms, --loss 1% or --block drop"
         )
+    from netweather.conditions.embedding import with_profile_files
     from netweather.conditions.flags import network_condition_from_flags
 
     whole = {"for": str(settings.lease), **flags}
-    return [network_condition_from_flags(whole, targets, owner or settings.owner)]
+    return [with_profile_files(network_condition_from_flags(whole, targets, owner or settings.owner))]
 
 
 def _check_targets(targets: tuple[str, ...]) -> None:

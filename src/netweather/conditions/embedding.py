@@ -11,7 +11,7 @@ from pathlib import Path
 
 from netweather.conditions.contents import is_contents, with_contents
 from netweather.conditions.model import Condition, NetworkCondition, Rule
-from netweather.conditions.profiles import Profile, expand_rule, find_profile, load_profiles
+from netweather.conditions.profiles import REVERSED, Profile, expand_rule, find_profile, load_profiles
 from netweather.errors import UsageError
 
 
@@ -39,6 +39,31 @@ def _files(places: Iterable[Path]) -> Iterable[Path]:
             yield from sorted(path for path in place.iterdir() if path.suffix in (".yaml", ".yml"))
         elif place.exists() or place.suffix in (".yaml", ".yml"):
             yield place
+
+
+def profile_file(word: str) -> dict[str, Profile]:
+    """The one profile of a file that stands in place of a profile's name: {word: profile}; {} of a word that is a name.
+
+    Raises UsageError unreadable-file, several-profiles, or what `load_profiles` raises.
+    """
+    plain = word.removesuffix(REVERSED)
+    if Path(plain).suffix not in (".yaml", ".yml"):
+        return {}
+    found = own_profiles([Path(plain)])
+    if len(found) != 1:
+        why = f"it holds {len(found)}: {', '.join(found)}" if found else "it is empty"
+        raise UsageError("several-profiles", f"{plain} is not one profile", why, "name it, and the file in NETWEATHER_PROFILES")
+    (profile,) = found.values()
+    return {plain: dataclasses.replace(profile, name=plain)}
+
+
+def with_profile_files(condition: NetworkCondition) -> NetworkCondition:
+    """The same with what profiles' files say in place of their paths. Raises as `profile_file`."""
+    rules: list[Rule] = []
+    for rule in condition.rules:
+        found = profile_file(rule.condition.profile) if rule.condition.profile else {}
+        rules += embedded_rule(rule, found) if found else [rule]
+    return dataclasses.replace(condition, rules=tuple(rules))
 
 
 def _of_file(profile: Profile, file: Path) -> Profile:

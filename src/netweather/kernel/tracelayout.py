@@ -1,4 +1,4 @@
-"""What the programs on tracepoints count, as bytes: the layouts of bpf/syscalls/syscalls.h, bpf/tcp/tcp.h. Pure.
+"""What the programs on tracepoints count, as bytes: the layouts of bpf/syscalls/syscalls.h, bpf/tcp/tcp.h, bpf/record/record.h. Pure.
 
 A test compiles the headers and compares every size and offset.
 """
@@ -32,6 +32,8 @@ TCP_FIELDS: Final = (
 )  # fmt: skip
 TCP_SIZE: Final = 8 * (len(TCP_FIELDS) + BUCKETS)
 DROP_KEY: Final = struct.Struct("=II")
+LEARNT_HEAD: Final = 5
+LEARNT_SIZE: Final = 8 * (LEARNT_HEAD + 4 * BUCKETS)
 COUNT: Final = struct.Struct("=Q")
 NUMBER: Final = struct.Struct("=I")
 _INSIDE: Final = {512: "ERESTARTSYS", 513: "ERESTARTNOINTR", 514: "ERESTARTNOHAND", 516: "ERESTART_RESTARTBLOCK"}

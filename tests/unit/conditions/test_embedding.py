@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from netweather.conditions import Condition, Delay, Match, NetworkCondition, Rule, load_rule
-from netweather.conditions.embedding import embedded, embedded_rule, own_profiles, paths
+from netweather.conditions.embedding import embedded, embedded_rule, own_profiles, paths, profile_file, with_profile_files
 from netweather.errors import UsageError
 from netweather.units import Duration
 
@@ -83,3 +83,23 @@ def test_a_wrong_file_is_named(tmp_path: Path) -> None:
     assert str(tmp_path / "x.yaml") in caught.value.what
     with pytest.raises(UsageError, match="unreadable-file"):
         own_profiles([tmp_path / "gone.yaml"])
+
+
+def test_a_file_stands_in_place_of_its_one_profile(tmp_path: Path) -> None:
+    (tmp_path / "office.yaml").write_text(OFFICE)
+    path = str(tmp_path / "office.yaml")
+    assert profile_file("office") == {}
+    assert profile_file(f"{path}/reversed")[path].title == "the office"
+    (egress, ingress) = with_profile_files(NetworkCondition(rules=(of(profile=path),))).rules
+    assert (egress.match.direction, str(egress.condition.rate.bitrate)) == ("egress", "10mbit")  # type: ignore[union-attr]  # it has one
+    assert (ingress.match.direction, ingress.condition.profile) == ("ingress", None)
+    named = NetworkCondition(rules=(of(profile="3g"),))
+    assert with_profile_files(named) == named
+
+
+def test_a_file_with_other_than_one_profile_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "two.yaml").write_text(f"{OFFICE}home: {{both: {{rtt: 20ms}}}}\n")
+    with pytest.raises(UsageError, match="several-profiles"):
+        profile_file(str(tmp_path / "two.yaml"))
+    with pytest.raises(UsageError, match="unreadable-file"):
+        profile_file(str(tmp_path / "none.yaml"))

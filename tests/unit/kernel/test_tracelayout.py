@@ -17,10 +17,12 @@ int printf(const char *, ...);
 #include "tracing.h"
 #include "syscalls/syscalls.h"
 #include "tcp/tcp.h"
+#include "record/record.h"
 #define SIZE(t) printf("\\"%s\\": %zu,", #t, sizeof(struct t))
 int main(void) {
   printf("{");
-  SIZE(nw_calls); SIZE(nw_process); SIZE(nw_process_key); SIZE(nw_errno_key); SIZE(nw_tcp); SIZE(nw_drop_key);
+  SIZE(nw_calls); SIZE(nw_process); SIZE(nw_process_key); SIZE(nw_errno_key); SIZE(nw_tcp); SIZE(nw_learnt); SIZE(nw_drop_key);
+  printf("\\"first\\": %zu,", offsetof(struct nw_learnt, first));
   printf("\\"times\\": %zu, \\"connect_times\\": %zu, \\"calls\\": %d, \\"buckets\\": %d, \\"of\\": [",
     offsetof(struct nw_calls, times), offsetof(struct nw_tcp, connect_times), NW_CALLS, NW_HISTOGRAM);
   for (int power = 0; power < 45; power++)
@@ -43,6 +45,7 @@ def test_sizes_offsets_and_buckets_are_the_compiler_s(tmp_path: Path) -> None:
     assert found["nw_process_key"] == tracelayout.PROCESS_KEY.size
     assert found["nw_errno_key"] == tracelayout.ERROR_KEY.size
     assert (found["nw_tcp"], found["connect_times"]) == (tracelayout.TCP_SIZE, 8 * len(tracelayout.TCP_FIELDS))
+    assert (found["nw_learnt"], found["first"]) == (tracelayout.LEARNT_SIZE, 8 * tracelayout.LEARNT_HEAD)
     assert found["nw_drop_key"] == tracelayout.DROP_KEY.size
     assert (found["calls"], found["buckets"]) == (len(tracelayout.CALLS), tracelayout.BUCKETS)
     for value, bucket in found["of"]:

@@ -1,0 +1,187 @@
+"""`netweather record`: what the connections of a target live through, learnt passively, as a profile for `set --profile`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from netweather.cli import completing, pages
+from netweather.cli.options import Json
+from netweather.cli.output import say, say_json
+from netweather.errors import NetweatherError, UsageError
+
+if TYPE_CHECKING:
+    from netweather.kernel.recorder import Recorder
+    from netweather.measure.learning import Line
+
+_EXAMPLES = """
+netweather record docker:shop-api --for 1h -o home.yaml
+# of this machine's own connections over its Wi-Fi
+netweather record --interface wlan0 --for 10m -o home.yaml
+netweather set docker:shop-api --profile home.yaml
+"""
+_EVERY_S: Final = 1.0
+
+_Target = Annotated[
+    str | None,
+    typer.Argument(metavar="TARGET", show_default=False, help="whose connections; this machine's own unless given",
+                   autocompletion=completing.targets),
+]  # fmt: skip
+_For = Annotated[str | None, typer.Option("--for", metavar="TIME", help="so long (e.g. 1h); until Ctrl-C unless given")]
+_Interface = Annotated[
+    str | None, typer.Option("--interface", metavar="NAME", help="only connections over it (e.g. eth0)", show_default=False)
+]
+_Output = Annotated[str | None, typer.Option("-o", "--output", metavar="FILE", help="the profile to write (e.g. home.yaml)")]
+
+
+def _record(
+    target: _Target = None,
+    *,
+    interface: _Interface = None,
+    lasting: _For = None,
+    output: _Output = None,
+    as_json: Json = False,
+) -> None:
+    """Learns what a line is like from the TCP connections over it, and writes a profile that `set --profile FILE` takes.
+
+    Passively: nothing is sent, nothing is changed. Round trips, losses and their runs, and the rate, each as far as the
+    traffic showed it; what it didn't show is told, and left out. Needs root.
+    """
+    from netweather.cli.problems import need_root
+    from netweather.measure import learning
+    from netweather.units import Duration
+
+    file = _file(output)
+    if target is None and interface is None:
+        why = "without a TARGET it is this machine's own connections, over one interface"
+        raise UsageError("missing-target", "nothing says whose connections", why, "name a TARGET, or an --interface")
+    seconds = Duration.parse(lasting).seconds if lasting else None
+    need_root()
+    begin = datetime.now().astimezone()
+    with _opened(target, interface) as recorder:
+        _wait(recorder, seconds, quiet=as_json)
+        found = learning.line(recorder.read())
+    where = " on ".join(word for word in (target or "this machine", interface) if word)
+    source = f"recorded of {where}, {begin:%Y-%m-%d %H:%M} to {datetime.now().astimezone():%H:%M}"
+    _write(file, found, source)
+    if as_json:
+        say_json(_plain(found, file))
+    else:
+        _tell(found, file)
+
+
+def command() -> Any:
+    """The Typer command."""
+    return pages.command(_record, name="record", examples=_EXAMPLES)
+
+
+def _file(output: str | None) -> Path:
+    """Raises UsageError bad-output, before anything is recorded."""
+    path = Path(output or "recorded.yaml")
+    if path.suffix not in (".yaml", ".yml"):
+        raise UsageError("bad-output", f"{output!r} is no profile's file", "it ends in neither .yaml nor .yml", "write home.yaml")
+    if not path.parent.is_dir():
+        raise UsageError("bad-output", f"{output!r} can't be written", f"there is no folder {path.parent}", "make it first")
+    return path
+
+
+def _opened(target: str | None, interface: str | None) -> Recorder:
+    from netweather.kernel.namespaces import Namespace
+    from netweather.kernel.recorder import Recorder, own_space
+    from netweather.targets import resolve
+
+    if target is None:
+        return Recorder(own_space(), _ifindex(interface) if interface else 0)
+    found = resolve(target)
+    try:
+        if len(found) != 1:
+            names = ", ".join(each.name for each in found)
+            raise UsageError("several-targets", f"{target} is {len(found)} targets", names, "name one of them")
+        with Namespace(found[0].netns_fd) as inside:
+            return Recorder(found[0].ino, inside.run(lambda: _ifindex(interface)) if interface else 0)
+    finally:
+        for each in found:
+            each.close()
+
+
+def _ifindex(name: str) -> int:
+    from netweather.kernel import links
+
+    device = links.device(name)
+    if device is None:
+        there = ", ".join(each.name for each in links.devices() if each.name != "lo")
+        raise NetweatherError("no-interface", f"there is no interface {name} there", f"there are: {there}", "name one of them")
+    return device.ifindex
+
+
+def _wait(recorder: Recorder, seconds: float | None, *, quiet: bool) -> None:
+    """Until the time is over, or Ctrl-C; with what is known meanwhile, where somebody sees it."""
+    from netweather.kernel.waiting import pause
+
+    end = time.monotonic() + seconds if seconds is not None else float("inf")
+    live = sys.stderr.isatty() and not quiet
+    try:
+        while (left := end - time.monotonic()) > 0:
+            pause(min(_EVERY_S, left))
+            if live:
+                learnt = recorder.read()
+                trips, lost = sum(learnt.first) + sum(learnt.calm) + sum(learnt.busy), max(0, learnt.again - learnt.needless)
+                words = f"{learnt.connections:,} connections, {trips:,} round trips, {learnt.sent:,} segments, {lost:,} lost"
+                print(f"\r{words}\033[K", end="", file=sys.stderr, flush=True)
+    except KeyboardInterrupt:
+        pass
+    if live:
+        print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def _write(file: Path, found: Line, source: str) -> None:
+    """The profile, and beside it the table of its delays. Raises NetweatherError nothing-learnt, unwritable-file."""
+    import yaml
+
+    from netweather.conditions.distributions import format_table
+    from netweather.measure.learning import profile
+
+    table = file.with_suffix(".dist")
+    made = profile(file.stem, found, f"./{table.name}", source)
+    try:
+        if found.delay is not None and found.delay.table:
+            table.write_text(format_table(found.delay.table, f"{source}: delays of one direction"), encoding="utf-8")
+        file.write_text(yaml.safe_dump(made, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    except OSError as error:
+        raise NetweatherError(
+            "unwritable-file", f"{file} can't be written", error.strerror or str(error), "check the path"
+        ) from error
+
+
+def _plain(found: Line, file: Path) -> dict[str, Any]:
+    delay = found.delay
+    return {
+        "file": str(file),
+        "roundTrips": found.trips,
+        "delay": None if delay is None else {"time": str(delay.time), "jitter": str(delay.jitter), "medianRtt": found.median},
+        "loss": None if found.loss is None else {"share": found.loss, "meanRun": found.run},
+        "rate": None if found.rate is None else str(found.rate),
+        "unknown": found.unknown,
+    }
+
+
+def _tell(found: Line, file: Path) -> None:
+    from netweather.cli.counted import duration
+
+    if found.delay is not None:
+        words = {"handshakes": "handshakes'", "calm": "calm connections'", "busy": "busy connections'"}[found.source]
+        spread = f" ± {duration(found.delay.jitter.seconds)}" if found.delay.jitter.ns else ""
+        whole = f"{found.trips:,} of {words} round trips, {duration(found.median)} in the middle"
+        say(f"delay: {duration(found.delay.time.seconds)}{spread} each way; {whole}")
+    if found.loss is not None:
+        say(f"loss: {100 * found.loss:.3g} % of the segments, {found.run:.3g} in a row")
+    if found.rate is not None:
+        say(f"rate: {found.rate}")
+    for part, why in found.unknown.items():
+        say(f"{part}: unknown, {why}")
+    say(f"wrote {file}: netweather set TARGET --profile {file}")

@@ -134,8 +134,10 @@ static void publish(struct nw_loop *loop, uint64_t now, bool must)
 	for (uint32_t i = 0; i < NW_LINES; i++) {
 		struct nw_port *port = &loop->ports[i];
 
-		if (port->line && port->dirty)
+		if (port->line && port->dirty) {
+			port->line->stats.decided = port->line->loss.number;
 			nw_share_publish(&loop->file->blocks[i], &port->line->stats);
+		}
 		port->dirty = false;
 	}
 }

@@ -144,7 +144,8 @@ struct nw_stats {
 	uint64_t changes;    /* parameter changes applied */
 	uint64_t errno_last;
 	uint64_t late_us_log2[NW_HISTOGRAM]; /* [0] under 1 us, [i] under 2^i us */
-	uint8_t reserved[2048 - 472];
+	uint64_t decided; /* packets since the loss model began: the number of the latest in a list */
+	uint8_t reserved[2048 - 480];
 };
 
 struct nw_block {

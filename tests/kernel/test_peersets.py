@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from netweather.engine import repeering
+from netweather.engine.verifying import Wish, verify
 from netweather.errors import NetweatherError
 from netweather.targets import Target, resolve, resolve_peers
 from netweather.targets.peersets import Peers
@@ -129,6 +130,23 @@ def test_a_peer_that_moves_takes_its_condition_along(site: Site, tmp_path: Path)
         rig.close()
     assert rig.remains() == []
     assert not repeering.repeer(rig.engine, rig.target, {"db": ()})
+
+
+@pytest.mark.parametrize("given", [{}, {"to": "db"}, {"to": "db.example.org"}, {"peer": "there", "to": "db"}], ids=str)
+def test_verify_asks_the_targets_own_servers(site: Site, tmp_path: Path, given: dict[str, str]) -> None:
+    """By the match's own word, by --to, and where --to chooses an address of --peer."""
+    there = str(site.net.server.v4)
+    site.names.records = {"db.example.org": [there]}
+    wish = {**given, "peer": f"netns:{site.net.server.name}"} if "peer" in given else given
+    rig = Rig(site.net, tmp_path / "state", reference=site.reference)
+    try:
+        rig.set(rule(delay(50), to=("db",), direction="egress"), lease=60)
+        (found,) = verify(rig.engine, rig.target, Wish(seconds=1, samples=10, **wish))
+    finally:
+        rig.close()
+    figures = {figure.name: figure for figure in found.measured[0].figures}
+    assert figures["RTT"].seen is not None, figures
+    assert figures["RTT"].seen >= 50 * MS
 
 
 def test_servers_that_do_not_answer_are_told(site: Site) -> None:

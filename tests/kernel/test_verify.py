@@ -17,7 +17,7 @@ from netweather.engine import Engine, Wanted, set_all
 from netweather.engine.verifying import Wish, verify
 from netweather.errors import NetweatherError
 from netweather.kernel.pump_params import ParamsFile
-from netweather.lines.params import ONE, LineParams
+from netweather.lines.params import ONE, LineParams, LossModel
 from netweather.measure import Evidence, Figure
 from netweather.settings import Settings
 from netweather.targets import Target, resolve
@@ -174,6 +174,21 @@ def test_patterns_that_are_others_fail(bench: Bench, flags: dict[str, Any], chan
     if verdicts(found)[field] == "CAN'T TELL":  # the machine was busy at that moment
         found = bench.verify()
     assert verdicts(found)[field] == "FAIL", told(found)
+
+
+def test_the_losses_of_a_list_are_told_by_their_numbers(bench: Bench) -> None:
+    bench.set(loss_model="list:3,7,40,41,390", direction="egress")
+    found = bench.verify()
+    assert found.verdict == "PASS", told(found)
+    assert by_name(found)["loss egress"].seen == 5
+    again = by_name(bench.verify())["loss egress"]
+    assert (again.verdict, "set it again" in again.why) == ("CAN'T TELL", True)
+
+
+def test_losses_of_another_list_fail(bench: Bench) -> None:
+    bench.set(loss_model="list:3,7,40", direction="ingress")
+    bench.plant(lambda params: replace(params, loss_model=LossModel.NTH, nth_period=20, nth_offset=3))
+    assert verdicts(bench.verify())["loss ingress"] == "FAIL"
 
 
 @pytest.mark.parametrize("profile", ["lossy-wifi", "3g"])

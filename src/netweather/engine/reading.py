@@ -5,6 +5,7 @@ Reads only. Not here: whether a condition is in force at a glance (status), and 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -113,6 +114,12 @@ def _pump_line(line: Line, file: ParamsFile) -> dict[str, Any]:
     except ValueError:
         held = None
     return _told(line, asked, held, pump_differences(line, file))
+
+
+def decided(engine: Engine, target: Target, lines: Iterable[int]) -> tuple[int, ...]:
+    """Of how many packets each of these lines of a pump has decided whether to lose them, since that began."""
+    with ParamsFile(engine.journal.directory(target.identity) / "params") as file:
+        return tuple(LineStats.unpack(file.statistics(line)).decided for line in lines)
 
 
 def _taken(line: Line, file: ParamsFile) -> bool:

@@ -14,11 +14,12 @@ from netweather.conditions import Condition, Match, dump
 from netweather.conditions.effects import effects_of
 from netweather.conditions.profiles import directions
 from netweather.engine.core import Engine
-from netweather.engine.reading import Held, read_back
+from netweather.engine.reading import Held, decided, read_back
 from netweather.engine.results import Shown
 from netweather.errors import NetweatherError, UsageError
 from netweather.kernel.namespaces import Namespace
 from netweather.kernel.roundtrips import source
+from netweather.kernel.spec import DIRECTIONS
 from netweather.lines.pump import load_trace
 from netweather.measure import Evidence, Expected, Figure, Measured, Verdict, expect
 from netweather.measure.session import Session
@@ -124,16 +125,18 @@ def _measure(  # long: the steps of one rule, in their order
         return Measured(number, "nothing was sent: it is not in force", ())
     up, down = directions(rule)
     expected = {way: expect(each, timeline(each)) for way, each in (("egress", up), ("ingress", down)) if each is not None}
-    with _other(rule.match, wish) as other:
+    with _other(target, rule.match, wish) as other:
         if other is None:
             why = "the rule names no single peer: give --to HOST, or --peer TARGET for one that can be entered"
             return _cannot(number, expected, why)
         chosen = _addresses(namespace, rule.match, other)
         if chosen is None:
             return _cannot(number, expected, f"the target has no way to {', '.join(other.addresses[:3]) or other.words}")
+        counters = _counters(held, shown, number)
         session = Session(
-            namespace, other.namespace, *chosen, rule.match, expected, held.datapath, _counters(held, shown, number),
-            lambda: _counted(engine, target, shown.condition.name, number), wish.samples, seconds, tell,
+            namespace, other.namespace, *chosen, rule.match, expected, held.datapath, counters,
+            lambda: _counted(engine, target, shown.condition.name, number),
+            lambda way: decided(engine, target, _lines(held, counters, way)), wish.samples, seconds, tell,
         )  # fmt: skip
         before = _one(engine, target, shown.condition.name)
         result = session.run()
@@ -183,20 +186,29 @@ def _counters(held: Held, shown: Shown, number: int) -> frozenset[int]:
     return frozenset(held.counters[key] for key in keys if key in held.counters)
 
 
+def _lines(held: Held, counters: frozenset[int], way: str) -> list[int]:
+    """The lines of one rule in a direction, one for each interface."""
+    rules = [rule for rule in held.datapath.rules if rule.counter in counters]
+    return [line for rule in rules for (_, direction), line in rule.lines if DIRECTIONS[direction] == way]
+
+
 def _cannot(number: int, expected: dict[str, Expected], why: str) -> Measured:
     figures = [Figure("all", way, "", None, None, None, Verdict.CANT_TELL, 0, why) for way in expected]
     return Measured(number, "nothing was sent", tuple(figures))
 
 
 @contextlib.contextmanager
-def _other(match: Match, wish: Wish) -> Iterator[Other | None]:
-    """The peer to probe with: --peer, --to, or the first of the match that is one; open while it is used."""
+def _other(target: Target, match: Match, wish: Wish) -> Iterator[Other | None]:
+    """The peer to probe with: --peer, --to, or the first of the match that is one; open while it is used.
+
+    A host name is what the target's own resolver makes of it, as it was when the condition was set.
+    """
     words = [wish.peer, wish.to, *([] if wish.peer or wish.to else match.to)]
     with contextlib.ExitStack() as stack:
         found: Other | None = None
         for word in [word for word in words if word]:
             entered = stack.enter_context(_entered(word)) if is_reference(word) else None
-            prefixes = [peer.prefix for peer in resolve_peers(word)]
+            prefixes = [peer.prefix for peer in resolve_peers(word, target)]
             single = tuple(str(prefix.network_address) for prefix in prefixes if prefix.num_addresses == 1)
             if found is not None:  # --peer and --to: which of its addresses is meant
                 found.addresses = single or found.addresses

@@ -253,6 +253,7 @@ class LineStats:
     """What a line has done so far. Frames are reads and writes; packets are what the wire would carry.
 
     Asked for: lost to dropped_mtu. Nobody asked for: unwanted_*. Held and late are sums over tx_packets.
+    decided: packets since the loss model began, so the number of the latest one in a list of losses.
     """
 
     generation: int
@@ -292,15 +293,16 @@ class LineStats:
     changes: int
     errno_last: int
     late_us_log2: tuple[int, ...]
+    decided: int
 
     @classmethod
     def unpack(cls, block: bytes) -> LineStats:
         """The statistics of a consistent copy of the block's statistics part."""
         raw = _STATS.unpack_from(block)
-        values = dict(zip(STATS_OFFSETS, raw[: len(STATS_OFFSETS) - 1], strict=False))
+        values = dict(zip((name for name in STATS_OFFSETS if name != "late_us_log2"), (*raw[:_ARRAY], raw[-1]), strict=True))
         values["state"] = State(values["state"])
         values["config_error"] = ConfigError(values["config_error"])
-        return cls(**values, late_us_log2=raw[len(STATS_OFFSETS) - 1 :])
+        return cls(**values, late_us_log2=raw[_ARRAY:-1])
 
     @property
     def unwanted(self) -> int:
@@ -326,6 +328,7 @@ class LineStats:
 _STATS_CODES: Final = {
     f.name: {"state": "I", "config_error": "I", "late_us_log2": f"{HISTOGRAM}Q"}.get(f.name, "Q") for f in fields(LineStats)
 }
+_ARRAY: Final = [*_STATS_CODES].index("late_us_log2")
 _STATS: Final = struct.Struct("<" + "".join(_STATS_CODES.values()))
 STATS_OFFSETS: Final = {
     name: struct.calcsize("<" + "".join(list(_STATS_CODES.values())[:i])) for i, name in enumerate(_STATS_CODES)

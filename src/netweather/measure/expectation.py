@@ -54,6 +54,11 @@ class Expected:
         return max(self.delays[-1], self.timeline.slowest if self.timeline and self.timeline.moments else 0.0) + self.waiting
 
     @property
+    def listed(self) -> tuple[int, ...]:
+        """The numbers of the packets lost, rising, where they are a list."""
+        return self.condition.loss.indices if isinstance(self.condition.loss, LossList) else ()
+
+    @property
     def delays(self) -> tuple[float, ...]:
         return quantiles(self.condition.delay)
 
@@ -87,7 +92,7 @@ class Expected:
         shares = [s for s in (self.loss.low, self.duplicate, self.corrupt.low, self.reorder, self.marked) if 0 < s < 1]
         if self.timeline is not None and seconds >= self.timeline.period:  # whole periods
             return 1 + int(self.pace() * int(seconds / self.timeline.period) * self.timeline.period)
-        wanted = max([LEAST, *(300 * (1 - s) / s * self.spread for s in shares), 3500 if self.moves else 0])
+        wanted = max([LEAST, *self.listed[-1:], *(300 * (1 - s) / s * self.spread for s in shares), 3500 if self.moves else 0])
         return max(10, int(min(wanted, MOST, self.pace() * seconds)))
 
     @property
@@ -218,8 +223,6 @@ def _unknown(condition: Condition, timeline: Timeline | None) -> dict[str, str]:
             found["delay"] = found["loss"] = found["rate"] = "the trace's file can't be read any more"
     elif condition.slot is not None:
         found["RTT"] = "packets wait for a slot"
-    if isinstance(condition.loss, LossList):
-        found["loss"] = "the packets are listed by number since the condition was set, and others came before the probe's"
     if condition.corrupt and condition.corrupt.correlation.ppb:
         found["corrupt"] = "it is correlated: no interval is exact"
     if condition.queue in ("codel", "ecn"):

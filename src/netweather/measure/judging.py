@@ -178,8 +178,10 @@ class Judge:
         self.add(name, "share", middle, seen, interval, verdict, why, count)
 
     def losses(self) -> None:
-        """The share lost, and how many in a row."""
+        """The share lost, and how many in a row; a list's are judged by their numbers (patterns)."""
         expected = self.expected
+        if expected.listed:
+            return
         lost = max(0, len(self.lost) - self.arrivals.corrupted)
         self.share("loss", lost, self.count, expected.loss, spread=expected.spread)
         if expected.run_length is None or "loss" in expected.unknown:

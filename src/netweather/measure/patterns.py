@@ -33,6 +33,32 @@ def judge_mtu(direction: str, mtu: int, fitting: Arrivals, larger: Arrivals) -> 
     return figure("MTU", direction, "bytes", mtu, mtu, None, Verdict.PASS, count, "")
 
 
+def judge_listed(direction: str, expected: Expected, decided: Sequence[tuple[int, int]], arrivals: Arrivals) -> Figure:
+    """Just the packets of a list are lost. decided: of each line that it may be, the number of the latest packet before and after."""
+    count, sent = len(expected.listed), len(arrivals.sent)
+    moved = [(before, after - before) for before, after in decided if after != before]
+
+    def told(verdict: Verdict, why: str, asked: float | None = None, seen: float | None = None) -> Figure:
+        return figure("loss", direction, "packets", asked, seen, None, verdict, sent, why)
+
+    if expected.corrupt.high or expected.duplicate or expected.timeline is not None:
+        return told(Verdict.CANT_TELL, "corruption, duplicates or a trace hide which packets were lost")
+    if len(moved) != 1 or moved[0][1] != sent:
+        return told(Verdict.CANT_TELL, "other packets met the rule meanwhile, so the probe's numbers are not known")
+    before = moved[0][0]
+    asked = {number - before - 1 for number in expected.listed if before < number <= before + sent}
+    lost = set(range(sent)) - {number for number, _, _ in arrivals.seen}
+    if lost != asked:
+        what = "no packet" if not lost else f"number {', '.join(str(before + 1 + each) for each in sorted(lost)[:5])}"
+        why = f"of the packets {before + 1} to {before + sent} {what} was lost, and the list has {len(asked)} of them"
+        return told(Verdict.FAIL, why, len(asked), len(lost))
+    if not asked:
+        later = [number for number in expected.listed if number > before]
+        remedy = f"--samples {later[0] - before}" if later else "set it again, and verify at once"
+        return told(Verdict.CANT_TELL, f"none of the list's {count} packets was among the probe's: {remedy}", 0, 0)
+    return told(Verdict.PASS, "", len(asked), len(lost))
+
+
 def judge_slots(direction: str, slot: Slot, arrivals: Arrivals, spacing: float, frame: int) -> list[Figure]:
     """Packets come in batches: the time from one to the next, and how large they are. spacing: between two sent, s; frame: bytes."""
     shortest, longest = slot.minimum.seconds, (slot.maximum or slot.minimum).seconds

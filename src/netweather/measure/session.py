@@ -15,7 +15,7 @@ from netweather.kernel.namespaces import Namespace
 from netweather.kernel.probing import TCP, UDP, Arrivals, Ends, Flow, Stream
 from netweather.kernel.roundtrips import connect_times, echo_times
 from netweather.kernel.spec import Datapath
-from netweather.measure import further
+from netweather.measure import further, patterns
 from netweather.measure.choosing import candidates, icmp_of, rule_met, untouched
 from netweather.measure.evidence import Figure, Measured, Series, Verdict
 from netweather.measure.expectation import HEADERS, Expected, expect
@@ -44,8 +44,8 @@ class Found:
 class Session:
     """namespace, peer: both ends, the peer's None when it is not ours to enter. expected: by direction. counters: the rule's.
 
-    counted: reads the rule's counter, packets. samples: packets in each direction, None for as many as are needed; seconds: about
-    how long it may take.
+    counted: reads the rule's counter, packets; decided: of each line of a direction, how many packets its losses have met.
+    samples: packets in each direction, None for as many as are needed; seconds: about how long it may take.
     """
 
     namespace: Namespace
@@ -57,6 +57,7 @@ class Session:
     datapath: Datapath
     counters: frozenset[int]
     counted: Callable[[], int]
+    decided: Callable[[str], tuple[int, ...]]
     samples: int | None
     seconds: float
     tell: Callable[[float, str], None]
@@ -77,6 +78,9 @@ class Session:
         base = self._round_trips(found)
         if self.peer is not None and self.namespace.identity != self.peer.identity:
             self._streams(found, self.peer, base)
+        elif any(each.listed for each in self.expected.values()):
+            why = "which packets of a list were lost shows only each direction by itself: name a peer that can be entered with --peer"
+            found.figures += [_untold("loss", way, "packets", why) for way, each in self.expected.items() if each.listed]
         return found
 
     def _meets(self, flow: Flow, direction: str) -> bool:
@@ -89,7 +93,8 @@ class Session:
         """Measures them when a kind of them meets the rule; returns the path's own, when something shows it."""
         blocked = any(each.blocked for each in self.expected.values())
         base = None if blocked and self.peer is not None else self._base()
-        untold = self.peer is not None and any("RTT" in each.unknown for each in self.expected.values())
+        # Round trips would use up the first numbers of a list.
+        untold = self.peer is not None and any("RTT" in each.unknown or each.listed for each in self.expected.values())
         ways = {} if untold or self.match.share is not None else self._round_trip_ways()
         if not ways or (blocked and self.peer is not None):
             if self.peer is None:
@@ -152,7 +157,7 @@ class Session:
         if self.match.share is not None:
             why = "only a share of the connections meets the rule, and one round trip does not tell which"
         why += "; name a peer that can be entered with --peer"
-        found.figures.append(Figure("RTT", "round trip", "s", None, None, None, Verdict.CANT_TELL, 0, why))
+        found.figures.append(_untold("RTT", "round trip", "s", why))
 
     def _judge_round_trips(
         self, found: Found, ways: dict[str, Expected], times: list[float], count: int, base: float | None, probe: str
@@ -176,12 +181,13 @@ class Session:
     def _streams(self, found: Found, peer: Namespace, base: float | None) -> None:
         ends = self._open(peer) if self.match.share is None else self._open_shared(found, peer, self.match.share.fraction)
         if isinstance(ends, str):
-            found.figures += [Figure("all", way, "", None, None, None, Verdict.CANT_TELL, 0, ends) for way in self.expected]
+            found.figures += [_untold("all", way, "", ends) for way in self.expected]
             return
         with ends:
             if any(each.condition.ecn for each in self.expected.values()):
                 ends.capable()
             streams = {way: self._stream(each) for way, each in self.expected.items()}
+            listed = {way: self.decided(way) for way, each in self.expected.items() if each.listed}
             self.tell(0.25, "a stream each way")
             seen = ends.exchange(streams, self.late + _PATIENCE, lambda share: self.tell(0.25 + 0.4 * share, "a stream each way"))
             flow = ends.flow
@@ -193,6 +199,9 @@ class Session:
                 figures, series = judge_stream(way, self.expected[way], arrivals, (base or 0.0) / 2)
                 found.figures += figures
                 found.series[way] = series
+                if way in listed:
+                    numbers = tuple(zip(listed[way], self.decided(way), strict=True))
+                    found.figures.append(patterns.judge_listed(way, self.expected[way], numbers, arrivals))
             self._rates(found, ends)
             further.measure(self, found, ends)
 
@@ -275,8 +284,12 @@ class Session:
             why = f"the probe's packets did not meet the rule: its counter moved by {moved}, {found.sent} were sent"
             figures = tuple(replace(figure, verdict=Verdict.CANT_TELL, why=why) for figure in figures)
         if not figures:
-            figures = (Figure("all", "", "", None, None, None, Verdict.CANT_TELL, 0, "nothing could be sent"),)
+            figures = (_untold("all", "", "", "nothing could be sent"),)
         return Measured(number, probe, figures, moved, found.series)
+
+
+def _untold(name: str, direction: str, unit: str, why: str) -> Figure:
+    return Figure(name, direction, unit, None, None, None, Verdict.CANT_TELL, 0, why)
 
 
 def burst(expected: Expected, seconds: float) -> Stream:

@@ -71,13 +71,14 @@ def test_only_the_named_condition(bench: Bench) -> None:
         verify(engine, target, Wish(name="other"))
 
 
-def test_the_first_single_address_of_the_match_is_the_peer() -> None:
-    with verifying._other(Match(to=("198.51.100.0/24", "192.0.2.7")), Wish()) as other:
+def test_the_first_single_address_of_the_match_is_the_peer(bench: Bench) -> None:
+    target = bench[2]
+    with verifying._other(target, Match(to=("198.51.100.0/24", "192.0.2.7")), Wish()) as other:
         assert other == Other(("192.0.2.7",), None, "192.0.2.7")
-    with verifying._other(Match(to=("192.0.2.7",)), Wish(to="192.0.2.9")) as other:
+    with verifying._other(target, Match(to=("192.0.2.7",)), Wish(to="192.0.2.9")) as other:
         assert other is not None
         assert other.addresses == ("192.0.2.9",)
-    with verifying._other(Match(to=("198.51.100.0/24",)), Wish()) as other:
+    with verifying._other(target, Match(to=("198.51.100.0/24",)), Wish()) as other:
         assert other is None
 
 

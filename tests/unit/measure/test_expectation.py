@@ -79,11 +79,17 @@ def test_the_model_draws_keeps_order_and_takes_time() -> None:
         ({"slot": "10ms"}, "jitter"),
         ({"queue": "codel", "rate": "1mbit"}, "queue"),
         ({"trace": "./t"}, "delay"),
-        ({"loss_model": "list:3,7"}, "loss"),
     ],
 )
 def test_what_cannot_be_told_is_said(flags: dict[str, str], field: str) -> None:
     assert field in of(**flags).unknown
+
+
+def test_a_list_is_sent_as_far_as_its_last_number() -> None:
+    found = of(loss_model="list:3,7,2000")
+    assert found.listed == (3, 7, 2000)
+    assert (found.count(10), found.count(0.2)) == (2000, 600)
+    assert of(loss="1%").listed == ()
 
 
 def test_marks_are_no_losses() -> None:

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from netweather.conditions import Condition
-from netweather.conditions.model import Slot
+from netweather.conditions import Condition, LossList
+from netweather.conditions.model import Duplicate, Slot
 from netweather.kernel.probing import Arrivals
 from netweather.measure import Expected, expect
-from netweather.measure.patterns import judge_limit, judge_mtu, judge_rate_over_time, judge_slots
+from netweather.measure.patterns import judge_limit, judge_listed, judge_mtu, judge_rate_over_time, judge_slots
 from netweather.measure.timeline import Moment, Timeline
-from netweather.units import Duration, Packets, Size
+from netweather.units import Duration, Packets, Percent, Size
 
 MS = 1_000_000
 SENT = Arrivals(tuple(range(40)), tuple((n, n, n) for n in range(40)))
@@ -33,6 +33,42 @@ REFUSED = Arrivals(tuple(range(40)), (), refused=40)
 def test_the_largest_packet(fitting: Arrivals, larger: Arrivals, verdict: str, seen: int | None) -> None:
     found = judge_mtu("egress", 1300, fitting, larger)
     assert (found.verdict, found.seen) == (verdict, seen)
+
+
+def without(*lost: int, count: int = 20) -> Arrivals:
+    """Packets of which those with these numbers, from 0, are lost."""
+    return Arrivals(tuple(range(count)), tuple((n, n, n) for n in range(count) if n not in lost))
+
+
+@pytest.mark.parametrize(
+    ("decided", "arrivals", "verdict"),
+    [
+        ([(0, 20)], without(2, 6, 8), "PASS"),
+        ([(0, 20), (5, 5)], without(2, 6, 8), "PASS"),  # another interface's line has nothing to do with it
+        ([(4, 24)], without(2, 4), "PASS"),  # number 3 had gone before
+        ([(0, 20)], without(2, 6), "FAIL"),
+        ([(0, 20)], without(2, 6, 9), "FAIL"),
+        ([(0, 20)], without(), "FAIL"),
+        ([(9, 29)], without(0), "FAIL"),
+        ([(9, 29)], without(), "CAN'T TELL"),  # all have gone
+        ([(0, 21)], without(2, 6, 8), "CAN'T TELL"),  # somebody else's packet may be among them
+        ([(0, 20), (0, 20)], without(2, 6, 8), "CAN'T TELL"),
+        ([(0, 0)], without(2, 6, 8), "CAN'T TELL"),
+    ],
+)
+def test_the_numbers_of_a_list(decided: list[tuple[int, int]], arrivals: Arrivals, verdict: str) -> None:
+    found = judge_listed("egress", expect(Condition(loss=LossList((3, 7, 9)))), decided, arrivals)
+    assert (found.name, found.verdict) == ("loss", verdict), found.why
+
+
+def test_what_hides_the_numbers_of_a_list() -> None:
+    condition = Condition(loss=LossList((3,)), duplicate=Duplicate(Percent(10**8)))
+    assert judge_listed("egress", expect(condition), [(0, 20)], without(2)).verdict == "CAN'T TELL"
+
+
+def test_a_list_that_begins_behind_the_probe_says_how_many_would_do() -> None:
+    found = judge_listed("egress", expect(Condition(loss=LossList((500, 900)))), [(40, 60)], without())
+    assert (found.verdict, "--samples 460" in found.why) == ("CAN'T TELL", True)
 
 
 def batches(apart_ms: float, size: int, count: int = 40) -> Arrivals:

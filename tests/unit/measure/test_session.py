@@ -24,8 +24,9 @@ def session(**flags: str) -> Session:
     nowhere = cast("Namespace", None)
     ways = {"egress": of(**flags)}
     return Session(
-        nowhere, None, "192.0.2.1", "192.0.2.2", Match(), ways, Datapath(), frozenset({0}), int, None, 10.0, lambda s, t: None
-    )
+        nowhere, None, "192.0.2.1", "192.0.2.2", Match(), ways, Datapath(), frozenset({0}), int, lambda way: (), None, 10.0,
+        lambda s, t: None,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("rate", ["64kbit", "1mbit", "10mbit", "1gbit", "10gbit"])

@@ -428,6 +428,8 @@ def test_a_super_packet_crosses_whole_and_its_loss_is_by_segment(pump: Pump) -> 
     parts = [data for _, data in receive(peer, 3)]
     pieces = wire.segmented(super_packet, vnet)
     assert [p for part in parts for p in wire.segmented(part[10:], part[:10])] == pieces[:9] + pieces[10:19] + pieces[20:]
+    pump.ping()
+    assert pump.stats().decided == len(pieces)  # by the list; what came before it doesn't count
 
 
 def test_64_lines(pump: Pump) -> None:

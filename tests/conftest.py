@@ -18,7 +18,7 @@ from tests.support import podman as podman_support
 from tests.support.machine import machine
 
 HERE = Path(__file__).resolve().parent
-LEVELS = ("unit", "contract", "kernel", "fidelity", "e2e", "meta")
+LEVELS = ("unit", "contract", "kernel", "fidelity", "guest", "e2e", "meta")
 
 settings.register_profile("repeat", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("explore", deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.too_slow])
@@ -49,7 +49,9 @@ def _mark(item: pytest.Item) -> None:
         item.add_marker(level)
     if (level in ("kernel", "e2e") or item.get_closest_marker("root")) and os.geteuid():
         item.add_marker(pytest.mark.skip(reason="needs root: namespaces, BPF and Docker"))
-    if runtime := _runtime(item):  # one worker runs them all, so that one daemon is enough
+    if level == "guest":  # a worker waits there for minutes, so it has nothing else to do
+        item.add_marker(pytest.mark.xdist_group("guest"))
+    elif runtime := _runtime(item):  # one worker runs them all, so that one daemon is enough
         item.add_marker(pytest.mark.xdist_group(runtime))
     elif item.get_closest_marker("serial"):
         item.add_marker(pytest.mark.xdist_group("serial"))
@@ -62,8 +64,10 @@ def _runtime(item: pytest.Item) -> str:
 
 
 def _order(item: pytest.Item) -> int:
-    """Those with a daemon first, beside the short ones on the other worker; those that need the machine alone last."""
-    return 2 if item.get_closest_marker("serial") else 0 if _runtime(item) else 1
+    """A guest first, then those with a daemon, beside the short ones on the other worker; those that need the machine alone last."""
+    if item.get_closest_marker("guest"):
+        return 0
+    return 3 if item.get_closest_marker("serial") else 1 if _runtime(item) else 2
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)  # outside pytest-timeout, which must not count the waiting

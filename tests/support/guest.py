@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import os
+import platform
 import shlex
 import shutil
 import signal
@@ -21,7 +22,7 @@ import sys
 import tempfile
 import venv
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,8 @@ from tests.support.repository import ROOT
 PACKAGES = {"qemu-system-x86_64": "qemu-system-x86", "busybox": "busybox-static", "depmod": "kmod"}
 VIRTME = "virtme-ng==1.42"
 MODULES = Path("/lib/modules")
+BOOT = 300
+"""Seconds until it has booted, or there can be no guest here; 15 to 25 when nothing else runs."""
 SLOW = 10
 """How many times as long as usual things may take in an emulated guest (NETWEATHER_TEST_SLOW)."""
 TIED = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount-proc", "--pid", "--fork", "--kill-child=KILL", "--"]
@@ -50,6 +53,7 @@ PROCESSOR = ["--qemu-opts", "-cpu", "Nehalem"]
 PYTEST = "-m pytest -p no:cacheprovider -vv --durations=40 --timeout=300 --junitxml={results}/report"
 BENCH = "-m tools.bench --json {results}/report"
 SCRIPT = """#!/bin/sh
+touch {results}/booted
 modprobe -a tun sch_netem cls_bpf
 cd {root}
 export PYTHONDONTWRITEBYTECODE=1 HOME=/tmp HYPOTHESIS_STORAGE_DIRECTORY=/tmp/hypothesis
@@ -72,11 +76,14 @@ class Result:
 
 
 def run(arguments: Sequence[str], *, suite: str = "bookworm", patience: float = 280, program: str = PYTEST) -> Result:
-    """Boots a guest with the kernel of one of Debian's suites, runs a program there, and brings back what it said. Raises NoGuest.
+    """Boots a guest with the kernel of one of Debian's suites, runs a program there, and brings back what it said.
 
     program: PYTEST or BENCH, which take the arguments.
     patience: seconds after which it is ended, wherever it is.
+    Raises NoGuest where there can't be one: no package, not this architecture, or it never boots.
     """
+    if platform.machine() != "x86_64":
+        raise NoGuest(f"guests are of x86_64, and this is {platform.machine()}")
     with _alone():
         _need_packages()
         tool, chosen = _virtme(), kernel(suite)
@@ -86,6 +93,8 @@ def run(arguments: Sequence[str], *, suite: str = "bookworm", patience: float = 
         try:
             with _modules():
                 log = _boot(tool, chosen, results, f"{program.format(results=results)} {shlex.join(arguments)}", patience)
+            if not (results / "booted").exists():
+                raise NoGuest(f"a guest with {chosen.version} does not boot here: {log[-1000:].strip() or 'it says nothing'}")
             code = _read(results / "code").strip()
             text = _read(results / "text")
             text += "" if code else f"\nthe guest was ended after {patience:g} s, or died:\n{log[-3000:]}"
@@ -109,9 +118,11 @@ def _boot(tool: Path, chosen: Kernel, results: Path, command: str, patience: flo
             [*TIED, *start], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, cwd=results
         )
         try:
-            process.wait(patience)
-        except subprocess.TimeoutExpired:
-            pass
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(min(BOOT, patience))
+            if (results / "booted").exists():
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(max(0.0, patience - BOOT))
         finally:
             process.send_signal(signal.SIGKILL)
             process.wait()

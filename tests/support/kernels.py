@@ -57,6 +57,9 @@ def _fetched(suite: str, place: Path) -> Path:
     place.mkdir(exist_ok=True)
     options = _index(suite, place)
     real = _depends(options, PACKAGE, "linux-image-")
+    if not real and not os.geteuid():  # a new machine has no lists yet
+        do("apt-get", *options, "-qq", "update")
+        real = _depends(options, PACKAGE, "linux-image-")
     if not real:
         raise NoGuest(f"apt knows no {PACKAGE} of {suite}; `apt-get update` may help")
     version = real[0].removeprefix("linux-image-")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from netweather.settings import Settings
 from netweather.targets import Target, resolve
 from netweather.units import Duration, Packets, Percent
 from tests.support.netns import Lab
+from tests.support.rig import until
 
 MS = 10**6
 
@@ -133,12 +135,20 @@ def test_a_netem_that_somebody_took_away_is_told(rig: Rig) -> None:
 
 
 def flood(rig: Rig) -> None:
-    """20 packets at once, as far as a queue of 500 ms is concerned."""
-    rig.net.client.run("ping", "-n", "-q", "-c20", "-i0.002", "-W3", str(rig.net.server.v4), check=False)
+    """20 packets at once, also where each start of a program takes seconds; until all have met the rule."""
+    before = rig.shown().rules[0].packets
+
+    def send() -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
+            for _ in range(20):
+                made.sendto(b"", (str(rig.net.server.v4), 9))
+
+    rig.net.client.call(send)
+    until(lambda: rig.shown().rules[0].packets >= before + 20, 10, "all have met the rule")
 
 
 def test_netem_is_read_back_and_what_was_changed_by_hand_is_told_field_by_field(rig: Rig) -> None:
-    rig.set(delay(500, jitter=Duration(MS)), direction="egress")
+    rig.set(Condition(delay=Delay(Duration(500 * MS), jitter=Duration(MS))), direction="egress")
     (found,) = verify(rig.engine, rig.target, Wish())
     assert found.problems == ()
     (line,) = found.kernel["lines"]

@@ -35,10 +35,10 @@ from netweather.targets import Target
 from netweather.units import Duration, Rate
 from tests.support import dumps
 from tests.support import rig as rigs
+from tests.support.machine import SLOW
 from tests.support.rig import MS, delay, ports, until
 from tests.support.traffic import Echo, round_trip, udp_client
 
-SLOW = float(os.environ.get("NETWEATHER_TEST_SLOW", "1"))  # an emulated guest
 pytestmark = [pytest.mark.root, pytest.mark.timeout(1200 * SLOW)]
 ME, THERE = "192.0.2.1", "192.0.2.2"
 PORTS = (7, 8)

@@ -7,7 +7,6 @@ NETWEATHER_TEST_SLOW=10 is for emulated guests: time may be off ten times as far
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -20,12 +19,12 @@ from tests.fidelity.cases import Case, all_cases, write_files
 from tests.fidelity.kinds import KINDS
 from tests.fidelity.traffic import Seen, send
 from tests.fidelity.watch import Watch
+from tests.support.machine import SLOW
 from tests.support.netns import lab
 from tests.support.rig import Rig
 from tests.support.statistics import Refused, expect
 
 ENGINES: tuple[Literal["pump", "netem"], ...] = ("pump", "netem")
-SLOW = float(os.environ.get("NETWEATHER_TEST_SLOW", "1"))
 ATTEMPTS = 4
 STALL = 0.02
 """Seconds that a thread may wait for its processor before a measurement is not believed."""

@@ -27,7 +27,7 @@ KINDS = (
     "limit-of-packets or ecn-marks or slot-10ms or slot-of-5 or rate-and-delay or everything-on-tcp or profile-3g-up"
 )
 ONE = f"({KINDS}) and not ((ingress or both or ipv6) and not delay-10ms)"
-DEVICES = "egress-4 and (vlan_and_no_other or vlans_on_top or (exactly and (ipvlan or bond or vlan) and not macvlan))"
+DEVICES = "egress-4 and ((vlan_and_no_other and 100) or (exactly and (ipvlan or bond)))"
 BRIEFLY = (
     f"{NETEM} and not random and not (test_case and not ({ONE})) and not test_packets and not test_probes and not test_clsact and "
     f"not ((test_interfaces or test_classify_places) and not ({DEVICES}))"

@@ -18,6 +18,7 @@ from netweather.errors import NetweatherError
 from netweather.units import Percent
 from tests.kernel.conftest import MakeRig
 from tests.support import dumps, probe
+from tests.support.machine import SLOW
 from tests.support.netns import LINKS, Lab, Namespace, ip, lab
 from tests.support.rig import MS, Rig, delay, ports, rule
 from tests.support.statistics import EARLY_NS
@@ -25,7 +26,7 @@ from tests.support.traffic import datagrams, payload, tcp_transfer
 
 FAMILIES = pytest.mark.parametrize("family", [4, 6])
 DIRECTIONS = pytest.mark.parametrize("direction", ["egress", "ingress"])
-DELAY_MS = 30
+DELAY_MS = round(30 * SLOW)
 COUNT = 40
 MEANT, OTHER = 9001, 9002
 MASTERS = {  # by `ip link add … type`: the kernel's option

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+SLOW = float(os.environ.get("NETWEATHER_TEST_SLOW", "1"))
+"""How many times as long as usual things may take: 10 in an emulated guest."""
 PATIENCE = 600  # seconds; more than a guest takes, but a session stopped in a debugger must not stop everybody else's
 
 

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tests.support import owner
+from tests.support.machine import SLOW
 
 PREFIX = "nwt-"
 FOLDER = Path("/run/netns")
@@ -55,7 +56,9 @@ class Namespace:
     def path(self) -> Path:
         return FOLDER / self.name
 
-    def run(self, *command: str, check: bool = True, timeout: float = 30, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *command: str, check: bool = True, timeout: float = 30 * SLOW, stdin: str = ""
+    ) -> subprocess.CompletedProcess[str]:
         """Runs a command inside to its end; the output is captured, and shown when it fails."""
         inside = ["ip", "netns", "exec", self.name, *command]
         result = subprocess.run(inside, input=stdin, capture_output=True, text=True, timeout=timeout, check=False)
@@ -114,7 +117,7 @@ class Lab:
 
 def ip(*arguments: str, stdin: str = "") -> str:
     """iproute2's ip; its error is the test's."""
-    result = subprocess.run(["ip", *arguments], input=stdin, capture_output=True, text=True, timeout=30, check=False)
+    result = subprocess.run(["ip", *arguments], input=stdin, capture_output=True, text=True, timeout=30 * SLOW, check=False)
     assert result.returncode == 0, f"ip {' '.join(arguments)}: {result.stderr}{stdin}"
     return result.stdout
 

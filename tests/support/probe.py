@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from tests.support.machine import SLOW
 from tests.support.netns import Namespace
 
 SO_TIMESTAMPNS, SO_RCVBUFFORCE = 35, 33
@@ -74,7 +75,7 @@ def stream(
     family: int = 4,
     port: int = PORT,
     size: int = 64,
-    patience: float = 0.3,
+    patience: float = 0.3 * SLOW,
     meanwhile: Callable[[int], None] | None = None,
 ) -> Stream:
     """Sends `count` packets of `size` bytes of payload, `pps` a second (0: as fast as may be), and waits for them.

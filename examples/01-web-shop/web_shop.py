@@ -75,7 +75,7 @@ def buy(browser: Browser, network: str, kind: str, ready, go) -> Purchase:
             clicks = 2
         thanked = wait(lambda: "Thank you" in driver.find_element("id", "said").text, 40)
         told = time.time() - click if thanked else None
-        time.sleep(max(0.0, 8 - (time.time() - click)))
+        time.sleep(0.5)
     return Purchase(kind, network, film, click, clicks, told)
 
 
@@ -117,9 +117,10 @@ def on(lab: Lab, browsers: dict[str, Browser], network: str, words: dict[str, st
         if "block" in words:
             time.sleep(CUT_S)
         else:
-            purchases = [one.result() for one in buying]
+            wait(lambda: all(one.done() for one in buying), 60)
     purchases = [one.result() for one in buying]
-    wait(lambda: ledger(lab) == (after := ledger(lab)) and after != before, 5)  # the late ones have arrived too
+    sent = {one.kind: one.clicks for one in purchases if one.kind == "naive"}
+    wait(lambda: all(ledger(lab)[kind] - before[kind] >= clicks for kind, clicks in sent.items()), 10)  # the late ones arrive too
     after = ledger(lab)
     for purchase in purchases:
         purchase.orders = after[purchase.kind] - before[purchase.kind]

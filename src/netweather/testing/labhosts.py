@@ -101,9 +101,12 @@ class Host:
         """Calls a function in a thread that is inside the host: sockets that it opens are the host's. One at a time."""
         return self.namespace.run(function)
 
-    def forward(self, port: int) -> Relay:
-        """Makes a port of this host reachable from outside the lab, past all links: a context manager; `.address` is where."""
-        return Relay(("127.0.0.1", 0), ("127.0.0.1", port), connect_in=self.namespace)
+    def forward(self, port: int, address: str = "127.0.0.1") -> Relay:
+        """Makes a port of this host reachable from outside the lab, past all links: a context manager; `.address` is where.
+
+        address: the one of the host's own that is listened on.
+        """
+        return Relay(("127.0.0.1", 0), (address, port), connect_in=self.namespace)
 
     def listens(self, ready: str | int) -> bool:
         """Whether anybody on this host listens on a port, such as `8080` or "udp:5004"."""

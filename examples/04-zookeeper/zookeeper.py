@@ -139,7 +139,7 @@ class Story:
         self.expect(not rivals, "the session lives on: the locks stay where they are")
         begin, _ = self.network("the holder cut off for longer than its session", 11, cut)
         until(lambda: not self.working("naive", HOLDER) or self.perfect, 30, "the holder hears that its session is gone")
-        taken = [min(clients.works(f"{kind}-{RIVAL}", begin), default=0) - begin for kind in ("naive", "careful")]
+        taken = [min(clients.works(f"{kind}-{RIVAL}", begin), default=begin) - begin for kind in ("naive", "careful")]
         self.expect(
             all(SESSION_S - 2 < one < SESSION_S + 5 for one in taken),
             f"the session expires: the rivals have the locks after {max(taken):.1f} s",

@@ -13,6 +13,7 @@ import pytest
 from netweather.errors import NetweatherError
 
 if TYPE_CHECKING:
+    from netweather.engine import Service
     from netweather.testing.browser import Browser
     from netweather.testing.evidence import Evidence
     from netweather.testing.lab import Lab
@@ -27,6 +28,7 @@ LAB_MARK = (
     "beside the test"
 )
 _NETWORK = pytest.StashKey["Network"]()
+_SERVICE = pytest.StashKey["Service"]()
 _BROKEN = "netweather_error"
 PERFECT = "perfect"
 PROPERTY = "network"
@@ -43,6 +45,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
                     help="run each test that has no condition of its own on each of these networks: perfect,4g,3g,lossy-wifi")  # fmt: skip
     group.addoption("--network-report", action="append", default=[], metavar="FILE", type=Path,
                     help="test × network as a page: .html, .md or .xml; repeatable")  # fmt: skip
+    group.addoption("--network-direct", action="store_true",
+                    help="do it in the run's own processes, not through the agent (needs root)")  # fmt: skip
     group.addoption("--skip-network", action="store_true", help="skip the tests that need a bad network")
     parser.addini("network_target", "as --network-target", type="args", default=[])
     parser.addini("network_lease", "as --network-lease", default="30s")
@@ -114,7 +118,6 @@ def network_profile(request: pytest.FixtureRequest) -> str | None:
 def _network(item: pytest.Item) -> Network:
     """The one of this test, made when it is first needed."""
     if _NETWORK not in item.stash:
-        from netweather.engine import Engine
         from netweather.testing.network import Network
 
         config = item.config
@@ -123,8 +126,24 @@ def _network(item: pytest.Item) -> Network:
         def tell(evidence: Evidence) -> None:
             item.user_properties.append((PROPERTY, json.dumps(evidence.plain(), ensure_ascii=False)))
 
-        item.stash[_NETWORK] = Network(item.nodeid, targets=tuple(targets), lease=lease, engine=Engine(), tell=tell)
+        item.stash[_NETWORK] = Network(item.nodeid, targets=tuple(targets), lease=lease, service=_service(config), tell=tell)
     return item.stash[_NETWORK]
+
+
+def _service(config: pytest.Config) -> Service:
+    """Who carries it out, one for the whole run: the agent when there is one, else this process."""
+    if _SERVICE not in config.stash:
+        from netweather.connecting import connect
+        from netweather.settings import Settings
+
+        config.stash[_SERVICE] = connect(Settings.load(), direct=config.getoption("--network-direct"))
+    return config.stash[_SERVICE]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    close = getattr(config.stash.get(_SERVICE, None), "close", None)
+    if close is not None:
+        close()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from tests.kernel.agent.conftest import RealAgent
 from tests.support.rig import Rig, until
 
 HEAD = """
@@ -35,6 +36,7 @@ class Runs:
 
     def __init__(self, rig: Rig, folder: Path) -> None:
         self.rig, self.folder = rig, folder
+        self.before: list[str] = []
         self.environment = {**os.environ, "NETWEATHER_STATE": str(rig.state), "PYTEST_ADDOPTS": ""}
         folder.joinpath("pytest.ini").write_text("[pytest]\naddopts = -p no:cacheprovider\nmarkers =\n    slow\n")
 
@@ -43,7 +45,18 @@ class Runs:
         self.folder.joinpath("test_it.py").write_text(head + textwrap.dedent(text))
 
     def start(self, *words: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "pytest", "-p", "no:randomly", "--rootdir", str(self.folder), *words, "test_it.py"]
+        command = [
+            *self.before,
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "no:randomly",
+            "--rootdir",
+            str(self.folder),
+            *words,
+            "test_it.py",
+        ]
         return subprocess.Popen(
             command, cwd=self.folder, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
@@ -64,7 +77,26 @@ def runs(rig: Rig, tmp_path: Path) -> Iterator[Runs]:
     assert rig.remains() == []
 
 
-def test_a_mark_and_the_fixture_degrade_change_pause_and_give_back(runs: Runs) -> None:
+@pytest.fixture
+def agent(rig: Rig) -> Iterator[RealAgent]:
+    """An agent of the rig's state directory: the plugin finds it there."""
+    made = RealAgent(rig.state)
+    made.start()
+    yield made
+    until(lambda: made.folders() == [], 20, "the agent has cleared it all")
+    assert made.stop() == 0
+    made.settings.socket.with_name("agent.sock.lock").unlink()  # it stays, on purpose
+
+
+@pytest.fixture(params=["direct", "agent"])
+def via(request: pytest.FixtureRequest) -> str:
+    """The same test in the run's own processes, and through an agent."""
+    if request.param == "agent":
+        request.getfixturevalue("agent")
+    return str(request.param)
+
+
+def test_a_mark_and_the_fixture_degrade_change_pause_and_give_back(runs: Runs, via: str) -> None:
     outcomes, said = runs.run(
         """
         def test_before():
@@ -113,6 +145,39 @@ def test_a_mark_and_the_fixture_degrade_change_pause_and_give_back(runs: Runs) -
     assert evidence["condition"] == "delay 40ms to 192.0.2.2 direction egress"
 
 
+def test_without_any_privilege_through_an_agent(runs: Runs, agent: RealAgent) -> None:
+    """The run is inside the target, with no capability at all: it could not even look into another's network."""
+    runs.before = [
+        *("ip", "netns", "exec", runs.rig.net.client.name),
+        *("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"),
+    ]
+    ip = ["ip", "netns", "exec", runs.rig.net.client.name, "sysctl", "-qw", "net.ipv4.ping_group_range=0 0"]
+    subprocess.run(ip, check=True)
+    text = """
+        import socket
+
+        def ping():
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP) as asking:
+                asking.settimeout(5)
+                begin = time.monotonic()
+                asking.sendto(bytes([8, 0, 0, 0, 0, 0, 0, 1]), (SERVER, 0))
+                asking.recv(100)
+                return (time.monotonic() - begin) * 1000
+
+        def test_nothing_may_be_done_here():
+            assert "CapEff:\\t0000000000000000" in open("/proc/self/status").read()
+            assert ping() < 20
+
+        @pytest.mark.network(target=TARGET, delay="40ms", direction="egress")
+        def test_by_mark():
+            assert ping() >= 40
+    """
+    outcomes, said = runs.run(text)
+    assert outcomes == {"passed": 2}, said
+    outcomes, said = runs.run(text, "--network-direct")
+    assert outcomes == {"passed": 1, "error": 1}, said
+
+
 def test_async_tests(runs: Runs) -> None:
     outcomes, said = runs.run(
         """
@@ -128,7 +193,7 @@ def test_async_tests(runs: Runs) -> None:
     assert outcomes == {"passed": 1}, said
 
 
-def test_a_network_that_was_not_as_declared_is_an_error(runs: Runs) -> None:
+def test_a_network_that_was_not_as_declared_is_an_error(runs: Runs, via: str) -> None:
     outcomes, said = runs.run(
         """
         from netweather.engine import Engine
@@ -221,7 +286,7 @@ LONG = """
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_a_run_that_is_interrupted_or_killed_ends_by_itself(runs: Runs, number: signal.Signals) -> None:
+def test_a_run_that_is_interrupted_or_killed_ends_by_itself(runs: Runs, via: str, number: signal.Signals) -> None:
     runs.write(LONG)
     running = runs.start("--network-target", runs.rig.target.reference, "--network-lease", "2s", "-x")
     until(lambda: (runs.folder / "running").exists(), 30, "the test runs")
@@ -229,7 +294,7 @@ def test_a_run_that_is_interrupted_or_killed_ends_by_itself(runs: Runs, number: 
     running.send_signal(number)
     running.communicate(timeout=20)
     until(lambda: runs.rig.engine.show(runs.rig.target) == [], 10, "the lease is over")
-    until(lambda: runs.rig.remains() == [], 10, "the keeper has gone")
+    until(lambda: not list((runs.rig.state / "targets").glob("*")), 10, "all of it is gone")
 
 
 def test_a_condition_outlives_its_lease_while_the_test_runs(runs: Runs) -> None:
@@ -246,7 +311,7 @@ def test_a_condition_outlives_its_lease_while_the_test_runs(runs: Runs) -> None:
     assert outcomes == {"passed": 1}, said
 
 
-def test_two_workers_take_turns(runs: Runs) -> None:
+def test_two_workers_take_turns(runs: Runs, via: str) -> None:
     outcomes, said = runs.run(
         """
         @pytest.mark.parametrize("ms", [30, 60, 90, 120])
@@ -259,7 +324,7 @@ def test_two_workers_take_turns(runs: Runs) -> None:
     assert outcomes == {"passed": 4}, said
 
 
-def test_measured(runs: Runs) -> None:
+def test_measured(runs: Runs, via: str) -> None:
     outcomes, said = runs.run(
         """
         @pytest.mark.network(target=TARGET, to=SERVER, delay="40ms", verify="measure")

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from netweather.cli import pages
-from netweather.cli.problems import need_root
+from netweather.connecting import need_root
 from netweather.errors import NetweatherError
 from netweather.settings import Settings
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from netweather.cli import completing, pages
-from netweather.cli.connecting import connect
 from netweather.cli.options import Direct, Json, Targets
 from netweather.cli.output import say, say_json
 from netweather.cli.problems import as_netweather, complain
+from netweather.connecting import connect
 from netweather.errors import NetweatherError, UsageError
 from netweather.settings import Settings
 

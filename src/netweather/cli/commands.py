@@ -24,7 +24,7 @@ class Entry:
 
 
 COMMANDS: Final = (
-    Entry("doctor", "what this kernel and host can do, what is missing, and the remedy"),
+    Entry("doctor", "what this kernel and host can do, what is missing, the remedy"),
     Entry("set", "make a target's network bad"),
     Entry("show", "the conditions in force, what they met, and the time left"),
     Entry("verify", "prove it: asked, in the kernel, seen on the wire"),
@@ -35,7 +35,10 @@ COMMANDS: Final = (
     Entry("explain", "what an application will see of a condition, before it is set"),
     Entry("profiles", "named conditions: 3g, lossy-wifi, satellite, …"),
     Entry("web", "a page on several networks, as its users see it, side by side"),
-    Entry("record", "learn what a line is like from the connections over it: a profile"),
+    Entry("record", "learn what a line is like from its connections: a profile"),
+    Entry("run", "a command in a bad network of its own"),
+    Entry("matrix", "a command on several networks: what passes where"),
+    Entry("find-limit", "how bad the network may be before a command fails", "find_limit"),
     Entry("agent", "the service that keeps conditions for everybody on this machine"),
     Entry("demo", "a small web shop on five networks, and what its customers see"),
 )

@@ -11,7 +11,7 @@ import typer
 from netweather.cli import pages
 from netweather.cli.options import Json
 from netweather.cli.output import coloured
-from netweather.cli.problems import need_root
+from netweather.connecting import need_root
 from netweather.errors import NetweatherError
 
 _EXAMPLES = """

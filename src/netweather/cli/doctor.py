@@ -34,7 +34,7 @@ def _doctor(
     Everything is tried in a namespace that is gone afterwards; nothing of yours is touched, and modprobe is run only with
     --modprobe. Exit 0 when Netweather can work here, 1 when it can't.
     """
-    from netweather.cli.problems import need_root
+    from netweather.connecting import need_root
     from netweather.kernel.features import probe_all, works
     from netweather.settings import Settings
 

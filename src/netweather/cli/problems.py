@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from netweather.cli.output import say_json, styled, wrapped
+from netweather.connecting import no_root
 from netweather.errors import NetweatherError, UsageError
 
 _REPORT: Final = "run it again with --debug, and report what it prints as a bug of Netweather"
@@ -77,22 +78,6 @@ def _refused(error: Exception, number: int) -> NetweatherError:
         remedy = "`netweather doctor` says what this process may not do; a container needs --privileged and --pid=host"
         return NetweatherError("not-permitted", "the kernel did not permit it", why, remedy)
     return NetweatherError("kernel-refused", "the kernel refused it", why, "`netweather doctor` says what this kernel lacks")
-
-
-def no_root() -> NetweatherError:
-    """For who may not do what was asked."""
-    return NetweatherError(
-        "needs-root",
-        "looking into and changing another's network needs root",
-        f"this is user {os.geteuid()}",
-        "run it with sudo; if sudo does not find it: sudo $(command -v netweather) …",
-    )
-
-
-def need_root() -> None:
-    """Raises needs-root for others than root: before anything is tried, so that the answer is the same everywhere."""
-    if os.geteuid():
-        raise no_root()
 
 
 def _is_typers(error: Exception) -> bool:

@@ -52,7 +52,7 @@ def _record(
     Passively: nothing is sent, nothing is changed. Round trips, losses and their runs, and the rate, each as far as the
     traffic showed it; what it didn't show is told, and left out. Needs root.
     """
-    from netweather.cli.problems import need_root
+    from netweather.connecting import need_root
     from netweather.measure import learning
     from netweather.units import Duration
 

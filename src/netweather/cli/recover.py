@@ -9,7 +9,7 @@ import typer
 from netweather.cli import pages
 from netweather.cli.options import Json
 from netweather.cli.output import remark, say, say_json
-from netweather.cli.problems import need_root
+from netweather.connecting import need_root
 
 _EXAMPLES = """
 sudo netweather recover

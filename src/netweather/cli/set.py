@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from netweather.cli import pages
-from netweather.cli.connecting import connect
 from netweather.cli.options import PANELS, Direct, Json, Targets, given, with_flags
 from netweather.cli.output import remark, say, say_json, wrapped
 from netweather.conditions import NetworkCondition, Rule
 from netweather.conditions.flags import FLAGS, FlagValue
+from netweather.connecting import connect
 from netweather.errors import UsageError
 from netweather.settings import Settings
 

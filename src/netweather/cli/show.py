@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from netweather.cli import pages
-from netweather.cli.connecting import connect
 from netweather.cli.options import Direct, Json, Targets
 from netweather.cli.output import columns, console, drawn, say, say_json, table
+from netweather.connecting import connect
 from netweather.settings import Settings
 
 if TYPE_CHECKING:

@@ -51,8 +51,8 @@ def _stats(
     With it, what TCP makes of it: connections, resets, segments sent again, packets dropped by reason. Counted in the kernel, by
     programs on its tracepoints that are gone with this command. Nothing in the target is touched. Needs root.
     """
-    from netweather.cli.problems import need_root
     from netweather.cli.watching import Wanted, Watch
+    from netweather.connecting import need_root
     from netweather.units import Duration
 
     need_root()

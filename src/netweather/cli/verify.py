@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from netweather.cli import completing, pages
-from netweather.cli.connecting import connect
 from netweather.cli.options import Direct, Json
 from netweather.cli.output import say, say_json, styled, table
+from netweather.connecting import connect
 from netweather.errors import UsageError
 from netweather.settings import Settings
 

@@ -10,7 +10,7 @@ import typer
 from netweather.cli import pages
 from netweather.cli.options import Json
 from netweather.cli.output import say, say_json, say_table
-from netweather.cli.problems import need_root
+from netweather.connecting import need_root
 
 _EXAMPLES = """
 sudo netweather web http://127.0.0.1:8080/

@@ -33,6 +33,28 @@ def _checked(result: int, call: str) -> None:
         raise OSError(number, f"{call}: {os.strerror(number)}")
 
 
+def unshare_mounts() -> None:
+    """Gives the calling thread mounts of its own, as they are now; those made in it stay with it and who it starts. Raises OSError."""
+    _checked(_libc.unshare(CLONE_NEWNS), "unshare")
+    _mount("none", "/", None, MS_REC | MS_PRIVATE)
+
+
+def unshare_network() -> None:
+    """Moves the calling thread into a new network namespace. Raises OSError."""
+    _checked(_libc.unshare(CLONE_NEWNET), "unshare")
+
+
+def bind(source: str, target: str) -> None:
+    """Shows `source` in place of `target`, to the calling thread's mount namespace. Raises OSError."""
+    _mount(source, target, None, MS_BIND)
+
+
+def in_new_thread(work: Callable[[], T]) -> T:
+    """Runs what must not happen to a thread that goes on. Raises what it raises."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(work).result()
+
+
 def _setns(fd: int) -> None:
     _checked(_libc.setns(fd, CLONE_NEWNET), "setns")
 
@@ -105,8 +127,7 @@ class Namespace:
         The thread then has a mount namespace of its own, and doesn't see what is mounted elsewhere afterwards.
         """
         if not self._sysfs:
-            _checked(_libc.unshare(CLONE_NEWNS), "unshare")
-            _mount("none", "/", None, MS_REC | MS_PRIVATE)
+            unshare_mounts()
             _mount("sysfs", "/sys", "sysfs", 0)
             self._sysfs = True
         return Path("/sys")
@@ -137,13 +158,12 @@ def make(path: Path) -> None:
     path.touch(exist_ok=True)
 
     def work() -> None:
-        _checked(_libc.unshare(CLONE_NEWNET), "unshare")
+        unshare_network()
         source = f"/proc/{os.getpid()}/task/{threading.get_native_id()}/ns/net"
         _mount(source, str(path), None, MS_BIND)
 
     try:
-        with ThreadPoolExecutor(1) as pool:
-            pool.submit(work).result()
+        in_new_thread(work)
     except OSError:
         path.unlink(missing_ok=True)
         raise

@@ -1,6 +1,7 @@
 """Which test may change which target: one at a time, across the workers of a machine, unless both say that they share.
 
-A claim is a lock (flock) on the target's network namespace itself: no file is left behind, and a process that dies lets go.
+A claim is a lock (flock) on the target's network namespace itself: no file is left behind, and a process that dies lets go. Where
+the namespace can't be opened (an agent's, for who is not root), it is one on a file in this user's own folder for such.
 """
 
 from __future__ import annotations
@@ -8,13 +9,15 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from netweather.errors import NetweatherError
+from netweather.journal import Whose
 from netweather.kernel.waiting import pause
-from netweather.targets import Target
 
 PATIENCE_S = 300.0
 TURN_S = 0.02
@@ -22,7 +25,7 @@ TURN_S = 0.02
 
 @dataclass
 class _Held:
-    """fd: the namespace, opened by us alone: a descriptor that a child process inherits would hold the lock as long as that lives."""
+    """fd: opened by us alone: a descriptor that a child process inherits would hold the lock as long as that lives."""
 
     fd: int
     count: int
@@ -33,7 +36,7 @@ _held: dict[str, _Held] = {}
 
 
 @contextlib.contextmanager
-def claimed(targets: tuple[Target, ...], *, shared: bool = False, patience: float = PATIENCE_S) -> Iterator[None]:
+def claimed(targets: tuple[Whose, ...], *, shared: bool = False, patience: float = PATIENCE_S) -> Iterator[None]:
     """Holds the targets. This process may claim again what it holds: a test degrades one target twice.
 
     Raises NetweatherError(code="target-busy") after `patience` seconds.
@@ -45,10 +48,10 @@ def claimed(targets: tuple[Target, ...], *, shared: bool = False, patience: floa
 
 
 @contextlib.contextmanager
-def _claimed(target: Target, shared: bool, patience: float) -> Iterator[None]:
+def _claimed(target: Whose, shared: bool, patience: float) -> Iterator[None]:
     held = _held.get(target.identity)
     if held is None:
-        fd = os.open(f"/proc/self/fd/{target.netns_fd}", os.O_RDONLY | os.O_CLOEXEC)
+        fd = _opened(target)
         try:
             _lock(fd, target, shared, patience)
         except BaseException:
@@ -65,7 +68,30 @@ def _claimed(target: Target, shared: bool, patience: float) -> Iterator[None]:
             os.close(held.fd)
 
 
-def _lock(fd: int, target: Target, shared: bool, patience: float) -> None:
+def _opened(target: Whose) -> int:
+    """A descriptor that means this target, for every process of this user."""
+    for path in (target.path, f"/proc/{target.pid}/ns/net" if target.pid else None):
+        if path is None:
+            continue
+        with contextlib.suppress(OSError):
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            found = os.fstat(fd)
+            if (found.st_dev, found.st_ino) == (target.dev, target.ino):
+                return fd
+            os.close(fd)
+    return _file(target)
+
+
+def _file(target: Whose) -> int:
+    folder = Path(tempfile.gettempdir(), f"netweather-claims-{os.getuid()}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+        what = f"{folder} belongs to somebody else"
+        raise NetweatherError("target-busy", what, "who changes a target is noted there", "remove it, or set TMPDIR")
+    return os.open(folder / target.identity, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+
+
+def _lock(fd: int, target: Whose, shared: bool, patience: float) -> None:
     deadline = time.monotonic() + patience
     while True:
         try:

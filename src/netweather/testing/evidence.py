@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+MOST = 120
+"""Looks that are kept: a picture needs no more."""
+
 
 @dataclass
 class Evidence:
@@ -24,6 +27,14 @@ class Evidence:
     engine: str = ""
     problems: list[str] = field(default_factory=list)
     measured: list[str] = field(default_factory=list)
+    series: list[tuple[float, int, int]] = field(default_factory=list)
+    """Each look at it: seconds since it began, packets and dropped until then."""
+
+    def seen(self, after: float) -> None:
+        """Notes what the counters say now; of a long test every second look is kept, again and again."""
+        self.series.append((round(after, 2), self.packets, self.dropped))
+        if len(self.series) > MOST:
+            del self.series[1::2]
 
     def complain(self, problem: str) -> None:
         """Adds a problem, once."""
@@ -42,7 +53,12 @@ class Evidence:
             "seconds": round(self.seconds, 3),
             "engine": self.engine,
         }
-        more = {"pausedSeconds": round(self.paused, 3), "problems": self.problems, "measured": self.measured}
+        more = {
+            "pausedSeconds": round(self.paused, 3),
+            "problems": self.problems,
+            "measured": self.measured,
+            "series": self.series,
+        }
         return found | {key: value for key, value in more.items() if value}
 
     def line(self) -> str:

@@ -1,4 +1,7 @@
-"""Conditions for as long as a test or a command runs: kept alive, watched, undone, with the evidence for it all."""
+"""Conditions for as long as a test or a command runs: kept alive, watched, undone, with the evidence for it all.
+
+By the agent, or in this process when there is none: what is known is what the service tells, by the targets' identity.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +17,19 @@ from types import TracebackType
 from typing import Any
 
 from netweather.conditions import NetworkCondition
-from netweather.engine import Engine, Shown
+from netweather.connecting import connect
+from netweather.engine import Service, Shown
 from netweather.errors import NetweatherError
-from netweather.targets import Target, resolve_all
+from netweather.journal import Whose
+from netweather.settings import Settings
 from netweather.testing.claims import claimed
 from netweather.testing.evidence import Evidence
 from netweather.testing.wish import Wish, wish
 
 TURN_S = 0.5
 """How often a condition is looked at while a test runs."""
+_OVER = ("no-such-condition", "unknown-target", "target-not-running")
+"""What is to be cleared has gone by itself, or with its target."""
 _numbers = itertools.count(1)
 
 
@@ -33,12 +40,12 @@ class Degraded:
     ends by itself. Leaving raises NetweatherError(code="network-not-as-declared") when it was not in force all the time or met no packet.
     """
 
-    def __init__(self, engine: Engine, wanted: Wish, tell: Callable[[Evidence], None]) -> None:
-        self.engine, self.wish = engine, wanted
+    def __init__(self, service: Service, wanted: Wish, tell: Callable[[Evidence], None]) -> None:
+        self.service, self.wish = service, wanted
         self.evidence: list[Evidence] = []
         self._tell = tell
         self._stack = contextlib.ExitStack()
-        self._targets: list[Target] = []
+        self._targets: list[Whose] = []
         self._lock = threading.RLock()
         self._over = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="netweather-watch", daemon=True)
@@ -48,9 +55,7 @@ class Degraded:
 
     def __enter__(self) -> Degraded:
         with contextlib.ExitStack() as stack:
-            self._targets = resolve_all(self.wish.condition.targets)
-            for target in self._targets:
-                stack.enter_context(target)
+            self._targets = self._looked_up()
             stack.enter_context(claimed(tuple(self._targets), shared=self.wish.shared))
             words = described(self.wish.condition)
             self.evidence = [Evidence(self.wish.condition.name, target.reference, words) for target in self._targets]
@@ -74,7 +79,8 @@ class Degraded:
             for evidence in self.evidence:
                 self._tell(evidence)
         problems = [f"{each.target}: {problem}" for each in self.evidence for problem in each.problems]
-        if problems and (error is None or isinstance(error, Exception)):
+        theirs = isinstance(error, Exception) and not isinstance(error, NetweatherError)  # what we say ourselves says why
+        if problems and (error is None or theirs):
             remedy = "allow_unmatched=True, when no packet need meet it; else find out who changed the network (netweather show)"
             raise NetweatherError(
                 "network-not-as-declared", "the network was not as the test declared it", "; ".join(problems), remedy
@@ -124,17 +130,29 @@ class Degraded:
 
     # inside
 
+    def _looked_up(self) -> list[Whose]:
+        """Whose network it will be; what can't be done fails here, before anybody waits for anybody."""
+        (plan,) = self.service.set([self.wish.condition], dry_run=True)
+        return [result.target for result in plan.results]
+
     def _set(self) -> None:
+        """Returns when the kernel was read back."""
+        (done,) = self.service.set([self.wish.condition])
+        engines = {result.target.identity: result.engines for result in done.results}
         for target, evidence in zip(self._targets, self.evidence, strict=True):
-            result = self.engine.set(target, self.wish.condition)
-            evidence.engine = "; ".join(result.engines)
+            if target.identity not in engines:
+                evidence.complain("its network became another meanwhile: it was started anew")
+            evidence.engine = "; ".join(engines.get(target.identity, ()))
             self._before[target.identity] = (evidence.packets, evidence.dropped)
-        self._look()
 
     def _clear(self) -> None:
-        for target in self._targets:
-            with contextlib.suppress(NetweatherError):  # gone by itself, or with its target
-                self.engine.clear(target, self.wish.condition.name)
+        try:
+            answers = self.service.clear(self.wish.condition.targets, self.wish.condition.name)
+            for problem in [answer.problem for answer in answers if answer.problem is not None]:
+                raise problem
+        except NetweatherError as error:
+            if error.code not in _OVER:
+                raise
 
     def _watch(self) -> None:
         """Looks at it, and renews it in time."""
@@ -155,14 +173,16 @@ class Degraded:
                         evidence.complain(f"could not be looked at: {getattr(error, 'what', error)}")
 
     def _renew(self) -> None:
-        for target, evidence in zip(self._targets, self.evidence, strict=True):
-            if not evidence.problems:  # what was broken stays broken: mending it would hide that
-                self.engine.set(target, self.wish.condition)
+        if not any(evidence.problems for evidence in self.evidence):  # what was broken stays broken: mending it would hide that
+            self.service.set([self.wish.condition])
 
     def _look(self) -> None:
         """Reads the kernel: is it in force, and how many packets have met it."""
+        name = self.wish.condition.name
+        found = self.service.show(self.wish.condition.targets)
+        held = {shown.target.identity: shown for shown in found if shown.condition.name == name}
         for target, evidence in zip(self._targets, self.evidence, strict=True):
-            shown = self._shown(target)
+            shown = held.get(target.identity)
             after = time.monotonic() - self._began if self._began else 0.0
             if shown is None:
                 evidence.complain(f"it was gone after {after:.1f} s: somebody cleared it, its lease ended, or its target went")
@@ -173,31 +193,34 @@ class Degraded:
                 evidence.complain(f"{shown.unwanted_drops} packets were lost by Netweather's own devices")
             self._counted(target, evidence, shown)
 
-    def _counted(self, target: Target, evidence: Evidence, shown: Shown) -> None:
+    def _counted(self, target: Whose, evidence: Evidence, shown: Shown) -> None:
         packets, dropped = self._before.get(target.identity, (0, 0))
         evidence.packets = packets + sum(rule.packets for rule in shown.rules)
         evidence.dropped = dropped + sum(rule.dropped for rule in shown.rules)
+        evidence.seen(time.monotonic() - self._began)
 
     def _count(self) -> None:
         """Before counters begin anew."""
         if self._paused is None:
             self._look()
 
-    def _shown(self, target: Target) -> Shown | None:
-        found = (one for one in self.engine.show(target) if one.condition.name == self.wish.condition.name)
-        return next(found, None)
-
     def _measure(self) -> None:
         from netweather.engine.verifying import Wish as Measurement
-        from netweather.engine.verifying import verify
         from netweather.measure import Verdict
 
+        wanted = Measurement(self.wish.condition.name)
+        for reference in self.wish.condition.targets:
+            for found in self.service.verify(reference, wanted, lambda share, text: None):
+                for evidence in [each for each in self.evidence if each.target == found.target]:
+                    evidence.measured.append(f"measured: {found.verdict.value}")
+                    if found.verdict is Verdict.FAIL:
+                        evidence.complain(f"measured otherwise: {'; '.join(found.problems) or 'see netweather verify'}")
+        self._look()
         for target, evidence in zip(self._targets, self.evidence, strict=True):
-            for found in verify(self.engine, target, Measurement(self.wish.condition.name)):
-                evidence.measured.append(f"measured: {found.verdict.value}")
-                if found.verdict is Verdict.FAIL:
-                    evidence.complain(f"measured otherwise: {'; '.join(found.problems) or 'see netweather verify'}")
-        self._set()  # the probe's packets don't count
+            self._before[target.identity] = (-evidence.packets, -evidence.dropped)  # the probe's packets don't count
+            evidence.packets = evidence.dropped = 0
+            evidence.series.clear()
+        self._began = time.monotonic()
 
     def _conclude(self) -> None:
         if self._paused is None:
@@ -221,12 +244,14 @@ class Network:
         *,
         targets: tuple[str, ...] = (),
         lease: str = "30s",
-        engine: Engine | None = None,
+        service: Service | None = None,
         tell: Callable[[Evidence], None] = lambda evidence: None,
     ) -> None:
         """test: for whom, in any words; targets: those of calls that name none; lease: how soon all ends when we are killed;
-        tell: is given the evidence of each condition when it ends."""
-        self.test, self.targets, self.lease, self.engine = test, targets, lease, engine or Engine()
+        service: who does it (default: the agent when there is one, else this process, which needs root); tell: is given the
+        evidence of each condition when it ends."""
+        self.test, self.targets, self.lease = test, targets, lease
+        self.service: Service = service if service is not None else connect(Settings.load())
         self._tell = tell
         self.conditions: list[Degraded] = []
         """Those that the test's marks and its own calls made, in order."""
@@ -236,7 +261,7 @@ class Network:
         verify="measure", allow_unmatched, shared. Raises UsageError."""
         words = {**words, "target": target} if target is not None else words
         wanted = wish(profile, words, name=_name(self.test), reason=self.test[:200], lease=self.lease, targets=self.targets)
-        made = Degraded(self.engine, wanted, self._tell)
+        made = Degraded(self.service, wanted, self._tell)
         self.conditions.append(made)
         return made
 

@@ -5,20 +5,20 @@ The page stands alone: no script, style, font or picture from elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from netweather.errors import UsageError
+from netweather.testing.drawing import MARKS, durations, packets, seconds, text
 from netweather.testing.evidence import told
 from netweather.testing.matrix import PERFECT, Cell, Matrix
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-MARKS = {"passed": "✓", "failed": "✗", "error": "!", "skipped": "–"}
 COLOURS = {"passed": "green", "failed": "bold red", "error": "bold yellow", "skipped": "dim"}
 FOLDER = Path(__file__).parent
 LOG = 20_000
@@ -27,28 +27,34 @@ LOG = 20_000
 
 def write(matrix: Matrix, path: Path, shortcomings: list[str]) -> None:
     """Writes the matrix as its name says: .html, .md, .xml (JUnit). Raises UsageError(code="unknown-report")."""
-    made = {".html": html, ".md": markdown, ".xml": junit}.get(path.suffix)
-    if made is None:
-        what = f"{path} can't be written: a report ends in .html, .md or .xml"
-        raise UsageError("unknown-report", what, "the name says which kind it is", "call it networks.html")
+    made = kind_of(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(made(matrix, shortcomings))
 
 
-def seconds(value: float) -> str:
-    """`3 ms`, `1.24 s`, `2 min 5 s`"""
-    if value < 1:
-        return f"{value * 1000:.0f} ms"
-    return f"{value:.3g} s" if value < 100 else f"{value // 60:.0f} min {value % 60:.0f} s"
+def kind_of(path: Path) -> Callable[[Matrix, list[str]], str]:
+    """What writes a report of this name. Raises UsageError(code="unknown-report")."""
+    made = {".html": html, ".md": markdown, ".xml": junit}.get(path.suffix)
+    if made is None:
+        what = f"{path} can't be written: a report ends in .html, .md or .xml"
+        raise UsageError("unknown-report", what, "the name says which kind it is", "call it networks.html")
+    return made
 
 
-def text(matrix: Matrix, cell: Cell | None) -> str:
-    """A cell in a few characters: `✓ 1.24 s (3.1 ×)`"""
-    if cell is None:
-        return ""
-    slowdown = matrix.slowdown(cell)
-    times = f" ({slowdown:.1f} ×)" if slowdown is not None else ""
-    return f"{MARKS[cell.outcome]} {seconds(cell.seconds)}{times}" if cell.outcome != "skipped" else MARKS["skipped"]
+def plain(matrix: Matrix, shortcomings: list[str]) -> dict[str, Any]:
+    """For JSON."""
+    cells = [
+        {
+            "test": cell.test,
+            "network": cell.network,
+            "outcome": cell.outcome,
+            "seconds": round(cell.seconds, 3),
+            "slowdown": None if (slowdown := matrix.slowdown(cell)) is None else round(slowdown, 3),
+            "evidence": list(cell.evidence),
+        }
+        for cell in matrix.cells
+    ]
+    return {"title": matrix.title, "networks": matrix.networks, "cells": cells, "shortcomings": shortcomings}
 
 
 def table(matrix: Matrix) -> Table:
@@ -130,7 +136,7 @@ def html(matrix: Matrix, shortcomings: list[str]) -> str:
         "summary": "".join(_summary(matrix)),
         "head": "".join(f"<th scope=col>{escape(name)}</th>" for name in matrix.networks),
         "rows": "".join(_row(matrix, test) for test in matrix.tests),
-        "plot": _plot(matrix),
+        "plot": durations(matrix),
         "details": "".join(_details(matrix, cell) for cell in matrix.cells),
     }
     page = (FOLDER / "page.html").read_text()
@@ -144,8 +150,10 @@ def _summary(matrix: Matrix) -> Iterator[str]:
         cells = [cell for cell in matrix.cells if cell.network == network]
         passed = sum(cell.outcome == "passed" for cell in cells)
         broken = len(matrix.broken(network))
-        words = f"{broken} break{'s' if broken == 1 else ''} here" if broken and network != PERFECT else ""
-        kind = "passed" if passed == len(cells) else "failed"
+        skipped = sum(cell.outcome == "skipped" for cell in cells)
+        words = f"{broken} that pass{'es' if broken == 1 else ''} on the perfect one" if broken and network != PERFECT else ""
+        words = f"breaks {words}" if words else f"{skipped} skipped" if skipped else ""
+        kind = "passed" if passed + skipped == len(cells) else "failed"
         yield f"<li class={kind}><b>{escape(network)}</b> {passed} of {len(cells)} pass <i>{words}</i></li>"
 
 
@@ -164,33 +172,9 @@ def _row(matrix: Matrix, test: str) -> str:
 
 
 def _details(matrix: Matrix, cell: Cell) -> str:
-    evidence = "".join(f"<li>{escape(told(each))}</li>" for each in cell.evidence)
+    evidence = "".join(f"<li>{escape(told(each))}{packets(each)}</li>" for each in cell.evidence)
     log = escape(cell.log[-LOG:]) or "(nothing was printed)"
     opened = " open" if cell.outcome in ("failed", "error") else ""
     title = f"{escape(cell.test)} on {escape(cell.network)}: {cell.outcome}, {seconds(cell.seconds)}"
     body = f"<ul>{evidence or '<li>the network as it is</li>'}</ul><pre>{log}</pre>"
     return f'<details id="cell{matrix.cells.index(cell)}" class={cell.outcome}{opened}><summary>{title}</summary>{body}</details>'
-
-
-BAR, GAP, LEFT, WIDTH = 14, 10, 150, 640
-
-
-def _plot(matrix: Matrix) -> str:
-    """How long each test took, a bar for each network."""
-    longest = max((cell.seconds for cell in matrix.cells), default=0.0) or 1.0
-    marks, y = [], 0
-    for test in matrix.tests:
-        y += GAP + BAR
-        marks.append(f'<text x="0" y="{y}" class="test">{escape(test)}</text>')
-        for network in matrix.networks:
-            cell = matrix.cell(test, network)
-            if cell is None or cell.outcome == "skipped":
-                continue
-            y += BAR + 2
-            long = max(1.0, cell.seconds / longest * WIDTH)
-            marks.append(
-                f'<text x="{LEFT - 8}" y="{y}" text-anchor="end">{escape(network)}</text>'
-                f'<rect x="{LEFT}" y="{y - BAR + 3}" width="{long:.1f}" height="{BAR - 2}" class="{cell.outcome}"/>'
-                f'<text x="{LEFT + long + 6:.1f}" y="{y}">{escape(text(matrix, cell))}</text>'
-            )
-    return f'<svg viewBox="0 0 {LEFT + WIDTH + 130} {y + GAP}" role="img" aria-label="durations">{"".join(marks)}</svg>'

@@ -52,15 +52,6 @@ def test_netlinks_own_errors_are_the_kernels() -> None:
     assert problems.as_netweather(NetlinkError(errno.EOPNOTSUPP, "Operation not supported")).code == "kernel-refused"
 
 
-def test_root_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    with pytest.raises(NetweatherError, match="needs root") as raised:
-        problems.need_root()
-    assert "sudo" in raised.value.remedy
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
-    problems.need_root()
-
-
 def test_json_is_wanted_before_two_dashes_only() -> None:
     assert problems.wants_json(["set", "--jso", "--json"])
     assert not problems.wants_json(["run", "--", "curl", "--json"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netweather.testing.evidence import Evidence, told
+from netweather.testing.evidence import MOST, Evidence, told
 
 
 def test_a_line_says_what_was_seen() -> None:
@@ -19,3 +19,15 @@ def test_a_problem_is_told_once_and_takes_the_proof_away() -> None:
     assert found.problems == ["no packet met it"]
     assert found.plain()["inForce"] is False
     assert "NOT AS DECLARED" in found.line()
+
+
+def test_what_was_seen_over_time_is_thinned_out() -> None:
+    found = Evidence("n", "docker:shop", "loss 3%")
+    for second in range(1000):
+        found.packets = second * 10
+        found.seen(second)
+    series = found.plain()["series"]
+    assert MOST / 2 <= len(series) <= MOST
+    assert series[0] == (0, 0, 0)
+    assert series[-1][0] > 900
+    assert all(packets == at * 10 for at, packets, _ in series)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,7 +15,7 @@ from rich.console import Console
 
 from netweather.errors import UsageError
 from netweather.testing.matrix import Cell, Matrix
-from netweather.testing.pages import html, junit, markdown, seconds, table, write
+from netweather.testing.pages import html, junit, markdown, plain, table, write
 
 NASTY = "a|b <script>alert(1)</script> & \x1b[31m]]> -->"
 EVIDENCE: dict[str, Any] = {
@@ -94,5 +95,10 @@ def test_a_file_is_what_its_name_says(matrix: Matrix, tmp_path: Path) -> None:
         write(matrix, tmp_path / "page.pdf", [])
 
 
-def test_durations_are_short_for_people() -> None:
-    assert [seconds(value) for value in (0.0031, 1.239, 99.0, 125.0)] == ["3 ms", "1.24 s", "99 s", "2 min 5 s"]
+def test_the_same_for_programs(matrix: Matrix) -> None:
+    document = json.loads(json.dumps(plain(matrix, ["buy on 3g: too slow"])))
+    assert document["networks"] == ["perfect", "3g"]
+    assert [(cell["outcome"], cell["slowdown"]) for cell in document["cells"]] == [
+        ("passed", None), ("passed", 3.0), ("skipped", None), ("failed", None),
+    ]  # fmt: skip
+    assert document["cells"][1]["evidence"] == [EVIDENCE]

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from netweather.cli.connecting import agent_address, connect
+from netweather import connecting
 from netweather.client import Client
+from netweather.connecting import agent_address, connect
 from netweather.engine import Direct
-from netweather.errors import NetweatherError
+from netweather.errors import NetweatherError, UsageError
 from netweather.kernel import listening
 from netweather.settings import Settings
-from tests.unit.cli.conftest import Run, World
 
 
 def test_the_machines_own_agent(tmp_path: Path) -> None:
@@ -41,12 +41,21 @@ def test_one_that_may_not_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert wrong.value.code == "needs-root"
 
 
-def test_direct(world: World, tmp_path: Path) -> None:
+def test_direct(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 0)
     settings = Settings(state=tmp_path, agent="https://192.0.2.1:8753")
     assert isinstance(connect(settings, direct=True), Direct)
 
 
-def test_one_that_is_named_must_answer(run: Run, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NETWEATHER_AGENT", "http://192.0.2.1")
-    assert "[bad-agent-address]" in run("show").err
-    assert run("show", "--direct").code == 0
+def test_one_that_is_named_is_the_one(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is no agent's address"):
+        connect(Settings(state=tmp_path, agent="http://192.0.2.1"))
+
+
+def test_root_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(NetweatherError, match="needs root") as raised:
+        connecting.need_root()
+    assert "sudo" in raised.value.remedy
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    connecting.need_root()

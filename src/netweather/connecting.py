@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
-from netweather.cli.problems import need_root
+from netweather.errors import NetweatherError
 from netweather.settings import Settings
 
 if TYPE_CHECKING:
@@ -37,3 +38,19 @@ def agent_address(settings: Settings) -> str:
         return f"unix://{settings.socket}" if answers(settings.socket) else ""
     except PermissionError:
         return ""
+
+
+def no_root() -> NetweatherError:
+    """For who may not do what was asked."""
+    return NetweatherError(
+        "needs-root",
+        "looking into and changing another's network needs root",
+        f"this is user {os.geteuid()}",
+        "run it with sudo; if sudo does not find it: sudo $(command -v netweather) …",
+    )
+
+
+def need_root() -> None:
+    """Raises needs-root for others than root: before anything is tried, so that the answer is the same everywhere."""
+    if os.geteuid():
+        raise no_root()

@@ -1,0 +1,149 @@
+"""`netweather find-limit`: how bad a network may be before a command starts to fail, and how sure that is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from netweather.cli import pages
+from netweather.cli.options import Direct, Json, with_flags
+from netweather.cli.output import remark, say, say_json
+from netweather.cli.trying import (
+    Command,
+    Localhost,
+    Reach,
+    Stopped,
+    Target,
+    Timeout,
+    Unmatched,
+    command_of,
+    place_of,
+    seconds_of,
+    stopped_by_signals,
+    words_of,
+)
+from netweather.errors import UsageError
+
+if TYPE_CHECKING:
+    from netweather.testing.searching import Found, Run
+    from netweather.testing.vary import Vary
+
+_EXAMPLES = """
+# how slow may the network become before this fails?
+netweather find-limit --vary delay=0..5s -- curl -m9 http://host.netweather/
+# how little may there be of it, in the service's own network
+netweather find-limit --vary rate=10mbit..64kbit --target docker:shop \\
+  --plot limit.svg -- ./smoke-test
+# for CI: fails when 3 % of loss are too much
+netweather find-limit --vary loss=0..30% --at-least 3% --timeout 20s \\
+  -- ./smoke-test
+"""
+_CANT_TELL = 3
+
+
+def _option(name: str, metavar: str, text: str) -> Any:
+    return typer.Option(f"--{name}", metavar=metavar, help=text, show_default=False)
+
+
+@with_flags("condition", "match")
+def _find(  # long: a line for each option
+    command: Command = None,
+    *,
+    vary: Annotated[str | None, _option("vary", "WORD=GOOD..BAD", "what gets worse: delay=0..5s, loss=0..30%, rate=10mbit..64kbit")] = None,
+    target: Target = None,
+    reach: Reach = None,
+    localhost: Localhost = False,
+    steps: Annotated[str | None, _option("steps", "N", "how finely (64)")] = None,
+    repeats: Annotated[str | None, _option("repeats", "N", "runs at each point of the search, an odd number (1)")] = None,
+    confidence: Annotated[str | None, _option("confidence", "PERCENT", "how sure it is to be (95%)")] = None,
+    at_least: Annotated[str | None, _option("at-least", "VALUE", "exit 1 when it fails before that")] = None,
+    timeout: Timeout = None,
+    plot: Annotated[str | None, _option("plot", "FILE", "draw it: out.svg or out.png")] = None,
+    allow_unmatched: Unmatched = False,
+    direct: Direct = False,
+    as_json: Json = False,
+    **flags: Any,
+) -> int:  # fmt: skip
+    """Finds where COMMAND starts to fail as one thing about the network gets worse, by bisection.
+
+    Fails: its exit code is not 0, or it takes longer than --timeout. The two values that are found are confirmed by runs of
+    their own, so that the confidence which is told holds (docs/find-limit.md). Exit 0: found, or COMMAND passes
+    everywhere; 1: it fails at the good end, or before --at-least; 3: it fails too irregularly to tell.
+    """
+    from netweather.testing import vary as varying
+    from netweather.testing.searching import Search
+
+    words = command_of(command, "find-limit")
+    if vary is None:
+        raise UsageError("bad-range", "nothing says what to vary", "", "write --vary delay=0..5s")
+    way = varying.parse(vary, _count("steps", steps, 64, 2, 10_000))
+    conditions = words_of(flags, unmatched=allow_unmatched)
+    if way.word.replace("-", "_") in conditions:
+        raise UsageError("conflicting-flags", f"--vary {way.word} and --{way.word} are given", "", "leave one of them out")
+    bound = varying.bound(way, at_least) if at_least else None
+    if plot is not None:
+        from netweather.testing import limitplot
+
+        limitplot.check(plot)
+    search = Search(
+        place_of(target, reach, localhost=localhost, direct=direct), words, way, conditions,
+        seconds_of(timeout), _odd(_count("repeats", repeats, 1, 1, 99)), _share(confidence),
+    )  # fmt: skip
+    try:
+        with stopped_by_signals():
+            found = search.run(lambda run: _progress(run, way))
+    except Stopped as stopped:
+        return stopped.exit_code
+    if plot is not None:
+        limitplot.draw(found, plot)
+    if as_json:
+        say_json(found.plain())
+    else:
+        say("\n".join(found.sentences()))
+    return _exit_code(found, bound)
+
+
+def command() -> Any:
+    """The Typer command."""
+    return pages.command(_find, name="find-limit", examples=_EXAMPLES)
+
+
+def _count(name: str, text: str | None, default: int, least: int, most: int) -> int:
+    if text is None:
+        return default
+    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+        why = f"a whole number from {least} to {most} is needed"
+        raise UsageError("bad-count", f"--{name} {text!r} can't be", why, f"write --{name} {default}")
+    return int(text)
+
+
+def _odd(count: int) -> int:
+    if count % 2 == 0:
+        raise UsageError("bad-count", f"--repeats {count} is even", "the majority decides", f"write --repeats {count + 1}")
+    return count
+
+
+def _share(text: str | None) -> float:
+    from netweather.units import Percent
+
+    found = 0.95 if text is None else Percent.parse(text).fraction
+    if not 0.5 <= found <= 0.9999:
+        why = "it takes more runs the surer it is to be; 100 % can't be had"
+        raise UsageError("bad-count", f"--confidence {text} can't be", why, "write one from 50% to 99.99%")
+    return found
+
+
+def _progress(run: Run, way: Vary) -> None:
+    from netweather.testing.drawing import seconds
+
+    word = "fails" if run.failed else "passes"
+    remark(f"{run.number:>3}", f"{way.word} {run.value}: {word} after {seconds(run.seconds)}")
+
+
+def _exit_code(found: Found, bound: float | None) -> int:
+    if not found.limit.sure:
+        return _CANT_TELL
+    if found.limit.passes is None:
+        return 1
+    return 0 if bound is None or found.reaches(bound) else 1

@@ -1,0 +1,149 @@
+"""`netweather matrix`: a command on several networks; a table of what passes where, reports, and whether that is good enough."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from netweather.cli import pages
+from netweather.cli.options import Direct, Json, with_flags
+from netweather.cli.output import drawn, remark, say, say_json
+from netweather.cli.trying import (
+    Command,
+    Localhost,
+    Reach,
+    Stopped,
+    Target,
+    Timeout,
+    Unmatched,
+    command_of,
+    place_of,
+    seconds_of,
+    stopped_by_signals,
+    words_of,
+)
+from netweather.errors import UsageError
+
+if TYPE_CHECKING:
+    from netweather.testing.matrix import Matrix
+    from netweather.testing.trials import Trial
+
+_EXAMPLES = """
+# the tests of a Go program, whose database is far away
+netweather matrix --profiles perfect,3g --target docker:shop --to docker:db \\
+  --junit out.xml --report 3g.html -- gotestsum --junitfile out.xml ./...
+# in a network of its own; 3g may fail, and nothing may take 3 times as long
+netweather matrix --profiles perfect,4g,3g --must-pass perfect,4g \\
+  --max-slowdown 3 --localhost -- npm test
+"""
+_CANT_TELL = 3
+
+
+def _option(name: str, metavar: str, text: str) -> Any:
+    return typer.Option(f"--{name}", metavar=metavar, help=text, show_default=False)
+
+
+@with_flags("match")
+def _matrix(  # long: a line for each option
+    command: Command = None,
+    *,
+    profiles: Annotated[str | None, _option("profiles", "NAMES", "the networks: perfect,4g,3g,lossy-wifi")] = None,
+    target: Target = None,
+    reach: Reach = None,
+    localhost: Localhost = False,
+    junit: Annotated[str | None, _option("junit", "FILE", "JUnit XML that COMMAND writes: a row for each of its tests")] = None,
+    report: Annotated[list[str] | None, _option("report", "FILE", "write it: .html, .md or .xml (JUnit); repeatable")] = None,
+    must_pass: Annotated[str | None, _option("must-pass", "NAMES", "networks on which all must pass (all of them)")] = None,
+    max_slowdown: Annotated[str | None, _option("max-slowdown", "TIMES", "as long as on the perfect network, at most")] = None,
+    timeout: Timeout = None,
+    allow_unmatched: Unmatched = False,
+    direct: Direct = False,
+    as_json: Json = False,
+    **flags: Any,
+) -> int:  # fmt: skip
+    """Runs COMMAND on each network, and says what passes where and how much longer it takes.
+
+    COMMAND sees the network's name as NETWEATHER_NETWORK. Exit 0: all is well; 1: something fails where it must pass, or takes too
+    long; 3: a network was not as declared for the whole time, or no packet met it.
+    """
+    from netweather.testing.comparing import Comparison
+    from netweather.testing.matrix import network_names
+    from netweather.testing.pages import kind_of, write
+
+    words = command_of(command, "matrix")
+    if profiles is None:
+        raise UsageError("no-networks", "the matrix names no network", "", "write --profiles perfect,3g")
+    networks = network_names(profiles)
+    needed = network_names(must_pass) if must_pass else None
+    most = _times(max_slowdown)
+    paths = [Path(each) for each in report or ()]
+    for path in paths:
+        kind_of(path)
+    place = place_of(target, reach, localhost=localhost, direct=direct)
+    comparison = Comparison(
+        place, words, words_of(flags, unmatched=allow_unmatched), Path(junit) if junit else None, seconds_of(timeout)
+    )
+    try:
+        with stopped_by_signals():
+            matrix = comparison.run(networks, _Progress(len(networks)))
+    except Stopped as stopped:
+        return stopped.exit_code
+    wrong = matrix.shortcomings(needed, most)
+    for path in paths:
+        write(matrix, path, wrong)
+    _tell(matrix, wrong, paths, as_json=as_json)
+    return _exit_code(matrix, wrong)
+
+
+def command() -> Any:
+    """The Typer command."""
+    return pages.command(_matrix, name="matrix", examples=_EXAMPLES)
+
+
+def _times(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0.0
+    if not 1 <= found < float("inf"):
+        raise UsageError("bad-count", f"--max-slowdown {text!r} is no number of times", "a number from 1 on is needed", "write 3")
+    return found
+
+
+class _Progress:
+    """A line for each network that is done."""
+
+    def __init__(self, count: int) -> None:
+        self.count, self.number = count, 0
+
+    def __call__(self, name: str, done: Trial | None) -> None:
+        from netweather.testing.drawing import seconds
+
+        if done is None:
+            self.number += 1
+            remark("network", f"{name} ({self.number} of {self.count}) …")
+        else:
+            ended = "passed" if done.passed else "took too long" if done.code is None else f"exit code {done.code}"
+            remark("network", f"{name}: {ended} after {seconds(done.seconds)}{'; ' + done.problem if done.problem else ''}")
+
+
+def _tell(matrix: Matrix, wrong: list[str], paths: list[Path], *, as_json: bool) -> None:
+    from netweather.testing.pages import plain, table
+
+    if as_json:
+        say_json(plain(matrix, wrong))
+    else:
+        say(drawn(table(matrix)))
+    for each in wrong:
+        remark("!", each)
+    for path in paths:
+        remark("written", str(path))
+
+
+def _exit_code(matrix: Matrix, wrong: list[str]) -> int:
+    errors = sum(cell.outcome == "error" for cell in matrix.cells)
+    return 1 if len(wrong) > errors else _CANT_TELL if wrong else 0

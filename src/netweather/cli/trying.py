@@ -1,0 +1,107 @@
+"""What `run`, `matrix` and `find-limit` have in common: where COMMAND runs, what is wrong there, and how they are stopped."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from netweather.cli import completing, pages
+from netweather.cli.options import given
+from netweather.errors import UsageError
+from netweather.settings import Settings
+from netweather.units import Duration
+
+if TYPE_CHECKING:
+    from netweather.testing.places import Place
+
+_PANEL: Final = pages.PANELS[3]
+
+Command = Annotated[
+    list[str] | None, typer.Argument(metavar="-- COMMAND", show_default=False, help="what is run, with its own words behind --")
+]
+Target = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--target", metavar="TARGET", show_default=False, autocompletion=completing.targets,
+        help="whose network is bad; unless given, COMMAND has a network of its own (needs root); repeatable",
+    ),
+]  # fmt: skip
+Reach = Annotated[
+    list[str] | None,
+    typer.Option("--reach", metavar="HOST:PORT", show_default=False,
+                 help="what COMMAND reaches by TCP, besides this machine, from a network of its own; repeatable"),
+]  # fmt: skip
+Localhost = Annotated[
+    bool, typer.Option("--localhost", help="in a network of its own, the name localhost means this machine's services, too")
+]
+Timeout = Annotated[
+    str | None,
+    typer.Option("--timeout", metavar="TIME", help="a run that takes longer is killed, and has failed", show_default=False),
+]
+Unmatched = Annotated[bool, typer.Option("--allow-unmatched", help="no packet need have met the condition")]
+
+
+def command_of(words: Sequence[str] | None, name: str) -> tuple[str, ...]:
+    """What is to be run. Raises UsageError(code="no-command")."""
+    if not words:
+        why = f"`netweather {name}` runs a command of yours"
+        raise UsageError(
+            "no-command", "no COMMAND is given", why, f"write it behind two dashes: netweather {name} … -- make test"
+        )
+    return tuple(words)
+
+
+def place_of(targets: Sequence[str] | None, reach: Sequence[str] | None, *, localhost: bool, direct: bool) -> Place:
+    """Where it runs. Raises UsageError(code="conflicting-flags")."""
+    from netweather.connecting import connect
+    from netweather.testing.places import Here, Own, way
+
+    if targets and (reach or localhost):
+        option = "--reach" if reach else "--localhost"
+        why = "with a target, COMMAND runs in the network where you are"
+        raise UsageError("conflicting-flags", f"--target and {option} are given", why, "leave one of them out")
+    if targets:
+        return Here(tuple(targets), connect(Settings.load(), direct=direct))
+    for each in reach or ():
+        way(each)
+    return Own(tuple(reach or ()), localhost)
+
+
+def words_of(flags: Mapping[str, Any], *, unmatched: bool) -> dict[str, Any]:
+    """The flags as `degrade` takes them."""
+    words: dict[str, Any] = {name.replace("-", "_"): value for name, value in given(flags).items()}
+    return {**words, "allow_unmatched": True} if unmatched else words
+
+
+def seconds_of(timeout: str | None) -> float | None:
+    return None if timeout is None else Duration.parse(timeout).seconds
+
+
+class Stopped(BaseException):
+    """A signal ended us. Not an Exception: nothing on the way out, where all is undone, may take it for a failure."""
+
+    def __init__(self, number: int) -> None:
+        self.exit_code = 128 + number
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[None]:
+    """Ctrl-C, SIGTERM and SIGHUP end the block, by Stopped."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        for each in signals:
+            signal.signal(each, signal.SIG_IGN)  # a second one must not stop the undoing half way
+        raise Stopped(number)
+
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, stop) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

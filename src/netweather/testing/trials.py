@@ -1,0 +1,100 @@
+"""One run of a command on one network: how it ended, how long it took, what it printed, and the evidence for its network."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import IO, Any
+
+from netweather.errors import NetweatherError
+from netweather.testing.evidence import Evidence
+from netweather.testing.network import Degraded, Network
+from netweather.testing.places import Place, Spot
+
+LEASE = "30s"
+"""How soon a condition ends by itself when we are killed; renewed while we live."""
+VARIABLE = "NETWEATHER_NETWORK"
+"""Tells the command which network it is on."""
+_LOG = 1 << 20
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A network: its name, its profile (None: as it is, unless words say otherwise), and further words as `degrade` takes them."""
+
+    name: str
+    profile: str | None = None
+    words: Mapping[str, Any] = field(default_factory=dict)
+    bad: bool = True
+
+
+@dataclass(frozen=True)
+class Trial:
+    """code: as a shell has it; None when it took too long and was killed. problem: why its network can't be believed, or ""."""
+
+    code: int | None
+    seconds: float
+    output: str
+    evidence: tuple[dict[str, Any], ...] = ()
+    problem: str = ""
+
+    @property
+    def passed(self) -> bool:
+        return self.code == 0
+
+
+def trial(place: Place, wanted: Wanted, command: Sequence[str], *, patience: float | None = None) -> Trial:
+    """Runs a command once. patience: seconds after which it is killed. Raises NetweatherError when it can't even be begun."""
+    told: list[Evidence] = []
+    problem = ""
+    made: Trial | None = None
+    with place.open() as spot, tempfile.TemporaryFile() as output:
+        try:
+            with degraded(spot, wanted, told):
+                made = _run(spot, command, wanted.name, output, patience)
+        except NetweatherError as error:
+            if error.code != "network-not-as-declared" or made is None:
+                raise
+            problem = error.why
+    return replace(made, evidence=tuple(_plain(each, spot) for each in told), problem=problem)
+
+
+def degraded(
+    spot: Spot, wanted: Wanted, told: list[Evidence], lease: str = LEASE
+) -> contextlib.AbstractContextManager[Degraded | None]:
+    """The network as wanted, while the block runs; what it was is added to `told`."""
+    if not wanted.bad:
+        return contextlib.nullcontext()
+    network = Network(wanted.name, targets=spot.targets, lease=lease, service=spot.service, tell=told.append)
+    return network.degrade(None, wanted.profile, **wanted.words)
+
+
+def environment(network: str) -> dict[str, str]:
+    """What a command sees."""
+    return {**os.environ, VARIABLE: network}
+
+
+def _run(spot: Spot, command: Sequence[str], network: str, output: IO[bytes], patience: float | None) -> Trial:
+    begin = time.monotonic()
+    started = spot.start(command, environment(network), output.fileno())
+    try:
+        code = started.wait(patience)
+        seconds = time.monotonic() - begin
+    finally:
+        started.end()
+    return Trial(code, seconds, _printed(output))
+
+
+def _printed(output: IO[bytes]) -> str:
+    """Its end, when it is long."""
+    size = output.seek(0, os.SEEK_END)
+    output.seek(max(0, size - _LOG))
+    return output.read().decode(errors="replace")
+
+
+def _plain(evidence: Evidence, spot: Spot) -> dict[str, Any]:
+    return {**evidence.plain(), "target": spot.words if evidence.target in spot.targets else evidence.target}

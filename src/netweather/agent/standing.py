@@ -57,6 +57,8 @@ class Standing:
         self.engine, self.events, self.following = engine, events, following
         self._orders: dict[tuple[str, str], Order] = {}
         self._followers: dict[str, Following] = {}
+        self._timed: tuple[int, threading.Timer] | None = None
+        """When the next order is over, and what waits for that."""
         self._lock = threading.Lock()
         self._closed = False
 
@@ -76,10 +78,7 @@ class Standing:
                 if parse(reference).scheme in FOLLOWED and not self._closed:
                     self._orders[reference, condition.name] = Order(condition, deadline)
                     self._follow(reference)
-        if deadline != NEVER:
-            timer = threading.Timer((deadline - now) / 1e9, self._drop_over)
-            timer.daemon = True
-            timer.start()
+            self._wait_for_next_end()
 
     def resume(self) -> None:
         """The orders of the journals' conditions."""
@@ -104,6 +103,7 @@ class Standing:
             self._closed = True
             self._orders.clear()
             self._let_go()
+            self._wait_for_next_end()
 
     def _drop_over(self) -> None:
         with self._lock:
@@ -111,6 +111,22 @@ class Standing:
             for key in over:
                 del self._orders[key]
             self._let_go()
+            self._timed = None
+            self._wait_for_next_end()
+
+    def _wait_for_next_end(self) -> None:
+        """One timer for all orders: it is a thread, and each condition that is set is an order."""
+        ends = min((order.deadline for order in self._orders.values()), default=NEVER)
+        if self._timed is not None and self._timed[0] == ends:
+            return
+        if self._timed is not None:
+            self._timed[1].cancel()
+            self._timed = None
+        if ends != NEVER:
+            timer = threading.Timer(max(0.0, (ends - namespaces.boot_ns()) / 1e9), self._drop_over)
+            timer.daemon = True
+            timer.start()
+            self._timed = (ends, timer)
 
     def _follow(self, reference: str) -> None:
         if reference not in self._followers:

@@ -37,7 +37,12 @@ def targets() -> Iterator[list[str]]:
         yield [f"netns:{name}" for name in names]
 
 
-def figures(agent: RealAgent) -> dict[str, int]:
+def links(target: str) -> list[str]:
+    """The devices of a target."""
+    return netns.ip("-n", target.removeprefix("netns:"), "-o", "link").splitlines()
+
+
+def figures(agent: RealAgent, targets: list[str]) -> dict[str, int]:
     """What a leak would show in."""
     assert agent.process
     proc = Path(f"/proc/{agent.process.pid}")
@@ -46,6 +51,8 @@ def figures(agent: RealAgent) -> dict[str, int]:
         "descriptors": len(list((proc / "fd").iterdir())),
         "memory": int(status["VmRSS"].split()[0]),
         "children": len((proc / f"task/{agent.process.pid}/children").read_text().split()),
+        "devices": sum(len(links(target)) for target in targets),
+        "threads": len(list((proc / "task").iterdir())),
         "folders": len(agent.folders()),
         "mounts": (proc / "mountinfo").read_text().count(str(agent.state)),
     }
@@ -83,7 +90,7 @@ def test_fifty_clients_on_twenty_targets(agent: RealAgent, targets: list[str], s
     with agent.client() as client:
         client.clear()
         until(lambda: agent.folders() == [], 20, "all is taken away")
-        before = figures(agent)
+        before = figures(agent, targets)
         asked = asyncio.run(crowd(agent, targets, seconds))
         shown = {each.condition.name: each for each in client.show()}
         assert all(each.in_force for each in shown.values()), [each.problems for each in shown.values() if not each.in_force]
@@ -93,11 +100,10 @@ def test_fifty_clients_on_twenty_targets(agent: RealAgent, targets: list[str], s
         }
         client.clear()
         until(lambda: agent.folders() == [], 20, "all is taken away")
-        for target in targets:
-            links = netns.ip("-n", target.removeprefix("netns:"), "-o", "link").splitlines()
-            assert len(links) == 2, links
-        after = figures(agent)
+        assert {len(links(target)) for target in targets} == {2}
+        after = figures(agent, targets)
     print(f"before {before}, after {after}")
     assert after["memory"] - before["memory"] < MORE_MEMORY_KB
-    for name in ("descriptors", "children", "folders", "mounts"):
+    assert after["threads"] - before["threads"] < CLIENTS
+    for name in ("descriptors", "devices", "children", "folders", "mounts"):
         assert after[name] <= before[name] + (5 if name == "descriptors" else 0), f"{name}: {before} -> {after}"

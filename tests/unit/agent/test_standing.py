@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -65,6 +66,22 @@ def starts(world: World, told: Told, name: str) -> None:
 
 def in_force(agent: Agent) -> list[tuple[str, str]]:
     return [(each["status"]["target"]["name"], each["metadata"]["name"]) for each in agent.show()]
+
+
+def test_one_thread_waits_for_all_ends(agent: Agent, told: dict[str, Told]) -> None:
+    """A client that sets conditions with long leases, again and again, must not cost the agent a thread each."""
+    agent.standing.remember(slow(lease="1h"))
+    before = threading.active_count()
+    for number in range(50):
+        agent.standing.remember(slow(lease="1h", name=f"slow-{number}"))
+        agent.standing.remember(load({**SLOW, "targets": ["netns:a"], "lease": "1h"}))
+    assert threading.active_count() <= before + 1
+    agent.standing.remember(slow(lease="50ms", name="first"))
+    agent.standing.remember(slow(lease="100ms", name="second"))
+    until(lambda: not {(WEB, "first"), (WEB, "second")} & set(agent.standing.orders), 5, "each ends in its time")
+    assert len(agent.standing.orders) == 51
+    agent.standing.close()
+    until(lambda: threading.active_count() < before, 5, "nobody waits any more")
 
 
 def test_what_starts_later_gets_it(agent: Agent, world: World, told: dict[str, Told]) -> None:

@@ -62,7 +62,8 @@ struct search {
 	__u32 here, peer, protocol, source, destination; /* indexes into bits */
 	__u32 connection; /* a rule that matches by its connection alone, or NW_RULES */
 	__u32 from; /* rules before this one are out */
-	__u32 word, words, first; /* the word at hand, how many there are, the index of this generation's first rule */
+	__u32 word, words, first; /* the next word, how many there are, the index of this generation's first rule */
+	__u64 found; /* what is left of the word before that: a bit for each candidate */
 };
 
 /* The packet at hand: too large for the stack, and all that a global function can be given. */
@@ -299,26 +300,40 @@ static __always_inline int refuses(const struct nw_rule *rule, const struct pack
 }
 
 /*
- * Looks at one candidate: NW_ACCEPTED, NW_REFUSED, or the rule to go on from. A global function, since the verifier walks such
- * a one once, not once for every step of the loop.
+ * The search is cut into global functions that find all they need in `scratch`: the verifier walks each of them once, not once for
+ * every step of the loop that calls it. As one function it took four times as long to load.
  */
-#define NW_ACCEPTED (-1)
-#define NW_REFUSED (-2)
-__attribute__((noinline)) int nw_consider(__u32 index)
+#define NW_REFUSED (-1)
+
+/* Takes the first candidate of the word at hand: which rule of this generation accepts the packet, or NW_REFUSED. */
+__attribute__((noinline)) int nw_consider(void)
 {
-	__u32 zero = 0, lease;
-	struct nw_rule *rule = bpf_map_lookup_elem(&rules, &index);
+	__u32 zero = 0, lease, at, index;
 	struct scratch *here = bpf_map_lookup_elem(&scratch, &zero);
 	struct nw_control *c = bpf_map_lookup_elem(&control, &zero);
+	struct nw_rule *rule;
+	struct search *s;
 
-	if (!rule || !here || !c || refuses(rule, &here->packet))
+	if (!here || !c)
+		return NW_REFUSED;
+	s = &here->search;
+	at = (s->word - 1) * 64 + __builtin_ctzll(s->found);
+	s->found &= s->found - 1;
+	if (at < s->from)
+		return NW_REFUSED;
+	index = s->first + at;
+	rule = bpf_map_lookup_elem(&rules, &index);
+	if (!rule || refuses(rule, &here->packet))
 		return NW_REFUSED;
 	if (!here->now)
 		here->now = bpf_ktime_get_boot_ns();
 	lease = *(volatile __u16 *)&rule->lease; /* one read, so that the verifier sees it checked */
 	if (lease >= NW_LEASES || here->now >= c->leases[lease])
 		return NW_REFUSED;
-	return rule->action == NW_ACTION_SKIP ? (int)rule->skip_to : NW_ACCEPTED;
+	if (rule->action != NW_ACTION_SKIP)
+		return at;
+	s->from = rule->skip_to;
+	return NW_REFUSED;
 }
 
 struct vectors { struct nw_bits *here, *peer, *protocol, *source, *destination; };
@@ -381,18 +396,16 @@ static __always_inline int act(struct __sk_buff *skb, const struct nw_rule *rule
 	return bpf_redirect(c->port_ifindex, 0);
 }
 
-/* The first rule that takes the packet, as an index into this generation's rules; NW_RULES: none. */
-__attribute__((noinline)) int nw_first(void)
+/* The next 64 rules with a candidate among them; 0: there are none. */
+__attribute__((noinline)) int nw_gather(void)
 {
-	__u32 zero = 0, at;
+	__u32 zero = 0, word;
 	struct scratch *work = bpf_map_lookup_elem(&scratch, &zero);
 	struct search *s;
 	struct vectors v;
-	__u64 found = 0;
-	int answer;
 
 	if (!work)
-		return NW_RULES;
+		return 0;
 	s = &work->search;
 	v.here = bpf_map_lookup_elem(&bits, &s->here);
 	v.peer = bpf_map_lookup_elem(&bits, &s->peer);
@@ -400,27 +413,59 @@ __attribute__((noinline)) int nw_first(void)
 	v.source = bpf_map_lookup_elem(&bits, &s->source);
 	v.destination = bpf_map_lookup_elem(&bits, &s->destination);
 	if (!v.here || !v.peer || !v.protocol || !v.source || !v.destination)
-		return NW_RULES;
-	/* A step either looks at the next 64 rules or at one candidate. One flat loop: the verifier walks nested ones in full. */
-	for (int step = 0; step < NW_WORDS + NW_REFUSALS; step++) {
-		if (!found) {
-			if (s->word >= s->words)
-				return NW_RULES;
-			found = candidates(s, &v, s->word & (NW_WORDS - 1));
-			s->word++; /* kept in memory: the verifier would follow each of its values through the loop */
-			continue;
-		}
-		at = (s->word - 1) * 64 + __builtin_ctzll(found);
-		found &= found - 1;
-		if (at < s->from)
-			continue;
-		answer = nw_consider(s->first + at);
-		if (answer == NW_ACCEPTED)
-			return at;
-		if (answer > 0)
-			s->from = answer;
+		return 0;
+	for (int i = 0; i < NW_WORDS; i++) {
+		word = s->word;
+		if (word >= s->words)
+			return 0;
+		s->word = word + 1;
+		s->found = candidates(s, &v, word & (NW_WORDS - 1));
+		if (s->found)
+			return 1;
 	}
-	return NW_RULES;
+	return 0;
+}
+
+#define NW_NONE (-2)
+#define NW_STEPS 16
+
+/* A few steps of the search: which rule of this generation takes the packet, NW_NONE, or NW_REFUSED when there is more to look at. */
+__attribute__((noinline)) int nw_steps(void)
+{
+	__u32 zero = 0;
+	struct scratch *work = bpf_map_lookup_elem(&scratch, &zero);
+	int answer;
+
+	if (!work)
+		return NW_NONE;
+	for (int step = 0; step < NW_STEPS; step++) {
+		if (!work->search.found && !nw_gather())
+			return NW_NONE;
+		answer = nw_consider();
+		if (answer >= 0)
+			return answer;
+	}
+	return NW_REFUSED;
+}
+
+/* The network header and what stands behind it; -1: nothing that rules can mean. */
+__attribute__((noinline)) int nw_parse(struct __sk_buff *skb)
+{
+	__u32 zero = 0;
+	struct scratch *work = bpf_map_lookup_elem(&scratch, &zero);
+	struct packet *p;
+	__be16 type;
+
+	if (!work)
+		return -1;
+	p = &work->packet;
+	type = find_network(skb, p);
+	if (type == htons(ETH_P_IP) ? parse_ipv4(skb, p) : type == htons(ETH_P_IPV6) ? parse_ipv6(skb, p) : -1)
+		return -1;
+	if (is_the_links(skb, p))
+		return -1;
+	parse_ports(skb, p);
+	return 0;
 }
 
 static __always_inline int classify(struct __sk_buff *skb, int direction)
@@ -434,6 +479,7 @@ static __always_inline int classify(struct __sk_buff *skb, int direction)
 	struct packet *p;
 	__u32 zero = 0, generation, index, ifindex = skb->ifindex;
 	__be16 type = skb->protocol;
+	int found = NW_REFUSED;
 
 	if (unlikely((skb->tc_index & NW_MAGIC_MASK) == NW_MAGIC)) {
 		skb->tc_index = 0; /* before the wire: a peer that is a target too would take it for its own */
@@ -452,12 +498,8 @@ static __always_inline int classify(struct __sk_buff *skb, int direction)
 		return NW_NEXT;
 	__builtin_memset(work, 0, sizeof(*work));
 	p = &work->packet;
-	type = find_network(skb, p);
-	if (type == htons(ETH_P_IP) ? parse_ipv4(skb, p) : type == htons(ETH_P_IPV6) ? parse_ipv6(skb, p) : -1)
+	if (nw_parse(skb))
 		return NW_NEXT;
-	if (is_the_links(skb, p))
-		return NW_NEXT;
-	parse_ports(skb, p);
 
 	s = &work->search;
 	s->first = generation * room.rules;
@@ -480,10 +522,13 @@ static __always_inline int classify(struct __sk_buff *skb, int direction)
 		s->connection = connection_rule(p, generation, direction);
 	if (set->flags & NW_SET_SHARE)
 		p->flow = flow_hash(p);
-	index = nw_first();
-	if (index >= NW_RULES)
+	if (!nw_gather()) /* as with most packets: the shortest way */
 		return NW_NEXT;
-	index += generation * room.rules;
+	for (int i = 0; i < (NW_WORDS + NW_REFUSALS) / NW_STEPS && found == NW_REFUSED; i++)
+		found = nw_steps();
+	if (found < 0)
+		return NW_NEXT;
+	index = found + s->first;
 	rule = bpf_map_lookup_elem(&rules, &index);
 	return rule ? act(skb, rule, c, work, here->slot, direction) : NW_NEXT;
 }

@@ -14,7 +14,7 @@ import shutil
 import threading
 import weakref
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,8 @@ class Journal:
     def __init__(self, state: Path) -> None:
         self.targets = state / "targets"
         self.locks = state / "locks"
+        self._known: dict[str, tuple[str, Entry]] = {}
+        """The text that was read or written last, by target, and what it means: most reads find the same again."""
 
     def directory(self, identity: str) -> Path:
         return self.targets / identity
@@ -111,8 +113,13 @@ class Journal:
         """The journal, or None when there is none. Raises NetweatherError(code="broken-journal")."""
         path = self.directory(identity) / "journal.json"
         try:
-            return _entry(json.loads(path.read_text()))
+            text = path.read_text()
+            known = self._known.get(identity)
+            if known is None or known[0] != text:
+                known = self._known[identity] = (text, _entry(json.loads(text)))
+            return _copy(known[1])
         except FileNotFoundError:
+            self._known.pop(identity, None)
             return None
         except (ValueError, KeyError, TypeError) as error:
             raise NetweatherError(
@@ -132,11 +139,14 @@ class Journal:
         directory = self.directory(entry.target.identity)
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         draft = directory / "journal.json.new"
-        draft.write_text(json.dumps(_document(entry), indent=1))
+        text = json.dumps(_document(entry))
+        draft.write_text(text)
         draft.replace(directory / "journal.json")
+        self._known[entry.target.identity] = (text, _copy(entry))
 
     def forget(self, identity: str) -> None:
         """Removes a target's directory; the namespace mounted in it must be gone."""
+        self._known.pop(identity, None)
         shutil.rmtree(self.directory(identity), ignore_errors=True)
         with contextlib.suppress(OSError):
             self.targets.rmdir()
@@ -187,6 +197,12 @@ def _same(fd: int, path: Path) -> bool:
     except FileNotFoundError:
         return False
     return (found.st_dev, found.st_ino) == (there.st_dev, there.st_ino)
+
+
+def _copy(entry: Entry) -> Entry:
+    """The same, to be changed by whoever has it; what is in it never changes."""
+    slots = Slots(*(dict(getattr(entry.slots, each.name)) for each in fields(Slots)))
+    return replace(entry, conditions=list(entry.conditions), slots=slots)
 
 
 def _document(entry: Entry) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from netweather.conditions import Condition, Delay
 from netweather.kernel.fake import FakeKernel, FakeTarget
 from netweather.kernel.features import there
 from netweather.kernel.operations import WriteRules
+from netweather.kernel.pump import wait_gone
 from netweather.kernel.real import RealTarget
 from netweather.kernel.seam import TargetKernel
 from netweather.kernel.spec import NEVER, Action, Datapath, FlatRule, Interface, Line, Observed
@@ -89,6 +90,7 @@ def world(request: pytest.FixtureRequest, tmp_path: Path, make_lab: Any) -> Iter
                 process = kernel.pump_process()
                 if process:
                     process.signal(9)
+                    assert wait_gone(process, 5)
 
         with RealTarget(fd, tmp_path) as kernel:
             ifindex = dict(kernel.observe().interfaces)["eth0"]

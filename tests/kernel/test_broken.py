@@ -13,7 +13,7 @@ import pytest
 from netweather.conditions import Condition
 from netweather.engine.verifying import Wish, verify
 from netweather.kernel import keeper_process, links
-from netweather.kernel.hooks import best_hook
+from netweather.kernel.hooks import Clsact, best_hook
 from netweather.kernel.namespaces import Namespace
 from netweather.kernel.pump_params import ParamsFile
 from netweather.kernel.spec import DIRECTIONS
@@ -25,12 +25,13 @@ from tests.support.rig import Rig, delay, rule, until
 
 def detach(rig: Rig, namespace: Namespace, device: str, program: str) -> None:
     """As `bpftool net detach` does."""
-    hook = best_hook()
+    ours = device != "eth0"
 
     def inside() -> None:
         found = links.device(device)
         assert found is not None
         for direction in DIRECTIONS:
+            hook = Clsact() if ours else best_hook()
             for one in hook.programs(found.ifindex, direction):
                 if one.name == program:
                     hook.detach(found.ifindex, direction, one)

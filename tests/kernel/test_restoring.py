@@ -69,7 +69,9 @@ def test_a_set_changes_only_what_it_says(rig: Rig) -> None:
     rig.set(*SETS["all of it"])
     now = dumps.dump(rig.net.client)
     seen = {name for name, text in before.items() if now[name] != text}
-    assert seen == {"links", "addresses", "namespaces", "qdiscs", "tcx egress of eth0", "tcx ingress of eth0"}
+    assert seen == {"links", "addresses", "namespaces", "qdiscs", "bpf", "tcx egress of eth0", "tcx ingress of eth0"}
+    (hooks,) = dumps.entries(now["bpf"])
+    assert {(one["devname"], one["kind"]) for one in hooks["tc"]} == {("nw0", "clsact/ingress")}
     for name in ("links", "addresses", "qdiscs"):
         there = [one for one in dumps.entries(now[name]) if "nw0" not in (one.get("ifname"), one.get("dev"))]
         assert there == dumps.entries(before[name]), name

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from netweather import targets as runtimes
@@ -31,11 +32,16 @@ from netweather.engine.sparing import on_host, spare_port
 from netweather.engine.verifying import Wish, verify
 from netweather.errors import NetweatherError
 from netweather.journal import Entry
+from netweather.kernel.kept import KeptTargets
+from netweather.kernel.seam import TargetKernel
+from netweather.kernel.spares import Spares
 from netweather.settings import Settings
 from netweather.targets import Target
 from netweather.targets.references import is_reference
 
 THREADS: Final = 16
+TARGETS: Final = 4
+"""Targets that one request sets at a time."""
 PROOFS: Final = 4
 """Proofs at a time: each takes a thread for its 10 seconds."""
 T = TypeVar("T")
@@ -43,20 +49,25 @@ T = TypeVar("T")
 
 @dataclass
 class Agent:
-    """One agent. tokens: of those who come by TCP, and port: the one they use. Every method but `in_thread` may block: call them by it."""
+    """One agent. tokens: of those who come by TCP, and port: the one they use. open_kernel: the seam, if not the real one.
+
+    Every method but `in_thread` may block: call them by it.
+    """
 
     settings: Settings = field(default_factory=Settings.load)
     tokens: Tokens = field(default_factory=Tokens)
     port: int | None = None
-    make_engine: Callable[..., Engine] = Engine
+    open_kernel: Callable[[int, Path, str | None], TargetKernel] | None = None
 
     def __post_init__(self) -> None:
         self.events = Events()
         self.audit = Audit(self.settings.audit)
-        self.keeping = Keeping(self.make_engine(self.settings), self.events)
-        self.keeping.engine.keep = self.keeping.keep
-        self.engine = self.make_engine(self.settings)
-        self.engine.keep, self.engine.devices_later = self.keeping.keep, True
+        self.spares = Spares()
+        self.kept = KeptTargets(load=self.spares.load)
+        opening = self.open_kernel or self.kept
+        self.keeping = Keeping(Engine(self.settings, opening), self.events)
+        self.keeping.engine.keep, self.keeping.let_go = self.keeping.keep, self.kept.drop
+        self.engine = Engine(self.settings, opening, self.keeping.keep, devices_later=True, at_once=TARGETS)
         self.standing = Standing(self.engine, self.events)
         self.keeping.cleared = self._cleared_elsewhere
         self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="agent")
@@ -72,6 +83,8 @@ class Agent:
         """Ends its threads. What is in force stays."""
         self.standing.close()
         self.pool.shutdown()
+        self.kept.close()
+        self.spares.close()
 
     # conditions
 
@@ -132,7 +145,7 @@ class Agent:
         """
         refuse_references(references)
         with self.audit.of(who, "clear", (), name=name or "", targets=list(references)) as line:
-            answers = clear(self.engine, Which(who, name, owner), references, self.keeping.look)
+            answers = self._cleared(Which(who, name, owner), references)
             line["cleared"] = [{"target": each.target, "names": list(each.names)} for each in answers]
         cleared = {ended for each in answers for ended in each.names}
         self._forget(who, references, name, owner, cleared)
@@ -140,6 +153,15 @@ class Agent:
             for ended in each.names:
                 self.events.publish("condition-cleared", name=ended, target=each.target, by=who.name)
         return answers
+
+    def _cleared(self, which: Which, references: Sequence[str]) -> list[Cleared]:
+        """Ends them all first: the devices of the one would keep the kernel's lock of all devices, for which the next waits."""
+        touched: list[str] = []
+        try:
+            return clear(self.engine, which, references, touched.append)
+        finally:
+            for identity in touched:
+                self.keeping.look(identity)
 
     def _forget(
         self, who: Principal, references: Sequence[str], name: str | None, owner: str | None, cleared: Collection[str]

@@ -51,6 +51,8 @@ class Keeping:
         self.peering = Peering(engine, events)
         self.cleared: Callable[[str], None] = lambda name: None
         """Told of a condition that somebody else ended before its time, while its target lives."""
+        self.let_go: Callable[[Path], None] = lambda directory: None
+        """Told of the directory of a target that is not kept any more: nothing of it is to be held open."""
         self._kept: dict[str, _Kept] = {}
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="keep")
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -127,7 +129,10 @@ class Keeping:
             del self._kept[identity]  # first: what is set from now on is kept anew
             await self._in_thread(self.peering.drop, identity)
             kept.keeper.close()
+            await self._in_thread(self.let_go, self.engine.journal.directory(identity))
             os.close(fd)
+            if kept.changed.is_set() and not self._stop.is_set():  # somebody set something while it was given up
+                self._look(identity)
 
     async def _turn(self, kept: _Kept) -> tuple[bool, float]:
         """(whether there is more to keep, seconds until the next look)."""

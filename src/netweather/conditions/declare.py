@@ -89,9 +89,14 @@ def declared_field(cls: type, attribute: str) -> Declared:
     raise KeyError(f"{cls.__name__} has no field {attribute!r}")
 
 
+_KNOWN: dict[type, bool] = {}
+
+
 def is_declared(cls: object) -> bool:
     """Whether this is one of the language's dataclasses (and not a value such as Duration)."""
-    if not isinstance(cls, type) or not dataclasses.is_dataclass(cls):
+    if not isinstance(cls, type):
         return False
-    fields = dataclasses.fields(cls)
-    return bool(fields) and ABOUT in fields[0].metadata
+    if cls not in _KNOWN:
+        fields = dataclasses.fields(cls) if dataclasses.is_dataclass(cls) else ()
+        _KNOWN[cls] = bool(fields) and ABOUT in fields[0].metadata
+    return _KNOWN[cls]

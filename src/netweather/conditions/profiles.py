@@ -118,6 +118,8 @@ def expand(condition: NetworkCondition, own: Mapping[str, Profile] | None = None
 
     Raises UsageError unknown-profile, or what `validate` raises when the whole no longer makes sense.
     """
+    if not any(rule.condition.profile for rule in condition.rules):
+        return condition
     rules = tuple(rule for old in condition.rules for rule in expand_rule(old, own))
     return validate(dataclasses.replace(condition, rules=rules))
 

@@ -8,8 +8,9 @@ bad-interface, bad-distribution, too-many-rules, repeated-match.
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from types import UnionType
 from typing import Any, Final, Literal, Union, get_args, get_origin
@@ -44,7 +45,7 @@ def validate(condition: NetworkCondition) -> NetworkCondition:
         _check_match(match, f"exclude[{index}]")
     seen: dict[Match, int] = {}
     for index, rule in enumerate(condition.rules):
-        validate_rule(rule, f"rules[{index}]")
+        _check_rule(rule, f"rules[{index}]")
         if rule.match in seen:
             why = f"rules[{seen[rule.match]}] has the same match, and the first that matches wins"
             raise UsageError("repeated-match", f"rules[{index}] would never apply", why, "join the two conditions in one rule")
@@ -55,18 +56,29 @@ def validate(condition: NetworkCondition) -> NetworkCondition:
 def validate_rule(rule: Rule, where: str = "rule") -> Rule:
     """The same rule, when it makes sense. Raises UsageError."""
     check_types(rule, where)
+    _check_rule(rule, where)
+    return rule
+
+
+def _check_rule(rule: Rule, where: str) -> None:
+    """The same of a rule whose types were checked."""
     _check_match(rule.match, where)
-    validate_condition(rule.condition, _at(where, "condition"))
+    _check_condition(rule.condition, _at(where, "condition"))
     mtu = rule.condition.mtu
     if mtu is not None and mtu < 1280 and rule.match.family == "ipv6":
         why = "IPv6 has no links of less than 1280 bytes"
         raise UsageError("out-of-range", f"{_at(where, 'condition.mtu')}: {mtu} is too small for IPv6", why, "write 1280 or more")
-    return rule
 
 
 def validate_condition(condition: Condition, where: str = "condition") -> Condition:
     """The same condition, when it makes sense. Raises UsageError."""
     check_types(condition, where)
+    _check_condition(condition, where)
+    return condition
+
+
+def _check_condition(condition: Condition, where: str) -> None:
+    """The same of a condition whose types were checked."""
     _check_company(condition, where)
     _check_loss(condition.loss, f"{where}.loss")
     delay, slot = condition.delay, condition.slot
@@ -76,7 +88,6 @@ def validate_condition(condition: Condition, where: str = "condition") -> Condit
             raise _conflict(f"{_here(where)}keepOrder and reorder are given", "the one forbids what the other asks for")
     if slot is not None and slot.maximum is not None and slot.maximum < slot.minimum:
         raise _conflict(f"{where}.slot: the maximum {slot.maximum} is below the minimum {slot.minimum}", "", "swap them")
-    return condition
 
 
 def _at(where: str, key: str) -> str:
@@ -208,7 +219,7 @@ def check_types(value: object, where: str) -> None:
     for field in declared_fields(type(value)):
         content = getattr(value, field.attribute)
         place = where if field.about.flat else _at(where, field.key)
-        if not _conforms(field.hint, content):
+        if not _conforming(field.hint)(content):
             remedy = "parse it first, or use load()" if isinstance(content, str) else ""
             what = f"{place}: {content!r:.60} is not of the type {_type_name(field.hint)}"
             raise UsageError("bad-type", what, f"it is a {type(content).__name__}", remedy)
@@ -226,15 +237,20 @@ def _type_name(hint: Any) -> str:
     return hint.__name__ if isinstance(hint, type) and not get_args(hint) else str(hint).replace("netweather.", "")
 
 
-def _conforms(hint: Any, value: object) -> bool:
+@functools.cache
+def _conforming(hint: Any) -> Callable[[object], bool]:
+    """What tells whether a value is of this type; made once for each, since reading the hint takes longer than the look."""
     origin = get_origin(hint)
     if origin in (Union, UnionType):
-        return any(_conforms(member, value) for member in get_args(hint))
+        members = [_conforming(member) for member in get_args(hint)]
+        return lambda value: any(member(value) for member in members)
     if origin is Literal:
-        return isinstance(value, str) and value in get_args(hint)
+        words = get_args(hint)
+        return lambda value: isinstance(value, str) and value in words
     if origin is tuple:
-        return isinstance(value, tuple) and all(_conforms(get_args(hint)[0], item) for item in value)
-    return type(value) is hint
+        item = _conforming(get_args(hint)[0])
+        return lambda value: isinstance(value, tuple) and all(map(item, value))
+    return lambda value: type(value) is hint
 
 
 def _check_range(field: Declared, value: object, where: str) -> None:

@@ -21,7 +21,7 @@ from netweather.errors import NetweatherError
 from netweather.journal import Entry, Journal, Whose
 from netweather.kernel import hooks, keeper_process, namespaces
 from netweather.kernel.finding import every_namespace
-from netweather.kernel.operations import Detach, Operation, WriteRules
+from netweather.kernel.operations import Detach, Lift, Operation, WriteRules
 from netweather.kernel.real import RealTarget
 from netweather.kernel.seam import TargetKernel
 from netweather.kernel.spec import Datapath, Observed
@@ -43,12 +43,14 @@ class Engine:
     settings: where the journals are, and the default owner. open_kernel: the seam (namespace fd, state directory, hook or None).
     keep: what keeps a target from now on (its directory, namespace fd, and the state directory); a keeper of its own unless given.
     devices_later: clearing returns once no packet is touched any more, and leaves the devices to who keeps the target (`expire`).
+    at_once: on how many targets `set_all` works at a time; most of a first set is waiting for the kernel.
     """
 
     settings: Settings = field(default_factory=Settings.load)
     open_kernel: Callable[[int, Path, str | None], TargetKernel] = RealTarget
     keep: Callable[[Path, int, Path], None] | None = None
     devices_later: bool = False
+    at_once: int = 1
 
     def __post_init__(self) -> None:
         self.journal = Journal(self.settings.state)
@@ -139,9 +141,11 @@ class Engine:
         entry.conditions, entry.state = [], "unmaking"
         self.journal.write(entry)
         for operation in plan(Datapath(), kernel.observe()):
-            if self.devices_later and not isinstance(operation, Detach):  # those come first
+            if self.devices_later and not isinstance(operation, Lift | Detach):  # those come first
                 return
             kernel.apply(operation)
+            if self.devices_later and isinstance(operation, Lift):
+                return
         keeper_process.stop_keeper(self.journal.directory(entry.target.identity))
         kernel.close()
         self.journal.forget(entry.target.identity)
@@ -157,8 +161,6 @@ class Engine:
                     f"different: {', '.join(wrong[:5])}",
                     "`netweather recover`, then try again; report it when it stays so",
                 )
-
-    # show
 
     def show(self, target: Target | None = None) -> list[Shown]:
         """The conditions in force on a target, or on all of them; ended ones are swept away first."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from netweather import targets as runtimes
@@ -62,6 +64,8 @@ def _refuse_repeated(wanted: list[Wanted]) -> None:
 
 
 Check = Callable[[Target, NetworkCondition], None]
+Undo = list[tuple[str, Callable[[], object]]]
+"""What puts each target back that was changed, with its reference."""
 
 
 def set_all(engine: Engine, wanted: list[Wanted], *, dry_run: bool = False, check: Check | None = None) -> list[Done]:
@@ -73,19 +77,13 @@ def set_all(engine: Engine, wanted: list[Wanted], *, dry_run: bool = False, chec
     several = sum(len(one.targets) for one in wanted) > 1
     if several and not dry_run:  # what can be known to fail, fails before anybody's traffic is touched
         set_all(engine, wanted, dry_run=True)
-    undo: list[tuple[str, Callable[[], object]]] = []
+    undo: Undo = []
     done = []
     try:
         for one in wanted:
-            results, notes = [], []
-            for target in one.targets:
-                before = engine.active(target)
-                with _naming(target, several=several):
-                    results.append(engine.set(target, one.condition, dry_run=dry_run))
-                undo.append((target.reference, _undo(engine, target, one.condition, before)))
-                notes.append(tuple(dict.fromkeys(_notes(results[-1]))))
-                if check is not None and not dry_run:
-                    check(target, one.condition)
+            work = partial(_set_one, engine, one.condition, undo, None if dry_run else check, dry_run=dry_run, several=several)
+            results = _on_each(work, one.targets, engine.at_once if check is None else 1)
+            notes = [tuple(dict.fromkeys(_notes(result))) for result in results]
             condition = results[0].condition if results else one.condition
             done.append(Done(condition, tuple(results), tuple(notes)))
     except BaseException as error:
@@ -94,6 +92,41 @@ def set_all(engine: Engine, wanted: list[Wanted], *, dry_run: bool = False, chec
             raise _with_the_others(error, len(undo) if not dry_run else 0, failures) from error
         raise
     return done
+
+
+def _set_one(
+    engine: Engine,
+    condition: NetworkCondition,
+    undo: Undo,
+    check: Check | None,
+    target: Target,
+    *,
+    dry_run: bool,
+    several: bool,
+) -> SetResult:
+    before = engine.active(target)
+    with _naming(target, several=several):
+        result = engine.set(target, condition, dry_run=dry_run)
+    undo.append((target.reference, _undo(engine, target, condition, before)))
+    if check is not None:
+        check(target, condition)
+    return result
+
+
+def _on_each(work: Callable[[Target], SetResult], targets: Sequence[Target], at_once: int) -> list[SetResult]:
+    """The results, in the order of the targets. After a failure none is begun any more, and those under way are waited for."""
+    if min(at_once, len(targets)) <= 1:
+        return [work(target) for target in targets]
+    with ThreadPoolExecutor(at_once, thread_name_prefix="set") as pool:
+        futures = [pool.submit(work, target) for target in targets]
+        wait(futures, return_when=FIRST_EXCEPTION)
+        for future in futures:
+            future.cancel()
+    begun = [future for future in futures if not future.cancelled()]
+    for future in begun:
+        if (error := future.exception()) is not None:
+            raise error
+    return [future.result() for future in begun]
 
 
 @contextlib.contextmanager
@@ -113,7 +146,7 @@ def _undo(engine: Engine, target: Target, condition: NetworkCondition, before: t
     return lambda: engine.put_back(target, condition.name, old)
 
 
-def _take_back(undo: list[tuple[str, Callable[[], object]]]) -> list[str]:
+def _take_back(undo: Undo) -> list[str]:
     """Undoes everything, last first, whatever fails. Returns what failed."""
     failures = []
     for reference, put_back in reversed(undo):

@@ -45,8 +45,15 @@ class Classifier:
         return found
 
     @classmethod
-    def attached(cls, hook: Hook, ifindexes: list[int]) -> tuple[Classifier | None, dict[int, set[str]]]:
-        """The classifier that is attached, and which of its programs each interface has."""
+    def attached(
+        cls, hook: Hook, ifindexes: list[int], known: Classifier | None = None
+    ) -> tuple[Classifier | None, dict[int, set[str]]]:
+        """The classifier that is attached, and which of its programs each interface has.
+
+        known: one that is open already, and is told again when it is still the one.
+        """
+        if known is not None and (found := known._still(hook, ifindexes)):
+            return known, found
         places: dict[int, set[str]] = {}
         programs: dict[str, bpf.Program] = {}
         for ifindex in ifindexes:
@@ -61,6 +68,18 @@ class Classifier:
         if not programs:
             return None, places
         return cls(programs, next(iter(programs.values())).maps()), places
+
+    def _still(self, hook: Hook, ifindexes: list[int]) -> dict[int, set[str]]:
+        """Where these very programs are attached; nothing when there may be others of ours."""
+        places: dict[int, set[str]] = {}
+        for ifindex in ifindexes:
+            for name, direction in PROGRAMS.items():
+                ids = hook.ids(ifindex, direction)
+                if name in self.programs and self.programs[name].id in ids:
+                    places.setdefault(ifindex, set()).add(direction)
+                elif ids:
+                    return {}
+        return places
 
     @property
     def whole(self) -> bool:

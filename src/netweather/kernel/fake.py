@@ -16,6 +16,8 @@ from netweather.kernel.operations import (
     Attach,
     ChangeLine,
     Detach,
+    EmptyLine,
+    Lift,
     LoadClassifier,
     MakeHelper,
     MakeLine,
@@ -44,6 +46,11 @@ class FakeKernel:
     lines: dict[int, Line] = field(default_factory=dict)
     counters: dict[int, tuple[int, int, int]] = field(default_factory=dict)
     overflowed: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def in_force(self) -> bool:
+        """Whether a packet may still meet a rule."""
+        return any(any(each.leases) for each in self.attached.values())
 
     def kill_pump(self) -> None:
         """As SIGKILL does: the devices stay."""
@@ -89,7 +96,7 @@ class FakeTarget:
             alive=bool(found and any(found.leases)) and (kernel.pump or not kernel.lines),
         )
 
-    def apply(self, operation: Operation) -> None:  # long: one case for each operation
+    def apply(self, operation: Operation) -> None:  # long: one case for each operation  # noqa: PLR0915 - as many statements
         kernel = self.kernel
         match operation:
             case MakeHelper():
@@ -116,20 +123,26 @@ class FakeTarget:
                 self._write(tables, leases)
             case Attach(interface=name, ifindex=ifindex):
                 self._attach(name, ifindex)
+            case Lift():
+                for each in kernel.attached.values():
+                    each.leases = ()
             case Detach(interface=name):
                 kernel.attached.pop(name, None)
+            case EmptyLine(index=index):
+                self._need(index not in self._lines_in_use(), "packets would still be sent there")
             case RemoveLine(index=index):
                 self._need(index not in self._lines_in_use(), "packets would still be sent there")
                 kernel.lines.pop(index, None)
             case StopPump():
                 self._need(not self._lines_in_use(), "packets would still be sent to it")
                 kernel.pump = False
+            case RemoveHelper():
+                self._need(not self._lines_in_use(), "packets would still be sent there")
+                self._need(not kernel.pump, "the pump holds it")
+                kernel.helper, kernel.port, kernel.lines = False, False, {}
             case RemovePort():
                 self._need(not self._lines_in_use(), "packets would still be sent there")
                 kernel.port = False
-            case RemoveHelper():
-                self._need(not kernel.port, "nwh is still in it")
-                kernel.helper, kernel.lines = False, {}
 
     def differences(self, operation: WriteRules) -> list[str]:
         found = next(iter(self.kernel.attached.values()), None)

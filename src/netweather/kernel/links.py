@@ -1,6 +1,6 @@
 """Devices: those of a target as they are, and those of ours. Everything here runs inside the namespace (`Namespace.run`).
 
-pyroute2 does the netlink; TAPs are made by ioctl. Devices of ours are recognised by their name (`nw…`) and an alias that
+TAPs are made by ioctl. Devices of ours are recognised by their name (`nw…`) and an alias that
 begins with ALIAS, so nothing else has to be remembered to take them away.
 """
 
@@ -9,16 +9,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import functools
 import os
 import socket
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from netweather.kernel import namespaces
+from netweather.kernel import namespaces, rtnetlink
 
 ALIAS = "netweather:"
 PORT = "nw0"
@@ -31,6 +29,24 @@ ARPHRD_ETHER = 1
 TUNSETIFF, TUNSETPERSIST, TUNSETOFFLOAD = 0x400454CA, 0x400454CB, 0x400454D0
 IFF_TAP, IFF_NO_PI, IFF_VNET_HDR = 0x0002, 0x1000, 0x4000
 OFFLOAD_CSUM, OFFLOAD_TSO4, OFFLOAD_TSO6 = 1, 2, 4
+
+_NEWLINK, _DELLINK, _GETLINK, _SETLINK = 16, 17, 18, 19
+_LINK: Final = struct.Struct("=BxHiII")  # struct ifinfomsg: family, hardware, index, flags, which of them change
+_IFNAME, _MTU, _LOWER, _MASTER, _TXQLEN, _LINKINFO, _IFALIAS, _STATS64, _NETNS_FD, _LOWER_NETNS = (
+    3,
+    4,
+    5,
+    10,
+    13,
+    18,
+    20,
+    23,
+    28,
+    37,
+)
+_INFO_KIND, _INFO_DATA, _VETH_PEER = 1, 2, 1
+_DROPPED: Final = struct.Struct("=48xQQ")  # struct rtnl_link_stats64: rx_dropped, tx_dropped
+_UP, _NOARP = 0x1, 0x80
 
 
 @dataclass(frozen=True)
@@ -56,63 +72,44 @@ class Device:
 
 
 def netlink() -> Any:
-    """The route netlink socket of the namespace whose thread this is; kept until the namespace is closed (opening takes 10 ms)."""
+    """pyroute2's socket in the namespace whose thread this is, for what is no part of a condition; kept until that is closed."""
     from pyroute2 import IPRoute
 
-    _teach_bpf_ids()
     return namespaces.kept_here("netlink", IPRoute)
 
 
-@functools.cache
-def _teach_bpf_ids() -> None:
-    """pyroute2's codec of BPF filters ends before the program's id, by which ours is recognised: register one that has it."""
-    from pyroute2.netlink.rtnl.tcmsg import sched_bpf
-
-    class Options(sched_bpf.options):  # type: ignore[misc]  # pyroute2 has no types
-        nla_map = (*sched_bpf.options.nla_map, ("TCA_BPF_FLAGS_GEN", "uint32"), ("TCA_BPF_TAG", "hex"), ("TCA_BPF_ID", "uint32"))
-
-    sched_bpf.options = Options
-
-
-def _device(message: Any) -> Device:
-    info = message.get_attr("IFLA_LINKINFO")
-    stats = message.get_attr("IFLA_STATS64") or {}
-    lower = message.get_attr("IFLA_LINK")
-    kind = (info.get_attr("IFLA_INFO_KIND") if info else None) or ""
+def _device(body: bytes) -> Device:
+    _, hardware, ifindex, flags, _ = _LINK.unpack_from(body)
+    found = rtnetlink.attributes(body[_LINK.size :])
+    kind = rtnetlink.as_text(rtnetlink.attributes(found.get(_LINKINFO, b"")).get(_INFO_KIND, b""))
+    lower = _number(found, _LOWER)
     # A veth's peer is also told as IFLA_LINK, and what lies in another namespace with that one's number.
-    if kind == "veth" or message.get_attr("IFLA_LINK_NETNSID") is not None:
+    if kind == "veth" or _LOWER_NETNS in found or lower == ifindex:
         lower = None
+    rx_dropped, tx_dropped = _DROPPED.unpack_from(found.get(_STATS64, bytes(_DROPPED.size)))
     return Device(
-        name=message.get_attr("IFLA_IFNAME"),
-        ifindex=message["index"],
-        hardware=message["ifi_type"],
+        name=rtnetlink.as_text(found[_IFNAME]),
+        ifindex=ifindex,
+        hardware=hardware,
         kind=kind,
-        up=bool(message["flags"] & 1),
-        master=message.get_attr("IFLA_MASTER"),
-        lower=lower if lower != message["index"] else None,
-        alias=message.get_attr("IFLA_IFALIAS") or "",
-        mtu=message.get_attr("IFLA_MTU"),
-        txqueuelen=message.get_attr("IFLA_TXQLEN") or 0,
-        rx_dropped=stats.get("rx_dropped", 0),
-        tx_dropped=stats.get("tx_dropped", 0),
+        up=bool(flags & _UP),
+        master=_number(found, _MASTER),
+        lower=lower,
+        alias=rtnetlink.as_text(found.get(_IFALIAS, b"")),
+        mtu=_number(found, _MTU) or 0,
+        txqueuelen=_number(found, _TXQLEN) or 0,
+        rx_dropped=rx_dropped,
+        tx_dropped=tx_dropped,
     )
 
 
-@contextlib.contextmanager
-def os_errors() -> Iterator[None]:
-    """What netlink refuses is an OSError, as what the bpf() call refuses is. Also a decorator."""
-    from pyroute2 import NetlinkError
-
-    try:
-        yield
-    except NetlinkError as error:
-        raise OSError(error.code, os.strerror(error.code)) from error
+def _number(found: dict[int, bytes], kind: int) -> int | None:
+    return int(struct.unpack("=I", found[kind])[0]) if kind in found else None
 
 
 def devices() -> list[Device]:
     """All devices of this namespace, by index."""
-    ip = netlink()
-    return sorted((_device(m) for m in ip.get_links()), key=lambda d: d.ifindex)
+    return sorted(map(_device, rtnetlink.ask(_GETLINK, rtnetlink.DUMP, _link())), key=lambda d: d.ifindex)
 
 
 def names() -> set[str]:
@@ -121,19 +118,27 @@ def names() -> set[str]:
 
 
 def device(name: str) -> Device | None:
-    return next((d for d in devices() if d.name == name), None)
+    """The device of this name, or None."""
+    try:
+        return _device(rtnetlink.ask(_GETLINK, 0, _link() + rtnetlink.text(_IFNAME, name))[0])
+    except OSError as error:
+        if error.errno != errno.ENODEV:
+            raise
+        return None
 
 
 def delete(ifindex: int) -> None:
     """Deletes a device; one that is gone is no error."""
-    from pyroute2 import NetlinkError
-
-    ip = netlink()
     try:
-        ip.link("del", index=ifindex)
-    except NetlinkError as error:
-        if error.code not in (errno.ENODEV, errno.EINVAL):
+        rtnetlink.ask(_DELLINK, rtnetlink.ACK, _link(ifindex))
+    except OSError as error:
+        if error.errno not in (errno.ENODEV, errno.EINVAL):
             raise
+
+
+def _link(ifindex: int = 0, flags: int = 0) -> bytes:
+    """The head of a message; the flags are to be set, and no other changes."""
+    return _LINK.pack(socket.AF_UNSPEC, 0, ifindex, flags, flags)
 
 
 def _quiet(name: str) -> None:
@@ -143,26 +148,29 @@ def _quiet(name: str) -> None:
         path.write_text("1")
 
 
-def make_port(target_fd: int, alias: str) -> None:
-    """Makes the veth pair nwh (here, in our own namespace) and nw0 (in the target's), both down."""
-    ip = netlink()
-    ip.link(
-        "add",
-        ifname=HELPER_PORT,
-        kind="veth",
-        mtu=MAX_MTU,
-        ifalias=alias,
-        peer={"ifname": PORT, "net_ns_fd": target_fd, "mtu": MAX_MTU},
-    )
+def make_pair(name: str, peer: str, peer_fd: int | None = None) -> None:
+    """Makes a veth pair, both down: the one end here, the other in the namespace of this descriptor, or here too.
+
+    Raises OSError (EEXIST: somebody's device has that name).
+    """
+    size = rtnetlink.number(_MTU, MAX_MTU)
+    where = b"" if peer_fd is None else rtnetlink.number(_NETNS_FD, peer_fd)
+    other = rtnetlink.attribute(_VETH_PEER, _link(), rtnetlink.text(_IFNAME, peer), size, where)
+    kind = rtnetlink.attribute(_LINKINFO, rtnetlink.text(_INFO_KIND, "veth"), rtnetlink.attribute(_INFO_DATA, other))
+    flags = rtnetlink.ACK | rtnetlink.CREATE | rtnetlink.EXCL
+    rtnetlink.ask(_NEWLINK, flags, _link() + rtnetlink.text(_IFNAME, name) + size + kind)
 
 
-def raise_port(name: str, alias: str) -> int:
-    """Brings one end of the pair up, quietly. Returns its index."""
+def make_port(target_fd: int) -> None:
+    """Makes the veth pair nwh (here, in our own namespace) and nw0 (in the target's), both down. Raises as `make_pair`."""
+    make_pair(HELPER_PORT, PORT, target_fd)
+
+
+def raise_port(name: str, alias: str, *more: bytes) -> int:
+    """Brings a device of ours up, quietly. Returns its index."""
     _quiet(name)
-    ip = netlink()
-    index = int(ip.link_lookup(ifname=name)[0])
-    ip.link("set", index=index, ifalias=alias, arp=False)
-    ip.link("set", index=index, state="up")
+    index = socket.if_nametoindex(name)
+    rtnetlink.ask(_SETLINK, rtnetlink.ACK, _link(index, _UP | _NOARP) + rtnetlink.text(_IFALIAS, alias) + b"".join(more))
     return index
 
 
@@ -190,9 +198,4 @@ def open_tap(name: str) -> int:
 
 def raise_tap(name: str, alias: str) -> int:
     """Brings a line's TAP up with room enough, quietly. Returns its index."""
-    _quiet(name)
-    ip = netlink()
-    index = int(ip.link_lookup(ifname=name)[0])
-    ip.link("set", index=index, ifalias=alias, mtu=MAX_MTU, txqlen=QUEUE, arp=False)
-    ip.link("set", index=index, state="up")
-    return index
+    return raise_port(name, alias, rtnetlink.number(_MTU, MAX_MTU), rtnetlink.number(_TXQLEN, QUEUE))

@@ -99,6 +99,11 @@ class Namespace:
         self._thread: int | None = None
         self._sysfs = False
 
+    def is_at(self, path: Path) -> bool:
+        """Whether this is the namespace that is mounted at a path now. Raises FileNotFoundError."""
+        status = path.stat()
+        return (status.st_dev, status.st_ino) == self.identity
+
     def run(self, function: Callable[[], T]) -> T:
         """Runs the function inside the namespace, in this namespace's own thread, and returns its result."""
         if threading.get_ident() == self._thread:

@@ -2,32 +2,28 @@
 
 nwl<i> is where packets go in, nwx<i> where they come out later. Where something is decided for each packet, a hop without GSO
 (nws and nwt, one for all lines) stands in front: segmentation happens after a qdisc, so at the entry it would be too late.
-netlink by hand, since what goes over it is our own codec's (kernel/netem.py).
+What goes over netlink is our own codec's (kernel/netem.py).
 """
 
 from __future__ import annotations
 
 import fcntl
-import os
 import socket
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from netweather.kernel import links, namespaces
+from netweather.kernel import links, rtnetlink
 from netweather.kernel.netem import Netem, unpack
 
 EXIT_PREFIX: Final = "nwx"
 HOP, HOP_END = "nws", "nwt"
 HANDLE: Final = 0x10000
 _ROOT: Final = 0xFFFFFFFF
-_NEWQDISC, _GETQDISC, _ERROR, _DONE = 36, 38, 2, 3
-_REQUEST, _ACK, _DUMP, _EXCL, _CREATE = 0x1, 0x4, 0x300, 0x200, 0x400
+_NEWQDISC, _GETQDISC = 36, 38
 _KIND, _OPTIONS, _STATS2, _STATS_QUEUE = 1, 2, 7, 3
-_MESSAGE, _TC, _ATTRIBUTE = struct.Struct("=IHHII"), struct.Struct("=BxxxiIII"), struct.Struct("=HH")
+_TC = struct.Struct("=BxxxiIII")  # struct tcmsg: family, device, handle, parent, info
 _QUEUE = struct.Struct("=I4xI")  # gnet_stats_queue: qlen, backlog, drops
-_ANSWER: Final = 1 << 17
 _SIOCETHTOOL, _STRINGS_COUNT, _STRINGS, _SET_FEATURES, _FEATURES = 0x8946, 0x37, 0x1B, 0x3B, 4
 _STRING: Final = 32
 OFFLOADS: Final = ("tx-generic-segmentation", "tx-tcp-segmentation", "tx-tcp6-segmentation", "tx-tcp-ecn-segmentation",
@@ -51,7 +47,7 @@ class Held:
 def make_pair(entry: str, end: str, alias: str) -> tuple[int, int]:
     """Makes a quiet veth pair of ours, or finds it; returns the indexes of both ends, which are up."""
     if links.device(entry) is None:
-        links.netlink().link("add", ifname=entry, kind="veth", mtu=links.MAX_MTU, peer={"ifname": end, "mtu": links.MAX_MTU})
+        links.make_pair(entry, end)
     return links.raise_port(entry, alias), links.raise_port(end, alias)
 
 
@@ -64,19 +60,20 @@ def make_hop(alias: str) -> tuple[int, int]:
 
 def put(ifindex: int, options: bytes, *, new: bool) -> None:
     """Gives a device netem as its root qdisc, or changes the one it has: what waits in it stays. Raises OSError."""
-    kind = _attribute(_KIND, b"netem\0")
-    _ask(_NEWQDISC, _ACK | (_CREATE | _EXCL if new else 0), ifindex, kind + _attribute(_OPTIONS, options))
+    flags = rtnetlink.ACK | (rtnetlink.CREATE | rtnetlink.EXCL if new else 0)
+    body = _TC.pack(0, ifindex, HANDLE, _ROOT, 0) + rtnetlink.text(_KIND, "netem") + rtnetlink.attribute(_OPTIONS, options)
+    rtnetlink.ask(_NEWQDISC, flags, body)
 
 
 def read() -> dict[int, Held]:
     """Every netem in this namespace, by its device's index."""
     found = {}
-    for ifindex, body in _ask(_GETQDISC, _DUMP, 0, b""):
-        attributes = dict(_attributes(body))
+    for body in rtnetlink.ask(_GETQDISC, rtnetlink.DUMP, _TC.pack(0, 0, 0, 0, 0)):
+        attributes = rtnetlink.attributes(body[_TC.size :])
         if attributes.get(_KIND) == b"netem\0":
-            queue = dict(_attributes(attributes.get(_STATS2, b""))).get(_STATS_QUEUE, bytes(_QUEUE.size))
+            queue = rtnetlink.attributes(attributes.get(_STATS2, b"")).get(_STATS_QUEUE, bytes(_QUEUE.size))
             waiting, dropped = _QUEUE.unpack_from(queue)
-            found[ifindex] = Held(unpack(attributes[_OPTIONS]), waiting, dropped)
+            found[_TC.unpack_from(body)[1]] = Held(unpack(attributes[_OPTIONS]), waiting, dropped)
     return found
 
 
@@ -119,46 +116,3 @@ def _ethtool(control: socket.socket, name: str, buffer: bytearray) -> None:
     request = struct.pack("=16sQ16x", name.encode(), ctypes.addressof(pointed))
     fcntl.ioctl(control, _SIOCETHTOOL, request)
     del pointed
-
-
-def _socket() -> socket.socket:
-    return namespaces.kept_here("netem", lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE))
-
-
-def _ask(kind: int, flags: int, ifindex: int, attributes: bytes) -> list[tuple[int, bytes]]:
-    """One request and all of its answers: (device's index, attributes) of each."""
-    body = _TC.pack(0, ifindex, HANDLE if ifindex else 0, _ROOT if ifindex else 0, 0) + attributes
-    channel = _socket()
-    channel.send(_MESSAGE.pack(_MESSAGE.size + len(body), kind, flags | _REQUEST, 1, 0) + body)
-    found: list[tuple[int, bytes]] = []
-    while True:
-        answer = channel.recv(_ANSWER)
-        for answered, content in _messages(answer):
-            if answered == _ERROR:
-                number = -struct.unpack_from("=i", content)[0]
-                if number:
-                    raise OSError(number, f"netem: {os.strerror(number)}")
-                return found
-            if answered == _DONE:
-                return found
-            found.append((_TC.unpack_from(content)[1], content[_TC.size :]))
-
-
-def _messages(data: bytes) -> Iterator[tuple[int, bytes]]:
-    place = 0
-    while place + _MESSAGE.size <= len(data):
-        length, kind, *_ = _MESSAGE.unpack_from(data, place)
-        yield kind, data[place + _MESSAGE.size : place + length]
-        place += (length + 3) & ~3
-
-
-def _attribute(kind: int, data: bytes) -> bytes:
-    return _ATTRIBUTE.pack(_ATTRIBUTE.size + len(data), kind) + data + bytes(-len(data) % 4)
-
-
-def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
-    place = 0
-    while place + _ATTRIBUTE.size <= len(data):
-        length, kind = _ATTRIBUTE.unpack_from(data, place)
-        yield kind & 0x3FFF, data[place + _ATTRIBUTE.size : place + length]
-        place += max(_ATTRIBUTE.size, (length + 3) & ~3)

@@ -26,7 +26,7 @@ def make_line(ways: Ways, line: Line) -> None:
     if new:
         ways.helper.run(lambda: links.pin_receive(ways.helper.mount_sysfs(), end_name, receive_cpu()))
         steer.maps["exits"].update(struct.pack("=I", end), struct.pack("=I", line.index))
-        ways.helper.run(lambda: ways.hook.attach(end, "ingress", steer.programs["nw_exit"]))
+        ways.helper.run(lambda: ways.hook.attach(end, steer.programs["nw_exit"]))
     ways.set_destination(line)
     ways.set_entry(line.index, entry if line.whole else _through_hop(ways, line.index, entry))
 
@@ -34,11 +34,11 @@ def make_line(ways: Ways, line: Line) -> None:
 def _through_hop(ways: Ways, index: int, entry: int) -> int:
     """Leads from the hop that takes GSO packets apart into a line; returns the hop's own index."""
     start, end = ways.helper.run(lambda: netemlines.make_hop(f"{links.ALIAS} segments"))
-    program = ways.helper.run(lambda: find(ways.hook, netemlines.HOP_END, "nw_steer"))
+    program = ways.helper.run(lambda: find(netemlines.HOP_END, "nw_steer"))
     if program is None:
         program = bpf.load(bpf.built("steer"))
         ways.helper.run(lambda: links.pin_receive(ways.helper.mount_sysfs(), netemlines.HOP_END, receive_cpu()))
-        ways.helper.run(lambda: ways.hook.attach(end, "ingress", program.programs["nw_steer"]))
+        ways.helper.run(lambda: ways.hook.attach(end, program.programs["nw_steer"]))
     try:
         program.maps["steering"].mapped[4 + 4 * index : 8 + 4 * index] = struct.pack("=I", entry)
     finally:

@@ -42,7 +42,7 @@ class MakeLine:
 
 @dataclass(frozen=True)
 class ChangeLine:
-    """Write a line's parameters; what is inside stays inside."""
+    """Write a line's parameters; what is inside stays inside. They are in force when the rules are written."""
 
     line: Line
 
@@ -72,6 +72,18 @@ class Detach:
 
 
 @dataclass(frozen=True)
+class Lift:
+    """End every lease: from now on no packet meets a rule. Traffic is normal at once, whatever is still there."""
+
+
+@dataclass(frozen=True)
+class EmptyLine:
+    """Let out what is inside a line, into which nothing goes any more; its device goes with our namespace."""
+
+    index: int
+
+
+@dataclass(frozen=True)
 class RemoveLine:
     """Let out what is inside a line, then take it away."""
 
@@ -84,13 +96,13 @@ class StopPump:
 
 
 @dataclass(frozen=True)
-class RemovePort:
-    """Take the veth pair away."""
+class RemoveHelper:
+    """Take our own namespace away, and with it all devices that are in it: quicker than one by one."""
 
 
 @dataclass(frozen=True)
-class RemoveHelper:
-    """Take our own namespace away."""
+class RemovePort:
+    """Return when the veth pair is gone, with our namespace or by itself."""
 
 
 Operation = (
@@ -102,9 +114,11 @@ Operation = (
     | ChangeLine
     | WriteRules
     | Attach
+    | Lift
     | Detach
+    | EmptyLine
     | RemoveLine
     | StopPump
-    | RemovePort
     | RemoveHelper
+    | RemovePort
 )

@@ -62,6 +62,13 @@ class ParamsFile:
         finally:
             os.close(fd)
 
+    def is_at(self, path: Path) -> bool:
+        """Whether this is the file that is at a path now."""
+        try:
+            return os.path.samestat(os.fstat(self._fd), path.stat())
+        except FileNotFoundError:
+            return False
+
     def fileno(self) -> int:
         return self._fd
 

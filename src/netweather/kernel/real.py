@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -20,6 +21,8 @@ from netweather.kernel.operations import (
     Attach,
     ChangeLine,
     Detach,
+    EmptyLine,
+    Lift,
     LoadClassifier,
     MakeHelper,
     MakeLine,
@@ -33,10 +36,11 @@ from netweather.kernel.operations import (
     WriteRules,
 )
 from netweather.kernel.pump_params import ParamsFile
-from netweather.kernel.spec import DIRECTIONS, MAX_LEASES, Line, Observed
+from netweather.kernel.spec import DIRECTIONS, MAX_LEASES, Line, Observed, Room
 from netweather.kernel.waiting import pause
 from netweather.kernel.ways import Ways, line_number
 
+Load = Callable[[Room, Classifier | None], Classifier]
 UNDER_WAY_S = 0.02
 """After a rule is gone, the last packet that met it has reached its line by then."""
 
@@ -46,17 +50,18 @@ class RealTarget:
 
     fd: the target's namespace. directory: the target's state directory, which holds the pump's socket, its parameters and the
     mount of our own namespace. hook: tcx or clsact, or None for the best there is. Not thread-safe: the journal's lock
-    serialises its users.
+    serialises its users. load: what loads a classifier.
     """
 
-    def __init__(self, fd: int, directory: Path, hook: str | None = None) -> None:
-        self.namespace = namespaces.Namespace(fd)
+    def __init__(self, fd: int, directory: Path, hook: str | None = None, load: Load = Classifier.load) -> None:
+        self.namespace, self._load = namespaces.Namespace(fd), load
         self.directory = directory
         self.hook: Hook = Clsact() if hook == "clsact" else Tcx() if hook == "tcx" else best_hook()
-        self.ways = Ways(self.namespace, directory / "netns", self.hook)
+        self.ways = Ways(self.namespace, directory / "netns")
         self._classifier: Classifier | None = None
         self._params: ParamsFile | None = None
         self._switched = time.monotonic()  # when packets last changed their way
+        self._untaken = False  # parameters that the pump may not have seen yet
 
     # observe
 
@@ -67,10 +72,12 @@ class RealTarget:
     def _observe(self) -> Observed:
         devices = links.devices()
         candidates = _candidates(devices)
-        self._forget_classifier()
+        self._forget_what_is_gone()
         # lo has none of ours; nw0 has only nw_return.
         classifier, places = self._find_classifier([d.ifindex for d in devices if d.ifindex > 1])
-        self._classifier = classifier
+        if classifier is not self._classifier:
+            self._forget_classifier()
+            self._classifier = classifier
         whole, broken = self.ways.lines()
         port = next((d for d in devices if d.name == links.PORT and d.ours), None)
         faults = self.ways.port_faults(port) if port is not None else ()
@@ -95,9 +102,9 @@ class RealTarget:
     def _find_classifier(self, ifindexes: list[int]) -> tuple[Classifier | None, dict[int, set[str]]]:
         """Where it is attached decides, whatever we were told: of a lost journal, the hook is not known."""
         for hook in (self.hook, Clsact() if self.hook.name == "tcx" else best_hook()):
-            classifier, places = Classifier.attached(hook, ifindexes)
+            classifier, places = Classifier.attached(hook, ifindexes, self._classifier)
             if classifier is not None:
-                self.hook = self.ways.hook = hook
+                self.hook = hook
                 return classifier, places
         return None, {}
 
@@ -144,10 +151,10 @@ class RealTarget:
     def apply(self, operation: Operation) -> None:
         """Does one operation. Raises NetweatherError or OSError; the operation is then not done or partly done."""
         self._apply(operation)
-        if isinstance(operation, WriteRules | Attach | Detach):
+        if isinstance(operation, WriteRules | Attach | Lift | Detach):
             self._switched = time.monotonic()
 
-    def _apply(self, operation: Operation) -> None:
+    def _apply(self, operation: Operation) -> None:  # long: one case for each operation  # noqa: PLR0915 - as many statements
         match operation:
             case MakeHelper():
                 self.ways.make_helper()
@@ -156,7 +163,7 @@ class RealTarget:
                 self._tell_port()
             case LoadClassifier(room=room):
                 kept, self._classifier = self._classifier, None
-                self._classifier = Classifier.load(room, kept)
+                self._classifier = self._load(room, kept)
                 self._tell_port()
                 if kept:
                     kept.close()
@@ -170,23 +177,28 @@ class RealTarget:
                 self.ways.connect_line(line)
             case ChangeLine(line=line):
                 self.params.write_line(line.index, line.parameters, dict(line.tables))
-                with pump.Control(self.directory) as control:
-                    control.ping()
+                self._untaken = True
                 self.ways.set_destination(line)
             case WriteRules(tables=tables, datapath=datapath):
+                self._let_pump_take()
                 self._need_classifier().write(tables, datapath)
             case Attach(ifindex=ifindex):
                 self.namespace.run(lambda: self._attach(ifindex))
+            case Lift():
+                self._need_classifier().set_leases((0,) * MAX_LEASES)
             case Detach(interface=name):
                 self.namespace.run(lambda: self._detach(name))
+            case EmptyLine(index=index):
+                self._empty_line(index)
             case RemoveLine(index=index):
-                self._remove_line(index)
+                self._empty_line(index)
+                self.ways.remove_line(index)
             case StopPump():
                 self._stop_pump()
-            case RemovePort():
-                self.ways.remove_port()
             case RemoveHelper():
                 self.ways.remove_helper()
+            case RemovePort():
+                self.ways.remove_port()
 
     @property
     def params(self) -> ParamsFile:
@@ -223,6 +235,12 @@ class RealTarget:
         finally:
             os.close(fd)
 
+    def _let_pump_take(self) -> None:
+        if self._untaken:
+            with pump.Control(self.directory) as control:
+                control.ping()
+            self._untaken = False
+
     def _attach(self, ifindex: int) -> None:
         classifier = self._need_classifier()
         self.hook.attach(ifindex, "ingress", classifier.programs["nw_ingress"])
@@ -238,12 +256,11 @@ class RealTarget:
                     self.hook.detach(device.ifindex, direction, program)
                 program.close()
 
-    def _remove_line(self, index: int) -> None:
+    def _empty_line(self, index: int) -> None:
         pause(max(0.0, self._switched + UNDER_WAY_S - time.monotonic()))
         self.ways.set_entry(index, 0)
         netemways.drain(self.ways, index)
         self._let_go(index)
-        self.ways.remove_line(index)
 
     def _let_go(self, index: int) -> None:
         """A pump that has a line delivers what is inside, and closes its TAP, which can be open once only."""
@@ -293,6 +310,13 @@ class RealTarget:
     def netems(self) -> dict[int, Netem]:
         """What the kernel's netem holds, by line."""
         return {index: held.netem for index, held in netemways.held(self.ways).items()}
+
+    def _forget_what_is_gone(self) -> None:
+        """Of what is kept open since the last operation, others may have made something else in its place meanwhile."""
+        self.ways.forget_what_is_gone()
+        if self._params is not None and not self._params.is_at(self.directory / "params"):
+            self._params.close()
+            self._params = None
 
     def _forget_classifier(self) -> None:
         if self._classifier is not None:

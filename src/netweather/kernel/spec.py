@@ -16,6 +16,8 @@ MAX_RULES = 1024
 MAX_LINES = 64
 MAX_INTERFACES = 16
 MAX_LEASES = 256
+PORT_ROOM = 65536 // 4
+"""Elements of the table of ports, each of four."""
 NEVER = 2**64 - 1
 """The end of a lease that has none."""
 
@@ -133,7 +135,7 @@ class Tables:
     @property
     def room(self) -> Room:
         """The room that these tables need, in steps, so that small changes need no new maps."""
-        ports = 65536 // 4 if self.ports is not None else 1
+        ports = PORT_ROOM if self.ports is not None else 1
         counters = max((rule.counter + 1 for rule in self.rules), default=0)
         return Room(_step(max(len(self.rules), counters), 64, MAX_RULES), _step(len(self.vectors), 64, 1 << 16), ports)
 

@@ -12,8 +12,12 @@ from pathlib import Path
 
 from netweather.errors import NetweatherError
 from netweather.kernel import bpf, layout, links, namespaces, netemlines
-from netweather.kernel.hooks import Hook
+from netweather.kernel.hooks import Ours
 from netweather.kernel.spec import MAX_LINES, Line
+from netweather.kernel.waiting import until
+
+GOING_S = 1.0
+"""How long the kernel may take to remove the devices of a namespace that is gone: 20 to 100 ms, more when many go at once."""
 
 
 class Ways:
@@ -22,8 +26,8 @@ class Ways:
     namespace: the target's. path: where our own namespace is mounted. Everything is found again in the kernel, whoever made it.
     """
 
-    def __init__(self, namespace: namespaces.Namespace, path: Path, hook: Hook) -> None:
-        self.namespace, self.path, self.hook = namespace, path, hook
+    def __init__(self, namespace: namespaces.Namespace, path: Path) -> None:
+        self.namespace, self.path, self.hook = namespace, path, Ours()
         self._helper: namespaces.Namespace | None = None
         self._steer: bpf.Object | None = None
         self._return: bpf.Object | None = None
@@ -49,6 +53,7 @@ class Ways:
             namespaces.make(self.path)
 
     def remove_helper(self) -> None:
+        """Removes our namespace; the kernel takes its devices away, all at once and in its own time."""
         self.close()
         namespaces.remove(self.path)
 
@@ -60,48 +65,58 @@ class Ways:
     def port_faults(self, port: links.Device) -> tuple[str, ...]:
         """What keeps packets from going through a port that is there, in words. Runs inside the target's namespace."""
         faults = [] if port.up else [f"the device {links.PORT} is down"]
-        if not self._has(port.ifindex, "nw_return"):
+        if not self._has(port.ifindex, "nw_return", self._return):
             faults.append(f"the program at {links.PORT} is gone")
-        inner = self.helper.run(lambda: links.device(links.HELPER_PORT)) if self.mounted else None
-        if inner is not None:
-            faults += [] if inner.up else [f"the device {links.HELPER_PORT} is down"]
-            if not self.helper.run(lambda: self._has(inner.ifindex, "nw_steer")):
-                faults.append(f"the program at {links.HELPER_PORT} is gone")
-        return tuple(faults)
+        return (*faults, *(self.helper.run(self._inner_faults) if self.mounted else ()))
+
+    def _inner_faults(self) -> list[str]:
+        inner = links.device(links.HELPER_PORT)
+        if inner is None:
+            return []
+        faults = [] if inner.up else [f"the device {links.HELPER_PORT} is down"]
+        if not self._has(inner.ifindex, "nw_steer", self._steer):
+            faults.append(f"the program at {links.HELPER_PORT} is gone")
+        return faults
 
     def make_port(self, alias: str) -> None:
         """Makes nw0 and nwh with the programs at their ends, anew when ours are there.
 
-        Raises NetlinkError when somebody else's device has that name.
+        Raises OSError when somebody else's device has that name.
         """
         self.remove_port()
-        self.helper.run(lambda: links.make_port(self.namespace.fd, alias))
+        self.helper.run(lambda: links.make_port(self.namespace.fd))
         steer, back = bpf.load(bpf.built("steer")), bpf.load(bpf.built("return"))
         self._steer, self._return = steer, back
         outer = self.namespace.run(lambda: links.raise_port(links.PORT, alias))
         inner = self.helper.run(lambda: links.raise_port(links.HELPER_PORT, alias))
         steer.maps["steering"].mapped[0:4] = struct.pack("=I", inner)
-        self.helper.run(lambda: self.hook.attach(inner, "ingress", steer.programs["nw_steer"]))
-        self.namespace.run(lambda: self.hook.attach(outer, "ingress", back.programs["nw_return"]))
+        self.helper.run(lambda: self.hook.attach(inner, steer.programs["nw_steer"]))
+        self.namespace.run(lambda: self.hook.attach(outer, back.programs["nw_return"]))
         self.helper.run(lambda: links.pin_receive(self.helper.mount_sysfs(), links.HELPER_PORT, receive_cpu()))
 
     def remove_port(self) -> None:
+        """Takes nw0 and nwh away; without our namespace they are going already, and it only waits for that."""
+        self._close_programs()
+        if not self.mounted and until(lambda: self.port() is None, GOING_S, step_s=0.002):
+            return
         port = self.port()
         if port is not None:
             self.namespace.run(lambda: links.delete(port.ifindex))
-        self._close_programs()
 
     def lines(self) -> tuple[frozenset[int], frozenset[int]]:
         """The lines that are whole (device up, entry, exit), and those of which something is missing."""
         if not self.mounted:
             return frozenset(), frozenset()
         self._find_programs()
-        present = self.helper.run(links.devices)
+        return self.helper.run(self._lines)
+
+    def _lines(self) -> tuple[frozenset[int], frozenset[int]]:
+        present = links.devices()
         devices = {line_number(d): d for d in present if _is_line(d)}
         entries = self._entries()
         exits = {i: d.ifindex for i, d in devices.items() if d.kind != "veth" and entries.get(i) == d.ifindex}
-        exits |= self.helper.run(lambda: netemlines.exits(present, entries))
-        whole = {i for i, d in devices.items() if d.up and i in exits and self._has_exit(exits[i])}
+        exits |= netemlines.exits(present, entries)
+        whole = {i for i, d in devices.items() if d.up and i in exits and self._has(exits[i], "nw_exit", self._steer)}
         return frozenset(whole), frozenset((set(devices) | set(entries)) - whole)
 
     def line_devices(self) -> list[links.Device]:
@@ -116,7 +131,7 @@ class Ways:
         steer, alias = self.programs(), f"{links.ALIAS} {line.key}"[:250]
         ifindex = self.helper.run(lambda: links.raise_tap(line_name(line.index), alias))
         steer.maps["exits"].update(struct.pack("=I", ifindex), struct.pack("=I", line.index))
-        self.helper.run(lambda: self.hook.attach(ifindex, "ingress", steer.programs["nw_exit"]))
+        self.helper.run(lambda: self.hook.attach(ifindex, steer.programs["nw_exit"]))
         self.set_destination(line)
         self.set_entry(line.index, ifindex)
 
@@ -166,12 +181,12 @@ class Ways:
 
     def _find_programs(self) -> None:
         if self._return is None:
-            self._return = self.namespace.run(lambda: find(self.hook, links.PORT, "nw_return"))
+            self._return = self.namespace.run(lambda: find(links.PORT, "nw_return"))
         if self._steer is None:
-            self._steer = self.helper.run(lambda: find(self.hook, links.HELPER_PORT, "nw_steer"))
+            self._steer = self.helper.run(lambda: find(links.HELPER_PORT, "nw_steer"))
         if self._steer is not None and "exits" not in self._steer.maps:
             # nw_steer doesn't use the map of exits; the exit program of any line does. Without a line there is none.
-            exits = self.helper.run(lambda: _find_exits(self.hook))
+            exits = self.helper.run(_find_exits)
             exits = exits or bpf.load(bpf.built("steer"), reused={"steering": self._steer.maps["steering"]})
             self._steer.maps["exits"] = exits.maps.pop("exits")
             self._steer.programs["nw_exit"] = exits.programs.pop("nw_exit")
@@ -183,12 +198,27 @@ class Ways:
         values = struct.unpack_from(f"={1 + MAX_LINES}I", self._steer.maps["steering"].mapped)
         return {line: ifindex for line, ifindex in enumerate(values[1:]) if ifindex}
 
-    def _has_exit(self, ifindex: int) -> bool:
-        return self.helper.run(lambda: self._has(ifindex, "nw_exit"))
+    def forget_what_is_gone(self) -> None:
+        """Of what is open, others may have made something else in its place meanwhile. Runs inside the target's namespace."""
+        try:
+            same = self._helper is None or self._helper.is_at(self.path)
+        except FileNotFoundError:
+            same = False
+        port = links.device(links.PORT) if same and self._return is not None else None
+        if not same:
+            self.close()
+        elif self._return is not None and (port is None or not self._at(port.ifindex, self._return, "nw_return")):
+            self._close_programs()
 
-    def _has(self, ifindex: int, name: str) -> bool:
-        """Whether a program of this name is at a device's ingress. Runs inside its namespace."""
-        programs = self.hook.programs(ifindex, "ingress")
+    def _at(self, ifindex: int, known: bpf.Object, name: str) -> bool:
+        """Whether this very program is at a device's ingress. Runs inside its namespace."""
+        return name in known.programs and known.programs[name].id in self.hook.ids(ifindex)
+
+    def _has(self, ifindex: int, name: str, known: bpf.Object | None) -> bool:
+        """Whether a program of this name is at a device's ingress, most likely the known one. Runs inside its namespace."""
+        if known is not None and self._at(ifindex, known, name):
+            return True
+        programs = self.hook.programs(ifindex)
         for program in programs:
             program.close()
         return name in {program.name for program in programs}
@@ -212,13 +242,13 @@ def line_number(device: links.Device) -> int:
     return int(device.name.removeprefix(links.LINE_PREFIX))
 
 
-def find(hook: Hook, name: str, program_name: str) -> bpf.Object | None:
+def find(name: str, program_name: str) -> bpf.Object | None:
     """A program of ours at the ingress of a device of this namespace, with its maps."""
     device = links.device(name)
     if device is None:
         return None
     found = None
-    for program in hook.programs(device.ifindex, "ingress"):
+    for program in Ours().programs(device.ifindex):
         if program.name == program_name and found is None:
             found = bpf.Object({program.name: program}, program.maps())
         else:
@@ -226,9 +256,9 @@ def find(hook: Hook, name: str, program_name: str) -> bpf.Object | None:
     return found
 
 
-def _find_exits(hook: Hook) -> bpf.Object | None:
+def _find_exits() -> bpf.Object | None:
     for name in sorted(links.names()):
-        if name.startswith((links.LINE_PREFIX, netemlines.EXIT_PREFIX)) and (found := find(hook, name, "nw_exit")) is not None:
+        if name.startswith((links.LINE_PREFIX, netemlines.EXIT_PREFIX)) and (found := find(name, "nw_exit")) is not None:
             return found
     return None
 

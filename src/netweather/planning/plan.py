@@ -1,7 +1,7 @@
 """Desired and observed become ordered operations.
 
 Making: namespace, port, classifier's tables, pump, lines, rules, and the hooks last, so that nothing is sent where nothing is.
-Unmaking: hooks first, then what is inside a line comes out, then devices.
+Unmaking: leases and hooks first, then what is inside a line comes out, then devices.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from netweather.kernel.operations import (
     Attach,
     ChangeLine,
     Detach,
+    EmptyLine,
+    Lift,
     LoadClassifier,
     MakeHelper,
     MakeLine,
@@ -29,7 +31,7 @@ from netweather.planning.vectors import compile_tables
 def plan(desired: Datapath, observed: Observed) -> list[Operation]:
     """The operations that turn what is observed into what is desired. Applying them twice changes nothing more."""
     if desired.empty:
-        return _unmake(observed, keep=frozenset())
+        return _unmake(observed)
     tables = compile_tables(desired.rules, desired.interfaces)
     reload = observed.classifier is None or not observed.classifier.holds(tables.room)
     operations: list[Operation] = []
@@ -44,7 +46,7 @@ def plan(desired: Datapath, observed: Observed) -> list[Operation]:
         if reload or interface.name not in observed.attached:
             operations.append(Attach(interface.name, interface.ifindex))
     operations += [Detach(name) for name in sorted((observed.attached | observed.half_attached) - set(wanted))]
-    return operations + _leftovers(desired, observed)
+    return operations + _leftovers(observed, frozenset(line.index for line in desired.lines))
 
 
 def _make_ways(desired: Datapath, observed: Observed) -> list[Operation]:
@@ -66,28 +68,24 @@ def _make_lines(desired: Datapath, observed: Observed) -> list[Operation]:
     return operations
 
 
-def _leftovers(desired: Datapath, observed: Observed) -> list[Operation]:
-    """Lines that no rule leads to any more; and all of our devices when none is needed."""
-    keep = frozenset(line.index for line in desired.lines)
-    operations: list[Operation] = [RemoveLine(i) for i in sorted((observed.lines | observed.broken) - keep)]
-    if not keep:
-        operations += _remove_ways(observed)
-    return operations
-
-
-def _unmake(observed: Observed, keep: frozenset[int]) -> list[Operation]:
-    operations: list[Operation] = [Detach(name) for name in sorted(observed.attached | observed.half_attached)]
-    operations += [RemoveLine(i) for i in sorted((observed.lines | observed.broken) - keep)]
-    return operations + _remove_ways(observed)
-
-
-def _remove_ways(observed: Observed) -> list[Operation]:
-    operations: list[Operation] = [StopPump()]
-    if observed.port or observed.port_faults:
-        operations.append(RemovePort())
+def _leftovers(observed: Observed, keep: frozenset[int]) -> list[Operation]:
+    """Lines that no rule leads to any more; and all of our devices at once when none is needed."""
+    gone = sorted((observed.lines | observed.broken) - keep)
+    if keep:
+        return [RemoveLine(index) for index in gone]
+    operations: list[Operation] = [EmptyLine(index) for index in gone]
+    operations.append(StopPump())
     if observed.helper:
         operations.append(RemoveHelper())
+    if observed.port or observed.port_faults:
+        operations.append(RemovePort())
     return operations
+
+
+def _unmake(observed: Observed) -> list[Operation]:
+    operations: list[Operation] = [Lift()] if observed.classifier is not None else []
+    operations += [Detach(name) for name in sorted(observed.attached | observed.half_attached)]
+    return operations + _leftovers(observed, frozenset())
 
 
 def describe(operation: Operation) -> str:
@@ -110,11 +108,15 @@ def describe(operation: Operation) -> str:
             return f"attach to {name}, egress and ingress, before other programs"
         case Detach(interface=name):
             return f"detach from {name}"
+        case Lift():
+            return "end every lease: nothing meets a rule any more"
+        case EmptyLine(index=index):
+            return f"let line {index} run empty"
         case RemoveLine(index=index):
             return f"let line {index} run empty, then remove it"
         case StopPump():
             return "stop the pump"
-        case RemovePort():
-            return "remove nw0 and nwh"
         case RemoveHelper():
-            return "remove our own network namespace"
+            return "remove our own network namespace, and all that is in it"
+        case RemovePort():
+            return "wait until nw0 and nwh are gone"

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 from typing import Any
 
 import pytest
 
 from netweather.kernel import bpf, links, namespaces
-from netweather.kernel.hooks import Clsact, Hook, Tcx, best_hook
+from netweather.kernel.hooks import Clsact, Hook, Ours, Tcx, best_hook
 
 
 @pytest.mark.parametrize("hook", [Tcx(), Clsact()], ids=["tcx", "clsact"])
@@ -76,3 +77,30 @@ def test_only_a_clsact_of_ours_is_taken_away(make_lab: Any, theirs: bool) -> Non
             assert net.client.run("tc", "-j", "qdisc").stdout == before
         finally:
             loaded.close()
+
+
+@pytest.mark.parametrize("has_clsact", [True, False], ids=["clsact", "tcx"])
+def test_a_device_of_ours_has_clsact_or_where_that_is_missing_tcx(
+    make_lab: Any, monkeypatch: pytest.MonkeyPatch, has_clsact: bool
+) -> None:
+    if not has_clsact:
+        if best_hook().name != "tcx":
+            pytest.skip("this kernel has no tcx (Linux 6.6)")
+
+        def refuse(*_: object) -> None:
+            raise OSError(errno.ENOENT, "no clsact")
+
+        monkeypatch.setattr(Clsact, "attach", refuse)
+    with (
+        make_lab() as net,
+        namespaces.opened(net.client.path) as inside,
+        contextlib.closing(bpf.load(bpf.built("return"))) as loaded,
+    ):
+        eth0 = inside.run(lambda: links.device("eth0"))
+        assert eth0 is not None
+        inside.run(lambda: Ours().attach(eth0.ifindex, loaded.programs["nw_return"]))
+        found = inside.run(lambda: Ours().programs(eth0.ifindex))
+        assert [program.id for program in found] == [loaded.programs["nw_return"].id]
+        for program in found:
+            program.close()
+        assert ("clsact" in net.client.run("tc", "qdisc", "show", "dev", "eth0").stdout) is has_clsact

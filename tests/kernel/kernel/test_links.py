@@ -8,7 +8,7 @@ from netweather.kernel import links, namespaces
 
 def test_a_port_is_quiet_ours_and_pinned(make_lab: Any) -> None:
     with make_lab() as net, namespaces.opened(net.client.path) as target, namespaces.opened(net.server.path) as helper:
-        helper.run(lambda: links.make_port(target.fd, "netweather: t"))
+        helper.run(lambda: links.make_port(target.fd))
         outer = target.run(lambda: links.raise_port(links.PORT, "netweather: t"))
         helper.run(lambda: links.raise_port(links.HELPER_PORT, "netweather: t"))
         helper.run(lambda: links.pin_receive(helper.mount_sysfs(), links.HELPER_PORT, 0))

@@ -8,7 +8,6 @@ import pytest
 
 from netweather.errors import NetweatherError
 from netweather.kernel import links, namespaces
-from netweather.kernel.hooks import best_hook
 from netweather.kernel.spec import Interface, Line
 from netweather.kernel.ways import Ways, line_name, line_number
 
@@ -17,14 +16,14 @@ LINE = Line(3, "a/0/egress/eth0", Interface("eth0", 2, 0), "egress", "pump", b""
 
 def test_the_ways_are_made_found_again_and_gone(make_lab: Any, tmp_path: Path) -> None:
     with make_lab() as net, namespaces.opened(net.client.path) as target:
-        ways = Ways(target, tmp_path / "netns", best_hook())
+        ways = Ways(target, tmp_path / "netns")
         assert ways.lines() == (frozenset(), frozenset())
         ways.make_helper()
         ways.make_helper()
         ways.make_port("netweather: t")
         assert ways.port() is not None
         ways.close()
-        again = Ways(target, tmp_path / "netns", best_hook())
+        again = Ways(target, tmp_path / "netns")
         os.close(again.open_line(3))
         again.connect_line(LINE)
         assert again.lines() == (frozenset({3}), frozenset())
@@ -41,7 +40,7 @@ def test_the_ways_are_made_found_again_and_gone(make_lab: Any, tmp_path: Path) -
 
 def test_a_line_without_a_port_is_told(make_lab: Any, tmp_path: Path) -> None:
     with make_lab() as net, namespaces.opened(net.client.path) as target:
-        ways = Ways(target, tmp_path / "netns", best_hook())
+        ways = Ways(target, tmp_path / "netns")
         ways.make_helper()
         try:
             with pytest.raises(NetweatherError, match="no-port"):

@@ -98,7 +98,7 @@ def agent(world: World, tmp_path: Path) -> Iterator[Agent]:
         for name, scopes in TOKENS.items()
     )
     settings = Settings(state=tmp_path / "state", audit=tmp_path / "audit.log")
-    made = Agent(settings, Tokens(known), make_engine=lambda given: Engine(given, world.open_kernel))
+    made = Agent(settings, Tokens(known), open_kernel=world.open_kernel)
     yield made
     made.close()
 

@@ -16,7 +16,7 @@ def test_put_get_delete(api: Api) -> None:
     assert (item["spec"]["owner"], item["spec"]["reason"]) == ("me", "to see")
     assert 0 < item["status"]["remainingSeconds"] <= 60
     assert api("DELETE", "/v1/conditions/slow").json() == {"items": [{"target": "netns:a", "cleared": ["slow"]}]}
-    assert api.world.kernel("a").attached == {}
+    assert not api.world.kernel("a").in_force
     assert api("GET", "/v1/conditions/slow").status_code == 404
 
 

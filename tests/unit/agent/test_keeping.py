@@ -65,7 +65,7 @@ def test_what_is_set_is_kept_by_this_process(agent: Agent) -> None:
 def test_clearing_leaves_the_devices_to_the_keeper(agent: Agent, world: World) -> None:
     put(agent)
     agent.clear(ROOT)
-    assert world.kernel("a").attached == {}
+    assert not world.kernel("a").in_force
     assert world.kernel("a").port  # nobody keeps yet
 
     async def story() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -125,3 +126,26 @@ def test_one_name_twice_on_one_target_is_refused(world: World) -> None:
         opened([replace(each, targets=("netns:a",)) for each in (DELAY, LOSS)]),
     ):
         pass
+
+
+def test_several_at_a_time_are_told_in_their_order(engine: Engine, abc: tuple[Target, ...], world: World) -> None:
+    together = threading.Barrier(3, timeout=10)  # broken unless all three are under way at once
+
+    class Meeting(Engine):
+        def set(self, target: Target, condition: NetworkCondition, *, dry_run: bool = False) -> SetResult:
+            together.wait()
+            return super().set(target, condition, dry_run=dry_run)
+
+    meeting = Meeting(engine.settings, world.open_kernel, at_once=3)
+    (done,) = set_all(meeting, [Wanted(DELAY, abc)])
+    assert [result.target.name for result in done.results] == ["a", "b", "c"]
+    assert all(world.kernel(name).in_force for name in "abc")
+
+
+@pytest.mark.usefixtures("third_fails")
+def test_several_at_a_time_are_put_back_after_a_failure(engine: Engine, abc: tuple[Target, ...], world: World) -> None:
+    engine.at_once = 2
+    with pytest.raises(NetweatherError, match="does not hold"):
+        set_all(engine, [Wanted(DELAY, abc)])
+    assert not any(world.kernel(name).in_force for name in "abc")
+    assert not engine.journal.identities()

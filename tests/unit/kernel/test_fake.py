@@ -9,6 +9,8 @@ from netweather.kernel.fake import FakeKernel, FakeTarget
 from netweather.kernel.operations import (
     Attach,
     ChangeLine,
+    Detach,
+    EmptyLine,
     LoadClassifier,
     MakeHelper,
     MakeLine,
@@ -45,7 +47,9 @@ MADE: list[Operation] = [MakeHelper(), MakePort(""), ROOM, StartPump(()), MakeLi
         (MADE[:6], Attach("eth0", 3)),
         (MADE, RemoveLine(0)),
         (MADE, StopPump()),
+        (MADE, EmptyLine(0)),
         (MADE, RemoveHelper()),
+        ([*MADE, Detach("eth0")], RemoveHelper()),
         ([LoadClassifier(Room(0, 0, 0))], WRITE),
     ],
 )

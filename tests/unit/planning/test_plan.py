@@ -48,7 +48,7 @@ def test_hooks_come_last_when_making() -> None:
 
 
 def test_hooks_go_first_when_unmaking() -> None:
-    assert names(Datapath(), MADE) == ["Detach", "RemoveLine", "StopPump", "RemovePort", "RemoveHelper"]
+    assert names(Datapath(), MADE) == ["Lift", "Detach", "EmptyLine", "StopPump", "RemoveHelper", "RemovePort"]
 
 
 def test_nothing_of_ours_needs_nothing_but_a_stopped_pump() -> None:
@@ -64,7 +64,7 @@ def test_blocking_makes_no_devices() -> None:
 
 
 def test_from_delay_to_block_takes_the_devices_away_after_the_rules() -> None:
-    assert names(BLOCKING, MADE) == ["WriteRules", "RemoveLine", "StopPump", "RemovePort", "RemoveHelper"]
+    assert names(BLOCKING, MADE) == ["WriteRules", "EmptyLine", "StopPump", "RemoveHelper", "RemovePort"]
 
 
 def test_a_dead_pump_is_started_with_the_lines_that_are_there() -> None:

@@ -12,6 +12,7 @@ import fcntl
 import os
 import socket
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -76,6 +77,17 @@ def netlink() -> Any:
     from pyroute2 import IPRoute
 
     return namespaces.kept_here("netlink", IPRoute)
+
+
+@contextlib.contextmanager
+def os_errors() -> Iterator[None]:
+    """What pyroute2 says of a refusal is an OSError, as what every other system call says. Also a decorator."""
+    from pyroute2 import NetlinkError
+
+    try:
+        yield
+    except NetlinkError as error:
+        raise OSError(error.code, os.strerror(error.code)) from error
 
 
 def _device(body: bytes) -> Device:

@@ -22,12 +22,15 @@ from netweather.agent.keeping import Keeping
 from netweather.agent.metrics import Metrics
 from netweather.agent.paths import refuse_paths, refuse_references
 from netweather.agent.principals import Principal, Tokens
+from netweather.agent.scenarios import Scenarios
 from netweather.agent.standing import Standing
 from netweather.conditions import NetworkCondition
-from netweather.engine import Cleared, Done, Engine, Shown, opened, set_all
-from netweather.engine.documents import done_document, shown_document
+from netweather.conditions.flags import match_to_short
+from netweather.engine import Chosen, Cleared, Done, Engine, Shown, opened, set_all
+from netweather.engine.connections import connections
+from netweather.engine.documents import connections_document, done_document, shown_document
 from netweather.engine.reports import doctor_document, listing_document
-from netweather.engine.service import need_host_spelt
+from netweather.engine.service import need_host_spelt, reset_all
 from netweather.engine.sparing import on_host, spare_port
 from netweather.engine.verifying import Wish, verify
 from netweather.errors import NetweatherError
@@ -44,6 +47,8 @@ TARGETS: Final = 4
 """Targets that one request sets at a time."""
 PROOFS: Final = 4
 """Proofs at a time: each takes a thread for its 10 seconds."""
+MOST_TOLD: Final = 100
+"""Connections that an event names."""
 T = TypeVar("T")
 
 
@@ -69,6 +74,7 @@ class Agent:
         self.keeping.engine.keep, self.keeping.let_go = self.keeping.keep, self.kept.drop
         self.engine = Engine(self.settings, opening, self.keeping.keep, devices_later=True, at_once=TARGETS)
         self.standing = Standing(self.engine, self.events)
+        self.scenarios = Scenarios(self)
         self.keeping.cleared = self._cleared_elsewhere
         self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="agent")
         self.metrics = Metrics(lambda: self.keeping.count, lambda: self.events.listeners)
@@ -80,7 +86,8 @@ class Agent:
         return await asyncio.get_running_loop().run_in_executor(self.pool, partial(function, *arguments, **named))
 
     def close(self) -> None:
-        """Ends its threads. What is in force stays."""
+        """Ends its threads. What is in force stays, but what a scenario put there."""
+        self.scenarios.close()
         self.standing.close()
         self.pool.shutdown()
         self.kept.close()
@@ -219,6 +226,32 @@ class Agent:
             peers = [stack.enter_context(each) for each in runtimes.resolve_all(words)]
             who.need_targets([*found, *peers])
             return [each.plain() for one in found for each in verify(self.engine, one, wish)]
+
+    def connections(self, references: Sequence[str], which: Chosen) -> list[dict[str, Any]]:
+        """The connections of targets. Raises NetweatherError."""
+        self._refuse(references, which)
+        with ExitStack() as stack:
+            targets = [stack.enter_context(each) for each in runtimes.resolve_all(references)]
+            return [connections_document(connections(self.engine, each, which)) for each in targets]
+
+    def reset(self, who: Principal, references: Sequence[str], which: Chosen, *, host: bool) -> list[dict[str, Any]]:
+        """Ends connections. Raises NetweatherError."""
+        self._refuse(references, which)
+        with (
+            self.audit.of(who, "reset", (), targets=list(references), match=match_to_short(which.match)) as line,
+            ExitStack() as stack,
+        ):
+            targets = [stack.enter_context(each) for each in runtimes.resolve_all(references)]
+            who.need_targets(targets)
+            ended = reset_all(self.engine, targets, which, confirmed=host)
+            line["reset"] = [live.connection for each in ended for live in each.connections]
+        for each in ended:
+            names = [live.connection for live in each.connections]
+            self.events.publish("connections-reset", target=each.target.reference, connections=names[:MOST_TOLD], by=who.name)
+        return [connections_document(each) for each in ended]
+
+    def _refuse(self, references: Sequence[str], which: Chosen) -> None:
+        refuse_references([*references, *(word for match in (which.match, *which.exclude) for word in match.to)])
 
     def health(self) -> dict[str, Any]:
         """That it is well, and for how long."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from netweather.agent import conditionroutes, machineroutes, problems
+from netweather.agent import conditionroutes, connectionroutes, machineroutes, problems, scenarioroutes
 from netweather.agent.agent import Agent
 from netweather.agent.limits import Limits
 from netweather.agent.metrics import Counting
@@ -30,6 +30,8 @@ def make_app(agent: Agent) -> FastAPI:
     )
     app.state.agent = agent
     app.include_router(conditionroutes.router)
+    app.include_router(connectionroutes.router)
+    app.include_router(scenarioroutes.router)
     app.include_router(machineroutes.router)
     problems.install(app)
     app.add_middleware(Limits)

@@ -90,10 +90,16 @@ def setter(request: Request) -> Principal:
 
 def known_parameters(request: Request) -> None:
     """A misspelt ?target= must not end everybody's conditions. Raises UsageError(code="unknown-parameter")."""
-    known = {str(field.alias) for field in request.scope["route"].dependant.query_params}
+    known = _parameters(request.scope["route"].dependant)
     for word in request.query_params:
         if word not in known:
             raise unknown("unknown-parameter", word[:100], known, request.url.path[:100])
+
+
+def _parameters(dependant: Any) -> set[str]:
+    """The query parameters of a handler and of what it depends on."""
+    own = {str(field.alias) for field in dependant.query_params}
+    return own.union(*(_parameters(each) for each in dependant.dependencies))
 
 
 OurAgent = Annotated[Agent, Depends(agent_of)]
@@ -106,13 +112,17 @@ Targets = Annotated[
 
 async def conditions_in(request: Request) -> tuple[NetworkCondition, ...]:
     """The network conditions in a request's body. Raises UsageError."""
+    return load_json(await text_in(request))
+
+
+async def text_in(request: Request) -> str:
+    """The JSON in a request's body, as a text. Raises UsageError."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise UsageError(
             "not-json", "the request's body must be JSON", f"its Content-Type is {kind[:60]!r}", "send application/json"
         )
     try:
-        text = (await request.body()).decode()
+        return (await request.body()).decode()
     except UnicodeDecodeError as error:
         raise UsageError("bad-json", "the text is not JSON", "it is not UTF-8", "check it with a JSON parser") from error
-    return load_json(text)

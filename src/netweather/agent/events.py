@@ -15,7 +15,8 @@ MOST_WAITING: Final = 1000
 
 @dataclass(frozen=True)
 class Event:
-    """kind: condition-set, condition-cleared, condition-ended, condition-resumed, condition-failed, peers-changed.
+    """kind: condition-set, condition-cleared, condition-ended, condition-resumed, condition-failed, peers-changed,
+    connections-reset, scenario-started, -stepped, -paused, -resumed, -ended, -stopped, -failed.
 
     number: they count up from the agent's start.
     """

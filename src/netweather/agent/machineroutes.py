@@ -77,7 +77,8 @@ async def post_verify(wish: VerifyRequest, agent: OurAgent, who: Setter) -> JSON
 async def get_events(agent: OurAgent, who: Reader) -> StreamingResponse:
     """As server-sent events, from now on.
 
-    condition-set, condition-cleared, condition-ended, condition-resumed, condition-failed, peers-changed.
+    condition-set, condition-cleared, condition-ended, condition-resumed, condition-failed, peers-changed, connections-reset,
+    scenario-started, -stepped, -paused, -resumed, -ended, -stopped, -failed.
     """
     return StreamingResponse(
         _stream(agent.events.listen()), media_type="text/event-stream", headers={"Cache-Control": "no-store"}

@@ -97,6 +97,7 @@ async def _serve(agent: Agent, sockets: list[tuple[Any, dict[str, Any]]]) -> Non
             for server, socket in servers:
                 group.create_task(server.serve([socket]))
         listening.tell_manager("STOPPING=1")
+        await agent.in_thread(agent.scenarios.close)  # while there is still somebody who takes devices away
         agent.keeping.stop()
 
     await agent.keeping.run(ready)

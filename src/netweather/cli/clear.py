@@ -21,6 +21,8 @@ _EXAMPLES = """
 netweather clear docker:shop-api
 netweather clear docker:shop-api --name slow-database
 netweather clear --all
+# one of a name on all of its targets, such as a partition
+netweather clear --all --name partition
 """
 
 
@@ -34,7 +36,7 @@ def _clear(
     owner: Annotated[
         str | None, typer.Option("--owner", metavar="NAME", help="only this owner's conditions", show_default=False)
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="everything on this machine, whoever set it")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="on all targets, whoever set it")] = False,
     direct: Direct = False,
     as_json: Json = False,
 ) -> int:
@@ -61,8 +63,8 @@ def command() -> Any:
 
 
 def _check(targets: list[str], name: str | None, owner: str | None, *, everything: bool) -> None:
-    if everything and (targets or name or owner):
-        other = targets[0] if targets else "--name" if name else "--owner"
+    if everything and (targets or owner):
+        other = targets[0] if targets else "--owner"
         what = f"--all and {other} are given"
         raise UsageError("conflicting-flags", what, "--all is everything on this machine", "leave one of them out")
     if not targets and not everything:

@@ -137,21 +137,29 @@ def counted(incomplete: str) -> list[tuple[str, str]]:
     return [(f"{before},{word}" if before else word, "") for word in (*GROUPS, *CALLS) if word not in given]
 
 
-def _fixed(*words: str) -> Completer:
+def states(incomplete: str) -> list[tuple[str, str]]:
+    """The states of connections."""
+    from netweather.kernel.sockdiag import STATES
+
+    return [(state, "") for state in (*STATES[1:], "unconnected")]
+
+
+def fixed(*words: str) -> Completer:
+    """Completes one of these words."""
     return lambda incomplete: [(word, "") for word in words]
 
 
 def of_flag(flag: Any) -> Completer | None:
     """The completion of a flag's value; None for what only the user knows."""
     if flag.choices:
-        return _fixed(*flag.choices)
+        return fixed(*flag.choices)
     special: dict[str, Completer] = {
         "profile": profiles,
         "to": targets,
         "name": names,
-        "distribution": _fixed("uniform", "normal", "pareto", "paretonormal"),
-        "protocol": _fixed("tcp", "udp", "icmp", "sctp"),
-        "loss-model": _fixed("gemodel:", "state:", "burst:", "every:", "list:"),
-        "for": _fixed("1m", "10m", "1h", "forever"),
+        "distribution": fixed("uniform", "normal", "pareto", "paretonormal"),
+        "protocol": fixed("tcp", "udp", "icmp", "sctp"),
+        "loss-model": fixed("gemodel:", "state:", "burst:", "every:", "list:"),
+        "for": fixed("1m", "10m", "1h", "forever"),
     }
     return special.get(flag.name)

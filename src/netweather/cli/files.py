@@ -11,7 +11,7 @@ from netweather.errors import UsageError
 
 def read_conditions(file: str) -> tuple[NetworkCondition, ...]:
     """The conditions of a file, or of stdin for '-'; at least one. Raises UsageError, which names the file."""
-    text = _text(file)
+    text = text_of(file)
     name = "stdin" if file == "-" else file
     try:
         found = _parsed(text, surely_json=file.endswith(".json"))
@@ -24,7 +24,8 @@ def read_conditions(file: str) -> tuple[NetworkCondition, ...]:
     return found
 
 
-def _text(file: str) -> str:
+def text_of(file: str) -> str:
+    """The text of a file, or of stdin for `-`. Raises UsageError(code="no-file")."""
     try:
         return sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

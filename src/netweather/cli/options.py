@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Any, Final, TypeVar
 
 import typer
@@ -23,14 +23,15 @@ Targets = Annotated[
 ]
 
 
-def with_flags(*groups: str) -> Callable[[_Function], _Function]:
-    """Gives a function, in place of its **flags, an option for each flag of these groups. `given` turns them back."""
+def with_flags(*groups: str, only: Collection[str] = ()) -> Callable[[_Function], _Function]:
+    """Gives a function, in place of its **flags, an option for each flag of these groups, or for some of them. `given` turns them back."""
 
     def decorate(function: _Function) -> _Function:
         signature = inspect.signature(function, eval_str=True)
         kept = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
         names = {p.name for p in kept}
-        made = [_parameter(flag) for flag in FLAGS if flag.group in groups and _identifier(flag) not in names]
+        wanted = [flag for flag in FLAGS if flag.group in groups and (not only or flag.name in only)]
+        made = [_parameter(flag) for flag in wanted if _identifier(flag) not in names]
         parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in (*kept, *made)]
         function.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # inspect reads it
         function.__annotations__ = {p.name: p.annotation for p in parameters}

@@ -175,6 +175,13 @@ def _named(condition: NetworkCondition, targets: tuple[str, ...], owner: str | N
 # setting, and saying what was set
 
 
+def tell(done: list[Done], *, dry_run: bool, as_json: bool) -> None:
+    """What was set, or would be."""
+    from netweather.cli.proving import Proof
+
+    _tell(done, proof=Proof(), dry_run=dry_run, as_json=as_json)
+
+
 def _tell(done: list[Done], *, proof: Proof, dry_run: bool, as_json: bool) -> None:
     now = datetime.now().astimezone()
     if as_json:

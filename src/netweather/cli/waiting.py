@@ -24,7 +24,7 @@ _OVER: Final = ("no-such-condition", "unknown-target", "target-not-running")
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class _Stopped(BaseException):
+class Stopped(BaseException):
     """A signal asked us to end. Not an Exception: nothing on the way may take it for a failure."""
 
 
@@ -33,25 +33,38 @@ def set_and_wait(
 ) -> None:
     """Calls `put` (which leaves nothing when it fails), tells what came of it, waits, and clears it, however the waiting ends."""
     done: list[Done] | None = None
-    with _signals_stop():
+    with signals_stop():
         try:
             done = put()
             tell(done)
             _wait(service, conditions)
-        except _Stopped:
+        except Stopped:
             pass
         finally:
-            _ignore_signals()
+            ignore_signals()
             if done is not None:
                 _clear(service, conditions)
 
 
 @contextlib.contextmanager
-def _signals_stop() -> Iterator[None]:
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise _Stopped
+def signals_stop() -> Iterator[None]:
+    """Signals that ask us to end raise Stopped meanwhile."""
 
-    before = {number: signal.signal(number, stop) for number in _SIGNALS}
+    def stop() -> None:
+        raise Stopped
+
+    with signals_call(stop):
+        yield
+
+
+@contextlib.contextmanager
+def signals_call(stop: Callable[[], None]) -> Iterator[None]:
+    """Signals that ask us to end call this meanwhile."""
+
+    def called(number: int, frame: FrameType | None) -> None:
+        stop()
+
+    before = {number: signal.signal(number, called) for number in _SIGNALS}
     try:
         yield
     finally:
@@ -59,7 +72,7 @@ def _signals_stop() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _ignore_signals() -> None:
+def ignore_signals() -> None:
     """A second Ctrl-C must not stop the clearing half way."""
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
 from netweather.client import reading
-from netweather.conditions import NetworkCondition, dump
-from netweather.engine import Cleared, Done, Shown
+from netweather.conditions import Match, NetworkCondition, dump
+from netweather.conditions.flags import match_to_short
+from netweather.conditions.scenario import Scenario, dump_scenario
+from netweather.engine import Chosen, Cleared, Done, Listed, Shown
 from netweather.engine.verifying import Wish
 from netweather.errors import NetweatherError, UsageError
 from netweather.measure import Evidence
@@ -72,6 +74,49 @@ def verify(reference: str, wish: Wish) -> Call[list[Evidence]]:
         return [reading.evidence(each) for each in answer["items"]]
 
     return Call("POST", "/v1/verify", read, [], document, LONG_S)
+
+
+def connections(references: Sequence[str], which: Chosen) -> Call[list[Listed]]:
+    return Call("GET", "/v1/connections", _all_listed, _targets(references) + _which(which))
+
+
+def reset(references: Sequence[str], which: Chosen, *, host: bool) -> Call[list[Listed]]:
+    query = _targets(references) + _which(which) + [("confirmHost", "true")] * host
+    return Call("DELETE", "/v1/connections", _all_listed, query)
+
+
+def _all_listed(answer: Any) -> list[Listed]:
+    return [reading.listed(each) for each in answer["items"]]
+
+
+def _which(which: Chosen) -> list[tuple[str, str]]:
+    """As the API spells which connections are meant."""
+    words = [("match", match_to_short(which.match))] if which.match != Match() else []
+    words += [("exclude", match_to_short(each)) for each in which.exclude]
+    words += [("state", state) for state in which.states]
+    words += [("condition", which.condition)] if which.condition is not None else []
+    return words + [("listening", "true")] * which.listening
+
+
+def run_scenario(scenario: Scenario) -> Call[dict[str, Any]]:
+    return Call("PUT", f"/v1/scenarios/{_segment(scenario.name)}", _as_it_comes, [], dump_scenario(scenario))
+
+
+def turn_scenario(name: str, how: str) -> Call[dict[str, Any]]:
+    """how: "pause", "resume" or "stop"."""
+    if how == "stop":
+        return Call("DELETE", f"/v1/scenarios/{_segment(name)}", _as_it_comes)
+    return Call("POST", f"/v1/scenarios/{_segment(name)}/{how}", _as_it_comes)
+
+
+def scenarios(name: str | None) -> Call[list[dict[str, Any]]]:
+    if name is not None:
+        return Call("GET", f"/v1/scenarios/{_segment(name)}", lambda answer: [answer])
+    return Call("GET", "/v1/scenarios", lambda answer: list(answer["items"]))
+
+
+def _as_it_comes(answer: Any) -> dict[str, Any]:
+    return dict(answer)
 
 
 def plain(path: str) -> Call[Any]:

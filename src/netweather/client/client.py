@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Literal, Self, TypeVar
 
 import httpcore
 import httpx
@@ -15,7 +15,8 @@ from netweather.client import calls
 from netweather.client.calls import Call
 from netweather.conditions import NetworkCondition, Profile
 from netweather.conditions.embedding import embedded
-from netweather.engine import Cleared, Done, Shown
+from netweather.conditions.scenario import Scenario, embedded_scenario
+from netweather.engine import Chosen, Cleared, Done, Listed, Shown
 from netweather.engine.sparing import on_host, spare_own_session
 from netweather.engine.verifying import Progress, Wish
 from netweather.errors import NetweatherError, UsageError
@@ -108,6 +109,26 @@ class Client:
         progress(0.0, "measured by the agent")
         return self._send(calls.verify(reference, wish or Wish()))
 
+    def connections(self, reference: str, which: Chosen | None = None) -> list[Listed]:
+        """The connections of each target that is named: how they fare, whose they are, which rules they meet."""
+        return self._send(calls.connections([reference], which or Chosen()))
+
+    def reset(self, reference: str, which: Chosen, *, host: bool = False) -> list[Listed]:
+        """Ends connections, and returns those. host: the target `host` is meant."""
+        return self._send(calls.reset([reference], which, host=host))
+
+    def run_scenario(self, scenario: Scenario) -> dict[str, Any]:
+        """Begins to play a scenario; returns its document when the first moment is in force."""
+        return self._send(calls.run_scenario(embedded_scenario(scenario, self.profiles)))
+
+    def turn_scenario(self, name: str, how: Literal["pause", "resume", "stop"]) -> dict[str, Any]:
+        """Holds a scenario, goes on with it, or ends it."""
+        return self._send(calls.turn_scenario(name, how))
+
+    def scenarios(self, name: str | None = None) -> list[dict[str, Any]]:
+        """The scenarios of the agent, or one, with where each stands."""
+        return self._send(calls.scenarios(name))
+
     def look(self, path: str) -> Any:
         """What the API says of health, targets, profiles or doctor, as it comes."""
         return self._send(calls.plain(path))
@@ -154,6 +175,26 @@ class AsyncClient:
     async def verify(self, reference: str, wish: Wish | None = None) -> list[Evidence]:
         """The evidence for a target's conditions."""
         return await self._send(calls.verify(reference, wish or Wish()))
+
+    async def connections(self, reference: str, which: Chosen | None = None) -> list[Listed]:
+        """The connections of each target that is named: how they fare, whose they are, which rules they meet."""
+        return await self._send(calls.connections([reference], which or Chosen()))
+
+    async def reset(self, reference: str, which: Chosen, *, host: bool = False) -> list[Listed]:
+        """Ends connections, and returns those. host: the target `host` is meant."""
+        return await self._send(calls.reset([reference], which, host=host))
+
+    async def run_scenario(self, scenario: Scenario) -> dict[str, Any]:
+        """Begins to play a scenario; returns its document when the first moment is in force."""
+        return await self._send(calls.run_scenario(embedded_scenario(scenario, self.profiles)))
+
+    async def turn_scenario(self, name: str, how: Literal["pause", "resume", "stop"]) -> dict[str, Any]:
+        """Holds a scenario, goes on with it, or ends it."""
+        return await self._send(calls.turn_scenario(name, how))
+
+    async def scenarios(self, name: str | None = None) -> list[dict[str, Any]]:
+        """The scenarios of the agent, or one, with where each stands."""
+        return await self._send(calls.scenarios(name))
 
     async def look(self, path: str) -> Any:
         """What the API says of health, targets, profiles or doctor, as it comes."""

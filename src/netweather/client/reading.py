@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from netweather.conditions import NetworkCondition, load
-from netweather.engine import Cleared, Done, RuleCounters, SetResult, Shown
+from netweather.engine import Cleared, Done, Listed, Live, RuleCounters, SetResult, Shown
+from netweather.engine.connections import Met
 from netweather.errors import NetweatherError, UsageError
 from netweather.journal import Whose
+from netweather.kernel.holders import Holder
+from netweather.kernel.sockdiag import PROTOCOLS, STATES, Socket, TcpInfo
 from netweather.measure import Evidence, Figure, Measured, Verdict
 from netweather.measure.statistics import Interval
 
@@ -67,6 +70,46 @@ def evidence(document: dict[str, Any]) -> Evidence:
     )
     expected, problems = tuple(document["requested"]["expected"]), tuple(document["kernel"]["problems"])
     return Evidence(document["target"], document["name"], requested, expected, kernel, problems, measured)
+
+
+def listed(document: dict[str, Any]) -> Listed:
+    """The connections of one target."""
+    return Listed(_target(document["target"]), tuple(map(_live, document["connections"])))
+
+
+def _live(item: dict[str, Any]) -> Live:
+    local, remote, queues, rules = item["local"], item["remote"], item["queues"], item["rules"]
+    protocol, state = PROTOCOLS[item["protocol"]], item["state"]
+    one = Socket(
+        protocol, STATES.index("closed" if state == "unconnected" else state), local["address"], local["port"], remote["address"],
+        remote["port"], queues["receive"], queues["send"], item["uid"], item["inode"], 0, b"", _tcp_info(item["tcp"]),
+    )  # fmt: skip
+    egress, ingress = (Met(**rules[way]) if rules[way] else None for way in ("egress", "ingress"))
+    return Live(one, Holder(**item["process"]) if item["process"] else None, egress, ingress)
+
+
+def _tcp_info(tcp: dict[str, Any] | None) -> TcpInfo | None:
+    if tcp is None:
+        return None
+
+    def microseconds(key: str) -> int | None:
+        return None if tcp[key] is None else round(tcp[key] * 1e6)
+
+    return TcpInfo(
+        retransmits=tcp["retransmitsNow"],
+        rto=microseconds("rtoSeconds") or 0,
+        lost=tcp["lost"],
+        rtt=microseconds("rttSeconds"),
+        rtt_variation=microseconds("rttVariationSeconds") or 0,
+        congestion_window=tcp["congestionWindow"],
+        total_retransmits=tcp["retransmits"],
+        bytes_acked=tcp["bytesAcked"],
+        bytes_received=tcp["bytesReceived"],
+        min_rtt=microseconds("minRttSeconds"),
+        delivery_rate=tcp["deliveryRateBitsPerSecond"] // 8,
+        bytes_sent=tcp["bytesSent"],
+        bytes_retransmitted=tcp["bytesRetransmitted"],
+    )
 
 
 def problem(document: dict[str, Any], *, usage: bool) -> NetweatherError:

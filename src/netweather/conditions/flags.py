@@ -221,12 +221,18 @@ def _value(flag: Flag, value: FlagValue) -> Any:
     if flag.name != "exclude":
         items = [part.strip() for item in items for part in str(item).split(",") if part.strip()]
         return read(flag.hint, items, where)
-    return tuple(_exclude(str(item), where) for item in items)
+    return tuple(match_from_short(str(item), where) for item in items)
 
 
-def _exclude(text: str, where: str) -> Match:
+def match_from_short(text: str, where: str) -> Match:
+    """A match on one line, such as `to=192.0.2.1,port=22`, as --exclude takes it. Raises UsageError."""
     match: Match = read(Match, text, where)
     return match
+
+
+def match_to_short(match: Match) -> str:
+    """The other way round; "" of one that is all traffic."""
+    return "" if match == Match() else short_of_plain(write(match))
 
 
 def _plain(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -302,6 +308,8 @@ __all__ = [
     "FLAGS",
     "Flag",
     "FlagValue",
+    "match_from_short",
+    "match_to_short",
     "network_condition_from_flags",
     "network_condition_to_flags",
     "rule_from_flags",

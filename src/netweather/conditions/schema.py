@@ -7,6 +7,7 @@ pydantic is imported only by `pydantic_type`, when that is called.
 
 from __future__ import annotations
 
+import re
 from types import NoneType, UnionType
 from typing import Any, Final, Literal, Union, get_args, get_origin
 
@@ -44,24 +45,36 @@ _NAME: Final[Schema] = {
 
 def json_schema() -> Schema:
     """The schema of one network condition in the long form."""
+    return document_schema(NetworkCondition, KIND, spec_schema())
+
+
+def document_schema(cls: type, kind: str, spec: Schema | None = None) -> Schema:
+    """The schema of one document of this kind in the long form: an envelope around a dataclass of the language."""
     metadata = {"type": "object", "properties": {"name": _NAME}, "required": ["name"]}
     status = {"type": "object", "description": "what Netweather found and did; not read when given"}
+    if spec is None:
+        spec = _object(cls)
+        del spec["properties"]["name"]
     return {
         "$schema": DIALECT,
-        "$id": f"https://{API_VERSION}/network-condition.json",
-        "title": KIND,
-        "description": (NetworkCondition.__doc__ or "").strip(),
+        "$id": f"https://{API_VERSION}/{_kebab(kind)}.json",
+        "title": kind,
+        "description": (cls.__doc__ or "").strip(),
         "type": "object",
         "properties": {
             "apiVersion": {"const": API_VERSION},
-            "kind": {"const": KIND},
+            "kind": {"const": kind},
             "metadata": metadata,
-            "spec": spec_schema(),
+            "spec": spec,
             "status": status,
         },
         "required": ["apiVersion", "kind", "metadata", "spec"],
         "additionalProperties": False,
     }
+
+
+def _kebab(kind: str) -> str:
+    return re.sub("(?<!^)([A-Z])", r"-\1", kind).lower()
 
 
 def spec_schema() -> Schema:
@@ -207,4 +220,4 @@ def _joined(known: Schema | None, described: Schema, model: str) -> Schema:
     return here if known is None else {**known, "description": f"{known['description']}; {here['description']}"}
 
 
-__all__ = ["DIALECT", "json_schema", "kubernetes_schema", "pydantic_type", "spec_schema"]
+__all__ = ["DIALECT", "document_schema", "json_schema", "kubernetes_schema", "pydantic_type", "spec_schema"]

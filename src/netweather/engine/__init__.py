@@ -1,5 +1,6 @@
 """The engine: observe, plan, apply, read back, restore; and its answers. Not here: what people see (front ends)."""
 
+from netweather.engine.connections import Chosen, Listed, Live
 from netweather.engine.core import Engine
 from netweather.engine.results import Cleared, Recovered, RuleCounters, SetResult, Shown
 from netweather.engine.service import Direct, Service
@@ -10,12 +11,15 @@ __all__ = [
     "Direct",
     "Done",
     "Engine",
+    "Listed",
+    "Live",
     "Recovered",
     "RuleCounters",
     "Service",
     "SetResult",
     "Shown",
     "Wanted",
+    "Chosen",
     "opened",
     "set_all",
 ]

@@ -9,7 +9,7 @@ from netweather.conditions import FOREVER, dump
 from netweather.units import Duration
 
 if TYPE_CHECKING:
-    from netweather.engine import Done, SetResult, Shown
+    from netweather.engine import Done, Listed, Live, SetResult, Shown
     from netweather.journal import Whose
 
 
@@ -70,6 +70,48 @@ def _on_target(result: SetResult, notes: list[str], dry_run: bool) -> dict[str, 
 def listed(documents: list[dict[str, Any]]) -> dict[str, Any]:
     """The one document, or several as a Kubernetes List; `set -f` reads either."""
     return documents[0] if len(documents) == 1 else {"apiVersion": "v1", "kind": "List", "items": documents}
+
+
+def connections_document(listed: Listed) -> dict[str, Any]:
+    """The connections of one target: `connections --json` is a list of these. Times in seconds, sizes in bytes."""
+    return {"target": _target(listed.target), "connections": [_live(each) for each in listed.connections]}
+
+
+def _live(live: Live) -> dict[str, Any]:
+    one, info = live.socket, live.socket.info
+    tcp = None if info is None else {
+        "rttSeconds": _seconds(info.rtt),
+        "rttVariationSeconds": _seconds(info.rtt_variation),
+        "minRttSeconds": _seconds(info.min_rtt),
+        "rtoSeconds": _seconds(info.rto),
+        "congestionWindow": info.congestion_window,
+        "lost": info.lost,
+        "retransmitsNow": info.retransmits,
+        "retransmits": info.total_retransmits,
+        "bytesSent": info.bytes_sent,
+        "bytesAcked": info.bytes_acked,
+        "bytesReceived": info.bytes_received,
+        "bytesRetransmitted": info.bytes_retransmitted,
+        "deliveryRateBitsPerSecond": info.delivery_rate * 8,
+    }  # fmt: skip
+    met = {"egress": live.egress, "ingress": live.ingress}
+    return {
+        "connection": live.connection,
+        "protocol": live.protocol,
+        "state": live.state,
+        "local": {"address": one.local, "port": one.local_port},
+        "remote": {"address": one.remote, "port": one.remote_port},
+        "process": {"pid": live.holder.pid, "name": live.holder.name} if live.holder else None,
+        "uid": one.uid,
+        "inode": one.inode,
+        "queues": {"receive": one.receive_queue, "send": one.send_queue},
+        "rules": {way: each and {"condition": each.condition, "rule": each.rule} for way, each in met.items()},
+        "tcp": tcp,
+    }
+
+
+def _seconds(microseconds: int | None) -> float | None:
+    return None if microseconds is None else microseconds / 1e6
 
 
 def _lease(remaining_ns: int | None, now: datetime) -> dict[str, Any]:

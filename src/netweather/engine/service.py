@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -10,6 +11,7 @@ from typing import Final, Protocol
 from netweather import targets as runtimes
 from netweather.conditions import NetworkCondition
 from netweather.engine import verifying
+from netweather.engine.connections import Chosen, Listed, connections, reset
 from netweather.engine.core import Engine
 from netweather.engine.results import Cleared, Shown
 from netweather.engine.setting import Check, Done, Wanted, opened, set_all
@@ -36,6 +38,12 @@ class Service(Protocol):
     def verify(self, reference: str, wish: Wish, progress: Progress) -> list[Evidence]:
         """The evidence for a target's conditions."""
 
+    def connections(self, reference: str, which: Chosen | None = None) -> list[Listed]:
+        """The connections of each target that is named."""
+
+    def reset(self, reference: str, which: Chosen, *, host: bool = False) -> list[Listed]:
+        """Ends connections, and returns those; host: the target `host` is meant."""
+
 
 @dataclass
 class Direct:
@@ -60,8 +68,27 @@ class Direct:
 
     def clear(self, references: Sequence[str] = (), name: str | None = None, owner: str | None = None) -> list[Cleared]:
         if not references:
-            return self.engine.clear_all()
+            return self.engine.clear_all() if name is None and owner is None else self._clear_everywhere(name, owner)
         return [answer for reference in references for answer in self._clear(reference, name, owner)]
+
+    def _clear_everywhere(self, name: str | None, owner: str | None) -> list[Cleared]:
+        """Those of this name and owner, wherever they are in force. Raises NetweatherError(code="no-such-condition")."""
+        answers = []
+        for identity in self.engine.journal.identities():
+            try:
+                entry = self.engine.journal.read(identity)
+                if entry is None or all(name not in (None, each.condition.name) for each in entry.conditions):
+                    continue
+                ended = self.engine.clear_known(identity, name, owner=owner)
+                answers += [Cleared(entry.target.reference, tuple(ended))] if ended else []
+            except (NetweatherError, OSError) as error:
+                answers.append(Cleared(identity, (), error))
+        if not answers:
+            raise NetweatherError(
+                "no-such-condition", f"no condition {name!r} is in force", "its lease is over, or it was never set",
+                "`netweather show` lists them",
+            )  # fmt: skip
+        return answers
 
     def _clear(self, reference: str, name: str | None, owner: str | None) -> list[Cleared]:
         with ExitStack() as stack:
@@ -95,10 +122,41 @@ class Direct:
             found = [stack.enter_context(one) for one in runtimes.resolve_all([reference])]
             return [each for one in found for each in verifying.verify(self.engine, one, wish, progress)]
 
+    def connections(self, reference: str, which: Chosen | None = None) -> list[Listed]:
+        with ExitStack() as stack:
+            found = [stack.enter_context(one) for one in runtimes.resolve_all([reference])]
+            return [connections(self.engine, one, which) for one in found]
+
+    def reset(self, reference: str, which: Chosen, *, host: bool = False) -> list[Listed]:
+        with ExitStack() as stack:
+            found = [stack.enter_context(one) for one in runtimes.resolve_all([reference])]
+            return reset_all(self.engine, found, which, confirmed=host)
+
+
+def reset_all(engine: Engine, targets: Sequence[Target], which: Chosen, *, confirmed: bool) -> list[Listed]:
+    """Ends the connections of all of them; one of several that has none is no error. Raises as `reset`, and host-not-confirmed."""
+    _need_host_spelt(targets, confirmed=confirmed)
+    ended: list[Listed] = []
+    none: list[NetweatherError] = []
+    for target in targets:
+        try:
+            ended.append(reset(engine, target, which, os.environ.items()))
+        except NetweatherError as error:
+            if error.code != "no-such-connection":
+                raise
+            none.append(error)
+    if none and not ended:
+        raise none[0]
+    return ended
+
 
 def need_host_spelt(wanted: list[Wanted], *, confirmed: bool) -> None:
     """Raises UsageError(code="host-not-confirmed") when the host's own network is among the targets."""
-    if not confirmed and any(target.runtime == "host" for one in wanted for target in one.targets):
+    _need_host_spelt([target for one in wanted for target in one.targets], confirmed=confirmed)
+
+
+def _need_host_spelt(targets: Iterable[Target], *, confirmed: bool) -> None:
+    if not confirmed and any(target.runtime == "host" for target in targets):
         raise UsageError(
             "host-not-confirmed",
             "this would be the host's own network, and your session's with it",

@@ -9,15 +9,22 @@ from netweather.conditions import Connection, Match, NetworkCondition, PortRange
 from netweather.errors import UsageError
 
 
-def spare_own_session(condition: NetworkCondition, environment: Mapping[str, str]) -> NetworkCondition:
-    """The condition with the caller's own SSH connection excluded, as sshd tells it in SSH_CONNECTION; otherwise as it is."""
+def own_connection(environment: Mapping[str, str]) -> Connection | None:
+    """The caller's own SSH connection, as sshd tells it in SSH_CONNECTION; None when it tells none."""
     words = environment.get("SSH_CONNECTION", "").split()
     if len(words) != 4:
-        return condition
+        return None
     try:
         client, client_port, server, server_port = words
-        own = Connection(server.split("%")[0], int(server_port), client.split("%")[0], int(client_port))
-    except (ValueError, UsageError):  # not as sshd writes it: nothing that could be excluded
+        return Connection(server.split("%")[0], int(server_port), client.split("%")[0], int(client_port))
+    except (ValueError, UsageError):  # not as sshd writes it: nothing that could be spared
+        return None
+
+
+def spare_own_session(condition: NetworkCondition, environment: Mapping[str, str]) -> NetworkCondition:
+    """The condition with the caller's own SSH connection excluded; otherwise as it is."""
+    own = own_connection(environment)
+    if own is None:
         return condition
     match = Match(connection=own, protocol="tcp")
     return condition if match in condition.exclude else replace(condition, exclude=(*condition.exclude, match))

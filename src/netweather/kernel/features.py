@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final, Literal, TypeVar
 
 from netweather.errors import NetweatherError
-from netweather.kernel import modules, probes, statprobes
+from netweather.kernel import modules, probes, sockprobes, statprobes
 from netweather.kernel.hooks import CLSACT_COST
 from netweather.kernel.hostinfo import Host
 from netweather.kernel.namespaces import CLONE_NEWNET, Namespace
@@ -150,6 +150,9 @@ FEATURES: Final = (
             instead="the pump does it: it makes every line here"),
     Feature("netem-seed", "netem lines that can be repeated (--seed)", "extra", probes.netem_seed, "6.6", "NET_SCH_NETEM",
             "sch_netem", instead="the pump does it: it makes the lines that have a seed"),
+    Feature("sock-diag", "connections: how each fares", "extra", sockprobes.listing, "3.3", "INET_DIAG", "inet_diag"),
+    Feature("sock-destroy", "reset: the end of a connection", "extra", sockprobes.destroying, "4.5", "INET_DIAG_DESTROY",
+            instead="set --connection … --block reject has the network end it"),
     Feature("docker", "targets docker: and compose:", "extra", probes.docker),
 )  # fmt: skip
 """In the order of telling: what everything needs first."""

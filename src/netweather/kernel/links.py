@@ -79,6 +79,13 @@ def netlink() -> Any:
     return namespaces.kept_here("netlink", IPRoute)
 
 
+def interfaces_of_addresses() -> dict[str, str]:
+    """The name of the interface that has each address."""
+    found = netlink()
+    names = {message["index"]: message.get_attr("IFLA_IFNAME") for message in found.get_links()}
+    return {str(message.get_attr("IFA_ADDRESS")): names.get(message["index"], "") for message in found.get_addr()}
+
+
 @contextlib.contextmanager
 def os_errors() -> Iterator[None]:
     """What pyroute2 says of a refusal is an OSError, as what every other system call says. Also a decorator."""

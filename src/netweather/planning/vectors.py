@@ -7,8 +7,8 @@ of rules. Pure; `matches` says the same rule by rule, slowly, and is what tests 
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import NamedTuple
 
 from netweather.errors import UsageError
 from netweather.kernel.spec import MAX_RULES, Action, ExactConnection, FlatRule, Interface, Prefix, Tables
@@ -128,8 +128,7 @@ def _connections(rules: tuple[FlatRule, ...]) -> dict[ExactConnection, int]:
     return found
 
 
-@dataclass(frozen=True)
-class Packet:
+class Packet(NamedTuple):
     """What the classifier looks at in a packet, for `matches` and for tests."""
 
     slot: int

@@ -105,6 +105,11 @@ def is_reference(text: str) -> bool:
     return text == "host" or re.match(r"[A-Za-z][A-Za-z0-9-]*:", text) is not None
 
 
+def can_be_target(text: str) -> bool:
+    """Whether the words are a target's rather than an address (also of IPv6, such as fd00::1) or a host name."""
+    return is_reference(text) and re.fullmatch(r"[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(/[0-9]+)?", text) is None
+
+
 def available() -> list[Scheme]:
     """The schemes, in the order of the registry."""
     return list(SCHEMES)

@@ -6,6 +6,6 @@ The pytest plugin and the commands that run other programs stand on this; Python
 
 from netweather.testing.evidence import Evidence
 from netweather.testing.lab import Lab
-from netweather.testing.network import Degraded, Network
+from netweather.testing.network import Degraded, Network, Parted
 
-__all__ = ["Degraded", "Evidence", "Lab", "Network"]
+__all__ = ["Degraded", "Evidence", "Lab", "Network", "Parted"]

@@ -21,7 +21,7 @@ from netweather.kernel import children, namespaces, wiring
 from netweather.testing import labkeeper
 from netweather.testing.labhosts import Host
 from netweather.testing.labspec import LabSpec, LinkSpec, load_lab, make_spec
-from netweather.testing.network import Degraded, Network
+from netweather.testing.network import Degraded, Network, Parted
 
 
 class Lab:
@@ -79,7 +79,7 @@ class Lab:
             words["to"] = self.peers(words["to"])
         return self.network.degrade(self.references(host), profile, **words)
 
-    def partition(self, one: str | Sequence[str], other: str | Sequence[str], **words: Any) -> Degraded:
+    def partition(self, one: str | Sequence[str], other: str | Sequence[str], **words: Any) -> Parted:
         """Nothing gets through between two sides, both ways, silently."""
         return self.network.partition(self.references(one), self.peers(other), **words)
 

@@ -13,15 +13,18 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
 from netweather.conditions import NetworkCondition
+from netweather.conditions.partitions import partition
 from netweather.connecting import connect
 from netweather.engine import Service, Shown
 from netweather.errors import NetweatherError
 from netweather.journal import Whose
 from netweather.settings import Settings
+from netweather.targets.references import can_be_target
 from netweather.testing.claims import claimed
 from netweather.testing.evidence import Evidence
 from netweather.testing.wish import Wish, wish
@@ -265,10 +268,59 @@ class Network:
         self.conditions.append(made)
         return made
 
-    def partition(self, one: str | Sequence[str], other: str | Sequence[str], **words: Any) -> Degraded:
-        """Nothing gets through between two sides: each of `one` against all of `other`, both ways, silently."""
-        peers = [other] if isinstance(other, str) else list(other)
-        return self.degrade(one, to=peers, **{"block": "drop", **words})
+    def partition(
+        self,
+        one: str | Sequence[str],
+        other: str | Sequence[str],
+        *more: str | Sequence[str],
+        one_way: bool = False,
+        **words: Any,
+    ) -> Parted:
+        """Nothing gets through between groups of targets, both ways, silently; who stands in several groups reaches everybody.
+
+        one_way: only what an earlier group sends to a later one is lost. words: as those of `degrade`. Raises UsageError.
+        """
+        groups = [[group] if isinstance(group, str) else list(group) for group in (one, other, *more)]
+        words = {"block": "drop", **words}
+        template = wish(None, {**words, "target": groups[0][0]}, name=_name(self.test), reason=self.test[:200], lease=self.lease)
+        parts = []
+        for condition in partition(groups, template.condition, can_be_target, one_way=one_way):
+            parts.append(Degraded(self.service, replace(template, condition=condition), self._tell))
+        self.conditions += parts
+        return Parted(parts)
+
+
+class Parted:
+    """A partition: the conditions on its targets, entered together and left together. A context manager, also an asynchronous one."""
+
+    def __init__(self, parts: list[Degraded]) -> None:
+        self.parts = parts
+        self._stack = contextlib.ExitStack()
+
+    @property
+    def evidence(self) -> list[Evidence]:
+        return [each for part in self.parts for each in part.evidence]
+
+    @property
+    def packets(self) -> int:
+        """How many packets have met it so far."""
+        return sum(part.packets for part in self.parts)
+
+    def __enter__(self) -> Parted:
+        with contextlib.ExitStack() as stack:
+            for part in self.parts:
+                stack.enter_context(part)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    async def __aenter__(self) -> Parted:
+        return await asyncio.to_thread(self.__enter__)
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await asyncio.to_thread(self.__exit__, kind, error, trace)
 
 
 def described(condition: NetworkCondition) -> str:

@@ -38,6 +38,13 @@ def test_everything(run: Run, set_up: World) -> None:
     assert run("clear", "--all").out == "nothing was in force\n"
 
 
+def test_a_name_wherever_it_is_in_force(run: Run, set_up: World) -> None:
+    outcome = run("clear", "--all", "--name", "two")
+    assert sorted(outcome.out.splitlines()) == ["cleared 'two' on netns:a", "cleared 'two' on netns:b"]
+    assert [each["metadata"]["name"] for each in run("show", "--json").json] == ["one"]
+    assert "[no-such-condition]" in run("clear", "--all", "--name", "two").err
+
+
 def test_nothing_there_is_no_error_but_a_name_is(run: Run, world: World) -> None:
     outcome = run("clear", "netns:a")
     assert (outcome.code, outcome.out) == (0, "nothing was in force on netns:a\n")
@@ -97,7 +104,7 @@ def test_json(run: Run, set_up: World) -> None:
 
 @pytest.mark.parametrize(
     ("words", "code"),
-    [((), "missing-target"), (("--all", "netns:a"), "conflicting-flags"), (("--all", "--name", "x"), "conflicting-flags")],
+    [((), "missing-target"), (("--all", "netns:a"), "conflicting-flags"), (("--all", "--owner", "x"), "conflicting-flags")],
 )
 def test_wrong_words(run: Run, world: World, words: tuple[str, ...], code: str) -> None:
     outcome = run("clear", *words)

@@ -14,8 +14,11 @@ import pytest
 
 from netweather.client import AsyncClient, Client
 from netweather.client.client import Where, _as_sent
-from netweather.conditions import load
+from netweather.conditions import Match, PortRange, load
+from netweather.engine import Chosen
+from netweather.engine.connections import connections
 from netweather.errors import NetweatherError, UsageError
+from tests.support.live import Live, made
 from tests.unit.agent.conftest import Api, agent, api, world
 
 __all__ = ["agent", "api", "world"]
@@ -98,6 +101,22 @@ def test_files_are_sent_as_their_contents(client: Client, tmp_path: Path) -> Non
 def test_what_the_api_has_besides(client: Client) -> None:
     assert client.look("health")["status"] == "ok"
     assert client.look("profiles/3g")["name"] == "3g"
+
+
+def test_connections_and_their_end(client: Client, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    Live(monkeypatch, made(), made(port=53, protocol=17, info=None))
+    client.set([load(SLOW)])
+    (here,) = (connections(api.agent.engine, target) for target in api.world.resolve(["netns:a"]))
+    (listed,) = client.connections("netns:a")
+    assert [each._replace(socket=each.socket._replace(key=bytes(48), family=2)) for each in listed.connections] == [
+        *here.connections
+    ]
+    assert listed.target.identity == here.target.identity
+    chosen = Chosen(Match(to=("198.51.100.7",), protocol="udp"), (Match(ports=(PortRange(1, 2),)),), ("established",), "slow")
+    (ended,) = client.reset("netns:a", chosen)
+    assert [each.protocol for each in ended.connections] == ["udp"]
+    with pytest.raises(NetweatherError, match="no-such-connection"):
+        client.reset("netns:a", chosen)
 
 
 def test_an_agent_that_is_not_there(tmp_path: Path) -> None:

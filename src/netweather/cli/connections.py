@@ -1,0 +1,163 @@
+"""`netweather connections`: which connections a target has, how they fare, and which rules they meet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from netweather.cli import completing, pages
+from netweather.cli.connecting import connect
+from netweather.cli.options import Direct, Json, given, with_flags
+from netweather.cli.output import say, say_json
+from netweather.conditions.flags import FlagValue
+from netweather.errors import UsageError
+from netweather.settings import Settings
+
+if TYPE_CHECKING:
+    from netweather.engine import Chosen, Listed, Live
+    from netweather.engine.connections import Met
+
+_EXAMPLES = """
+netweather connections docker:shop-api
+netweather connections docker:shop-api --to docker:shop-db --port 5432
+# those that a condition degrades; the slowest first
+netweather connections docker:shop-api --name slow-database
+netweather connections docker:shop-api --json | jq -r '.[].connections
+  | sort_by(-.tcp.rttSeconds)[] | "\\(.tcp.rttSeconds) \\(.connection)"'
+# one of them alone is degraded, or ended
+netweather set docker:shop-api --delay 1s \\
+  --connection 198.51.100.3:40000-198.51.100.4:5432
+netweather reset docker:shop-api \\
+  --connection 198.51.100.3:40000-198.51.100.4:5432
+"""
+MATCHES: Final = ("to", "port", "protocol", "family", "connection", "share")
+"""The flags that say which connections are meant."""
+Target = Annotated[
+    str, typer.Argument(metavar="TARGET", show_default=False, help="whose connections", autocompletion=completing.targets)
+]
+Excluded = Annotated[
+    list[str] | None,
+    typer.Option("--exclude", metavar="MATCH", help="not these: a peer, or KEY=VALUE,…", show_default=False),
+]
+States = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--state", metavar="STATE", help="only in this state, such as established", show_default=False,
+        autocompletion=completing.states,
+    ),
+]  # fmt: skip
+Name = Annotated[
+    str | None,
+    typer.Option(
+        "--name", metavar="NAME", help="only those that meet a rule of this condition", show_default=False,
+        autocompletion=completing.names,
+    ),
+]  # fmt: skip
+
+
+@with_flags("match", only=MATCHES)
+def _connections(
+    target: Target,
+    *,
+    exclude: Excluded = None,
+    states: States = None,
+    name: Name = None,
+    everything: Annotated[bool, typer.Option("--all", help="also sockets that nobody is connected to")] = False,
+    direct: Direct = False,
+    as_json: Json = False,
+    **flags: Any,
+) -> None:
+    """Lists the connections of TARGET, from the kernel's own books (sock_diag): TCP, and UDP that has a peer.
+
+    With each: its process, the round trip as TCP sees it (and the least it saw), segments sent again, the rate at which data
+    arrives, bytes that wait to be read and to be sent, and the rules that its packets meet on their way out and in.
+    """
+    meant = which(given(flags), exclude, states, name, listening=everything)
+    listed = connect(Settings.load(), direct=direct).connections(target, meant)
+    if as_json:
+        from netweather.engine.documents import connections_document
+
+        say_json([connections_document(each) for each in listed])
+    else:
+        tell(listed)
+
+
+def command() -> Any:
+    """The Typer command."""
+    return pages.command(_connections, name="connections", examples=_EXAMPLES)
+
+
+def which(
+    flags: dict[str, FlagValue], exclude: list[str] | None, states: list[str] | None, name: str | None, *, listening: bool = False
+) -> Chosen:
+    """Chosen connections the words mean. Raises UsageError."""
+    from netweather.conditions.flags import match_from_short, rule_from_flags
+    from netweather.engine import Chosen
+
+    match = rule_from_flags(flags).match
+    if match.protocol not in (None, "tcp", "udp"):
+        why = "sock_diag tells of TCP and UDP"
+        raise UsageError("bad-protocol", f"--protocol {match.protocol} has no connections to list", why, "write tcp or udp")
+    others = tuple(match_from_short(text, "--exclude") for text in exclude or ())
+    return Chosen(match, others, tuple(states or ()), name, listening)
+
+
+def tell(listed: list[Listed]) -> None:
+    """A table for each target. Written by hand: ten thousand rows would take Rich many seconds."""
+    for number, each in enumerate(listed):
+        if len(listed) > 1:
+            say(f"{'' if number == 0 else chr(10)}{each.target.name}:")
+        if not each.connections:
+            say(f"no such connections on {each.target.reference}")
+            continue
+        rows = [_TITLES, *map(_row, each.connections)]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        say("\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows))
+
+
+_TITLES: Final = (
+    "Connection",
+    "Protocol",
+    "State",
+    "Process",
+    "RTT (least)",
+    "Sent again",
+    "Delivered at",
+    "Queues in/out",
+    "Rules out/in",
+)
+
+
+def _row(live: Live) -> tuple[str, ...]:
+    one, info = live.socket, live.socket.info
+    process = f"{live.holder.name}[{live.holder.pid}]" if live.holder else "-"
+    tcp = ("", "", "")
+    if info is not None and info.rtt is not None:
+        least = f" ({_time(info.min_rtt)})" if info.min_rtt is not None else ""
+        tcp = (f"{_time(info.rtt)}{least}", str(info.total_retransmits), _rate(info.delivery_rate))
+    queues = f"{one.receive_queue}/{one.send_queue}"
+    return (live.connection, live.protocol, live.state, process, *tcp, queues, rules_words(live.egress, live.ingress))
+
+
+def rules_words(egress: Met | None, ingress: Met | None) -> str:
+    """'slow 1' when it is the same both ways, 'slow 1/-' when not; '' for none. Rules are counted from 1, as `verify` does."""
+    if egress == ingress:
+        return _met(egress) if egress else ""
+    return f"{_met(egress)}/{_met(ingress)}"
+
+
+def _met(met: Met | None) -> str:
+    return f"{met.condition} {met.rule + 1}" if met else "-"
+
+
+def _time(microseconds: int) -> str:
+    return f"{microseconds / 1000:.3g} ms" if microseconds < 1_000_000 else f"{microseconds / 1e6:.3g} s"
+
+
+def _rate(bytes_a_second: int) -> str:
+    bits = bytes_a_second * 8
+    for size, unit in ((10**9, "Gbit/s"), (10**6, "Mbit/s"), (10**3, "kbit/s")):
+        if bits >= size:
+            return f"{bits / size:.3g} {unit}"
+    return f"{bits} bit/s" if bits else ""

@@ -1,0 +1,57 @@
+"""`netweather reset`: connections end as if the network had forgotten them. Not here: how (engine.connections)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from netweather.cli import pages
+from netweather.cli.connecting import connect
+from netweather.cli.connections import MATCHES, Excluded, Name, States, Target, which
+from netweather.cli.options import Direct, Json, given, with_flags
+from netweather.cli.output import say, say_json
+from netweather.settings import Settings
+
+_EXAMPLES = """
+netweather reset docker:shop-api \\
+  --connection 198.51.100.3:40000-198.51.100.4:5432
+netweather reset docker:shop-api --to docker:shop-db --port 5432
+# one in ten, as a load balancer that restarts
+netweather reset docker:shop-api --share 10%
+"""
+
+
+@with_flags("match", only=MATCHES)
+def _reset(
+    target: Target,
+    *,
+    exclude: Excluded = None,
+    states: States = None,
+    name: Name = None,
+    yes: Annotated[bool, typer.Option("--yes", help="I mean the host's own network (TARGET host)")] = False,
+    direct: Direct = False,
+    as_json: Json = False,
+    **flags: Any,
+) -> None:
+    """Ends connections of TARGET that exist now: its process gets an error, and a TCP peer a RST.
+
+    Something must say which ones: --connection, --to, --port, … New connections are not affected; for those there is
+    `netweather set --block reject`. `netweather connections` lists what there is.
+    """
+    meant = which(given(flags), exclude, states, name)
+    ended = connect(Settings.load(), direct=direct).reset(target, meant, host=yes)
+    if as_json:
+        from netweather.engine.documents import connections_document
+
+        say_json([connections_document(each) for each in ended])
+        return
+    for each in ended:
+        for live in each.connections:
+            process = f" of {live.holder.name}[{live.holder.pid}]" if live.holder else ""
+            say(f"reset {live.connection} ({live.protocol}){process} on {each.target.reference}")
+
+
+def command() -> Any:
+    """The Typer command."""
+    return pages.command(_reset, name="reset", examples=_EXAMPLES)

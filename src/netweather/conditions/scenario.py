@@ -1,0 +1,181 @@
+"""Scenarios: conditions that come and go by a timeline, as frozen dataclasses; their spelling in YAML and JSON. Pure.
+
+    kind: Scenario
+    metadata: {name: bad-evening}
+    spec:
+      targets: [docker:shop]
+      steps:
+      - {at: 0s, condition: {profile: 4g}}
+      - {at: 30s, for: 10s, condition: {loss: 5%}}
+One that fails: a step at 30s with neither a condition nor a partition (missing-key). Not here: what is in force when (timeline).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from netweather.conditions.codec import bad_type, read, write
+from netweather.conditions.declare import about
+from netweather.conditions.embedding import embedded_rule
+from netweather.conditions.loading import API_VERSION
+from netweather.conditions.match import Match
+from netweather.conditions.model import Condition, Rule
+from netweather.conditions.nearest import unknown
+from netweather.conditions.validation import check_types
+from netweather.errors import UsageError
+from netweather.units import Duration
+
+KIND: Final = "Scenario"
+MOST_STEPS: Final = 1000
+SECOND: Final = 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class Ramp:
+    """From the step's condition to another one, in even steps, over the step's time."""
+
+    to: Condition = field(metadata=about("what it has become at the end: times, shares and rates in between are even steps"))
+    every: Duration = field(default=Duration(SECOND), metadata=about("how often it changes", unit="time", example="1s"))
+
+
+@dataclass(frozen=True, slots=True)
+class Flap:
+    """There, and not there, in turns, over the step's time."""
+
+    on: Duration = field(metadata=about("how long it is there", unit="time", example="2s"))
+    off: Duration = field(metadata=about("how long it is not", unit="time", example="1s"))
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """From a moment on, for a time: a condition or a partition. For the traffic that it matches it takes the place of earlier steps."""
+
+    at: Duration = field(metadata=about("when it begins, from the scenario's start", unit="time", example="30s"))
+    duration: Duration | None = field(
+        default=None,
+        metadata=about(
+            "how long it lasts; unless given until a step of the same name, or the end (spelt `for`, too)",
+            unit="time", example="10s", aliases=("for",),
+        ),
+    )  # fmt: skip
+    name: str = field(default="", metadata=about("its name: a later step of that name takes its place", example="burst"))
+    targets: tuple[str, ...] = field(
+        default=(), metadata=about("whose network; the scenario's targets unless given", example="docker:shop-api")
+    )
+    match: Match = field(default=Match(), metadata=about("which traffic", flat=True))
+    condition: Condition | None = field(default=None, metadata=about("what is wrong"))
+    partition: tuple[tuple[str, ...], ...] = field(
+        default=(), metadata=about("groups that can't reach each other; silently, unless the condition says block: reject")
+    )
+    one_way: bool = field(default=False, metadata=about("of a partition: only what earlier groups send to later ones is lost"))
+    ramp: Ramp | None = field(default=None, metadata=about("the condition becomes another one, evenly"))
+    flap: Flap | None = field(default=None, metadata=about("it comes and goes"))
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """Steps on a timeline. Each is leased and renewed, so that all of it ends soon after whoever plays it has died."""
+
+    name: str = field(default="scenario", metadata=about("its name, one of each on an agent", example="bad-evening"))
+    targets: tuple[str, ...] = field(
+        default=(),
+        metadata=about("whose network, in steps that don't say: references such as docker:shop", example="docker:shop"),
+    )
+    steps: tuple[Step, ...] = field(default=(), metadata=about("what comes when", always=True))
+    length: Duration | None = field(
+        default=None,
+        metadata=about("how long one round takes; to the end of the last step unless given", unit="time", example="5m"),
+    )
+    repeat: int = field(default=1, metadata=about("how many rounds", example="3", minimum=1, maximum=1_000_000))
+    lease: Duration = field(
+        default=Duration(30 * SECOND),
+        metadata=about("how soon all ends when the player dies; renewed three times as often", unit="time", example="30s"),
+    )
+    owner: str = field(default="", metadata=about("who asked", example="alice@ci-7"))
+    reason: str = field(default="", metadata=about("what for, in words", example="does checkout survive the evening?"))
+
+
+def load_scenario(data: object) -> Scenario:
+    """A scenario from plain data, with or without the envelope; only its form is checked (timeline checks the rest). Raises UsageError."""
+    if not isinstance(data, Mapping):
+        raise bad_type(data, "a scenario", "the top", "start with kind: Scenario")
+    loaded: Scenario = read(Scenario, _without_envelope(data), "")
+    check_types(loaded, "")
+    if not loaded.steps or len(loaded.steps) > MOST_STEPS:
+        raise UsageError("missing-key", f"steps: there are {len(loaded.steps)}", f"1 to {MOST_STEPS} are needed", "add a step")
+    return loaded
+
+
+def load_scenario_text(text: str) -> Scenario:
+    """The one scenario of a YAML or JSON text. Raises UsageError."""
+    from netweather.conditions.yamltext import parse_yaml
+
+    documents = parse_yaml(text)
+    if len(documents) != 1:
+        raise UsageError("bad-yaml", f"the text holds {len(documents)} documents", "a scenario is one", "write one to a file")
+    return load_scenario(documents[0])
+
+
+def load_scenario_json(text: str) -> Scenario:
+    """The scenario of a JSON text. Raises UsageError."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError("bad-json", "the text is not JSON", str(error)[:200], "check it with a JSON parser") from error
+    return load_scenario(data)
+
+
+def dump_scenario(scenario: Scenario) -> dict[str, Any]:
+    """The long form as plain data: load_scenario(dump_scenario(x)) == x."""
+    spec = write(scenario)
+    return {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": spec.pop("name", scenario.name)}, "spec": spec}
+
+
+def scenario_schema() -> dict[str, Any]:
+    """The JSON Schema of the long form."""
+    from netweather.conditions.schema import document_schema
+
+    return document_schema(Scenario, KIND)
+
+
+def embedded_scenario(scenario: Scenario, own: Mapping[str, Any] | None = None) -> Scenario:
+    """The same, needing no file and no profile of this machine's. Raises UsageError unreadable-file, unknown-profile."""
+    return replace(scenario, steps=tuple(part for step in scenario.steps for part in _embedded(step, own)))
+
+
+def _embedded(step: Step, own: Mapping[str, Any] | None) -> list[Step]:
+    """A step whose own profile differs by direction becomes two."""
+    if step.condition is None:
+        return [step]
+    rules = embedded_rule(Rule(step.match, step.condition), own)
+    named = [f"{step.name}-{number}" if step.name and len(rules) > 1 else step.name for number in range(1, len(rules) + 1)]
+    return [replace(step, name=name, match=rule.match, condition=rule.condition) for name, rule in zip(named, rules, strict=True)]
+
+
+def _without_envelope(data: Mapping[str, Any]) -> dict[str, Any]:
+    if not any(key in data for key in ("apiVersion", "kind", "metadata", "spec")):
+        return dict(data)
+    top = ("apiVersion", "kind", "metadata", "spec", "status")
+    for key in data:
+        if key not in top:
+            raise unknown("unknown-key", str(key), top, "the top")
+    for key, wanted in (("apiVersion", API_VERSION), ("kind", KIND)):
+        if data.get(key, wanted) != wanted:
+            code = f"unknown-{key.removeprefix('api').lower()}"
+            raise UsageError(code, f"{key}: {data[key]!s:.60}", f"a scenario is of {wanted}", f"write {wanted}")
+    spec, metadata = data.get("spec", {}), data.get("metadata", {})
+    if not isinstance(spec, Mapping) or not isinstance(metadata, Mapping):
+        raise bad_type(spec if isinstance(metadata, Mapping) else metadata, "a mapping", "spec and metadata")
+    for key in metadata:
+        if key != "name":
+            raise unknown("unknown-key", str(key), ("name",), "metadata")
+    return {**spec, **metadata}
+
+
+__all__ = [
+    "KIND", "Flap", "Ramp", "Scenario", "Step", "dump_scenario", "embedded_scenario", "load_scenario", "load_scenario_json",
+    "load_scenario_text", "scenario_schema",
+]  # fmt: skip

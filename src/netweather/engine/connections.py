@@ -1,0 +1,244 @@
+"""The connections of a target: how each fares, whose it is, which rule it meets; and the end of those that are chosen.
+
+Read from the kernel's sock_diag, in the target's namespace; nothing is in the way of any packet. Not here: what people see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from netweather.conditions import Connection, Match, NetworkCondition, Rule
+from netweather.conditions.nearest import unknown
+from netweather.conditions.profiles import expand_rule
+from netweather.engine import choosing, entries
+from netweather.engine.core import Engine
+from netweather.engine.sparing import own_connection
+from netweather.errors import NetweatherError, UsageError
+from netweather.journal import Entry, Whose
+from netweather.kernel import links, namespaces, sockdiag
+from netweather.kernel.holders import Holder, holders
+from netweather.kernel.namespaces import Namespace
+from netweather.kernel.sockdiag import LISTENING, PROTOCOLS, STATES, Socket
+from netweather.kernel.spec import NEVER, Interface
+from netweather.planning.matching import Matcher
+from netweather.planning.rules import InForce, Slots, flatten
+from netweather.planning.vectors import Packet
+from netweather.targets import Target
+
+_NAMES: Final = {number: name for name, number in PROTOCOLS.items()}
+_ANY: Final = Interface("any", 1, 0)
+_UNCONNECTED: Final = 7
+
+
+class Met(NamedTuple):
+    """The rule that packets of one direction meet: the condition's name, and the rule's place in it."""
+
+    condition: str
+    rule: int
+
+
+class Live(NamedTuple):
+    """One socket of a target. egress, ingress: the rules that its packets meet, None for none."""
+
+    socket: Socket
+    holder: Holder | None
+    egress: Met | None
+    ingress: Met | None
+
+    @property
+    def protocol(self) -> str:
+        return _NAMES[self.socket.protocol]
+
+    @property
+    def state(self) -> str:
+        """In the kernel's word, in kebab-case; of UDP `unconnected` in place of closed."""
+        one = self.socket
+        return "unconnected" if one.protocol == sockdiag.UDP and one.state == _UNCONNECTED else STATES[one.state]
+
+    @property
+    def connection(self) -> str:
+        """As `--connection` takes it, the target's own end first."""
+        ends = ((self.socket.local, self.socket.local_port), (self.socket.remote, self.socket.remote_port))
+        return "-".join(f"[{address}]:{port}" if ":" in address else f"{address}:{port}" for address, port in ends)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Chosen connections: those that meet a match and no exclusion, are in one of these states, and meet a rule of this condition.
+
+    listening: also sockets that nobody is connected to. Raises UsageError unknown-state.
+    """
+
+    match: Match = field(default_factory=Match)
+    exclude: tuple[Match, ...] = ()
+    states: tuple[str, ...] = ()
+    condition: str | None = None
+    listening: bool = False
+
+    def __post_init__(self) -> None:
+        for state in self.states:
+            if state not in (known := (*STATES[1:], "unconnected")):
+                raise unknown("unknown-state", state[:60], known)
+
+    @property
+    def everything(self) -> bool:
+        return self == Chosen(listening=self.listening)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """The connections of one target."""
+
+    target: Whose
+    connections: tuple[Live, ...]
+
+
+def connections(engine: Engine, target: Target, which: Chosen | None = None) -> Listed:
+    """A target's connections, in the kernel's order. Raises NetweatherError, OSError."""
+    which = which or Chosen()
+    with Namespace(target.netns_fd) as namespace:
+        found = namespace.run(lambda: list(_sockets(which)))
+        met = _rules_met(engine, target, namespace)
+    accepts = _accepting(which, target)
+    chosen = []
+    for one in found:
+        egress, ingress = met(one)
+        if accepts(one) and which.condition in (None, egress and egress.condition, ingress and ingress.condition):
+            chosen.append((one, egress, ingress))
+    whose = holders({one.inode for one, _, _ in chosen}, target.ino)
+    made = (Live(one, whose.get(one.inode), egress, ingress) for one, egress, ingress in chosen)
+    return Listed(entries.whose(target), tuple(live for live in made if not which.states or live.state in which.states))
+
+
+def reset(engine: Engine, target: Target, which: Chosen, environment: Iterable[tuple[str, str]] = ()) -> Listed:
+    """Ends connections as a network does that forgets them: either end gets an error. Returns those that were ended.
+
+    environment: the caller's, whose own SSH session is spared. Raises NetweatherError nothing-chosen, no-such-connection,
+    cannot-reset.
+    """
+    if which.everything:
+        raise UsageError(
+            "nothing-chosen", "nothing says which connections are meant", "all of them is rarely what is wanted",
+            "add --connection, --to, --port or another match; --to 0.0.0.0/0 --to ::/0 is all of them",
+        )  # fmt: skip
+    own = own_connection(dict(environment)) if target.runtime == "host" else None
+    found = [each for each in connections(engine, target, which).connections if not _same(each.socket, own)]
+    if not found:
+        raise _none_there(target, which)
+    with Namespace(target.netns_fd) as namespace:
+        ended = tuple(each for each in found if namespace.run(lambda one=each.socket: _ended(one)))  # type: ignore[misc]  # a lambda's default has no type
+    if not ended:
+        raise _none_there(target, which)
+    return Listed(entries.whose(target), ended)
+
+
+def _ended(one: Socket) -> bool:
+    """Whether it was there to be ended. Raises NetweatherError cannot-reset."""
+    try:
+        sockdiag.destroy(one)
+    except NetweatherError as error:
+        if error.code == "no-such-connection":
+            return False
+        raise
+    return True
+
+
+def _none_there(target: Target, which: Chosen) -> NetweatherError:
+    what = f"the connection {which.match.connection}" if which.match.connection else "such connection"
+    verb = "has not" if which.match.connection else "has no"
+    return NetweatherError(
+        "no-such-connection", f"{target.reference} {verb} {what}", "it has ended, or never was",
+        "`netweather connections` lists those there are",
+    )  # fmt: skip
+
+
+def _same(one: Socket, own: Connection | None) -> bool:
+    if own is None:
+        return False
+    ends = {(one.local, one.local_port), (one.remote, one.remote_port)}
+    return ends == {(own.a_addr, own.a_port), (own.b_addr, own.b_port)}
+
+
+# which are meant
+
+
+def _sockets(which: Chosen) -> Iterable[Socket]:
+    protocols = [number for name, number in PROTOCOLS.items() if which.match.protocol in (None, name)]
+    for one in sockdiag.sockets(protocols, listening=which.listening):
+        if which.listening or (one.remote_port and one.state not in LISTENING):
+            yield one
+
+
+def _accepting(which: Chosen, target: Target) -> Callable[[Socket], bool]:
+    """Whether a socket is meant: by the rules' own matcher, as if it were a condition of that match."""
+    if which.match == Match() and not which.exclude:
+        return lambda one: True
+    condition = NetworkCondition(rules=(Rule(which.match),), exclude=which.exclude)
+    peers = entries.resolved(condition, target)
+    datapath, _ = flatten([InForce(condition, peers, NEVER, 0)], (_ANY,), choosing.look, Slots())
+    matcher = Matcher(datapath.rules, (_ANY,))
+    return lambda one: matcher.met(_packet(one, _ANY.slot, 0)) is not None
+
+
+def _packet(one: Socket, slot: int, direction: int) -> Packet:
+    return Packet(slot, direction, one.local, one.remote, one.protocol, one.local_port, one.remote_port)
+
+
+# which rule each meets
+
+Meets = Callable[[Socket], tuple[Met | None, Met | None]]
+
+
+def _rules_met(engine: Engine, target: Target, namespace: Namespace) -> Meets:
+    entry = engine.journal.read(target.identity)
+    now = namespaces.boot_ns()
+    active = [each for each in entry.conditions if each.deadline > now] if entry else []
+    if entry is None or not active:
+        return lambda one: (None, None)
+    entry.conditions = active
+    datapath, slots = entries.datapath(entry)
+    matcher = Matcher(datapath.rules, datapath.interfaces)
+    of_counter = {counter: each for key, counter in slots.counters.items() if (each := _told(entry, key))}
+    told = [of_counter.get(rule.counter) for rule in datapath.rules]
+    slot_of = _slot_of(entry, namespace)
+
+    def met(one: Socket) -> tuple[Met | None, Met | None]:
+        if not one.remote_port or one.remote.startswith("127.") or one.remote in ("::1", one.local):
+            return None, None  # loopback is never affected
+        slot = slot_of(one.local)
+        if slot is None:
+            return None, None
+        out, back = matcher.met(_packet(one, slot, 0)), matcher.met(_packet(one, slot, 1))
+        return None if out is None else told[out], None if back is None else told[back]
+
+    return met
+
+
+def _told(entry: Entry, key: str) -> Met | None:
+    """'slow/3' of the expanded rules as the rule that the user wrote: a profile is one for each direction."""
+    name, _, number = key.rpartition("/")
+    condition = next((each.condition for each in entry.conditions if each.condition.name == name), None)
+    if condition is None:
+        return None
+    place = int(number)
+    for index, rule in enumerate(condition.rules):
+        place -= len(expand_rule(rule))
+        if place < 0:
+            return Met(name, index)
+    return None
+
+
+def _slot_of(entry: Entry, namespace: Namespace) -> Callable[[str], int | None]:
+    """By the interface that has a socket's own address; the routing table could say otherwise. None: not one that rules mean."""
+    first = entry.interfaces[0].slot
+    named = any(rule.match.interfaces for each in entry.conditions for rule in each.condition.rules)
+    if len(entry.interfaces) == 1 and not named:
+        return lambda address: first
+    slots = {interface.name: interface.slot for interface in entry.interfaces}
+    names = namespace.run(links.interfaces_of_addresses)
+    return lambda address: slots.get(names[address]) if address in names else first
+
+
+__all__ = ["Listed", "Live", "Met", "Chosen", "connections", "reset"]

@@ -1,0 +1,176 @@
+"""Sockets of a namespace as the kernel tells them (sock_diag), and the end of a single one. Everything runs inside the namespace.
+
+The codec is our own and fills plain tuples: ten thousand sockets are one answer. Not here: whose process a socket is (holders),
+and what a condition does to it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import struct
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from netweather.errors import NetweatherError
+
+TCP, UDP = 6, 17
+PROTOCOLS: Final = {"tcp": TCP, "udp": UDP}
+_NETLINK_SOCK_DIAG, _BY_FAMILY, _DESTROY = 4, 20, 21
+_REQUEST, _ACK, _DUMP = 1, 4, 0x300
+_ERROR, _DONE, _INTERRUPTED = 2, 3, 0x10
+_INFO: Final = 2
+_HEAD: Final = struct.Struct("=IHHII")
+_ASK: Final = struct.Struct("=BBBxI48s")
+_MESSAGE: Final = struct.Struct("=BBBB48s5I")
+_ATTRIBUTE: Final = struct.Struct("=HH")
+_ENDS: Final = struct.Struct("!HH16s16s")
+_BUFFER: Final = 1 << 20
+_MAPPED: Final = bytes(10) + b"\xff\xff"
+STATES: Final = ("", "established", "syn-sent", "syn-received", "fin-wait-1", "fin-wait-2", "time-wait", "closed", "close-wait",
+                 "last-ack", "listening", "closing", "new-syn-received")  # fmt: skip
+"""By the kernel's number; of UDP only `established` and `closed`, which is one without a peer."""
+LISTENING: Final = frozenset({7, 10})
+"""Not a connection: nobody is at the other end."""
+
+
+class TcpInfo(NamedTuple):
+    """How a TCP connection fares, from the kernel's tcp_info. Times in microseconds, delivery_rate in bytes a second.
+
+    retransmits: of what waits for its acknowledgement now. min_rtt: None until one was measured, as is rtt.
+    """
+
+    retransmits: int
+    rto: int
+    lost: int
+    rtt: int | None
+    rtt_variation: int
+    congestion_window: int
+    total_retransmits: int
+    bytes_acked: int
+    bytes_received: int
+    min_rtt: int | None
+    delivery_rate: int
+    bytes_sent: int
+    bytes_retransmitted: int
+
+
+class Socket(NamedTuple):
+    """One socket. local, remote: addresses as packets have them (IPv4 also where the socket is IPv6's). key: names it to the kernel."""
+
+    protocol: int
+    state: int
+    local: str
+    local_port: int
+    remote: str
+    remote_port: int
+    receive_queue: int
+    send_queue: int
+    uid: int
+    inode: int
+    family: int
+    key: bytes
+    info: TcpInfo | None
+
+
+def sockets(protocols: Iterable[int] = (TCP, UDP), *, listening: bool = False) -> Iterator[Socket]:
+    """Every socket of these protocols in the namespace of this thread. listening: also those without another end.
+
+    Raises OSError; ENOENT for a protocol of which this kernel tells nothing.
+    """
+    states = 0xFFF if listening else 0xFFF & ~sum(1 << state for state in LISTENING)
+    with _opened() as channel:
+        for protocol in protocols:
+            for family in (socket.AF_INET, socket.AF_INET6):
+                ask = _ASK.pack(family, protocol, 1 << (_INFO - 1), states, b"")
+                channel.send(_HEAD.pack(_HEAD.size + len(ask), _BY_FAMILY, _REQUEST | _DUMP, 1, 0) + ask)
+                yield from _answers(channel, protocol)
+
+
+def destroy(one: Socket) -> None:
+    """Ends a socket as if the network had: its process gets an error, and a TCP peer a RST.
+
+    Raises NetweatherError(code="cannot-reset") where the kernel can't, no-such-connection when it is gone, OSError.
+    """
+    ask = _ASK.pack(one.family, one.protocol, 0, 0xFFFFFFFF, one.key)
+    with _opened() as channel:
+        channel.send(_HEAD.pack(_HEAD.size + len(ask), _DESTROY, _REQUEST | _ACK, 1, 0) + ask)
+        _, kind, _, _, _, number = struct.unpack_from("=IHHIIi", channel.recv(_BUFFER))
+    if kind != _ERROR or not number:
+        return
+    if -number in (errno.ENOENT, errno.ECONNREFUSED):
+        raise NetweatherError("no-such-connection", "the connection has ended by itself", "the kernel does not know it any more",
+                              "`netweather connections` lists those there are")  # fmt: skip
+    if -number == errno.EOPNOTSUPP:
+        raise NetweatherError(
+            "cannot-reset", "this kernel can't reset a connection", "its option CONFIG_INET_DIAG_DESTROY is not set",
+            "let the network do it: netweather set TARGET --connection CONNECTION --block reject",
+        )  # fmt: skip
+    raise OSError(-number, os.strerror(-number))
+
+
+def _opened() -> socket.socket:
+    channel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG)
+    channel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+    return channel
+
+
+def _answers(channel: socket.socket, protocol: int) -> Iterator[Socket]:
+    while True:
+        data = channel.recv(_BUFFER)
+        start, end = 0, len(data)
+        while start < end:
+            length, kind, _, _, _ = _HEAD.unpack_from(data, start)
+            if kind == _DONE:
+                return
+            if kind == _ERROR:
+                (number,) = struct.unpack_from("=i", data, start + _HEAD.size)
+                raise OSError(-number, os.strerror(-number))
+            yield parse(data, start + _HEAD.size, start + length, protocol)
+            start += (length + 3) & ~3
+
+
+def parse(data: bytes, start: int, end: int, protocol: int) -> Socket:
+    """One inet_diag_msg with its attributes, between two offsets."""
+    family, state, _, _, key, _, receive, send, uid, inode = _MESSAGE.unpack_from(data, start)
+    local_port, remote_port, local, remote = _ENDS.unpack_from(key)
+    four = family == socket.AF_INET
+    offset, info = start + _MESSAGE.size, None
+    while offset < end:
+        length, kind = _ATTRIBUTE.unpack_from(data, offset)
+        if kind == _INFO:
+            info = _tcp_info(data, offset + 4, offset + length) if protocol == TCP else None
+            break
+        offset += max(4, (length + 3) & ~3)
+    return Socket(protocol, state, _address(local, four), local_port, _address(remote, four), remote_port, receive, send, uid, inode,
+                  family, key, info)  # fmt: skip
+
+
+@lru_cache(4096)
+def _address(raw: bytes, four: bool) -> str:
+    if four:
+        return socket.inet_ntop(socket.AF_INET, raw[:4])
+    if raw.startswith(_MAPPED):
+        return socket.inet_ntop(socket.AF_INET, raw[12:])
+    return socket.inet_ntop(socket.AF_INET6, raw)
+
+
+_INFO_STRUCT: Final = struct.Struct("=8B 24I 4Q 6I Q 3Q 2I 2Q".replace(" ", ""))
+"""tcp_info up to bytes_retrans (Linux 4.19)."""
+
+
+def _tcp_info(data: bytes, start: int, end: int) -> TcpInfo:
+    """What an older kernel doesn't tell is 0."""
+    if end - start >= _INFO_STRUCT.size:
+        value = _INFO_STRUCT.unpack_from(data, start)
+    else:
+        value = _INFO_STRUCT.unpack(data[start:end].ljust(_INFO_STRUCT.size, b"\0"))
+    rtt, least = value[23], value[39]
+    return TcpInfo(
+        retransmits=value[2], rto=value[8], lost=value[14], rtt=rtt or None, rtt_variation=value[24],
+        congestion_window=value[26], total_retransmits=value[31], bytes_acked=value[34], bytes_received=value[35],
+        min_rtt=None if least in (0, 0xFFFFFFFF) else least, delivery_rate=value[42], bytes_sent=value[48],
+        bytes_retransmitted=value[49],
+    )  # fmt: skip

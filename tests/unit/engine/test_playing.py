@@ -1,0 +1,143 @@
+"""Playing a scenario: what is put and ended, in which order; held, resumed, stopped, failed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from netweather.conditions import NetworkCondition
+from netweather.conditions.scenario import load_scenario_text
+from netweather.engine.playing import Player
+from netweather.errors import NetweatherError
+
+Call = tuple[Any, ...]
+
+
+class Stage:
+    """Remembers the calls. fails: the names whose putting fails, with a code."""
+
+    def __init__(self, steps: str, **spec: object) -> None:
+        more = "".join(f"{key}: {value}\n" for key, value in spec.items())
+        self.calls: list[Call] = []
+        self.told: list[str] = []
+        self.fails: dict[str, str] = {}
+        self.happened = threading.Condition()
+        scenario = load_scenario_text(f"name: s\ntargets: [netns:a]\n{more}steps:\n{steps}")
+        self.player = Player(scenario, self._put, self._end, self._tell)
+
+    def _put(self, conditions: Sequence[NetworkCondition], renewed: bool) -> None:
+        for each in conditions:
+            if code := self.fails.get(each.name):
+                raise NetweatherError(code, "planted")
+        self._add(("renew" if renewed else "put", *sorted(each.name for each in conditions)))
+
+    def _end(self, target: str, name: str) -> None:
+        self._add(("end", target, name))
+
+    def _add(self, call: Call) -> None:
+        with self.happened:
+            self.calls.append(call)
+            self.happened.notify_all()
+
+    def _tell(self, kind: str, data: dict[str, Any]) -> None:
+        self.told.append(kind)
+
+    def start(self) -> threading.Thread:
+        thread = threading.Thread(target=self._run, daemon=True)
+        thread.start()
+        return thread
+
+    def _run(self) -> None:
+        try:
+            self.player.run()
+        except NetweatherError as error:
+            self._add(("raised", error.code))
+
+    def wait_for(self, call: Call, times: int = 1) -> None:
+        with self.happened:
+            assert self.happened.wait_for(lambda: self.calls.count(call) >= times, 20), self.calls
+
+
+def test_conditions_come_and_go_and_all_is_taken_back() -> None:
+    stage = Stage(
+        "- {at: 0s, condition: {delay: 1ms}}\n- {at: 150ms, for: 150ms, condition: {loss: 1%}}\n"
+        "- {at: 450ms, for: 50ms, condition: {loss: 2%}}"
+    )
+    stage.player.run()
+    assert stage.calls == [
+        ("put", "s.step-1"), ("put", "s.step-2"), ("end", "netns:a", "s.step-2"), ("put", "s.step-3"),
+        ("end", "netns:a", "s.step-1"), ("end", "netns:a", "s.step-3"),
+    ]  # fmt: skip
+    assert stage.told == ["scenario-started", *["scenario-stepped"] * 4, "scenario-ended"]
+    assert stage.player.progress.state == "ended"
+
+
+def test_rounds() -> None:
+    stage = Stage("- {at: 0s, for: 100ms, condition: {delay: 1ms}}", repeat=3, length="200ms")
+    stage.player.run()
+    assert stage.calls == [("put", "s.step-1"), ("end", "netns:a", "s.step-1")] * 3
+    assert stage.player.progress.round == 3
+
+
+def test_what_is_in_force_is_renewed_also_while_it_is_held() -> None:
+    stage = Stage("- {at: 0s, condition: {delay: 1ms}}", length="1h", lease="1s")
+    thread = stage.start()
+    stage.wait_for(("renew", "s.step-1"))
+    stage.player.pause()
+    before = stage.calls.count(("renew", "s.step-1"))
+    stage.wait_for(("renew", "s.step-1"), before + 2)
+    assert stage.player.progress.state == "paused"
+    stage.player.stop()
+    thread.join(20)
+    assert stage.calls[-1] == ("end", "netns:a", "s.step-1")
+    assert stage.told[-1] == "scenario-stopped"
+
+
+def test_held_time_does_not_pass() -> None:
+    stage = Stage("- {at: 0s, condition: {delay: 1ms}}\n- {at: 300ms, for: 100ms, condition: {loss: 1%}}")
+    thread = stage.start()
+    stage.wait_for(("put", "s.step-1"))
+    stage.player.pause()
+    at = stage.player.progress.at
+    thread.join(0.6)
+    assert stage.player.progress.at == at
+    assert ("put", "s.step-2") not in stage.calls
+    with pytest.raises(NetweatherError, match="not-playing"):
+        stage.player.pause()
+    stage.player.resume()
+    thread.join(20)
+    assert ("put", "s.step-2") in stage.calls
+    assert stage.told[-1] == "scenario-ended"
+    with pytest.raises(NetweatherError, match="not-playing"):
+        stage.player.resume()
+
+
+def test_a_step_that_fails_takes_everything_back() -> None:
+    stage = Stage("- {at: 0s, condition: {delay: 1ms}}\n- {at: 100ms, for: 1s, condition: {loss: 1%}}")
+    stage.fails = {"s.step-2": "busy"}
+    stage.start().join(20)
+    assert stage.calls == [("put", "s.step-1"), ("end", "netns:a", "s.step-1"), ("raised", "busy")]
+    progress = stage.player.progress
+    assert (progress.state, progress.in_force, progress.problem and progress.problem.code) == ("failed", (), "busy")
+    assert progress.plain()["problem"]["code"] == "busy"
+
+
+@pytest.mark.parametrize(("code", "state"), [("target-not-running", "playing"), ("busy", "failed")])
+def test_a_target_that_restarts_is_no_failure_of_a_renewal(code: str, state: str) -> None:
+    stage = Stage("- {at: 0s, condition: {delay: 1ms}}", length="1h", lease="1s")
+    thread = stage.start()
+    stage.wait_for(("put", "s.step-1"))
+    stage.fails = {"s.step-1": code}
+    thread.join(1.0)
+    assert stage.player.progress.state == state
+    stage.player.stop()
+    thread.join(20)
+
+
+def test_targets_alike_are_put_together() -> None:
+    stage = Stage("- {at: 0s, for: 50ms, targets: [netns:a, netns:b], condition: {delay: 1ms}}")
+    stage.player.run()
+    assert stage.calls == [("put", "s.step-1"), ("end", "netns:a", "s.step-1"), ("end", "netns:b", "s.step-1")]

@@ -1,4 +1,4 @@
-"""Writes the reference pages that come from declarations: docs/reference/cli.md and docs/reference/conditions.md.
+"""Writes the reference pages that come from declarations: docs/reference/cli.md, conditions.md and scenarios.md.
 
 python -m tools.gen_docs          writes them
 python -m tools.gen_docs --check  exit 1 when one is stale
@@ -29,6 +29,7 @@ from netweather.conditions.model import (
     Rule,
     Slot,
 )
+from netweather.conditions.scenario import Flap, Ramp, Scenario, Step
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 COMMAND: Final = "python -m tools.gen_docs"
@@ -38,7 +39,11 @@ _MADE: Final = f"<!-- Made by `{COMMAND}`; change what it is made of instead. --
 def pages() -> dict[Path, str]:
     """Every generated page: its path and what must stand there."""
     folder = ROOT / "docs" / "reference"
-    return {folder / "cli.md": cli_page(), folder / "conditions.md": conditions_page()}
+    return {
+        folder / "cli.md": cli_page(),
+        folder / "conditions.md": conditions_page(),
+        folder / "scenarios.md": scenarios_page(),
+    }
 
 
 def stale() -> list[Path]:
@@ -94,6 +99,15 @@ def conditions_page() -> str:
     for name, cls in LOSS_MODELS.items():
         parts += [f"### {name}", (cls.__doc__ or "").strip().replace("\n    ", "\n"), _table(cls)]
     parts += ["## Flags and their keys", _flags_table(), "## Units", _UNITS]
+    return _joined(parts)
+
+
+def scenarios_page() -> str:
+    """Each key of a scenario."""
+    about = "A timeline of conditions: [how it is played](../scenarios.md). A step has the keys of [a match](conditions.md), too."
+    parts = ["# Scenarios", _MADE, about]
+    for title, cls in (("The scenario", Scenario), ("A step", Step), ("ramp", Ramp), ("flap", Flap)):
+        parts += [f"## {title}", (cls.__doc__ or "").strip().replace("\n    ", "\n"), _table(cls)]
     return _joined(parts)
 
 

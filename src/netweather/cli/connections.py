@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from netweather.cli import completing, pages
-from netweather.cli.connecting import connect
+from netweather.connecting import connect
 from netweather.cli.options import Direct, Json, given, with_flags
 from netweather.cli.output import say, say_json
 from netweather.conditions.flags import FlagValue

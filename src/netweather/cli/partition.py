@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from netweather.cli import completing, pages
-from netweather.cli.connecting import connect
+from netweather.connecting import connect
 from netweather.cli.options import Direct, Json, given, with_flags
 from netweather.cli.set import tell
 from netweather.conditions.flags import FlagValue

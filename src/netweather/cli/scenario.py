@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from netweather.cli import completing, pages
-from netweather.cli.connecting import agent_address, connect
+from netweather.connecting import agent_address, connect
 from netweather.cli.options import Direct, Json
 from netweather.cli.output import remark, say, say_json
 from netweather.errors import NetweatherError, UsageError

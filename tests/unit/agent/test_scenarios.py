@@ -1,10 +1,8 @@
-"""/v1/scenarios and who plays them: begun, held, ended, owned, told."""
+"""Scenarios that an agent plays: begun, held, ended, owned, told."""
 
 from __future__ import annotations
 
 from typing import Any
-
-import pytest
 
 from tests.support.rig import until
 from tests.unit.agent.conftest import Api
@@ -60,22 +58,6 @@ def test_a_first_moment_that_fails_is_the_answer(api: Api) -> None:
 def test_one_that_begins_with_nothing(api: Api) -> None:
     code, document = put(api, steps=[{"at": "30m", "condition": {"delay": "1ms"}}])
     assert (code, document["status"]["inForce"]) == (200, [])
-
-
-@pytest.mark.parametrize(
-    ("more", "who", "code"),
-    [
-        ({}, "root", "scenario-running"),
-        ({"path": "another"}, "root", "bad-name"),
-        ({"steps": []}, "root", "missing-key"),
-        ({"owner": "somebody"}, "ci", "not-allowed"),
-        ({"steps": [{"at": "0s", "for": "1s", "condition": {"trace": "/etc/passwd"}}]}, "root", "path-refused"),
-    ],
-)
-def test_what_is_refused(api: Api, more: dict[str, Any], who: str, code: str) -> None:
-    put(api)
-    assert put(api, who=who, **more)[1]["code"] == code
-    assert api.names() == [("netns:a", "evening.slow")]
 
 
 def test_others_may_not_change_it(api: Api) -> None:

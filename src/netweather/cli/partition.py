@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from netweather.cli import completing, pages
-from netweather.connecting import connect
 from netweather.cli.options import Direct, Json, given, with_flags
 from netweather.cli.set import tell
 from netweather.conditions.flags import FlagValue
+from netweather.connecting import connect
 from netweather.errors import UsageError
 from netweather.settings import Settings
 

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from netweather.cli import pages
-from netweather.connecting import connect
 from netweather.cli.connections import MATCHES, Excluded, Name, States, Target, which
 from netweather.cli.options import Direct, Json, given, with_flags
 from netweather.cli.output import say, say_json
+from netweather.connecting import connect
 from netweather.settings import Settings
 
 _EXAMPLES = """

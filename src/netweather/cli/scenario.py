@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from netweather.cli import completing, pages
-from netweather.connecting import agent_address, connect
 from netweather.cli.options import Direct, Json
 from netweather.cli.output import remark, say, say_json
+from netweather.connecting import agent_address, connect
 from netweather.errors import NetweatherError, UsageError
 from netweather.settings import Settings
 

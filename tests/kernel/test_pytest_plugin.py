@@ -404,3 +404,18 @@ def test_the_example_of_the_page(runs: Runs) -> None:
     example = SHOP + example.replace('"docker:shop"', repr(target)).replace('"docker:db"', repr(other))
     outcomes, said = runs.run(example)
     assert outcomes == {"passed": 4}, said
+
+
+@pytest.mark.full
+@pytest.mark.timeout(1200)
+def test_two_hundred_tests_in_two_workers_finish_clean(runs: Runs, via: str) -> None:
+    runs.write(
+        """
+        @pytest.mark.parametrize("number", range(200))
+        def test_it(network, number):
+            with network.degrade(OTHER if number % 2 else TARGET, loss="1%", allow_unmatched=True):
+                pass
+        """
+    )
+    said, _ = runs.start("-n2", "-q").communicate(timeout=1000)
+    assert "200 passed" in said, said[-3000:]

@@ -13,7 +13,7 @@ from types import FrameType
 
 from rich.console import Console
 
-from tools.bench import classifier, commands, latency, netem, pump, stats, unmatched
+from tools.bench import classifier, commands, latency, netem, plugin, pump, stats, unmatched
 from tools.bench.figures import Rows
 from tools.bench.load import busy_share
 from tools.bench.network import sweep
@@ -29,6 +29,7 @@ SECTIONS: dict[str, Callable[[Plan], Rows]] = {
     "latency": latency.run,
     "commands": commands.run,
     "help": commands.run_help,
+    "plugin": plugin.run,
     "netem": netem.run,
 }
 ASKED_FOR = {"netem"}

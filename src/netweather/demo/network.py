@@ -15,7 +15,7 @@ import signal
 from pathlib import Path
 
 from netweather.errors import NetweatherError
-from netweather.kernel import links, namespaces
+from netweather.kernel import namespaces, wiring
 from netweather.kernel.pump import Process
 from netweather.targets import occupants, resolve
 from netweather.targets.netns import DIRECTORY
@@ -24,14 +24,6 @@ FOLDER = Path(DIRECTORY)
 ROLES = ("client", "shop", "payment")
 CLIENT, SHOP, SHOP_INSIDE, PAYMENT = "192.0.2.1", "192.0.2.2", "192.0.2.5", "192.0.2.6"
 _NAME = re.compile(r"nwd-(\d+)-(\d+)-(client|shop|payment)")
-_SETTINGS = {  # nothing is sent that nobody asked for, and TCP is the same on every machine
-    "net/ipv6/conf/default/disable_ipv6": "1",
-    "net/ipv6/conf/all/disable_ipv6": "1",
-    "net/ipv4/tcp_congestion_control": "cubic",
-    "net/ipv4/tcp_rmem": "4096 131072 16777216",
-    "net/ipv4/tcp_wmem": "4096 65536 16777216",
-    "net/ipv4/tcp_no_metrics_save": "1",
-}
 
 
 def stem() -> str:
@@ -69,28 +61,10 @@ def make(beginning: str) -> None:
 def _join(beginning: str, one: tuple[str, str, str], other: tuple[str, str, str]) -> None:
     with namespaces.opened(path_of(beginning, one[0])) as near, namespaces.opened(path_of(beginning, other[0])) as far:
         for end in (near, far):
-            end.run(_settle)
-        near.run(lambda: _make_pair(one[1], other[1], far.fd))
-        near.run(lambda: _raise(one[1], one[2]))
-        far.run(lambda: _raise(other[1], other[2]))
-
-
-def _settle() -> None:
-    for name, value in _SETTINGS.items():
-        with contextlib.suppress(OSError):  # no IPv6 or no cubic in this kernel: then the demo goes without
-            Path("/proc/sys", name).write_text(value)
-
-
-def _make_pair(near: str, far: str, far_fd: int) -> None:
-    links.netlink().link("add", ifname=near, kind="veth", peer={"ifname": far, "net_ns_fd": far_fd})
-
-
-def _raise(name: str, address: str) -> None:
-    ip = links.netlink()
-    index = ip.link_lookup(ifname=name)[0]
-    ip.addr("add", index=index, address=address, prefixlen=30)
-    ip.link("set", index=index, state="up")
-    ip.link("set", index=ip.link_lookup(ifname="lo")[0], state="up")
+            wiring.settle(end, ipv6=False)
+        wiring.join(near, one[1], far, other[1])
+        wiring.raise_device(near, one[1], [f"{one[2]}/30"])
+        wiring.raise_device(far, other[1], [f"{other[2]}/30"])
 
 
 def remove(beginning: str) -> None:
@@ -100,15 +74,8 @@ def remove(beginning: str) -> None:
         if namespaces.is_mounted(path):
             _end_processes(path)
             with contextlib.suppress(OSError, NetweatherError), namespaces.opened(path) as namespace:
-                namespace.run(_delete_devices)
+                wiring.delete_devices(namespace)
         namespaces.remove(path)
-
-
-def _delete_devices() -> None:
-    """By name, not with the namespace: that goes only when nobody, such as a thread elsewhere, holds it any more."""
-    for device in links.devices():
-        if device.kind == "veth":
-            links.delete(device.ifindex)
 
 
 def _end_processes(path: Path) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from netweather.kernel import inside
+from netweather.kernel.waiting import until
 
 _WAITING = {"tcp": "0A", "udp": "07"}
 """The state of a socket that waits for others, in the kernel's tables: listening, or bound and not connected."""
@@ -76,17 +77,23 @@ class Child:
         return None
 
     def stop(self, patience_s: float = 5.0) -> int:
-        """SIGTERM, and SIGKILL when that is not heard. Returns its exit code."""
+        """SIGTERM; SIGKILL when that is not heard, and for descendants that are left when it has ended. Returns its exit code."""
         self.signal(signal.SIGCONT)
         self.signal(signal.SIGTERM)
-        code = self.wait(patience_s)
-        return self.kill() if code is None else code
+        until(self._ended, patience_s)
+        return self.kill()
 
     def kill(self) -> int:
-        """SIGKILL. Returns its exit code."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)  # also when it has ended: its children may not have
+        """SIGKILL, to descendants too. Returns its exit code."""
+        if self._process.returncode is None:  # else its number may be somebody else's by now
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
         return self._process.wait()
+
+    def _ended(self) -> bool:
+        """Without reaping it: its number stays its own, and so does that of its session."""
+        gone = self._process.returncode is not None
+        return gone or os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def run(

@@ -1,4 +1,4 @@
-"""Namespaces of a lab, joined by veth pairs and bridges, with documentation addresses and without noise or a way out.
+"""Namespaces of labs and the demo, joined by veth pairs and bridges, with documentation addresses and without noise or a way out.
 
 Not here: which hosts there are and what runs in them (netweather.testing), and conditions, which are the engine's.
 """
@@ -27,11 +27,12 @@ _SETTINGS = {  # addresses are usable at once, nothing is sent that nobody asked
 
 
 @links.os_errors()
-def settle(namespace: Namespace) -> None:
-    """Makes a new namespace quiet and brings its loopback up. Raises OSError."""
+def settle(namespace: Namespace, *, ipv6: bool = True) -> None:
+    """Makes a new namespace quiet and brings its loopback up. ipv6: whether it has that at all. Raises OSError."""
+    without = {f"net/ipv6/conf/{which}/disable_ipv6": str(int(not ipv6)) for which in ("default", "all")}
 
     def inside() -> None:
-        for name, value in _SETTINGS.items():
+        for name, value in (_SETTINGS | without).items():
             with contextlib.suppress(OSError):  # no IPv6 or no cubic in this kernel: then the lab goes without
                 Path("/proc/sys", name).write_text(value)
         links.netlink().link("set", index=1, state="up")

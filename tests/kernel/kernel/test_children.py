@@ -12,6 +12,7 @@ import pytest
 
 from netweather.kernel import children
 from netweather.kernel.children import Child
+from netweather.kernel.pump import Process
 from tests.support.netns import Lab
 from tests.support.rig import until
 
@@ -40,7 +41,7 @@ def test_it_is_signalled_frozen_and_ended_with_its_descendants(own: int, hosts: 
     assert child.running
     assert child.stop() == 5
     assert child.text().endswith("heard\n")
-    until(lambda: not Path(f"/proc/{descendant}").exists(), 5, "what it started ends with it")
+    until(lambda: Process.of(descendant) is None, 5, "what it started ends with it")
     assert child.kill() == 5
 
 

@@ -13,7 +13,7 @@ from types import FrameType
 
 from rich.console import Console
 
-from tools.bench import classifier, commands, latency, netem, plugin, pump, stats, unmatched
+from tools.bench import classifier, commands, connections, latency, netem, plugin, pump, stats, unmatched
 from tools.bench.figures import Rows
 from tools.bench.load import busy_share
 from tools.bench.network import sweep
@@ -28,6 +28,7 @@ SECTIONS: dict[str, Callable[[Plan], Rows]] = {
     "stats": stats.run,
     "latency": latency.run,
     "commands": commands.run,
+    "connections": connections.run,
     "help": commands.run_help,
     "plugin": plugin.run,
     "netem": netem.run,

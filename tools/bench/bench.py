@@ -13,7 +13,7 @@ from types import FrameType
 
 from rich.console import Console
 
-from tools.bench import classifier, commands, connections, latency, netem, plugin, pump, stats, unmatched
+from tools.bench import agent, classifier, commands, connections, latency, netem, plugin, pump, stats, unmatched
 from tools.bench.figures import Rows
 from tools.bench.load import busy_share
 from tools.bench.network import sweep
@@ -27,6 +27,7 @@ SECTIONS: dict[str, Callable[[Plan], Rows]] = {
     "classifier": classifier.run,
     "stats": stats.run,
     "latency": latency.run,
+    "agent": agent.run,
     "commands": commands.run,
     "connections": connections.run,
     "help": commands.run_help,

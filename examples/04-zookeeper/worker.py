@@ -7,6 +7,7 @@ they do as its owner; `counter` writes one number after the other, and prints wh
 import json
 import logging
 import sys
+import threading
 import time
 
 from kazoo.client import KazooClient, KazooState
@@ -16,12 +17,14 @@ from kazoo.handlers.threading import KazooTimeoutError
 SESSION_S = {"naive": 4.0, "careful": 4.0, "counter": 9.0}
 EVERY_S = 0.05
 role, name, hosts = sys.argv[1:]
+printing = threading.Lock()
 logging.disable()
 client = KazooClient(hosts, timeout=SESSION_S[role], randomize_hosts=False)
 
 
 def tell(**words: object) -> None:
-    print(json.dumps({"at": time.time(), "name": name, **words}), flush=True)
+    with printing:  # kazoo tells of states in a thread of its own
+        print(json.dumps({"at": time.time(), "name": name, **words}), flush=True)
 
 
 client.add_listener(lambda state: tell(state=state))

@@ -187,6 +187,9 @@ class Keeping:
     async def _adopt(self, identity: str) -> None:
         """Goes on with a target that nobody keeps: what is over ends, the rest is made whole."""
         try:
+            await self._in_thread(self._wait_for_others, identity)
+            if identity in self._kept:  # one of our own threads was at work, and has it kept now
+                return
             names = await self._in_thread(self._make_whole, identity)
         except Exception as error:  # whatever it is, the other targets are kept on
             if self._told.get(identity) != str(error):
@@ -196,6 +199,11 @@ class Keeping:
         self._told.pop(identity, None)
         for target, name in names:
             self.events.publish("condition-resumed", name=name, target=target)
+
+    def _wait_for_others(self, identity: str) -> None:
+        """Until nobody is at work with a target."""
+        with self.engine.journal.locked(identity):
+            pass
 
     def _make_whole(self, identity: str) -> list[tuple[str, str]]:
         journal = self.engine.journal

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -11,6 +12,8 @@ import pytest
 from netweather.agent.agent import Agent
 from netweather.conditions import load
 from netweather.kernel import keeper_process
+from netweather.kernel.fake import FakeTarget
+from netweather.kernel.operations import Operation
 from netweather.kernel.pump import Process
 from tests.support.rig import until
 from tests.support.world import World
@@ -125,6 +128,31 @@ def test_what_nobody_keeps_is_taken_over_at_any_time(agent: Agent, world: World,
         assert agent.keeping.count == 1
 
     during(agent, story)
+
+
+def test_what_takes_long_to_set_is_not_taken_for_left_behind(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody keeps it yet for several looks in a row."""
+    from netweather.agent import keeping
+
+    monkeypatch.setattr(keeping, "PATROL_S", 0.02)
+    apply, kinds = FakeTarget.apply, []
+
+    def slowly(self: FakeTarget, operation: Operation) -> None:
+        time.sleep(0.1)
+        apply(self, operation)
+
+    monkeypatch.setattr(FakeTarget, "apply", slowly)
+
+    async def story() -> None:
+        with agent.events.listen() as listener:
+            await asyncio.to_thread(put, agent, lease="2s")
+            while "condition-ended" not in kinds:
+                event = await asyncio.wait_for(listener.next(), 5)
+                assert event
+                kinds.append(event.kind)
+
+    during(agent, story)
+    assert kinds == ["condition-set", "condition-ended"]
 
 
 def put_by_a_process_that_is_dead(agent: Agent) -> None:

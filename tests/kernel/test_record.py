@@ -105,7 +105,7 @@ def distance(some: Sequence[float], others: Sequence[float]) -> float:
 
 @pytest.mark.serial
 def test_delays_are_those_of_the_line(line: Rig, tmp_path: Path) -> None:
-    line.set(rule_from_flags({"delay": "25ms", "jitter": "6ms", "distribution": "normal", "seed": "7"}))
+    line.set(rule_from_flags({"delay": "25ms", "jitter": "6ms", "distribution": "normal"}))
     before = delays(line)
     found = learning.line(learn(line, SHORT, 3000))
     assert found.trips == 3000
@@ -125,7 +125,7 @@ def test_the_rate_is_that_of_the_line(line: Rig, tmp_path: Path) -> None:
     assert found.rate.bits_per_second == pytest.approx(20e6, rel=0.1)
     assert found.source == "busy"
     assert found.delay is not None
-    assert found.delay.time.seconds == pytest.approx(0.015, abs=0.006)  # without the queue that the flow made
+    assert found.delay.time.seconds == pytest.approx(0.015, abs=0.01)  # without the queue that the flow made
     set_again(line, saved(found, tmp_path))
     again = learning.line(learn(line, LONG, 1, 4))
     assert again.rate is not None

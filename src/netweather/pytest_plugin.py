@@ -14,6 +14,7 @@ from netweather.errors import NetweatherError
 
 if TYPE_CHECKING:
     from netweather.engine import Service
+    from netweather.journal import Whose
     from netweather.testing.browser import Browser
     from netweather.testing.evidence import Evidence
     from netweather.testing.lab import Lab
@@ -28,6 +29,7 @@ LAB_MARK = (
     "beside the test"
 )
 _NETWORK = pytest.StashKey["Network"]()
+_KNOWN = pytest.StashKey[dict[tuple[str, ...], list["Whose"]]]()
 _SERVICE = pytest.StashKey["Service"]()
 _BROKEN = "netweather_error"
 PERFECT = "perfect"
@@ -126,7 +128,8 @@ def _network(item: pytest.Item) -> Network:
         def tell(evidence: Evidence) -> None:
             item.user_properties.append((PROPERTY, json.dumps(evidence.plain(), ensure_ascii=False)))
 
-        item.stash[_NETWORK] = Network(item.nodeid, targets=tuple(targets), lease=lease, service=_service(config), tell=tell)
+        item.stash[_NETWORK] = Network(item.nodeid, targets=tuple(targets), lease=lease, service=_service(config), tell=tell,
+                                      known=config.stash.setdefault(_KNOWN, {}))  # fmt: skip
     return item.stash[_NETWORK]
 
 

@@ -43,8 +43,11 @@ class Degraded:
     ends by itself. Leaving raises NetweatherError(code="network-not-as-declared") when it was not in force all the time or met no packet.
     """
 
-    def __init__(self, service: Service, wanted: Wish, tell: Callable[[Evidence], None]) -> None:
-        self.service, self.wish = service, wanted
+    def __init__(
+        self, service: Service, wanted: Wish, tell: Callable[[Evidence], None], known: dict[tuple[str, ...], list[Whose]]
+    ) -> None:
+        """known: whose networks references meant last time; a look-up for each test would double what a mark costs."""
+        self.service, self.wish, self._known = service, wanted, known
         self.evidence: list[Evidence] = []
         self._tell = tell
         self._stack = contextlib.ExitStack()
@@ -57,19 +60,31 @@ class Degraded:
         self._before: dict[str, tuple[int, int]] = {}
 
     def __enter__(self) -> Degraded:
+        references = self.wish.condition.targets
+        known = self._known.pop(references, None)
+        if (known is None or not self._entered(known)) and not self._entered(self._looked_up()):
+            what, remedy = "the targets became others while it was set", "see who restarts them, and try again"
+            raise NetweatherError("network-not-as-declared", what, ", ".join(references), remedy)
+        if not any(evidence.problems for evidence in self.evidence):
+            self._known[references] = self._targets
+        self._watcher.start()
+        return self
+
+    def _entered(self, targets: list[Whose]) -> bool:
+        """Claims them, and sets it. False, and all is undone: the references mean others by now."""
+        self._targets = targets
         with contextlib.ExitStack() as stack:
-            self._targets = self._looked_up()
             stack.enter_context(claimed(tuple(self._targets), shared=self.wish.shared))
             words = described(self.wish.condition)
             self.evidence = [Evidence(self.wish.condition.name, target.reference, words) for target in self._targets]
             stack.callback(self._clear)
-            self._set()
+            if not self._set():
+                return False
             self._began = time.monotonic()
             if self.wish.verify == "measure":
                 self._measure()
             self._stack = stack.pop_all()
-        self._watcher.start()
-        return self
+        return True
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._over.set()
@@ -138,8 +153,8 @@ class Degraded:
         (plan,) = self.service.set([self.wish.condition], dry_run=True)
         return [result.target for result in plan.results]
 
-    def _set(self) -> None:
-        """Returns when the kernel was read back."""
+    def _set(self) -> bool:
+        """Returns when the kernel was read back: whether it is on the targets, and on no others."""
         (done,) = self.service.set([self.wish.condition])
         engines = {result.target.identity: result.engines for result in done.results}
         for target, evidence in zip(self._targets, self.evidence, strict=True):
@@ -147,6 +162,7 @@ class Degraded:
                 evidence.complain("its network became another meanwhile: it was started anew")
             evidence.engine = "; ".join(engines.get(target.identity, ()))
             self._before[target.identity] = (evidence.packets, evidence.dropped)
+        return engines.keys() == {target.identity for target in self._targets}
 
     def _clear(self) -> None:
         try:
@@ -249,10 +265,12 @@ class Network:
         lease: str = "30s",
         service: Service | None = None,
         tell: Callable[[Evidence], None] = lambda evidence: None,
+        known: dict[tuple[str, ...], list[Whose]] | None = None,
     ) -> None:
         """test: for whom, in any words; targets: those of calls that name none; lease: how soon all ends when we are killed;
         service: who does it (default: the agent when there is one, else this process, which needs root); tell: is given the
-        evidence of each condition when it ends."""
+        evidence of each condition when it ends; known: one for all tests of a run, in which look-ups are remembered."""
+        self._known = known if known is not None else {}
         self.test, self.targets, self.lease = test, targets, lease
         self.service: Service = service if service is not None else connect(Settings.load())
         self._tell = tell
@@ -264,7 +282,7 @@ class Network:
         verify="measure", allow_unmatched, shared. Raises UsageError."""
         words = {**words, "target": target} if target is not None else words
         wanted = wish(profile, words, name=_name(self.test), reason=self.test[:200], lease=self.lease, targets=self.targets)
-        made = Degraded(self.service, wanted, self._tell)
+        made = Degraded(self.service, wanted, self._tell, self._known)
         self.conditions.append(made)
         return made
 
@@ -285,7 +303,7 @@ class Network:
         template = wish(None, {**words, "target": groups[0][0]}, name=_name(self.test), reason=self.test[:200], lease=self.lease)
         parts = []
         for condition in partition(groups, template.condition, can_be_target, one_way=one_way):
-            parts.append(Degraded(self.service, replace(template, condition=condition), self._tell))
+            parts.append(Degraded(self.service, replace(template, condition=condition), self._tell, self._known))
         self.conditions += parts
         return Parted(parts)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from netweather.engine import Direct
 from netweather.errors import NetweatherError, UsageError
+from netweather.journal import Whose
 from netweather.testing import Evidence, Network
 from tests.support.rig import Rig
 
@@ -69,4 +72,29 @@ def test_a_target_that_is_not_there_changes_nothing(rig: Rig) -> None:
         pass
     with pytest.raises(UsageError, match="whose network"):
         network.degrade(delay="1ms")
+    assert rig.remains() == []
+
+
+def test_a_target_is_looked_up_once_and_again_when_it_is_another(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+    service = Direct(rig.engine)
+    plain = service.set
+
+    def counted(*words: Any, **options: Any) -> Any:
+        asked.append(options.get("dry_run", False))
+        return plain(*words, **options)
+
+    monkeypatch.setattr(service, "set", counted)
+    known: dict[tuple[str, ...], list[Whose]] = {}
+    network = Network("a story", targets=(rig.target.reference,), service=service, known=known)
+    for _ in range(2):
+        with network.degrade(delay="40ms", direction="egress"):
+            assert (rtt(rig) or 0) >= 40
+    assert asked == [True, False, False]
+    known[rig.target.reference,] = [
+        replace(whose, ino=whose.ino + 1) for whose in known[rig.target.reference,]
+    ]  # started anew since
+    with network.degrade(delay="40ms", direction="egress") as bad:
+        assert (rtt(rig) or 0) >= 40
+    assert bad.evidence[0].problems == []
     assert rig.remains() == []

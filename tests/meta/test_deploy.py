@@ -9,6 +9,8 @@ import subprocess
 import pytest
 import yaml
 
+from netweather.cli import main
+from netweather.scope import serving
 from tests.support.repository import ROOT
 
 UNIT = ROOT / "deploy" / "netweather-agent.service"
@@ -33,3 +35,25 @@ def test_the_container_has_what_the_agent_needs() -> None:
     (service,) = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())["services"].values()
     assert (service["command"], service["privileged"], service["pid"]) == (["agent"], True, "host")
     assert "/run/netweather:/run/netweather" in service["volumes"]
+
+
+def test_the_scope_plugins_manifest_is_for_todays_kubernetes() -> None:
+    (manifest,) = yaml.safe_load_all((ROOT / "deploy" / "scope-plugin.yaml").read_text())
+    assert (manifest["apiVersion"], manifest["kind"]) == ("apps/v1", "DaemonSet")
+    pod = manifest["spec"]["template"]
+    labels = pod["metadata"]["labels"]
+    assert manifest["spec"]["selector"]["matchLabels"] == labels == manifest["metadata"]["labels"]
+    assert labels == {"app": "weavescope", "weavescope-component": "weavescope-traffic-control-plugin"}  # Scope's own names
+    (container,) = pod["spec"]["containers"]
+    assert (pod["spec"]["hostPID"], container["securityContext"]["privileged"]) == (True, True)
+    assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in pod["spec"]["volumes"]}
+
+
+def test_the_scope_plugins_manifest_starts_it_as_it_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    (manifest,) = yaml.safe_load_all((ROOT / "deploy" / "scope-plugin.yaml").read_text())
+    (container,) = manifest["spec"]["template"]["spec"]["containers"]
+    found = []
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr(serving, "run", lambda settings, service, wanted: found.append(wanted))
+    assert main(container["args"]) == 0
+    assert str(found[0].socket) == "/run/scope/plugins/traffic-control/traffic-control.sock"

@@ -13,7 +13,7 @@ from types import FrameType
 
 from rich.console import Console
 
-from tools.bench import agent, classifier, commands, connections, latency, netem, plugin, pump, stats, unmatched
+from tools.bench import agent, classifier, commands, connections, latency, netem, plugin, pump, scope, stats, unmatched
 from tools.bench.figures import Rows
 from tools.bench.load import busy_share
 from tools.bench.network import sweep
@@ -32,6 +32,7 @@ SECTIONS: dict[str, Callable[[Plan], Rows]] = {
     "connections": connections.run,
     "help": commands.run_help,
     "plugin": plugin.run,
+    "scope": scope.run,
     "netem": netem.run,
 }
 ASKED_FOR = {"netem"}

@@ -77,7 +77,7 @@ class Agent:
         self.scenarios = Scenarios(self)
         self.keeping.cleared = self._cleared_elsewhere
         self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="agent")
-        self.metrics = Metrics(lambda: self.keeping.count, lambda: self.events.listeners)
+        self.metrics = Metrics(lambda: self.keeping.count, lambda: self.events.listeners, self.engine.show)
         self.started = time.monotonic()
         self._proving = asyncio.Semaphore(PROOFS)
 

@@ -1,20 +1,33 @@
-"""What the agent does in figures, as Prometheus reads them; and the middleware that counts requests."""
+"""What the agent does in figures, as Prometheus reads them; and the middleware that counts requests.
+
+The number of series is bounded: paths are counted as they are declared, and only so many conditions have series of their own.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Any
+from collections import Counter as Tally
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
+from netweather.engine import Shown
+from netweather.errors import NetweatherError
+
+LISTED: Final = 200
+"""So many conditions have series of their own; the rest are counted."""
 _BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0)
 
 
 class Metrics:
-    """One agent's figures. targets, listeners: how many there are now."""
+    """One agent's figures. targets, listeners: how many there are now. shown: the conditions in force, asked at each reading."""
 
-    def __init__(self, targets: Callable[[], int], listeners: Callable[[], int]) -> None:
+    def __init__(
+        self, targets: Callable[[], int], listeners: Callable[[], int], shown: Callable[[], Sequence[Shown]] = lambda: ()
+    ) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter(
             "netweather_requests", "requests that were answered", ["method", "path", "status"], registry=self.registry
@@ -27,10 +40,59 @@ class Metrics:
         listening = Gauge("netweather_event_listeners", "clients that follow the events", registry=self.registry)
         listening.set_function(listeners)
         ProcessCollector(registry=self.registry)
+        self.registry.register(Conditions(shown))
 
     def text(self) -> bytes:
         """All of it in the text format."""
         return generate_latest(self.registry)
+
+
+class Conditions(Collector):
+    """The conditions in force as series, read from the kernel when they are asked for."""
+
+    def __init__(self, shown: Callable[[], Sequence[Shown]], listed: int = LISTED) -> None:
+        self.shown, self.listed = shown, listed
+
+    def collect(self) -> Iterator[Metric]:
+        """All of them; a reading that fails is a figure, too."""
+        found: list[Shown] = []
+        try:
+            found = sorted(self.shown(), key=lambda each: (each.target.reference, each.target.identity, each.condition.name))
+            readable = 1
+        except (NetweatherError, OSError):
+            readable = 0
+        yield GaugeMetricFamily("netweather_conditions_readable", "whether the conditions could be read just now", readable)
+        engines = GaugeMetricFamily("netweather_conditions", "conditions, by what makes their lines", labels=["engine"])
+        for engine, number in sorted(Tally(each.engine for each in found).items()):
+            engines.add_metric([engine], number)
+        yield engines
+        unlisted = max(0, len(found) - self.listed)
+        yield GaugeMetricFamily(
+            "netweather_conditions_unlisted", "conditions without series of their own: there are too many", unlisted
+        )
+        yield from _of_conditions(found[: self.listed])
+
+
+def _of_conditions(listed: Sequence[Shown]) -> Iterator[Metric]:
+    labels = ["target", "identity", "name"]
+    packets = CounterMetricFamily("netweather_condition_packets", "packets that met its rules", labels=labels)
+    size = CounterMetricFamily("netweather_condition_bytes", "bytes that met its rules", labels=labels)
+    dropped = CounterMetricFamily("netweather_condition_dropped", "packets that its rules dropped", labels=labels)
+    in_force = GaugeMetricFamily("netweather_condition_in_force", "whether the kernel holds all of it", labels=labels)
+    left = GaugeMetricFamily("netweather_condition_seconds_left", "of its lease; none for one without an end", labels=labels)
+    unwanted = CounterMetricFamily("netweather_unwanted_drops", "packets our devices dropped unasked", labels=labels[:2])
+    for each in listed:
+        values = [each.target.reference, each.target.identity, each.condition.name]
+        packets.add_metric(values, sum(rule.packets for rule in each.rules))
+        size.add_metric(values, sum(rule.bytes for rule in each.rules))
+        dropped.add_metric(values, sum(rule.dropped for rule in each.rules))
+        in_force.add_metric(values, each.in_force)
+        if each.remaining_ns is not None:
+            left.add_metric(values, each.remaining_ns / 1e9)
+    drops = {(each.target.reference, each.target.identity): each.unwanted_drops for each in listed}
+    for (reference, identity), number in drops.items():
+        unwanted.add_metric([reference, identity], number)
+    yield from (packets, size, dropped, in_force, left, unwanted)
 
 
 class Counting:

@@ -43,7 +43,8 @@ COMMANDS: Final = (
     Entry("run", "a command in a bad network of its own"),
     Entry("matrix", "a command on several networks: what passes where"),
     Entry("find-limit", "how bad the network may be before a command fails", "find_limit"),
-    Entry("agent", "the service that keeps conditions for everybody on this machine"),
+    Entry("agent", "the service that keeps conditions for all of this machine"),
+    Entry("scope-plugin", "buttons and tables in Weave Scope's picture", "scope_plugin"),
     Entry("demo", "a small web shop on five networks, and what its customers see"),
 )
 """In the order of `--help`: by use, not by letter."""

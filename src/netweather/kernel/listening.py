@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import resource
@@ -22,35 +23,66 @@ def unix(path: Path, group: int | None) -> Iterator[socket.socket]:
     Raises NetweatherError(code="agent-running") when another process listens there, OSError.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _only_one(path.with_name(f"{path.name}.lock"), path):
-        path.unlink(missing_ok=True)
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
-            before = os.umask(0o177)
-            try:
-                listener.bind(str(path))
-            finally:
-                os.umask(before)
-            if group is not None:
-                os.chown(path, -1, group)
-                path.chmod(0o660)
-            listener.listen(BACKLOG)
-            try:
-                yield listener
-            finally:
-                path.unlink(missing_ok=True)
+    running = NetweatherError(
+        "agent-running", "an agent runs already", f"it listens on {path}", "stop it first, or name another --socket"
+    )
+    with only_one(path.with_name(f"{path.name}.lock"), running), _bound(path, group) as listener:
+        yield listener
 
 
 @contextlib.contextmanager
-def _only_one(lock: Path, path: Path) -> Iterator[None]:
+def unix_in_own_folder(path: Path) -> Iterator[socket.socket]:
+    """A listening Unix socket in a folder for root alone, which is made for it; both are removed at the end, and what a killed one left
+    is replaced. Raises NetweatherError(code="cannot-listen"), also when something else is in that folder.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if any(each != path or not each.is_socket() for each in path.parent.iterdir()):
+                raise OSError(errno.ENOTEMPTY, "there is something else in its folder")
+            path.parent.chmod(0o700)
+            stack.callback(_remove_empty, path.parent)
+            listener = stack.enter_context(_bound(path, None))
+        except OSError as error:
+            what = f"{path} can't be listened on"
+            raise NetweatherError("cannot-listen", what, str(error.strerror), "name another folder: --root") from error
+        yield listener
+
+
+def _remove_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
+@contextlib.contextmanager
+def _bound(path: Path, group: int | None) -> Iterator[socket.socket]:
+    path.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        before = os.umask(0o177)
+        try:
+            listener.bind(str(path))
+        finally:
+            os.umask(before)
+        if group is not None:
+            os.chown(path, -1, group)
+            path.chmod(0o660)
+        listener.listen(BACKLOG)
+        try:
+            yield listener
+        finally:
+            path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def only_one(lock: Path, otherwise: NetweatherError) -> Iterator[None]:
+    """Holds a lock file for as long as it lasts. Raises `otherwise` when another process does."""
     fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise otherwise from error
         yield
-    except BlockingIOError as error:
-        what = "an agent runs already"
-        raise NetweatherError(
-            "agent-running", what, f"it listens on {path}", "stop it first, or name another --socket"
-        ) from error
     finally:
         os.close(fd)
 

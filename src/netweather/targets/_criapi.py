@@ -24,7 +24,7 @@ SOCKETS: Final = (
 )
 """Where runtimes listen unless told otherwise, in the order in which they are looked for."""
 _ENVIRONMENT: Final = "CONTAINER_RUNTIME_ENDPOINT"  # crictl's
-_READY, _NODE = 0, 2
+_READY, _NODE, _RUNNING = 0, 2, 1
 _TABLE: Final = _grpc.PAIR | {
     "PodSandboxMetadata": "name:1 uid:2 namespace:3 attempt:4:uint32",
     "PodSandboxFilter": "id:1 label_selector:3:Pair*",
@@ -42,7 +42,8 @@ _TABLE: Final = _grpc.PAIR | {
     "PodSandboxStatusResponse": "status:1:PodSandboxStatus info:2:Pair*",
     "ContainerFilter": "id:1",
     "ListContainersRequest": "filter:1:ContainerFilter",
-    "Container": "id:1 pod_sandbox_id:2 state:6:int32",
+    "ContainerMetadata": "name:1",
+    "Container": "id:1 pod_sandbox_id:2 metadata:3:ContainerMetadata state:6:int32",
     "ListContainersResponse": "containers:1:Container*",
     "GetEventsRequest": "",
     "ContainerEventResponse": "container_id:1 type:2:int32 pod_sandbox_status:4:PodSandboxStatus",
@@ -66,6 +67,16 @@ class Sandbox:
     on_host: bool = False
     pid: int = 0
     path: str = ""
+
+
+@dataclass(frozen=True)
+class PodContainer:
+    """A container of a pod. sandbox: the id of its pod's."""
+
+    id: str
+    name: str
+    sandbox: str
+    running: bool
 
 
 class CriApi:
@@ -96,6 +107,14 @@ class CriApi:
         asked = self._made["PodSandboxStatusRequest"](pod_sandbox_id=id, verbose=True)
         found = self._service.call("PodSandboxStatus", asked, "PodSandboxStatusResponse", missing_ok=True)
         return None if found is None else _inspected(found)
+
+    def containers(self) -> list[PodContainer]:
+        """All of them, whatever their state. Raises as `sandboxes`."""
+        found = self._service.call("ListContainers", self._made["ListContainersRequest"](), "ListContainersResponse")
+        return [
+            PodContainer(str(each.id), str(each.metadata.name), str(each.pod_sandbox_id), each.state == _RUNNING)
+            for each in found.containers
+        ]
 
     def sandbox_of_container(self, id: str) -> list[str]:  # noqa: A002 - CRI's word
         """The ids of the sandboxes of the containers whose id begins so. Raises as `sandboxes`."""

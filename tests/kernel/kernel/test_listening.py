@@ -37,6 +37,38 @@ def test_one_listens_at_a_time_and_a_dead_ones_socket_is_replaced(tmp_path: Path
         assert listening.answers(path)
 
 
+def test_a_socket_in_its_own_folder_takes_the_folder_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "plugins" / "x" / "x.sock"
+    for _ in range(2):
+        with listening.unix_in_own_folder(path):
+            assert (path.parent.stat().st_mode & 0o777, path.stat().st_mode & 0o777) == (0o700, 0o600)
+            assert listening.answers(path)
+        assert list((tmp_path / "plugins").iterdir()) == []
+        path.parent.mkdir(mode=0o755)
+        with socket.socket(socket.AF_UNIX) as dead:  # what a killed one leaves
+            dead.bind(str(path))
+
+
+@pytest.mark.parametrize("name", ["x.sock", "precious"])
+def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("mine")
+    tmp_path.chmod(0o755)
+    with pytest.raises(NetweatherError) as wrong, listening.unix_in_own_folder(tmp_path / "x.sock"):
+        pass
+    assert wrong.value.code == "cannot-listen"
+    assert ((tmp_path / name).read_text(), tmp_path.stat().st_mode & 0o777) == ("mine", 0o755)
+
+
+def test_only_one_at_a_time(tmp_path: Path) -> None:
+    running = NetweatherError("plugin-running", "it runs")
+    with listening.only_one(tmp_path / "lock", running):
+        with pytest.raises(NetweatherError) as wrong, listening.only_one(tmp_path / "lock", running):
+            pass
+        assert wrong.value is running
+    with listening.only_one(tmp_path / "lock", running):
+        pass
+
+
 def test_tcp() -> None:
     with listening.tcp("127.0.0.1", 0) as listener:
         with socket.create_connection(listener.getsockname()[:2]):

@@ -1,6 +1,25 @@
 from __future__ import annotations
 
+from typing import Any
+
+from netweather.agent.metrics import LISTED, Metrics
+from netweather.conditions import NetworkCondition, Rule
+from netweather.engine import RuleCounters, Shown
+from netweather.errors import NetweatherError
+from netweather.journal import Whose
 from tests.unit.agent.conftest import Api
+
+A = Whose("netns:a", "a", 4, 7, None, None, "netns")
+
+
+def shown(target: Whose = A, name: str = "slow", dropped: int = 0, **more: Any) -> Shown:
+    """A condition with one rule, in force for a second yet."""
+    fields = {"remaining_ns": 10**9, "in_force": True, **more}
+    counters = (RuleCounters(10, 1000, dropped),)
+    condition = NetworkCondition(name, rules=(Rule(),))
+    return Shown(
+        target, condition, problems=(), interfaces=("eth0",), peers={}, rules=counters, unwanted_drops=0, engine="pump", **fields
+    )
 
 
 def test_requests_are_counted_by_declared_paths(api: Api) -> None:
@@ -14,3 +33,46 @@ def test_requests_are_counted_by_declared_paths(api: Api) -> None:
     assert 'path="other"' in text
     assert "nowhere" not in text
     assert "netweather_targets 0.0" in text
+
+
+def test_conditions_are_read_from_the_kernel(api: Api) -> None:
+    api.put("slow", "netns:a", "netns:b", lease="90s")
+    api.put("other", "netns:a")
+    text = api("GET", "/v1/metrics").text
+    values = {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in text.splitlines() if not line.startswith("#")}
+    identity = {
+        each["status"]["target"]["reference"]: each["status"]["target"]["identity"]
+        for each in api("GET", "/v1/conditions").json()["items"]
+    }
+    of_b = f'{{identity="{identity["netns:b"]}",name="slow",target="netns:b"}}'
+    assert values['netweather_conditions{engine="pump"}'] == 3
+    assert values[f"netweather_condition_in_force{of_b}"] == 1
+    assert 60 < values[f"netweather_condition_seconds_left{of_b}"] <= 90
+    assert (values["netweather_conditions_readable"], values["netweather_conditions_unlisted"]) == (1, 0)
+    api("DELETE", "/v1/conditions")
+    assert "netweather_condition_in_force{" not in api("GET", "/v1/metrics").text
+
+
+def test_series_are_bounded_and_the_rest_is_counted() -> None:
+    many = [shown(A, f"c{number:04}", dropped=number) for number in range(LISTED + 50)]
+    metrics = Metrics(int, int, lambda: many)
+    text = metrics.text().decode()
+    assert text.count("netweather_condition_packets_total{") == LISTED
+    assert "netweather_conditions_unlisted 50.0" in text
+    assert f'netweather_conditions{{engine="pump"}} {LISTED + 50}.0' in text
+    assert len([line for line in text.splitlines() if not line.startswith("#")]) < 6 * LISTED + 100
+    assert 'netweather_condition_dropped_total{identity="4-7",name="c0003",target="netns:a"} 3.0' in text
+
+
+def test_a_condition_without_an_end_has_no_time_left() -> None:
+    text = Metrics(int, int, lambda: [shown(remaining_ns=None, in_force=False)]).text().decode()
+    assert "netweather_condition_seconds_left{" not in text
+    assert 'netweather_condition_in_force{identity="4-7",name="slow",target="netns:a"} 0.0' in text
+
+
+def test_what_can_not_be_read_is_a_figure() -> None:
+    def broken() -> list[Shown]:
+        raise NetweatherError("busy", "another command is changing this target")
+
+    text = Metrics(int, int, broken).text().decode()
+    assert "netweather_conditions_readable 0.0" in text

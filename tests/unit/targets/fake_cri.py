@@ -21,7 +21,7 @@ OWN_NETWORK = f"/proc/{os.getpid()}/ns/net"
 
 @dataclass
 class FakePod:
-    """A sandbox that says to be this process. containers: their ids."""
+    """A sandbox that says to be this process. containers: their ids; exited: of those that don't run."""
 
     name: str
     id: str
@@ -29,6 +29,7 @@ class FakePod:
     labels: dict[str, str] = field(default_factory=dict)
     addresses: tuple[str, ...] = ()
     containers: tuple[str, ...] = ()
+    exited: tuple[str, ...] = ()
     on_host: bool = False
     info: dict[str, Any] | None = None
     created_at: int = 1
@@ -76,8 +77,12 @@ class Runtime:
         return self.made["ListPodSandboxResponse"](items=[self.made["PodSandbox"](**self._common(pod)) for pod in fitting])
 
     def ListContainers(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802 - CRI's name
-        found = [(each, pod.id) for pod in self.pods for each in pod.containers if each.startswith(request.filter.id)]
-        containers = [self.made["Container"](id=id, pod_sandbox_id=pod) for id, pod in found]  # noqa: A001 - CRI's word
+        found = [(each, pod) for pod in self.pods for each in pod.containers if each.startswith(request.filter.id)]
+        metadata = self.made["ContainerMetadata"](name="app")
+        containers = [
+            self.made["Container"](id=id, pod_sandbox_id=pod.id, metadata=metadata, state=2 if id in pod.exited else 1)
+            for id, pod in found  # noqa: A001 - CRI's word
+        ]
         return self.made["ListContainersResponse"](containers=containers)
 
     def PodSandboxStatus(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802 - CRI's name

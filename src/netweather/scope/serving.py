@@ -1,0 +1,126 @@
+"""The plugin as a process: its socket where Scope's probe looks for it, its signals, its end. Not here: what is answered (app)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import re
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import uvicorn
+
+from netweather.conditions import Profile
+from netweather.engine import Service
+from netweather.errors import NetweatherError, UsageError
+from netweather.kernel import listening
+from netweather.scope.app import Plugin, make_app
+from netweather.scope.controls import controls
+from netweather.scope.picture import Painter
+from netweather.scope.report import Reporter
+from netweather.scope.steering import Steering
+from netweather.settings import Settings
+from netweather.targets.census import Census
+from netweather.units import Duration
+
+LOG: Final = logging.getLogger("netweather.scope")
+ROOT: Final = Path("/var/run/scope/plugins")
+"""Where the probe looks, unless --probe.plugins.root says otherwise."""
+ID: Final = "traffic-control"
+_GOOD_ID: Final = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*")
+_GRACE_S: Final = 1
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What `netweather scope-plugin` was told. profiles: those that become buttons, by name."""
+
+    lease: Duration
+    profiles: Mapping[str, Profile]
+    root: Path = ROOT
+    id: str = ID
+
+    def __post_init__(self) -> None:
+        if not _GOOD_ID.fullmatch(self.id):
+            why = "the probe takes letters and digits, with single hyphens between them"
+            raise UsageError("bad-plugin-id", f"{self.id!r} is no plugin's id", why, f"write {ID}")
+        if not self.lease.ns:
+            raise UsageError("bad-lease", "a lease of 0 is none", "", "write 10m")
+
+    @property
+    def socket(self) -> Path:
+        return self.root / self.id / f"{self.id}.sock"
+
+
+def run(settings: Settings, service: Service, wanted: Wanted) -> None:
+    """Serves until SIGTERM or SIGINT. What it set stays until its lease is over.
+
+    Raises NetweatherError plugin-running, cannot-listen.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    running = NetweatherError(
+        "plugin-running",
+        f"a plugin {wanted.id!r} runs already",
+        f"it listens on {wanted.socket}",
+        "stop it first, or name another --id",
+    )
+    buttons = controls(wanted.profiles.values())
+    painter = Painter(service, Census())
+    steering = Steering(service, painter, buttons, wanted.lease, settings.owner)
+    plugin = Plugin(steering, Reporter(wanted.id, buttons, steering.notes))
+    with listening.only_one(settings.state / f"scope-{wanted.id}.lock", running):
+        painter.look()  # the first report is whole
+        with listening.unix_in_own_folder(wanted.socket) as socket, _painting(painter):
+            asyncio.run(_serve(plugin, socket))
+    plugin.pool.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _painting(painter: Painter) -> Iterator[None]:
+    thread = threading.Thread(target=painter.run, name="picture", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        painter.close()
+
+
+async def _serve(plugin: Plugin, socket: Any) -> None:
+    server = _Server(uvicorn.Config(make_app(plugin), **_SETTINGS))
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        server.should_exit = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    steering = plugin.steering
+    LOG.info("ready: %d containers, %d controls", len(steering.painter.picture.containers), len(steering.controls))
+    await server.serve([socket])
+
+
+_SETTINGS: Final[dict[str, Any]] = {
+    "ws": "none",
+    "loop": "asyncio",
+    "lifespan": "off",
+    "log_config": None,
+    "access_log": False,
+    "server_header": False,
+    "proxy_headers": False,
+    "timeout_graceful_shutdown": _GRACE_S,
+}
+
+
+class _Server(uvicorn.Server):
+    """One in a loop that has the signals itself."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield

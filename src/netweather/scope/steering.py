@@ -1,0 +1,115 @@
+"""A button that was pressed: whose container, what it had, what it gets. Not here: HTTP (app), and how long may be waited (app).
+
+What a container has is asked each time: nothing is remembered that somebody else could have changed. Pressing again renews the lease.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from netweather.conditions import NetworkCondition
+from netweather.engine import Cleared, Service
+from netweather.errors import NetweatherError, UsageError
+from netweather.scope.controls import NAME, SUFFIX, Control, wish_of
+from netweather.scope.picture import Painter
+from netweather.targets.census import Container
+from netweather.units import Duration
+
+LOG: Final = logging.getLogger("netweather.scope")
+
+
+@dataclass
+class Steering:
+    """lease: of all that it sets. notes: by a container's id, what is to be known of its last button; shown until the next."""
+
+    service: Service
+    painter: Painter
+    controls: Mapping[str, Control]
+    lease: Duration
+    owner: str = ""
+    notes: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._registry = threading.Lock()
+        self._locks: weakref.WeakValueDictionary[str, threading.Lock] = weakref.WeakValueDictionary()
+
+    def container(self, node: str) -> Container:
+        """The container of Scope's node. Raises UsageError(code="bad-node"), NetweatherError(code="unknown-container")."""
+        if not node.endswith(SUFFIX):
+            raise UsageError(
+                "bad-node", f"{node[:100]!r} is not a container's node", f"there is no suffix {SUFFIX!r}", "take a container"
+            )
+        wanted = node.removesuffix(SUFFIX)
+        found = next((each for each in self.painter.picture.containers if each.id == wanted), None)
+        if found is None:
+            raise NetweatherError(
+                "unknown-container",
+                f"the container {wanted[:64]!r} is not found",
+                "it is gone, or not on this host",
+                "look again in a moment",
+            )
+        return found
+
+    def control(self, id: str) -> Control:  # noqa: A002 - Scope's word
+        """The button of that id. Raises UsageError(code="unknown-control")."""
+        if id not in self.controls:
+            raise UsageError("unknown-control", f"there is no control {id[:100]!r}", "", "take one that the report lists")
+        return self.controls[id]
+
+    def press(self, container: Container, control: Control) -> None:
+        """Carries it out, and returns when the kernel holds it. Raises NetweatherError; all is as it was then."""
+        with self._lock(container.identity or container.id):
+            self.notes[container.id] = f"{control.human}: being set"
+            try:
+                note = self._change(container, control)
+                self.painter.look_at(container)
+            except (NetweatherError, OSError) as error:
+                note = f"{control.human}: {one_line(error)}"
+                LOG.warning("%s: %s", container.name, note)
+                raise
+            finally:
+                self.notes[container.id] = note
+                if not note:
+                    del self.notes[container.id]
+
+    def _change(self, container: Container, control: Control) -> str:
+        """Returns what is to be known of it."""
+        reference = container.reference
+        if control.whole:
+            _cleared(self.service.clear([reference]))
+            return ""
+        shown = self.service.show([reference])
+        before = next((each.condition for each in shown if each.condition.name == NAME), None)
+        rules = control.change(wish_of(before)).rules()
+        if not rules:
+            if before is not None:
+                _cleared(self.service.clear([reference], NAME))
+            return ""
+        reason = f"Weave Scope: {control.human}"
+        wanted = NetworkCondition(NAME, (reference,), self.lease, rules, owner=self.owner, reason=reason)
+        (done,) = self.service.set([wanted])
+        return "; ".join(dict.fromkeys(note for notes in done.notes for note in notes))
+
+    def _lock(self, key: str) -> threading.Lock:
+        """One button after the other on one network."""
+        with self._registry:
+            return self._locks.setdefault(key, threading.Lock())
+
+
+def _cleared(answers: list[Cleared]) -> None:
+    for each in answers:
+        if each.problem is not None and getattr(each.problem, "code", "") != "no-such-condition":  # its lease has just ended
+            raise each.problem
+
+
+def one_line(error: NetweatherError | OSError) -> str:
+    """An error as Scope can show it."""
+    if not isinstance(error, NetweatherError):
+        return str(error)
+    parts = (error.what, error.why, f"remedy: {error.remedy}" if error.remedy else "")
+    return f"{'; '.join(part.replace(chr(10), '; ') for part in parts if part)} [{error.code}]"

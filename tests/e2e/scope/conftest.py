@@ -1,0 +1,43 @@
+"""A plugin beside the session's Docker, and its containers by their ids."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.docker import Docker
+from tests.support.scopeplugin import RealPlugin
+
+Box = Callable[..., AbstractContextManager[str]]
+
+
+@pytest.fixture(scope="module")
+def plugin(tmp_path_factory: pytest.TempPathFactory, docker: Docker) -> Iterator[RealPlugin]:
+    """One for all tests of a file; each test has containers of its own."""
+    made = RealPlugin(tmp_path_factory.mktemp("scope"), {"DOCKER_HOST": docker.environment["DOCKER_HOST"]})
+    made.start()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def own_plugin(tmp_path: Path, docker: Docker) -> Iterator[RealPlugin]:
+    """One that is not started yet."""
+    made = RealPlugin(tmp_path, {"DOCKER_HOST": docker.environment["DOCKER_HOST"]})
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def box(docker: Docker) -> Box:
+    """`with box() as id:` a container, by its whole id."""
+
+    @contextmanager
+    def make(**options: object) -> Iterator[str]:
+        with docker.container(**options) as name:  # type: ignore[arg-type]  # handed on
+            yield str(docker.inspect(name)["Id"])
+
+    return make

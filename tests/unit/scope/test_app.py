@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from netweather.errors import NetweatherError
+from netweather.scope import app as apps
+from netweather.scope.app import Plugin, make_app
+from netweather.scope.report import Reporter
+from netweather.scope.steering import Steering
+from tests.unit.scope.conftest import NUMBER, Fake
+
+SLOW = "traffic-control-table-slow"
+BODY = {"AppID": "", "Control": SLOW, "ControlArgs": None, "NodeID": f"{NUMBER};<container>"}
+
+
+@pytest.fixture
+def plugin(steering: Steering) -> Iterator[Plugin]:
+    made = Plugin(steering, Reporter("traffic-control", steering.controls, steering.notes))
+    yield made
+    made.pool.shutdown()
+
+
+def ask(plugin: Plugin, method: str, path: str, body: bytes = b"", count: int = 1) -> list[httpx.Response]:
+    """The answers to as many requests at once."""
+
+    async def all_of_them() -> list[httpx.Response]:
+        transport = httpx.ASGITransport(make_app(plugin))
+        async with httpx.AsyncClient(transport=transport, base_url="http://plugin") as client:
+            query = f"{path}?api_version=1&probe_id=p"
+            return await asyncio.gather(*(client.request(method, query, content=body) for _ in range(count)))
+
+    return asyncio.run(all_of_them())
+
+
+def press(plugin: Plugin, **more: Any) -> httpx.Response:
+    return ask(plugin, "POST", "/control", json.dumps({**BODY, **more}).encode())[0]
+
+
+def test_a_report(plugin: Plugin) -> None:
+    (answer,) = ask(plugin, "GET", "/report")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+    assert list(answer.json()["Container"]["nodes"]) == [f"{NUMBER};<container>"]
+
+
+def test_a_button_is_answered_with_the_container_as_it_is_now(plugin: Plugin) -> None:
+    answer = press(plugin).json()
+    assert set(answer) == {"shortcutReport"}  # not ShortcutReport, as Scope's documentation has it
+    (node,) = answer["shortcutReport"]["Container"]["nodes"].values()
+    assert node["latest"]["traffic-control-table-latency"]["value"] == "2000ms"
+    assert len(answer["shortcutReport"]["Plugins"]) == 1
+
+
+def test_names_of_fields_in_any_case(plugin: Plugin, fake: Fake) -> None:
+    body = {"nodeid": BODY["NodeID"], "CONTROL": SLOW}
+    assert "shortcutReport" in ask(plugin, "POST", "/control", json.dumps(body).encode())[0].json()
+    assert fake.in_force
+
+
+def test_errors_are_an_answer(plugin: Plugin, fake: Fake) -> None:
+    assert "[unknown-container]" in press(plugin, NodeID="cd;<container>").json()["error"]
+    assert "[bad-node]" in press(plugin, NodeID="cd").json()["error"]
+    assert "[unknown-control]" in press(plugin, Control="x").json()["error"]
+    fake.fails = NetweatherError("no-interfaces", "it has none")
+    assert press(plugin).json() == {"error": "it has none [no-interfaces]"}
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"7", b'{"NodeID": 1}', b'{"Control": ["a"]}', b"\xff", b"{" * 70_000])
+def test_what_is_no_request_is_400(plugin: Plugin, body: bytes) -> None:
+    (answer,) = ask(plugin, "POST", "/control", body)
+    assert answer.status_code == 400
+    assert answer.text
+
+
+def test_what_takes_its_time_is_answered_before_it_is_done(plugin: Plugin, fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """T6. It is carried out all the same, and what goes wrong is told by the table."""
+    monkeypatch.setattr(apps, "PATIENCE_S", 0.02)
+    go_on = threading.Event()
+    plain = fake.set
+    monkeypatch.setattr(fake, "set", lambda conditions: (go_on.wait(10), plain(conditions))[1])
+    (node,) = press(plugin).json()["shortcutReport"]["Container"]["nodes"].values()
+    values = {key.rpartition("-")[2]: each["value"] for key, each in node["latest"].items()}
+    assert (values["latency"], values["note"]) == ("-", "Traffic speed: slow: being set")
+    go_on.set()
+    plugin.pool.shutdown()
+    assert fake.in_force
+    assert plugin.steering.notes == {}
+
+
+def test_hundreds_who_ask_at_once_get_one_report(plugin: Plugin, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = 0
+    plain = Reporter.report
+
+    def counted(*words: Any) -> bytes:
+        nonlocal made
+        made += 1
+        return plain(*words)
+
+    monkeypatch.setattr(Reporter, "report", counted)
+    monkeypatch.setattr(apps, "FRESH_S", 60.0)
+    answers = ask(plugin, "GET", "/report", count=200)
+    assert ({each.status_code for each in answers}, made) == ({200}, 1)
+    press(plugin)
+    (after,) = ask(plugin, "GET", "/report")
+    (node,) = after.json()["Container"]["nodes"].values()
+    assert node["latest"]["traffic-control-table-latency"]["value"] == "2000ms"
+
+
+def test_nothing_to_report_of_is_an_error(plugin: Plugin, fake: Fake) -> None:
+    fake.containers, fake.problems = [], [NetweatherError("docker-failed", "Docker failed")]
+    plugin.steering.painter.look()
+    (answer,) = ask(plugin, "GET", "/report")
+    assert (answer.status_code, answer.text) == (500, "Docker failed")
+    fake.problems = []
+    plugin.steering.painter.look()
+    assert ask(plugin, "GET", "/report")[0].json()["Container"]["nodes"] == {}

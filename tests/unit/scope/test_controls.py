@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import pytest
+
+from netweather.conditions import Condition, Match, NetworkCondition, Rule, builtin_profiles, load_profiles
+from netweather.conditions.flags import rule_to_flags
+from netweather.conditions.validation import validate
+from netweather.scope.controls import LEGACY, NAME, Control, Wish, controls, wish_of
+from netweather.units import Duration, Percent, Rate
+
+BUTTONS = controls(builtin_profiles().values())
+
+
+def pressed(*ids: str) -> Wish:
+    """What is there after these buttons, each read back from the condition that the one before made."""
+    wish = Wish()
+    for id in ids:  # noqa: A001 - Scope's word
+        wish = BUTTONS[id].change(wish_of(NetworkCondition(NAME, rules=wish.rules())))
+    return wish
+
+
+@pytest.mark.parametrize(
+    ("id", "flags"),
+    [
+        ("slow", {"delay": "2s"}),
+        ("medium", {"delay": "1s"}),
+        ("fast", {"delay": "500ms"}),
+        ("pkt-drop-low", {"loss": "10%"}),
+    ],
+)
+def test_the_originals_are_for_what_is_sent(id: str, flags: dict[str, str]) -> None:  # noqa: A002 - Scope's word
+    (rule,) = pressed(f"traffic-control-table-{id}").rules()
+    assert rule_to_flags(rule) == {**flags, "direction": "egress"}
+
+
+def test_delay_loss_and_rate_come_together() -> None:
+    words = ("table-slow", "bandwidth-low", "table-pkt-drop-low", "table-fast")
+    wish = pressed(*(f"traffic-control-{each}" for each in words))
+    assert wish == Wish(Duration(500_000_000), Percent.parse("10%"), Rate(128_000))
+    sent, received = wish.rules()
+    assert (sent.match.direction, received.match.direction) == ("egress", "ingress")
+    assert rule_to_flags(received) == {"rate": "128kbit", "direction": "ingress"}
+
+
+def test_a_profile_takes_the_place_of_all_and_they_of_it() -> None:
+    assert pressed("traffic-control-table-slow", "traffic-control-profile-3g") == Wish(profile="3g")
+    assert pressed("traffic-control-profile-3g", "traffic-control-table-fast") == Wish(delay=Duration(500_000_000))
+
+
+@pytest.mark.parametrize("id", ["traffic-control-table-clear", "traffic-control-end-all"])
+def test_ends(id: str) -> None:  # noqa: A002 - Scope's word
+    assert pressed("traffic-control-table-slow", id).rules() == ()
+    assert pressed(id) == Wish()
+
+
+@pytest.mark.parametrize("button", BUTTONS.values(), ids=BUTTONS)
+def test_what_a_button_makes_is_a_condition(button: Control) -> None:
+    rules = button.change(Wish(loss=Percent.parse("10%"))).rules()
+    validate(NetworkCondition(NAME, rules=rules))
+    assert button.change(Wish()) == button.change(button.change(Wish()))  # pressed twice is pressed once
+
+
+def test_their_ranks_give_them_an_order() -> None:
+    ranks = [each.rank for each in BUTTONS.values()]
+    assert ranks == sorted(set(ranks))
+    assert ranks[:5] == [20, 21, 22, 23, 24] == [each.rank for each in LEGACY]
+
+
+def test_own_profiles_have_buttons_unless_their_name_can_be_no_id() -> None:
+    own = load_profiles(
+        "office: {title: the office, both: {rtt: 20ms}}\n'a;b': {both: {rtt: 20ms}}\n'with space': {both: {rtt: 1ms}}"
+    )
+    made = controls(own.values())
+    assert [key for key in made if "profile" in key] == ["traffic-control-profile-office"]
+    assert made["traffic-control-profile-office"].human == "Network: office (the office)"
+
+
+def test_what_others_wrote_is_read_as_far_as_there_are_buttons() -> None:
+    assert wish_of(None) == Wish()
+    received = Rule(Match(direction="ingress"), Condition(profile="3g"))
+    assert wish_of(NetworkCondition(rules=(received,))) == Wish()

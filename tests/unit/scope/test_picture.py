@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import pytest
+
+from netweather.conditions import NetworkCondition
+from netweather.engine import Shown
+from netweather.errors import NetweatherError
+from netweather.scope import picture as pictures
+from netweather.scope.controls import Wish
+from netweather.scope.picture import Painter
+from netweather.units import Duration
+from tests.support.rig import until
+from tests.unit.scope.conftest import Fake, container
+
+SLOW = NetworkCondition("slow", rules=Wish(Duration(10**9)).rules())
+
+
+def test_conditions_are_those_of_the_containers_namespace(fake: Fake) -> None:
+    fake.containers = [container("aa11"), container("aa11cc", name="shares"), container("bb22")]
+    fake.in_force = {"docker:aa11": [SLOW]}
+    painter = Painter(fake, fake)
+    painter.look()
+    found = {each.name: [one.shown.condition.name for one in painter.picture.of(each)] for each in painter.picture.containers}
+    assert found == {"aa11": ["slow"], "shares": ["slow"], "bb22": []}
+
+
+def test_rates_are_between_two_looks(fake: Fake) -> None:
+    fake.in_force = {fake.containers[0].reference: [SLOW]}
+    times = iter([100.0, 102.0, 104.0])
+    painter = Painter(fake, fake, lambda: next(times))
+    painter.look()
+    (first,) = painter.picture.of(fake.containers[0])
+    fake.counted = 50
+    painter.look()
+    (second,) = painter.picture.of(fake.containers[0])
+    fake.counted = 10  # was set anew
+    painter.look()
+    (third,) = painter.picture.of(fake.containers[0])
+    assert [each.packets_per_s for each in (first, second, third)] == [None, 25.0, None]
+    assert (second.dropped_per_s, second.ends_at) == (12.5, 162.0)
+
+
+def test_what_can_not_be_looked_at_stays_and_is_told(fake: Fake) -> None:
+    fake.in_force = {fake.containers[0].reference: [SLOW]}
+    painter = Painter(fake, fake)
+    painter.look()
+    fake.fails = NetweatherError("agent-unreachable", "the agent does not answer")
+    fake.problems = [NetweatherError("docker-failed", "Docker failed")]
+    painter.look()
+    assert painter.picture.problem == "Docker failed; the agent does not answer"
+    assert len(painter.picture.of(fake.containers[0])) == 1
+    fake.fails, fake.problems = None, []
+    painter.look()
+    assert painter.picture.problem == ""
+
+
+def test_a_look_that_began_before_a_button_does_not_undo_it(fake: Fake) -> None:
+    """The picture's look is under way while the button's own is over: the newer one counts."""
+    each = fake.containers[0]
+    painter = Painter(fake, fake)
+
+    class Late(Fake):
+        def show(self, references: Sequence[str] = ()) -> list[Shown]:
+            before = super().show(references)
+            if not references:  # meanwhile, the button
+                self.in_force = {each.reference: [SLOW]}
+                painter.look_at(each)
+            return before
+
+    late = Late(fake.containers)
+    painter.service = painter.census = late
+    painter.look()
+    assert [one.shown.condition.name for one in painter.picture.of(each)] == ["slow"]
+    late.in_force = {}
+    painter.service = fake
+    painter.look()
+    assert painter.picture.of(each) == ()
+
+
+def test_it_looks_only_while_somebody_asks(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures, "PAUSE_S", 0.001)
+    monkeypatch.setattr(pictures, "IDLE_S", 0.05)
+    painter = Painter(fake, fake)
+    assert painter.picture.containers == ()
+    thread = threading.Thread(target=painter.run)
+    thread.start()
+    try:
+        until(lambda: painter.picture is not None and len(fake.asked) > 3, 10, "it looks")
+        seen = -1
+
+        def resting() -> bool:
+            nonlocal seen
+            before, seen = seen, len(fake.asked)
+            threading.Event().wait(0.1)
+            return before == seen
+
+        until(resting, 10, "it rests")
+        seen = len(fake.asked)
+        assert painter.picture
+        until(lambda: len(fake.asked) > seen, 10, "it looks again")
+    finally:
+        painter.close()
+        thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_looks_take_no_more_than_their_share(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+    painter = Painter(fake, fake)
+    times = iter([0.0, 4.0, 10.0, 10.1])
+    monkeypatch.setattr(painter, "look", lambda: None)
+    monkeypatch.setattr(painter, "_wait", lambda pause: (waited.append(pause), len(waited) > 1 and painter.close()))
+    monkeypatch.setattr(pictures.time, "monotonic", lambda: next(times, 99.0))
+    painter.run()
+    assert waited == [12.0, 1.0]  # a quarter of the time at most

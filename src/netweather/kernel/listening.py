@@ -45,7 +45,8 @@ def unix_in_own_folder(path: Path) -> Iterator[socket.socket]:
             listener = stack.enter_context(_bound(path, None))
         except OSError as error:
             what = f"{path} can't be listened on"
-            raise NetweatherError("cannot-listen", what, str(error.strerror), "name another folder: --root") from error
+            why = error.strerror or str(error)  # a path that is too long has no number
+            raise NetweatherError("cannot-listen", what, why, "name another folder: --root") from error
         yield listener
 
 

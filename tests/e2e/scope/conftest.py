@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -24,9 +23,9 @@ def plugin(tmp_path_factory: pytest.TempPathFactory, docker: Docker) -> Iterator
 
 
 @pytest.fixture
-def own_plugin(tmp_path: Path, docker: Docker) -> Iterator[RealPlugin]:
-    """One that is not started yet."""
-    made = RealPlugin(tmp_path, {"DOCKER_HOST": docker.environment["DOCKER_HOST"]})
+def own_plugin(tmp_path_factory: pytest.TempPathFactory, docker: Docker) -> Iterator[RealPlugin]:
+    """One that is not started yet. In a folder of a short name: a socket's path has 107 bytes at most."""
+    made = RealPlugin(tmp_path_factory.mktemp("own"), {"DOCKER_HOST": docker.environment["DOCKER_HOST"]})
     yield made
     made.close()
 

@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -154,7 +153,7 @@ def test_fifty_at_once(own_plugin: RealPlugin, box: Box) -> None:
     assert not re.search(r"Traceback|ERROR", own_plugin.log.read_text())
 
 
-def test_through_the_agent(own_plugin: RealPlugin, tmp_path: Path, docker: Docker, box: Box) -> None:
+def test_through_the_agent(own_plugin: RealPlugin, docker: Docker, box: Box) -> None:
     agent = RealAgent(own_plugin.state)
     agent.environment["DOCKER_HOST"] = docker.environment["DOCKER_HOST"]
     agent.start()

@@ -59,6 +59,14 @@ def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path, name: 
     assert ((tmp_path / name).read_text(), tmp_path.stat().st_mode & 0o777) == ("mine", 0o755)
 
 
+def test_a_path_that_is_too_long_is_told_with_the_reason(tmp_path: Path) -> None:
+    path = tmp_path / ("x" * 100) / "x.sock"
+    with pytest.raises(NetweatherError) as wrong, listening.unix_in_own_folder(path):
+        pass
+    assert (wrong.value.code, wrong.value.why) == ("cannot-listen", "AF_UNIX path too long")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_only_one_at_a_time(tmp_path: Path) -> None:
     running = NetweatherError("plugin-running", "it runs")
     with listening.only_one(tmp_path / "lock", running):

@@ -68,7 +68,8 @@ class Agent:
         self.events = Events()
         self.audit = Audit(self.settings.audit)
         self.spares = Spares()
-        self.kept = KeptTargets(load=self.spares.load)
+        # What a process of its own keeps goes without our hearing of it: its namespaces must not be held.
+        self.kept = KeptTargets(load=self.spares.load, wanted=lambda directory: self.keeping.keeps(directory.name))
         opening = self.open_kernel or self.kept
         self.keeping = Keeping(Engine(self.settings, opening), self.events)
         self.keeping.engine.keep, self.keeping.let_go = self.keeping.keep, self.kept.drop

@@ -66,6 +66,10 @@ class Keeping:
         """How many targets are kept now."""
         return len(self._kept)
 
+    def keeps(self, identity: str) -> bool:
+        """Whether this target is kept here, and not by a process of its own or by nobody."""
+        return identity in self._kept
+
     async def run(self, ready: Callable[[], Awaitable[None]]) -> None:
         """Takes over what an agent before left, awaits `ready`, and keeps targets until `stop`."""
         self._loop = asyncio.get_running_loop()

@@ -44,10 +44,11 @@ class KeptTargets:
     """Opens targets as `RealTarget` does, and keeps those that were closed. Any thread may use it.
 
     Whoever has one open has it alone: another who opens the same target meanwhile gets one of its own. load: as RealTarget's.
+    wanted: whether a directory's target may be held on; whoever answers no from now on calls `drop`, once for all.
     """
 
-    def __init__(self, most: int = MOST, load: Load = Classifier.load) -> None:
-        self._most, self._load = most, load
+    def __init__(self, most: int = MOST, load: Load = Classifier.load, wanted: Callable[[Path], bool] = Path.exists) -> None:
+        self._most, self._load, self._wanted = most, load, wanted
         self._idle: OrderedDict[Path, _Kept] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -79,7 +80,7 @@ class KeptTargets:
             before = self._idle.pop(target.directory, None)
             if before is not None and before is not target:
                 over.append(before)
-            if target.directory.exists():
+            if self._wanted(target.directory):
                 self._idle[target.directory] = target
             else:
                 over.append(target)

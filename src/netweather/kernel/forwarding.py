@@ -11,7 +11,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from netweather.kernel import listeners
@@ -99,21 +99,22 @@ class Forwarder:
         kind, address, port = place
         bound = self.inside.run(lambda: _bound(kind, address, port))
         if kind == "tcp":
-            task = self._hold(self._accept(bound, service))
+            self._loop.add_reader(bound, self._accept, bound, service)
 
             def close() -> None:
-                task.cancel()
+                self._loop.remove_reader(bound)
                 bound.close()
 
             return close
         exchanges = Exchanges(bound, service, self._loop)
         return exchanges.close
 
-    async def _accept(self, listening: socket.socket, service: Service) -> None:
-        while True:
-            near, _ = await self._loop.sock_accept(listening)
+    def _accept(self, listening: socket.socket, service: Service) -> None:
+        with contextlib.suppress(OSError):  # whoever came has gone again
+            near, _ = listening.accept()
             near.setblocking(False)
-            self._hold(_carry(near, service))
+            # Closed whatever becomes of the task, which may be cancelled before it begins.
+            self._hold(_carry(near, service)).add_done_callback(lambda _: near.close())
 
 
 def _bound(kind: str, address: str, port: int) -> socket.socket:
@@ -136,24 +137,31 @@ async def _carry(near: socket.socket, service: Service) -> None:
     try:
         near_in, near_out = await asyncio.open_connection(sock=near, limit=CHUNK)
     except OSError:
-        near.close()
         return
+    with _aborting(near_out):
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                far_in, far_out = await asyncio.open_connection(service.address, service.port, limit=CHUNK)
+        except OSError:  # TimeoutError is one
+            _reset(near_out)
+            return
+        with _aborting(far_out):
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(_pour(near_in, far_out))
+                    group.create_task(_pour(far_in, near_out))
+            except* OSError:
+                _reset(near_out)
+                _reset(far_out)
+
+
+@contextlib.contextmanager
+def _aborting(writer: asyncio.StreamWriter) -> Iterator[None]:
+    """Whatever ends the block, also the end of the forwarder, ends the connection."""
     try:
-        async with asyncio.timeout(PATIENCE_S):
-            far_in, far_out = await asyncio.open_connection(service.address, service.port, limit=CHUNK)
-    except OSError:  # TimeoutError is one
-        _reset(near_out)
-        return
-    try:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(_pour(near_in, far_out))
-            group.create_task(_pour(far_in, near_out))
-    except* OSError:
-        _reset(near_out)
-        _reset(far_out)
+        yield
     finally:
-        near_out.transport.abort()
-        far_out.transport.abort()
+        writer.transport.abort()
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:

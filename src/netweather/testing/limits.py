@@ -19,6 +19,8 @@ from netweather.measure.statistics import Interval, binomial_below, share_interv
 
 SHARE_CONFIDENCE = 0.95
 """Of the interval for a share of failures."""
+ROUNDING = 1 + 1e-9
+"""The p-value is a sum of floats: three runs of three are 1/8 and a little."""
 Fails = Callable[[int], bool]
 
 
@@ -67,7 +69,7 @@ class Limit:
     @property
     def sure(self) -> bool:
         """Whether that is as much as was wanted."""
-        return (self.passes is not None or self.fails is not None) and self.confidence >= self.wanted
+        return (self.passes is not None or self.fails is not None) and self.confidence * ROUNDING >= self.wanted
 
 
 def find(fails: Fails, *, steps: int = 64, repeats: int = 1, confidence: float = 0.95) -> Limit:
@@ -125,7 +127,7 @@ def _confirmed(run: Fails, point: int, expected: bool, steps: int, confidence: f
         while side.runs < most and not side.against:  # one against it is too many: the doubt can't become small enough
             side.failed += run(point)
             side.runs += 1
-        if side.doubt <= allowed:
+        if side.doubt <= allowed * ROUNDING:
             return side
         if point in (0, steps) and (point == steps) == expected:
             return None

@@ -25,6 +25,16 @@ def test_a_sharp_limit_is_found_between_two_neighbours(at: int) -> None:
     assert len(found.trials) == 2 + 6 + 2 * 6
 
 
+@pytest.mark.parametrize("confidence", [0.5, 0.75, 0.875, 0.99])
+def test_a_confidence_is_reached_that_runs_reach_exactly(confidence: float) -> None:
+    """Three runs of three are a p-value of 1/8, as far as floats can say so: no point is left for another."""
+    found = find(lambda point: point >= 2, steps=4, confidence=confidence)
+    assert found.passes
+    assert found.fails
+    assert (found.passes.point, found.fails.point) == (1, 2)
+    assert found.sure
+
+
 def test_the_range_may_end_before_the_limit() -> None:
     """Both statements are about one side, so that six runs are more than enough."""
     all_pass, all_fail = sharp(1000), sharp(0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import shutil
-import signal
 import struct
 import subprocess
 import sys
@@ -121,8 +120,7 @@ def bpftrace(namespace: Namespace) -> Iterator[set[int]]:
                 raise RuntimeError("bpftrace does not start")
             yield {identifier for identifier in programs() - before if name(identifier) in ITS_NAMES}
         finally:
-            process.send_signal(signal.SIGINT)
-            process.communicate(timeout=PATIENCE_S)
+            process.kill()  # its programs go with it; SIGINT may take it longer than our patience
 
 
 def cost(namespace: Namespace, variant: str, calls: int) -> float:

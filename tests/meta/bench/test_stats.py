@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from netweather.kernel import bpf
+from tests.support.rig import until
 from tools.bench import stats
 from tools.bench.network import Net
 from tools.bench.rounds import Plan
@@ -32,7 +33,7 @@ def test_nothing_of_bpftrace_is_left(net: Net) -> None:
     with stats.bpftrace(net.client) as identifiers:
         assert len(identifiers) == len(stats.ITS_NAMES)
         assert identifiers <= stats.programs()
-    assert not identifiers & stats.programs()
+    until(lambda: not identifiers & stats.programs(), 10, "its programs are gone")
 
 
 def test_rows(plan: Plan) -> None:

@@ -110,7 +110,7 @@ def clean(home: Path) -> None:
 
 
 def processes(home: Path) -> set[int]:
-    """Daemons, shims and monitors have the folder in their commands; containers are their children."""
+    """Daemons, shims and monitors have the folder in their commands, Podman's name server in its environment; containers are children."""
     parents: dict[int, int] = {}
     found: set[int] = set()
     for path in Path("/proc").glob("[0-9]*"):
@@ -119,12 +119,19 @@ def processes(home: Path) -> set[int]:
             if state in "ZX":
                 continue
             parents[int(path.name)] = int(parent)
-            if str(home) in (path / "cmdline").read_text(errors="replace"):
+            if str(home) in (path / "cmdline").read_text(errors="replace") or f"={home}" in _environ(path):
                 found.add(int(path.name))
     found.discard(os.getpid())
     while more := {pid for pid, parent in parents.items() if parent in found} - found:
         found |= more
     return found - {os.getpid()}
+
+
+def _environ(process: Path) -> str:
+    """Nothing where it is kept from us, as the first process's may be."""
+    with suppress(PermissionError):
+        return (process / "environ").read_text(errors="replace")
+    return ""
 
 
 def busybox_tree(file: Path) -> None:

@@ -1,6 +1,6 @@
 """The suite where the kernel is Debian's, with netem and (6.1) without tcx: all in one boot for each kernel.
 
-`make test` has a case of each kind with Linux 6.1, about five minutes of emulation where nothing else runs; `make test-full`
+`make test` has a case of each kind with Linux 6.1, about six minutes of emulation where nothing else runs; `make test-full`
 has all of them, and those with 6.12 and the newest packaged kernel.
 """
 

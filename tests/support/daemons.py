@@ -93,11 +93,14 @@ def sweep(*prefixes: str) -> list[str]:
 
 def clean(home: Path) -> None:
     """Kills every process that names this folder in its command, with all below it; removes the folder, and its control groups."""
+    family: dict[str, int] = {}
     for _ in range(100):
-        family = processes(home)
+        # A container whose shim is dead is nobody's child, and may take a moment to die.
+        dying = {tag: pid for tag, pid in family.items() if owner.alive(tag)}
+        family = dying | {owner.tag(pid): pid for pid in processes(home)}
         if not family:
             break
-        for pid in family:
+        for pid in family.values():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(0.1)

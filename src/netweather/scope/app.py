@@ -55,7 +55,9 @@ class Plugin:
     async def press(self, container: Container, control: Control) -> str:
         """Presses a button. Returns what went wrong, or "": also when it is not known yet, and then the container's table tells."""
         self._last = None
-        doing = asyncio.get_running_loop().run_in_executor(self.pool, self.steering.press, container, control)
+        doing = asyncio.get_running_loop().run_in_executor(
+            self.pool, self.steering.press, self.steering.asked(container, control)
+        )
         doing.add_done_callback(_look)
         try:
             await asyncio.wait_for(asyncio.shield(doing), PATIENCE_S)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
-import weakref
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -23,6 +23,19 @@ from netweather.units import Duration
 LOG: Final = logging.getLogger("netweather.scope")
 
 
+@dataclass(frozen=True, eq=False)
+class Pressed:
+    """A button that was pressed. turn: set when nothing pressed before it is still to be done."""
+
+    container: Container
+    control: Control
+    turn: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def network(self) -> str:
+        return self.container.identity or self.container.id
+
+
 @dataclass
 class Steering:
     """lease: of all that it sets. notes: by a container's id, what is to be known of its last button; shown until the next."""
@@ -35,8 +48,8 @@ class Steering:
     notes: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._registry = threading.Lock()
-        self._locks: weakref.WeakValueDictionary[str, threading.Lock] = weakref.WeakValueDictionary()
+        self._lock = threading.Lock()
+        self._queues: dict[str, deque[Pressed]] = {}
 
     def container(self, node: str) -> Container:
         """The container of Scope's node. Raises UsageError(code="bad-node"), NetweatherError(code="unknown-container")."""
@@ -61,21 +74,45 @@ class Steering:
             raise UsageError("unknown-control", f"there is no control {id[:100]!r}", "", "take one that the report lists")
         return self.controls[id]
 
-    def press(self, container: Container, control: Control) -> None:
-        """Carries it out, and returns when the kernel holds it. Raises NetweatherError; all is as it was then."""
-        with self._lock(container.identity or container.id):
+    def asked(self, container: Container, control: Control) -> Pressed:
+        """A button was pressed: its turn comes after those pressed before on the same network, and the note says so until then."""
+        pressed = Pressed(container, control)
+        with self._lock:
             self.notes[container.id] = f"{control.human}: being set"
-            try:
-                note = self._change(container, control)
-                self.painter.look_at(container)
-            except (NetweatherError, OSError) as error:
-                note = f"{control.human}: {one_line(error)}"
-                LOG.warning("%s: %s", container.name, note)
-                raise
-            finally:
-                self.notes[container.id] = note
-                if not note:
-                    del self.notes[container.id]
+            queue = self._queues.setdefault(pressed.network, deque())
+            queue.append(pressed)
+            queue[0].turn.set()
+        return pressed
+
+    def press(self, pressed: Pressed) -> None:
+        """Carries it out when its turn comes, and returns when the kernel holds it. Raises NetweatherError; all is as it was then."""
+        pressed.turn.wait()
+        container, control, note = pressed.container, pressed.control, ""
+        try:
+            note = self._change(container, control)
+            self.painter.look_at(container)
+        except (NetweatherError, OSError) as error:
+            note = f"{control.human}: {one_line(error)}"
+            LOG.warning("%s: %s", container.name, note)
+            raise
+        finally:
+            self._done(pressed, note)
+
+    def _done(self, pressed: Pressed, note: str) -> None:
+        id, network = pressed.container.id, pressed.network  # noqa: A001 - Docker's word
+        with self._lock:
+            queue = self._queues[network]
+            queue.popleft()
+            if queue:
+                queue[0].turn.set()
+            else:
+                del self._queues[network]
+            if any(each.container.id == id for each in queue):
+                return  # the note is of those
+            if note:
+                self.notes[id] = note
+            else:
+                del self.notes[id]
 
     def _change(self, container: Container, control: Control) -> str:
         """Returns what is to be known of it."""
@@ -94,11 +131,6 @@ class Steering:
         wanted = NetworkCondition(NAME, (reference,), self.lease, rules, owner=self.owner, reason=reason)
         (done,) = self.service.set([wanted])
         return "; ".join(dict.fromkeys(note for notes in done.notes for note in notes))
-
-    def _lock(self, key: str) -> threading.Lock:
-        """One button after the other on one network."""
-        with self._registry:
-            return self._locks.setdefault(key, threading.Lock())
 
 
 def _cleared(answers: list[Cleared]) -> None:

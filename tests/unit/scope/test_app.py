@@ -3,12 +3,14 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import httpx
 import pytest
 
+from netweather.conditions import NetworkCondition
+from netweather.engine import Done
 from netweather.errors import NetweatherError
 from netweather.scope import app as apps
 from netweather.scope.app import Plugin, make_app
@@ -91,6 +93,40 @@ def test_what_takes_its_time_is_answered_before_it_is_done(plugin: Plugin, fake:
     plugin.pool.shutdown()
     assert fake.in_force
     assert plugin.steering.notes == {}
+
+
+def test_buttons_of_one_container_are_carried_out_as_they_were_pressed(
+    plugin: Plugin, fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does its note say that it is done while one waits."""
+    monkeypatch.setattr(apps, "PATIENCE_S", 0.0)
+    began, go_on = threading.Semaphore(0), threading.Semaphore(0)
+    seen: list[tuple[str, str]] = []
+    plain = fake.set
+
+    def slow(conditions: Sequence[NetworkCondition]) -> list[Done]:
+        seen.append((conditions[0].reason or "", plugin.steering.notes[NUMBER]))
+        began.release()
+        assert go_on.acquire(timeout=10)
+        return plain(conditions)
+
+    monkeypatch.setattr(fake, "set", slow)
+    speeds = ("slow", "medium", "fast") * 3
+
+    async def all_of_them() -> None:
+        container = plugin.steering.container(f"{NUMBER};<container>")
+        for speed in speeds:
+            assert await plugin.press(container, plugin.steering.control(f"traffic-control-table-{speed}")) == ""
+        for number in range(len(speeds)):
+            assert await asyncio.to_thread(began.acquire, timeout=10)
+            assert len(seen) == number + 1
+            go_on.release()
+
+    asyncio.run(asyncio.wait_for(all_of_them(), 30))
+    plugin.pool.shutdown()
+    assert plugin.steering.notes == {}
+    assert [reason for reason, _ in seen] == [f"Weave Scope: Traffic speed: {speed}" for speed in speeds]
+    assert [note for _, note in seen][1:] == ["Traffic speed: fast: being set"] * 8
 
 
 def test_hundreds_who_ask_at_once_get_one_report(plugin: Plugin, monkeypatch: pytest.MonkeyPatch) -> None:

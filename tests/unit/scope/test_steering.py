@@ -16,7 +16,7 @@ SLOW, CLEAR, ALL = "traffic-control-table-slow", "traffic-control-table-clear", 
 
 
 def press(steering: Steering, control: str, id: str = NUMBER) -> None:  # noqa: A002 - Docker's word
-    steering.press(steering.container(f"{id};<container>"), steering.control(control))
+    steering.press(steering.asked(steering.container(f"{id};<container>"), steering.control(control)))
 
 
 def test_what_a_button_sets_has_a_lease_an_owner_and_a_reason(steering: Steering, fake: Fake) -> None:

@@ -205,7 +205,7 @@ def test_a_watcher_sees_the_exit_and_a_restart_is_another_target(docker: Docker,
         watched = targets.exit_descriptor(target)
         assert watched is not None
         try:
-            assert targets.alive(target) == targets.Liveness(named=True, occupied=True)
+            assert targets.alive(target)
             assert not select.select([watched], [], [], 0)[0]
             docker("restart", "-t", "0", name)
             assert select.select([watched], [], [], 10)[0]

@@ -7,32 +7,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 
 from netweather.targets import _namespaces
 from netweather.targets.model import Located
 
 
-@dataclass(frozen=True)
-class Liveness:
-    """named: what the reference named (the process or the file) is still there, in this namespace;
-    occupied: some process lives in the namespace. Both False: nobody can notice its network any more."""
+def alive(target: Located, *, ignoring: Collection[int] = ()) -> bool:
+    """Whether anybody can still notice its network: what was named is there, or some process lives in the namespace.
 
-    named: bool
-    occupied: bool
-
-    def __bool__(self) -> bool:
-        return self.named or self.occupied
-
-
-def alive(target: Located, *, ignoring: Collection[int] = ()) -> Liveness:
-    """Whether what was named is still there; the processes of /proc are gone through only when it is not.
-
-    ignoring: pids that don't count, such as the caller's own helpers in the namespace. A restarted container with a new namespace
-    is not alive; one that came back to the same namespace (a pod's) is. Never raises.
+    The processes of /proc are gone through only when what was named is not there: that costs milliseconds, and a keeper asks
+    five times a second. ignoring: pids that don't count, such as the caller's own helpers in the namespace. A restarted container
+    with a new namespace is not alive; one that came back to the same namespace (a pod's) is. Never raises.
     """
-    named = is_named(target, ignoring=ignoring)
-    return Liveness(named, (named and target.pid is not None) or any(True for _ in occupants(target, ignoring=ignoring)))
+    return is_named(target, ignoring=ignoring) or any(True for _ in occupants(target, ignoring=ignoring))
 
 
 def is_named(target: Located, *, ignoring: Collection[int] = ()) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from netweather.targets import _namespaces
-from netweather.targets.liveness import Liveness, alive, exit_descriptor, is_named, occupants
+from netweather.targets.liveness import alive, exit_descriptor, is_named, occupants
 
 OWN = os.stat("/proc/self/ns/net")
 
@@ -35,7 +35,7 @@ def child() -> Iterator[subprocess.Popen[bytes]]:
 
 def test_a_process_is_there_until_it_exits(child: subprocess.Popen[bytes]) -> None:
     place = Place(pid=child.pid)
-    assert alive(place) == Liveness(named=True, occupied=True)
+    assert alive(place)
     fd = exit_descriptor(place)
     assert fd is not None
     try:
@@ -48,14 +48,13 @@ def test_a_process_is_there_until_it_exits(child: subprocess.Popen[bytes]) -> No
         os.close(fd)
     assert not is_named(place)
     assert exit_descriptor(place) is None
-    assert alive(place) == Liveness(named=False, occupied=True)  # by this process
+    assert alive(place)  # by this process
 
 
 def test_a_number_that_came_back_elsewhere_is_not_it(child: subprocess.Popen[bytes]) -> None:
     place = Place(pid=child.pid, ino=1)
     assert not is_named(place)
     assert exit_descriptor(place) is None
-    assert alive(place) == Liveness(named=False, occupied=False)
     assert not alive(place)
 
 
@@ -65,8 +64,15 @@ def test_the_callers_helpers_do_not_count(child: subprocess.Popen[bytes], monkey
     monkeypatch.setattr(os, "listdir", lambda path: [str(child.pid), "5", "6", "self"])
     place = Place(pid=child.pid, dev=4, ino=7)
     assert set(occupants(place)) == {child.pid, 5}
-    assert alive(place, ignoring=[child.pid]) == Liveness(named=False, occupied=True)
-    assert alive(place, ignoring=[child.pid, 5]) == Liveness(named=False, occupied=False)
+    assert alive(place, ignoring=[child.pid])
+    assert not alive(place, ignoring=[child.pid, 5])
+
+
+def test_processes_are_not_gone_through_while_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A keeper asks five times a second."""
+    monkeypatch.setattr(os, "listdir", lambda path: pytest.fail(f"{path} was listed"))
+    assert alive(Place(path="/proc/self/ns/net"))
+    assert alive(Place(pid=os.getpid()))
 
 
 def test_a_path_is_it_while_it_stands_for_the_same_namespace(tmp_path: Path) -> None:
@@ -75,7 +81,7 @@ def test_a_path_is_it_while_it_stands_for_the_same_namespace(tmp_path: Path) -> 
     place = Place(path=str(path))
     assert is_named(place)
     assert exit_descriptor(place) is None
-    assert alive(place) == Liveness(named=True, occupied=True)
+    assert alive(place)
     path.unlink()
     path.touch()
     assert not is_named(place)
@@ -85,7 +91,7 @@ def test_a_path_is_it_while_it_stands_for_the_same_namespace(tmp_path: Path) -> 
 
 def test_an_empty_namespace_with_a_name_is_still_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "listdir", lambda path: [])
-    assert alive(Place(path="/proc/self/ns/net")) == Liveness(named=True, occupied=False)
+    assert alive(Place(path="/proc/self/ns/net"))
 
 
 def test_nothing_to_go_by_is_not_named() -> None:

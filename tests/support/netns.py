@@ -10,11 +10,15 @@ Names are nwt-OWNER-N-ROLE; what a killed session left is removed by `sweep`, wh
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import itertools
 import os
 import signal
+import socket
+import struct
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -28,6 +32,8 @@ from tests.support.machine import SLOW
 PREFIX = "nwt-"
 FOLDER = Path("/run/netns")
 CLONE_NEWNET = 0x40000000
+GET_FLAGS, RUNNING = 0x8913, 0x40  # SIOCGIFFLAGS, IFF_RUNNING: its operational state is up
+CARRIER_S = 20 * SLOW
 LINKS = {  # by `ip link add … type`: the kernel's option
     "macvlan mode bridge": "MACVLAN",
     "ipvlan mode l2": "IPVLAN",
@@ -173,11 +179,28 @@ def lab(*, bystander: bool = False, link: str = "veth") -> Iterator[Lab]:
         for one in made:
             addresses = f"addr add {one.v4}/24 dev eth0\naddr add {one.v6}/64 dev eth0 nodad\n"
             ip("-n", one.name, "-batch", "-", stdin=f"link set lo up\nlink set eth0 up\n{addresses}")
+        for one in made:
+            one.call(_await_carrier)
         yield Lab(*made)
     finally:
         for one in everything:
             one.stop()
             remove(one.name)
+
+
+def _await_carrier() -> None:
+    """Until eth0 is up for everybody: the kernel tells of a carrier in the background, on a busy machine a second later."""
+    deadline = time.monotonic() + CARRIER_S
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
+        while not _flags(asker, "eth0") & RUNNING:
+            if time.monotonic() > deadline:
+                raise RuntimeError("eth0 has no carrier")
+            time.sleep(0.002)
+
+
+def _flags(asker: socket.socket, name: str) -> int:
+    found: int = struct.unpack_from("16xH", fcntl.ioctl(asker, GET_FLAGS, struct.pack("16s24x", name.encode())))[0]
+    return found
 
 
 def _stacked(made: list[Namespace], link: str) -> str:

@@ -140,9 +140,11 @@ class Keeping:
 
     async def _turn(self, kept: _Kept) -> tuple[bool, float]:
         """(whether there is more to keep, seconds until the next look)."""
-        keeper = kept.keeper
+        keeper, stamp = kept.keeper, kept.keeper.stamp
         try:
             more = await self._in_thread(keeper.turn)
+            if more and keeper.stamp != stamp and not await self._in_thread(keeper_process.claim, keeper.directory):
+                return False, 0.0  # a command took it away and set it anew since the last look, with a keeper of its own
         except Exception as error:  # whatever it is, the other targets are kept on
             LOG.warning("%s: %s", keeper.identity, error, exc_info=not isinstance(error, NetweatherError | OSError))
             return True, RETRY_S

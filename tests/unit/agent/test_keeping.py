@@ -225,3 +225,31 @@ def test_what_another_process_keeps_is_left_to_it(agent: Agent) -> None:
         assert agent.keeping.count == 0
 
     during(agent, story)
+
+
+@pytest.mark.parametrize("another", [True, False])
+def test_what_a_command_made_anew_between_two_looks(agent: Agent, another: bool) -> None:
+    """It was cleared and set again before the agent looked: now the command's keeper has it, or, when that is dead, the agent again."""
+    parent = Process.of(os.getppid())
+    assert parent
+
+    async def story() -> None:
+        with agent.events.listen() as listener:
+            await asyncio.to_thread(put, agent)
+            await holds(lambda: agent.keeping.count == 1)
+            (identity,) = agent.engine.journal.identities()
+            folder = agent.engine.journal.directory(identity)
+            await holds(lambda: agent.keeping._kept[identity].keeper.stamp)
+            (folder / "keeper.pid").unlink()
+            if another:
+                (folder / "keeper.pid").write_text(f"{parent.pid} {parent.start}")
+            os.utime(folder / "journal.json")
+            await holds(lambda: agent.keeping.count == (0 if another else 1) and keeper_process.running(folder))
+            assert keeper_process.kept_by_another(folder) is another
+            event = await asyncio.wait_for(listener.next(), 5)
+            assert event
+            assert event.kind == "condition-set"  # and none that says that it ended
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(listener.next(), 0.3)
+
+    during(agent, story)

@@ -19,6 +19,7 @@ RATES = (1_000, 10_000, 100_000)
 def run(plan: Plan) -> Rows:
     with network() as net:
         yield _ping(net, plan)
+        yield from _each_way(net, plan)
         yield from _accuracy(net, plan)
         yield from _jitter(net, plan)
 
@@ -32,6 +33,23 @@ def _ping(net: Net, plan: Plan) -> Row:
     added = median(line - bare for line, bare in zip(found["line"], found["bare"], strict=True))
     note = f"{added:.0f} µs more"
     return row(SECTION, "ping through a 0 ms line, median RTT", "µs", found["line"], ("bare veth", found["bare"]), note=note)
+
+
+def _each_way(net: Net, plan: Plan) -> Iterator[Row]:
+    """100 ms each way, and 10 ms by a change while packets flow: what the strictest test of a peer allows 15 ms for."""
+
+    def both() -> tuple[list[float], list[float]]:
+        count = round(plan.seconds(60))
+        with net.condition(rule(delay(100))):
+            first = ping(net.client, net.server, count)
+            net.put(rule(delay(10)))
+            return first, ping(net.client, net.server, count)
+
+    found = interleaved(plan, "each way", {"line": both})["line"]
+    names = ("RTT, 100 ms asked each way", "RTT, after a live change to 10 ms each way")
+    for name, most, trips in zip(names, (205, 25), zip(*found, strict=True), strict=True):
+        note = f"the earliest of all took {min(map(min, trips)):.1f} ms"
+        yield row(SECTION, name, "ms", [median(each) for each in trips], goal=at_most(most, "figure"), note=note)
 
 
 def _round_trip(net: Net, plan: Plan, *rules: Rule) -> float:

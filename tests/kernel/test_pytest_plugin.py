@@ -18,6 +18,9 @@ import pytest
 from tests.kernel.agent.conftest import RealAgent
 from tests.support.rig import Rig, until
 
+pytestmark = pytest.mark.timeout(240)
+PATIENCE_S = 200
+
 HEAD = """
 import subprocess, time
 import pytest
@@ -64,7 +67,11 @@ class Runs:
     def run(self, text: str, *words: str) -> tuple[dict[str, int], str]:
         """The outcomes, and what was printed."""
         self.write(text)
-        said, _ = self.start(*words).communicate(timeout=100)
+        running = self.start(*words)
+        try:
+            said, _ = running.communicate(timeout=PATIENCE_S)
+        finally:
+            running.kill()
         last = said.strip().splitlines()[-1]
         return {word: int(number) for number, word in re.findall(r"(\d+) (passed|failed|errors?|skipped)", last)}, said
 
@@ -370,11 +377,11 @@ def test_thresholds_decide_whether_the_run_passes(runs: Runs) -> None:
     ini.write_text(plain + "network_must_pass = perfect\nnetwork_matrix = perfect,3g\n")
     runs.write(SUITE)
     running = runs.start()
-    said, _ = running.communicate(timeout=100)
+    said, _ = running.communicate(timeout=PATIENCE_S)
     assert running.returncode == 0, said
     ini.write_text(plain + "network_matrix = perfect,3g\nnetwork_max_slowdown = 1.5\n")
     running = runs.start("-k", "500")
-    said, _ = running.communicate(timeout=100)
+    said, _ = running.communicate(timeout=PATIENCE_S)
     assert running.returncode == 1, said
     assert "at most 1.5 ×" in said
 

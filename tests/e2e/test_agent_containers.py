@@ -34,14 +34,14 @@ def test_restarts_and_newcomers(agent: RealAgent, docker: Docker) -> None:
         client.set([condition(f"docker:label={LABEL}", delay="40ms")])
         assert round_trip(docker, first, other) >= 80
         docker("restart", "-t0", first)
-        took = until(lambda: [each for each in client.show() if each.in_force], 10, "it has it again")
+        took = until(lambda: [each for each in client.show() if each.in_force], 20, "it has it again")
         assert round_trip(docker, first, other) >= 80
         with docker.container(options=label) as second:
             begin = time.monotonic()
-            until(lambda: len([each for each in client.show() if each.in_force]) == 2, 10, "the newcomer has it")
+            until(lambda: len([each for each in client.show() if each.in_force]) == 2, 20, "the newcomer has it")
             print(f"again {took:.2f} s after the restart, {time.monotonic() - begin:.2f} s after the start")
             assert round_trip(docker, second, other) >= 80
-        until(lambda: len(client.show()) == 1, 10, "who is gone is forgotten")
+        until(lambda: len(client.show()) == 1, 20, "who is gone is forgotten")
         client.clear()
         docker("restart", "-t0", first)
         assert round_trip(docker, first, other) < 40
@@ -57,6 +57,6 @@ def test_a_peer_with_another_address(agent: RealAgent, docker: Docker) -> None:
         docker("network", "connect", "--ip", "198.51.100.200", NETWORK, peer)
         docker("restart", "-t0", peer)
         assert docker.address(peer) == "198.51.100.200"
-        until(lambda: "198.51.100.200/32" in client.show()[0].peers[f"docker:{peer}"], 15, "the other address is meant")
+        until(lambda: "198.51.100.200/32" in client.show()[0].peers[f"docker:{peer}"], 20, "the other address is meant")
         assert round_trip(docker, here, peer) >= 80
         client.clear()

@@ -33,7 +33,7 @@ def start(containerd: Containerd, name: str) -> None:
 
 def end(containerd: Containerd, name: str) -> None:
     containerd.ctr("-n", "nwt", "tasks", "kill", "-s", "KILL", name, check=False)
-    until(lambda: "RUNNING" not in containerd.ctr("-n", "nwt", "tasks", "ls"), 10, "it ended")
+    until(lambda: "RUNNING" not in containerd.ctr("-n", "nwt", "tasks", "ls"), 20, "it ended")
     containerd.ctr("-n", "nwt", "tasks", "rm", name, check=False)
     containerd.ctr("-n", "nwt", "containers", "rm", name)
 
@@ -66,6 +66,6 @@ def test_a_pods_container_is_its_pod(containerd: Containerd, own: str, tmp_path:
                 assert pod.identity == rig.target.identity
             rig.set(rule(delay(50), direction="egress"))
             there = other.address
-            until(lambda: "time=5" in api.run("ping", "-c1", "-W1", there, check=False), 10, "it is delayed by 50 ms")
+            until(lambda: "time=5" in api.run("ping", "-c1", "-W1", there, check=False), 20, "it is delayed by 50 ms")
         finally:
             rig.close()

@@ -49,7 +49,7 @@ def ping(docker: Docker, name: str, there: str, count: int = 3) -> list[float]:
 
 def links(docker: Docker, name: str) -> str:
     """What the container sees of its own network, once its addresses are settled."""
-    until(lambda: "tentative" not in docker("exec", name, "ip", "addr"), 10, "its addresses are usable")
+    until(lambda: "tentative" not in docker("exec", name, "ip", "addr"), 20, "its addresses are usable")
     return docker("exec", name, "ip", "addr")
 
 
@@ -76,7 +76,7 @@ def test_a_condition_over_ipv6(docker: Docker, rig_of: Callable[[str], Rig]) -> 
         there = docker.inspect(other)["NetworkSettings"]["Networks"]["nwt"]["GlobalIPv6Address"]
         rig = rig_of(f"docker:{shop}")
         rig.set(rule(delay(50), family="ipv6", direction="egress"))
-        until(lambda: ping(docker, shop, there, 1), 10, "the address is usable")
+        until(lambda: ping(docker, shop, there, 1), 20, "the address is usable")
         assert min(ping(docker, shop, there)) >= 50 * MS
         assert min(ping(docker, shop, docker.address(other))) < 25 * MS
 
@@ -116,7 +116,7 @@ def test_a_peer_by_its_container(docker: Docker, rig_of: Callable[[str], Rig]) -
 def test_a_service_behind_a_port_is_rejected(docker: Docker, rig_of: Callable[[str], Rig]) -> None:
     with docker.container("nc", "-ll", "-p", "8080", "-e", "/bin/echo", "hello") as db, docker.container() as shop:
         there = docker.address(db)
-        until(lambda: ask(docker, shop, there) == "hello", 10, "the service answers")
+        until(lambda: ask(docker, shop, there) == "hello", 20, "the service answers")
         rig = rig_of(f"docker:{shop}")
         rig.set(rule(Condition(block="reject"), ports=(PortRange(8080, 8080),), to=(f"docker:{db}",)))
         assert "Connection refused" in ask(docker, shop, there)
@@ -135,8 +135,8 @@ def test_a_container_that_is_stopped_leaves_nothing_of_ours(docker: Docker, rig_
         rig.set(rule(delay(50)))
         rig.target.close()
         docker("kill", shop)
-        until(lambda: not rig.folder.exists(), 10, "the keeper tidies up")
-        until(lambda: not rig.remains(), 5, "and is gone itself")
+        until(lambda: not rig.folder.exists(), 20, "the keeper tidies up")
+        until(lambda: not rig.remains(), 20, "and is gone itself")
         docker("start", shop)
         with docker.container() as other:
             assert min(ping(docker, shop, docker.address(other))) < 25 * MS

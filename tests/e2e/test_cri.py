@@ -45,7 +45,7 @@ def ping(pod: Pod, there: str, count: int = 3, container: str = "") -> list[floa
 
 def delayed(pod: Pod, there: str, container: str = "") -> bool:
     """By 50 ms, once. Waited for: on a machine as busy as to stop the pump for half a second, packets pass meanwhile."""
-    until(lambda: min(ping(pod, there, container=container), default=0) >= 50 * MS, 10, "it is delayed")
+    until(lambda: min(ping(pod, there, container=container), default=0) >= 50 * MS, 20, "it is delayed")
     return min(ping(pod, there, container=container)) < 95 * MS
 
 
@@ -147,4 +147,4 @@ def test_looking_changes_nothing(containerd: Containerd) -> None:
             closed("pod:shop/api-0")
             targets.resolve_peers("pod:shop/api-0")
         assert api.run("ip", "link") == before
-        until(lambda: len(os.listdir("/proc/self/fd")) <= descriptors, 5, "every descriptor is closed")
+        until(lambda: len(os.listdir("/proc/self/fd")) <= descriptors, 20, "every descriptor is closed")

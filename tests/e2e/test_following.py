@@ -82,7 +82,7 @@ def soon(kept: Keeping, *names: str) -> Iterator[None]:
     before = set(kept.present)
     yield
     begin = time.monotonic()
-    until(lambda: kept.names == sorted(names) and (set(kept.present) != before or not names), 15, f"{names}, not {kept.names}")
+    until(lambda: kept.names == sorted(names) and (set(kept.present) != before or not names), 20, f"{names}, not {kept.names}")
     assert time.monotonic() - begin < AGAIN
 
 
@@ -93,7 +93,7 @@ def is_delayed(ping: Callable[[], str]) -> None:
         times = [float(line.split("time=")[1].split()[0]) * MS for line in ping().splitlines() if "time=" in line]
         return min(times, default=0)
 
-    until(lambda: fastest() >= 50 * MS, 10, "it is delayed")
+    until(lambda: fastest() >= 50 * MS, 20, "it is delayed")
 
 
 def test_docker_by_label(docker: Docker, keep: Callable[[str], Keeping], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +103,7 @@ def test_docker_by_label(docker: Docker, keep: Callable[[str], Keeping], monkeyp
     with docker.container() as other:
         there = docker.address(other)
         with docker.container(name="nwt-one", options=label):
-            until(lambda: kept.names == ["nwt-one"], 10, "what starts later gets it")
+            until(lambda: kept.names == ["nwt-one"], 20, "what starts later gets it")
             with soon(kept, "nwt-one"):
                 docker("restart", "-t", "0", "nwt-one")
             is_delayed(lambda: docker("exec", "nwt-one", "ping", "-c2", "-A", there))
@@ -111,12 +111,12 @@ def test_docker_by_label(docker: Docker, keep: Callable[[str], Keeping], monkeyp
                 docker("run", "-d", "--name", "nwt-two", "--network", "nwt", *label, "nwt-busybox", "sleep", "infinity")
             with docker.container(name="nwt-near", network="container:nwt-two", options=label):
                 docker("rm", "-f", "nwt-two")
-                until(lambda: docker("ps", "-aq", "-f", "name=nwt-two") == "", 5, "it is gone")
+                until(lambda: docker("ps", "-aq", "-f", "name=nwt-two") == "", 20, "it is gone")
                 with soon(kept, "nwt-one", "nwt-two"):  # by then the removal was heard of: its neighbour still has the network
                     docker("restart", "-t", "0", "nwt-one")
                 with soon(kept, "nwt-one"):
                     docker("rm", "-f", "nwt-near")
-        until(lambda: kept.names == [], 10, "what goes is forgotten")
+        until(lambda: kept.names == [], 20, "what goes is forgotten")
     assert kept.problems == []
 
 
@@ -124,14 +124,14 @@ def test_podman_by_name(podman: Podman, keep: Callable[[str], Keeping], monkeypa
     monkeypatch.setenv("CONTAINER_HOST", f"unix://{podman.socket}")
     kept = keep("podman:nwt-one")
     with podman.container() as other, podman.container(name="nwt-one"):
-        until(lambda: kept.names == ["nwt-one"], 10, "what starts later gets it")
+        until(lambda: kept.names == ["nwt-one"], 20, "what starts later gets it")
         with soon(kept, "nwt-one"):
             podman("restart", "-t", "0", "nwt-one")
         is_delayed(lambda: podman("exec", "nwt-one", "ping", "-c2", "-A", podman.address(other)))
         with soon(kept):
             podman("rm", "-f", "-t", "0", "nwt-one")
         with podman.container(name="nwt-one"):
-            until(lambda: kept.names == ["nwt-one"], 10, "another one of that name gets it")
+            until(lambda: kept.names == ["nwt-one"], 20, "another one of that name gets it")
     assert kept.problems == []
 
 
@@ -149,7 +149,7 @@ def test_pods_by_label(containerd: Containerd, keep: Callable[[str], Keeping], m
         is_delayed(lambda: pod.run("ping", "-c2", "-A", there))
         assert set(kept.present) == identity  # a container restarts in its pod's network, where the condition still is
         pod.remove()
-        until(lambda: kept.names == [], 2, "what goes is forgotten")
+        until(lambda: kept.names == [], 20, "what goes is forgotten")
         with containerd.pod("web-1", labels={"app": "web"}) as later, soon(kept, "shop/web-1"):
             pass
         assert later.name == "shop/web-1"

@@ -45,7 +45,7 @@ def ping(podman: Podman, name: str, there: str, count: int = 3) -> list[float]:
 
 def delayed(podman: Podman, name: str, there: str) -> bool:
     """By 50 ms, once. Waited for: on a machine as busy as to stop the pump for half a second, packets pass meanwhile."""
-    until(lambda: min(ping(podman, name, there), default=0) >= 50 * MS, 10, "it is delayed")
+    until(lambda: min(ping(podman, name, there), default=0) >= 50 * MS, 20, "it is delayed")
     return min(ping(podman, name, there)) < 95 * MS
 
 

@@ -86,7 +86,7 @@ def pump_killed(rig: Rig) -> str:
     process = rig.process("pump")
     assert process is not None
     os.kill(process.pid, signal.SIGKILL)
-    until(lambda: not rig.shown().in_force, 5, "the pump's death is noticed")
+    until(lambda: not rig.shown().in_force, 20, "the pump's death is noticed")
     return "the pump is not running"
 
 

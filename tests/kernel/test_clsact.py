@@ -116,6 +116,6 @@ def test_whoever_comes_without_that_setting_keeps_to_it(clsact: Rig) -> None:
     other.set(clsact.target, shown.condition)
     assert tcx_names(clsact.net.client, "egress") == []
     clsact.kill("pump")
-    until(lambda: clsact.process("pump") and clsact.shown().in_force, 3, "the keeper brings it back")
+    until(lambda: clsact.process("pump") and clsact.shown().in_force, 20, "the keeper brings it back")
     assert tcx_names(clsact.net.client, "egress") == []
     assert other.clear(clsact.target) == ["default"]

@@ -196,7 +196,7 @@ class Place:
         with ParamsFile(self.engine.journal.directory(self.target.identity) / "params") as file:
             for line in entries.datapath(entry)[0].lines:
                 block = file.parameters(line.index)
-                until(lambda index=line.index, block=block: taken(file, index) == block[:8], 3, "the pump has taken it")
+                until(lambda index=line.index, block=block: taken(file, index) == block[:8], 20, "the pump has taken it")
                 assert LineStats.unpack(file.statistics(line.index)).config_error is ConfigError.OK
                 held.append(LineParams.unpack(block, dict(line.tables)))
         return held

@@ -117,5 +117,5 @@ def test_our_own_drops_are_counted_and_shown(shared_rig: Rig) -> None:
         datagrams(shared_rig.net.client, shared_rig.net.server, [b"x"] * 40_000)
     finally:
         pump.signal(18)
-    until(lambda: shared_rig.shown().unwanted_drops > 0, 5, "drops are shown")
+    until(lambda: shared_rig.shown().unwanted_drops > 0, 20, "drops are shown")
     shared_rig.clear()

@@ -81,7 +81,7 @@ def runs(rig: Rig, tmp_path: Path) -> Iterator[Runs]:
     folder = tmp_path / "project"
     folder.mkdir()
     yield Runs(rig, folder)
-    until(lambda: rig.remains() == [], 5, f"nothing remains: {rig.remains()}")
+    until(lambda: rig.remains() == [], 20, f"nothing remains: {rig.remains()}")
 
 
 @pytest.fixture
@@ -301,7 +301,7 @@ def test_a_run_that_is_interrupted_or_killed_ends_by_itself(runs: Runs, via: str
     running.send_signal(number)
     running.communicate(timeout=20)
     until(lambda: runs.rig.engine.show(runs.rig.target) == [], 10, "the lease is over")
-    until(lambda: not list((runs.rig.state / "targets").glob("*")), 10, "all of it is gone")
+    until(lambda: not list((runs.rig.state / "targets").glob("*")), 20, "all of it is gone")
 
 
 def test_a_condition_outlives_its_lease_while_the_test_runs(runs: Runs) -> None:

@@ -63,7 +63,7 @@ def test_connections_by_their_fate(net: Lab) -> None:
             server.accept()[0].close()
         with pytest.raises(ConnectionRefusedError):
             connect(net, PORT + 1)
-        until(lambda: tcp(stats).closed == 3 and tcp(stats, 1).closed == 3, 5, "the connections are closed")
+        until(lambda: tcp(stats).closed == 3 and tcp(stats, 1).closed == 3, 20, "the connections are closed")
         client, remote = tcp(stats), tcp(stats, 1)
     assert (client.attempted, client.opened, client.accepted, client.refused, client.failed) == (4, 3, 0, 1, 0)
     assert (remote.attempted, remote.opened, remote.accepted, remote.refused, remote.failed) == (0, 0, 3, 0, 0)
@@ -93,7 +93,7 @@ def test_resets_of_both_sides(net: Lab) -> None:
         for _ in range(2):
             reset(connect(net))
             server.accept()[0].close()
-        until(lambda: tcp(stats, 1).resets_received == 2, 5, "the resets have come")
+        until(lambda: tcp(stats, 1).resets_received == 2, 20, "the resets have come")
         client, remote = tcp(stats), tcp(stats, 1)
     assert (client.resets_sent, client.resets_received) == (2, 0)
     assert (remote.resets_sent, remote.resets_received) == (0, 2)
@@ -128,7 +128,7 @@ def test_segments_sent_again_are_those_that_the_kernel_counts(net: Lab) -> None:
                 made.sendall(b"x" * 40_000)
                 accepted.recv(40_000, socket.MSG_WAITALL)
             accepted.close()
-        until(lambda: tcp(stats).closed == 1, 5, "the connection is closed")
+        until(lambda: tcp(stats).closed == 1, 20, "the connection is closed")
         again = snmp(net.client, "RetransSegs") - before
         client, remote = tcp(stats), tcp(stats, 1)
     assert client.retransmits == again > 10

@@ -109,7 +109,7 @@ class Rig:
         assert len(found) == len(names), f"not all of {names} run"
         for process in found:
             process.signal(9)
-        until(lambda: not any(p.alive for p in found), 5, f"{names} are gone")
+        until(lambda: not any(p.alive for p in found), 20, f"{names} are gone")
 
     def remains(self) -> list[str]:
         """What of ours can still be found: processes, files, mounts, devices, the helper namespace."""

@@ -90,7 +90,7 @@ class RealAgent:
 
     def gone(self) -> None:
         """Devices go in the background."""
-        until(lambda: self.folders() == [], 15, "nothing of the targets is left")
+        until(lambda: self.folders() == [], 20, "nothing of the targets is left")
 
     def folders(self) -> list[str]:
         """The targets that have a journal."""

@@ -109,4 +109,4 @@ def test_tls_and_tokens(tmp_path: Path, net: Lab) -> None:
         with socket.create_connection(("127.0.0.1", port)) as plain:
             plain.sendall(b"GET /v1/health HTTP/1.1\r\nHost: a\r\n\r\n")
             assert b"200" not in plain.recv(100)
-        until(lambda: agent.folders() == [], 5, "all is taken away")
+        until(lambda: agent.folders() == [], 20, "all is taken away")

@@ -184,7 +184,7 @@ class Round:
         if "agent" in self.victims:
             assert self.stage.agent.process
             self.stage.agent.process.wait(20)
-        until(lambda: not any(process.alive for process in found), 10, f"{self}: they are dead")
+        until(lambda: not any(process.alive for process in found), 20, f"{self}: they are dead")
 
     def _processes(self, victim: str) -> list[Process]:
         if victim in ("pump", "keeper"):

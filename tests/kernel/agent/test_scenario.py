@@ -64,7 +64,7 @@ def test_each_phase_is_on_the_wire(agent: RealAgent, net: Lab, tmp_path: Path) -
             client.turn_scenario("s", "resume")
     agent.cli("scenario", "stop", "s")
     assert (rtt(net) or 1000) < 60
-    until(lambda: agent.folders() == [], 15, "nothing of the targets is left")
+    until(lambda: agent.folders() == [], 20, "nothing of the targets is left")
     dumps.assert_same(before, net.client)
 
 
@@ -100,7 +100,7 @@ def test_killed_in_the_middle_it_is_over_at_the_lease(agent: RealAgent, net: Lab
     assert took < 3 + 5  # the lease, and what a busy machine takes to ping
     agent.start()
     assert json.loads(agent.cli("scenario", "show", "--json")) == []
-    until(lambda: agent.folders() == [], 15, "nothing of the targets is left")
+    until(lambda: agent.folders() == [], 20, "nothing of the targets is left")
     dumps.assert_same(before, net.client)
 
 

@@ -81,7 +81,7 @@ def test_a_signal_is_the_commands_and_a_kill_leaves_nothing(host: Machine, numbe
     running.send_signal(number)
     running.communicate(timeout=20)
     assert running.returncode == (9 if number is signal.SIGTERM else -9)
-    until(lambda: not os.path.exists(f"/proc/{pid}"), 10, "the command is dead")
+    until(lambda: not os.path.exists(f"/proc/{pid}"), 20, "the command is dead")
     if number is signal.SIGKILL:  # its keeper ends the condition when its lease is over; a later command does too
         host.run("recover")
     assert host.targets() == []

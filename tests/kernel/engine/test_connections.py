@@ -140,4 +140,4 @@ def test_what_is_not_there_or_not_said(rig: Rig, connect: Open) -> None:
     with pytest.raises(UsageError) as unsaid:
         reset(rig.engine, rig.target, Chosen())
     assert unsaid.value.code == "nothing-chosen"
-    until(lambda: port(here) in live(rig), 5, "it lives")
+    until(lambda: port(here) in live(rig), 20, "it lives")

@@ -34,14 +34,14 @@ def hosts(tmp_path: Path) -> Path:
 def test_it_is_signalled_frozen_and_ended_with_its_descendants(own: int, hosts: Path, tmp_path: Path) -> None:
     command = ["sh", "-c", "trap 'echo heard; exit 5' TERM; sleep 300 & echo $!; wait"]
     child = Child(command, own, hosts, tmp_path / "log", os.environ, None)
-    until(child.text, 10, "its first line")
+    until(child.text, 20, "its first line")
     descendant = int(child.text())
     child.signal(signal.SIGSTOP)
-    until(lambda: Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T", 5, "it is frozen")
+    until(lambda: Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T", 20, "it is frozen")
     assert child.running
     assert child.stop() == 5
     assert child.text().endswith("heard\n")
-    until(lambda: Process.of(descendant) is None, 5, "what it started ends with it")
+    until(lambda: Process.of(descendant) is None, 20, "what it started ends with it")
     assert child.kill() == 5
 
 
@@ -49,7 +49,7 @@ def test_one_that_hears_nothing_is_killed(own: int, hosts: Path, tmp_path: Path)
     child = Child(
         ["sh", "-c", "trap '' TERM; echo up; while :; do sleep 0.02; done"], own, hosts, tmp_path / "log", os.environ, None
     )
-    until(child.text, 10, "its first line")
+    until(child.text, 20, "its first line")
     assert child.wait(0.01) is None
     assert child.stop(0.1) == -signal.SIGKILL
 
@@ -75,7 +75,7 @@ def test_who_listens_is_told_by_the_kernel_of_that_namespace_alone(lab: Lab) -> 
     ):
         bound.bind(("192.0.2.2", 5004))
         there = lab.server.start("sleep", "60").pid
-        until(lambda: os.readlink(f"/proc/{there}/ns/net") != os.readlink("/proc/self/ns/net"), 5, "it is inside")
+        until(lambda: os.readlink(f"/proc/{there}/ns/net") != os.readlink("/proc/self/ns/net"), 20, "it is inside")
         assert children.listens(there, "tcp", 8080)
         assert children.listens(there, "udp", 5004)
         assert not children.listens(there, "tcp", 5004)
@@ -86,6 +86,6 @@ def test_a_script_beside_us_outlives_nothing_but_a_kill(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text("import sys, time\nopen(sys.argv[1], 'w').close()\ntime.sleep(300)\n")
     with children.beside(script, str(tmp_path / "up")) as pid:
-        until((tmp_path / "up").exists, 10, "it runs")
+        until((tmp_path / "up").exists, 20, "it runs")
         assert os.getsid(pid) == pid != os.getsid(0)
     assert not Path(f"/proc/{pid}").exists()

@@ -90,9 +90,9 @@ def test_services_come_and_go(inside: Namespace) -> None:
         with socket.create_server((AT, 0)) as service:
             port = service.getsockname()[1]
             place = ("tcp", AT, port)
-            until(lambda: (place, True) in told, 5, "it is served")
+            until(lambda: (place, True) in told, 20, "it is served")
             connected(inside, port).close()
-        until(lambda: (place, False) in told, 5, "it is no more")
+        until(lambda: (place, False) in told, 20, "it is no more")
         with pytest.raises(ConnectionRefusedError):
             connected(inside, port)
 

@@ -150,7 +150,7 @@ def flood(rig: Rig) -> None:
                 made.sendto(b"", (str(rig.net.server.v4), 9))
 
     rig.net.client.call(send)
-    until(lambda: met(rig) >= before + 20, 10, "all have met the rule")
+    until(lambda: met(rig) >= before + 20, 20, "all have met the rule")
 
 
 def test_netem_is_read_back_and_what_was_changed_by_hand_is_told_field_by_field(rig: Rig) -> None:

@@ -18,7 +18,7 @@ def test_it_attaches_two_programs_and_takes_them_away() -> None:
         programs = {program.id for program in made._object.programs.values()}
         assert links_of(programs) == len(recorder.TRACEPOINTS)
         assert made.read().connections >= 0
-    until(lambda: links_of(programs) == 0, 10, "nothing is attached any more")
+    until(lambda: links_of(programs) == 0, 20, "nothing is attached any more")
 
 
 def test_a_namespace_that_nobody_is_in_teaches_nothing() -> None:

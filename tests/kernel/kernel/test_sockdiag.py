@@ -50,12 +50,12 @@ def test_a_connection_is_told_as_ss_tells_it(lab: Lab, connect: Connect, namespa
     here, there = connect(address)
     here.sendall(b"x" * 5000)
     there.sendall(b"y" * 300)
-    until(lambda: listed(namespace)[0].receive_queue == 300, 5, "300 bytes wait")
+    until(lambda: listed(namespace)[0].receive_queue == 300, 20, "300 bytes wait")
     (one,) = listed(namespace)
     local, remote = here.getsockname(), here.getpeername()
     assert (one.local, one.local_port, one.remote, one.remote_port) == (*local[:2], *remote[:2])
     assert (sockdiag.STATES[one.state], one.protocol, one.send_queue) == ("established", sockdiag.TCP, 0)
-    until(lambda: same(lab, namespace), 5, "both tell the same")  # a late acknowledgement may come between two looks
+    until(lambda: same(lab, namespace), 20, "both tell the same")  # a late acknowledgement may come between two looks
 
 
 def same(lab: Lab, namespace: Namespace) -> bool:

@@ -59,7 +59,7 @@ def test_only_what_is_asked_for_is_attached(calls: tuple[str, ...], tcp: bool, e
         programs = ids(stats)
         assert stats.missing == []
         assert links_of(programs) == expected
-    until(lambda: links_of(programs) == 0, 10, "nothing is attached any more")
+    until(lambda: links_of(programs) == 0, 20, "nothing is attached any more")
 
 
 def test_nothing_stays_of_one_that_is_killed() -> None:
@@ -73,8 +73,8 @@ def test_nothing_stays_of_one_that_is_killed() -> None:
         programs = {int(word) for word in child.stdout.readline().split()}
         assert links_of(programs) == 2 * len(socketstats.CALLS) + len(socketstats.TCP_EVENTS)
         os.kill(child.pid, signal.SIGKILL)
-    until(lambda: links_of(programs) == 0, 10, "nothing is attached any more")
-    until(lambda: not any(_there(identifier) for identifier in programs), 10, "the programs are gone")
+    until(lambda: links_of(programs) == 0, 20, "nothing is attached any more")
+    until(lambda: not any(_there(identifier) for identifier in programs), 20, "the programs are gone")
 
 
 def _there(identifier: int) -> bool:

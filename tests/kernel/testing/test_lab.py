@@ -43,7 +43,7 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NETWEATHER_STATE", str(folder))
         yield folder
-    until(lambda: not list(folder.glob("targets/*")), 10, "no condition is left")
+    until(lambda: not list(folder.glob("targets/*")), 20, "no condition is left")
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ def test_rows(plan: Plan) -> None:
     assert len(rows) == 1 + 2 + 4 + 2 * len(RATES)
     changed = rows["RTT, after a live change to 10 ms each way"]
     assert changed.figure
-    assert 20 <= changed.figure.low  # and as late as this machine is
+    assert changed.figure.low >= 20  # and as late as this machine is
     ping = rows["ping through a 0 ms line, median RTT"]
     assert ping.ratio
     assert ping.ratio.median > 1

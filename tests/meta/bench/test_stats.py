@@ -33,7 +33,7 @@ def test_nothing_of_bpftrace_is_left(net: Net) -> None:
     with stats.bpftrace(net.client) as identifiers:
         assert len(identifiers) == len(stats.ITS_NAMES)
         assert identifiers <= stats.programs()
-    until(lambda: not identifiers & stats.programs(), 10, "its programs are gone")
+    until(lambda: not identifiers & stats.programs(), 20, "its programs are gone")
 
 
 def test_rows(plan: Plan) -> None:

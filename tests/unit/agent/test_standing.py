@@ -78,48 +78,48 @@ def test_one_thread_waits_for_all_ends(agent: Agent, told: dict[str, Told]) -> N
     assert threading.active_count() <= before + 1
     agent.standing.remember(slow(lease="50ms", name="first"))
     agent.standing.remember(slow(lease="100ms", name="second"))
-    until(lambda: not {(WEB, "first"), (WEB, "second")} & set(agent.standing.orders), 5, "each ends in its time")
+    until(lambda: not {(WEB, "first"), (WEB, "second")} & set(agent.standing.orders), 20, "each ends in its time")
     assert len(agent.standing.orders) == 51
     agent.standing.close()
-    until(lambda: threading.active_count() < before, 5, "nobody waits any more")
+    until(lambda: threading.active_count() < before, 20, "nobody waits any more")
 
 
 def test_what_starts_later_gets_it(agent: Agent, world: World, told: dict[str, Told]) -> None:
     agent.standing.remember(slow())
     assert agent.standing.orders == [(WEB, "slow")]
     starts(world, told[WEB], "b")
-    until(lambda: in_force(agent) == [("b", "slow")], 5, "it got it")
+    until(lambda: in_force(agent) == [("b", "slow")], 20, "it got it")
     (shown,) = agent.show()
     assert shown["status"]["remainingSeconds"] < 60
     told[WEB].events.put(Gone("1-2", "b"))
     starts(world, told[WEB], "b")  # it has it: nothing is done
     starts(world, told[WEB], "c")
-    until(lambda: len(in_force(agent)) == 2, 5, "the next got it, too")
+    until(lambda: len(in_force(agent)) == 2, 20, "the next got it, too")
 
 
 def test_what_is_over_is_given_to_nobody(agent: Agent, world: World, told: dict[str, Told]) -> None:
     agent.standing.remember(slow("50ms"))
-    until(lambda: not agent.standing.orders, 5, "it is over")
-    until(lambda: told[WEB].closed, 5, "nothing is followed")
+    until(lambda: not agent.standing.orders, 20, "it is over")
+    until(lambda: told[WEB].closed, 20, "nothing is followed")
 
 
 def test_what_is_cleared_is_given_to_nobody(agent: Agent, world: World, told: dict[str, Told]) -> None:
     agent.standing.remember(slow())
     agent.standing.remember(slow(name="other"))
     starts(world, told[WEB], "b")
-    until(lambda: len(in_force(agent)) == 2, 5, "it got both")
+    until(lambda: len(in_force(agent)) == 2, 20, "it got both")
     agent.clear(ROOT, ["netns:b"], "slow")
     assert agent.standing.orders == [(WEB, "other")]
     agent.clear(ROOT)
     assert agent.standing.orders == []
-    until(lambda: told[WEB].closed, 5, "nothing is followed")
+    until(lambda: told[WEB].closed, 20, "nothing is followed")
 
 
 def test_others_still_have_what_one_lost(agent: Agent, world: World, told: dict[str, Told]) -> None:
     agent.standing.remember(slow())
     for name in ("b", "c"):
         starts(world, told[WEB], name)
-    until(lambda: len(in_force(agent)) == 2, 5, "both got it")
+    until(lambda: len(in_force(agent)) == 2, 20, "both got it")
     agent.clear(ROOT, ["netns:b"], "slow")
     assert agent.standing.orders == [(WEB, "slow")]
 
@@ -133,7 +133,7 @@ def test_direct_mode_clears_too(agent: Agent, told: dict[str, Told]) -> None:
 def test_orders_outlive_the_agent(agent: Agent, world: World, told: dict[str, Told]) -> None:
     agent.standing.remember(slow())
     starts(world, told[WEB], "b")
-    until(lambda: in_force(agent), 5, "it got it")
+    until(lambda: in_force(agent), 20, "it got it")
     after = Standing(agent.engine, agent.events, Told)
     after.resume()
     assert after.orders == [(WEB, "slow")]
@@ -152,7 +152,7 @@ def test_what_fails_is_told(agent: Agent, world: World, told: dict[str, Told]) -
     world.kernel("b").interfaces.clear()
     listener = agent.events.listen()
     starts(world, told[WEB], "b")
-    until(lambda: listener._queue.qsize(), 5, "it is told")
+    until(lambda: listener._queue.qsize(), 20, "it is told")
     event = listener._queue.get_nowait()
     assert event is not None
     assert event.kind == "condition-failed"

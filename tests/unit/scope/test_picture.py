@@ -88,7 +88,7 @@ def test_it_looks_only_while_somebody_asks(fake: Fake, monkeypatch: pytest.Monke
     thread = threading.Thread(target=painter.run)
     thread.start()
     try:
-        until(lambda: painter.picture is not None and len(fake.asked) > 3, 10, "it looks")
+        until(lambda: painter.picture is not None and len(fake.asked) > 3, 20, "it looks")
         seen = -1
 
         def resting() -> bool:
@@ -97,10 +97,10 @@ def test_it_looks_only_while_somebody_asks(fake: Fake, monkeypatch: pytest.Monke
             threading.Event().wait(0.1)
             return before == seen
 
-        until(resting, 10, "it rests")
+        until(resting, 20, "it rests")
         seen = len(fake.asked)
         assert painter.picture
-        until(lambda: len(fake.asked) > seen, 10, "it looks again")
+        until(lambda: len(fake.asked) > seen, 20, "it looks again")
     finally:
         painter.close()
         thread.join(10)

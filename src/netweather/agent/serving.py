@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import signal
-import sys
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
-
-import uvicorn
 
 from netweather.agent.agent import Agent
 from netweather.agent.app import make_app
@@ -22,6 +16,7 @@ from netweather.agent.protocol import Protocol
 from netweather.errors import UsageError
 from netweather.kernel import listening
 from netweather.kernel.credentials import group_number
+from netweather.serving import Server, at_end, log_to_stderr
 from netweather.settings import Settings
 
 LOG: Final = logging.getLogger("netweather.agent")
@@ -61,7 +56,7 @@ def run(settings: Settings, listen: Listen) -> None:
 
     Raises NetweatherError agent-running, cannot-listen.
     """
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    log_to_stderr()
     listening.as_many_files_as_possible()
     with ExitStack() as stack:
         sockets: list[tuple[Any, dict[str, Any]]] = [
@@ -75,18 +70,16 @@ def run(settings: Settings, listen: Listen) -> None:
 
 
 async def _serve(agent: Agent, sockets: list[tuple[Any, dict[str, Any]]]) -> None:
-    loop = asyncio.get_running_loop()
-    agent.events.bind(loop)
+    agent.events.bind(asyncio.get_running_loop())
     app = make_app(agent)
-    servers = [(_Server(uvicorn.Config(app, **_SETTINGS, **tls)), socket) for socket, tls in sockets]
+    servers = [(Server(app, GRACE_S, http=Protocol, timeout_keep_alive=KEEP_ALIVE_S, **tls), socket) for socket, tls in sockets]
 
     def stop() -> None:
         agent.events.close()
         for server, _ in servers:
             server.should_exit = True
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
+    at_end(stop)
 
     async def ready() -> None:
         await agent.in_thread(agent.standing.resume)
@@ -102,25 +95,3 @@ async def _serve(agent: Agent, sockets: list[tuple[Any, dict[str, Any]]]) -> Non
 
     await agent.keeping.run(ready)
     agent.close()
-
-
-_SETTINGS: Final[dict[str, Any]] = {
-    "http": Protocol,
-    "ws": "none",
-    "loop": "asyncio",
-    "lifespan": "off",
-    "log_config": None,
-    "access_log": False,
-    "server_header": False,
-    "proxy_headers": False,
-    "timeout_keep_alive": KEEP_ALIVE_S,
-    "timeout_graceful_shutdown": GRACE_S,
-}
-
-
-class _Server(uvicorn.Server):
-    """One of several in a loop that has the signals itself."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield

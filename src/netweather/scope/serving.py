@@ -6,15 +6,11 @@ import asyncio
 import contextlib
 import logging
 import re
-import signal
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-
-import uvicorn
 
 from netweather.conditions import Profile
 from netweather.engine import Service
@@ -25,6 +21,7 @@ from netweather.scope.controls import controls
 from netweather.scope.picture import Painter
 from netweather.scope.report import Reporter
 from netweather.scope.steering import Steering
+from netweather.serving import Server, at_end, log_to_stderr
 from netweather.settings import Settings
 from netweather.targets.census import Census
 from netweather.units import Duration
@@ -63,7 +60,7 @@ def run(settings: Settings, service: Service, wanted: Wanted) -> None:
 
     Raises NetweatherError plugin-running, cannot-listen.
     """
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    log_to_stderr()
     settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     running = NetweatherError(
         "plugin-running",
@@ -93,34 +90,12 @@ def _painting(painter: Painter) -> Iterator[None]:
 
 
 async def _serve(plugin: Plugin, socket: Any) -> None:
-    server = _Server(uvicorn.Config(make_app(plugin), **_SETTINGS))
-    loop = asyncio.get_running_loop()
+    server = Server(make_app(plugin), _GRACE_S)
 
     def stop() -> None:
         server.should_exit = True
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
+    at_end(stop)
     steering = plugin.steering
     LOG.info("ready: %d containers, %d controls", len(steering.painter.picture.containers), len(steering.controls))
     await server.serve([socket])
-
-
-_SETTINGS: Final[dict[str, Any]] = {
-    "ws": "none",
-    "loop": "asyncio",
-    "lifespan": "off",
-    "log_config": None,
-    "access_log": False,
-    "server_header": False,
-    "proxy_headers": False,
-    "timeout_graceful_shutdown": _GRACE_S,
-}
-
-
-class _Server(uvicorn.Server):
-    """One in a loop that has the signals itself."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from netweather.cli.proving import Proof
 from netweather.conditions import NetworkCondition
 from netweather.conditions.flags import rule_from_flags
 from netweather.engine import Engine, Wanted, set_all
-from netweather.engine.verifying import Wish, verify
+from netweather.engine.proving import proof
+from netweather.engine.verifying import Wish, silent, verify
 from netweather.errors import NetweatherError
 from netweather.kernel.pump_params import ParamsFile
 from netweather.lines.params import ONE, LineParams, LossModel
-from netweather.measure import Evidence, Figure
+from netweather.measure import Evidence, Figure, Verdict
 from netweather.settings import Settings
 from netweather.targets import Target, resolve
 from tests.support.netns import Lab, lab
@@ -237,11 +236,10 @@ def test_a_probe_that_does_not_meet_the_rule_cannot_tell(bench: Bench) -> None:
 
 def test_set_verify_undoes_what_does_not_hold(bench: Bench) -> None:
     bench.set(delay="5ms")
-    proof = Proof(quiet=True)
 
-    def planted(target: Target, condition: NetworkCondition) -> None:
+    def planted(target: Target, condition: NetworkCondition) -> Sequence[Evidence]:
         bench.plant(lambda params: replace(params, delay_ns=80 * MS))
-        proof.check(bench.engine, target, condition)
+        return proof(bench.engine, silent)(target, condition)
 
     with pytest.raises(NetweatherError) as caught:
         set_all(bench.engine, [Wanted(bench.condition(delay="50ms"), (bench.target,))], check=planted)
@@ -254,7 +252,8 @@ def test_set_verify_undoes_what_does_not_hold(bench: Bench) -> None:
 
 
 def test_set_verify_keeps_what_holds(bench: Bench) -> None:
-    proof = Proof(quiet=True)
-    set_all(bench.engine, [Wanted(bench.condition(delay="50ms"), (bench.target,))], check=partial(proof.check, bench.engine))
-    assert proof.exit_code == 0, told(proof.evidence[0])
+    wanted = Wanted(bench.condition(delay="50ms"), (bench.target,))
+    (done,) = set_all(bench.engine, [wanted], check=proof(bench.engine, silent))
+    (found,) = done.evidence
+    assert found.verdict is Verdict.PASS, told(found)
     assert bench.engine.show(bench.target)[0].in_force

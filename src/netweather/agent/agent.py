@@ -29,10 +29,12 @@ from netweather.conditions.flags import match_to_short
 from netweather.engine import Chosen, Cleared, Done, Engine, Shown, opened, set_all
 from netweather.engine.connections import connections
 from netweather.engine.documents import connections_document, done_document, shown_document
+from netweather.engine.proving import proof
 from netweather.engine.reports import doctor_document, listing_document
 from netweather.engine.service import need_host_spelt, reset_all
+from netweather.engine.setting import Check
 from netweather.engine.sparing import on_host, spare_port
-from netweather.engine.verifying import Wish, verify
+from netweather.engine.verifying import Wish, silent, verify
 from netweather.errors import NetweatherError
 from netweather.journal import Entry
 from netweather.kernel.kept import KeptTargets
@@ -96,10 +98,23 @@ class Agent:
 
     # conditions
 
-    def set(
-        self, who: Principal, conditions: Sequence[NetworkCondition], *, dry_run: bool = False, host: bool = False
+    async def set_proved(
+        self, who: Principal, conditions: Sequence[NetworkCondition], gone: Callable[[], bool], *, host: bool
     ) -> list[dict[str, Any]]:
-        """Puts conditions in force, all or none. Returns their documents. Raises NetweatherError."""
+        """Puts conditions in force and measures them, while nobody is `gone`. Raises NetweatherError not-proved, and as `set`."""
+        async with self._proving:
+            return await self.in_thread(self.set, who, conditions, host=host, check=proof(self.engine, silent, gone))
+
+    def set(
+        self,
+        who: Principal,
+        conditions: Sequence[NetworkCondition],
+        *,
+        dry_run: bool = False,
+        host: bool = False,
+        check: Check | None = None,
+    ) -> list[dict[str, Any]]:
+        """Puts conditions in force, all or none. Returns their documents. check: as of `set_all`. Raises NetweatherError."""
         owned = [replace(each, owner=who.owner(each.owner)) for each in conditions]
         owned = [spare_port(each, self.port) if on_host(each) else each for each in owned]
         for each in owned:
@@ -109,7 +124,7 @@ class Agent:
             who.need_targets(targets)
             need_host_spelt(wanted, confirmed=host or dry_run)
             try:
-                done = set_all(self.engine, wanted, dry_run=dry_run)
+                done = set_all(self.engine, wanted, dry_run=dry_run, check=check)
             finally:
                 self._look_at(targets)
         if not dry_run:

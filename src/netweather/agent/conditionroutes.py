@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from concurrent.futures import CancelledError
 from dataclasses import replace
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import JSONResponse
 
+from netweather.agent.agent import Agent
 from netweather.agent.asking import OurAgent, Reader, Setter, Targets, answers, conditions_in, known_parameters
+from netweather.agent.principals import Principal
 from netweather.agent.problems import as_netweather
+from netweather.conditions import NetworkCondition
 from netweather.conditions.schema import json_schema
 from netweather.engine import Cleared
 from netweather.errors import NetweatherError, UsageError
@@ -42,8 +47,10 @@ _CLEARED: Final = {
     "required": ["items"],
 }
 _NAME: Final = r"^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$"
+_PATIENCE_S: Final = 2.0
 Name = Annotated[str, Path(description="the condition's name", pattern=_NAME)]
 DryRun = Annotated[bool, Query(alias="dryRun", description="only plan: nothing is touched")]
+Verify = Annotated[bool, Query(description="measure it, and undo it when it does not hold: about 10 s for each target")]
 ConfirmHost = Annotated[bool, Query(alias="confirmHost", description="the target `host` is meant")]
 Owner = Annotated[str | None, Query(description="only this owner's", max_length=253)]
 
@@ -57,13 +64,18 @@ def _body(schema: dict[str, Any]) -> dict[str, Any]:
     responses=answers("in force, and read back", _LIST, 404, 409, 415),
 )  # fmt: skip
 async def put_conditions(
-    request: Request, agent: OurAgent, who: Setter, dry_run: DryRun = False, confirm_host: ConfirmHost = False
+    request: Request,
+    agent: OurAgent,
+    who: Setter,
+    dry_run: DryRun = False,
+    confirm_host: ConfirmHost = False,
+    verify: Verify = False,
 ) -> JSONResponse:
     """All of them on all of their targets, or nothing."""
     conditions = await conditions_in(request)
     if not conditions or not all(each.targets for each in conditions):
         raise _no_target()
-    documents = await agent.in_thread(agent.set, who, conditions, dry_run=dry_run, host=confirm_host)
+    documents = await _set(request, agent, who, conditions, dry_run=dry_run, host=confirm_host, verify=verify)
     return JSONResponse(_as_list(documents))
 
 
@@ -72,7 +84,13 @@ async def put_conditions(
     responses=answers("in force, and read back", _CONDITION, 404, 409, 415),
 )  # fmt: skip
 async def put_condition(
-    name: Name, request: Request, agent: OurAgent, who: Setter, dry_run: DryRun = False, confirm_host: ConfirmHost = False
+    name: Name,
+    request: Request,
+    agent: OurAgent,
+    who: Setter,
+    dry_run: DryRun = False,
+    confirm_host: ConfirmHost = False,
+    verify: Verify = False,
 ) -> JSONResponse:
     """On all of the targets that it names, or none. The same again is no change; another replaces it without losing a packet."""
     conditions = await conditions_in(request)
@@ -80,9 +98,32 @@ async def put_condition(
         raise UsageError("bad-name", f"the body is not one condition named {name!r}", "", "give it the name of the path, or none")
     if not conditions[0].targets:
         raise _no_target()
-    named = replace(conditions[0], name=name)
-    documents = await agent.in_thread(agent.set, who, [named], dry_run=dry_run, host=confirm_host)
+    named = [replace(conditions[0], name=name)]
+    documents = await _set(request, agent, who, named, dry_run=dry_run, host=confirm_host, verify=verify)
     return JSONResponse(documents[0])
+
+
+async def _set(
+    request: Request,
+    agent: Agent,
+    who: Principal,
+    conditions: Sequence[NetworkCondition],
+    *,
+    dry_run: bool,
+    host: bool,
+    verify: bool,
+) -> list[dict[str, Any]]:
+    if dry_run or not verify:
+        return await agent.in_thread(agent.set, who, conditions, dry_run=dry_run, host=host)
+    loop = asyncio.get_running_loop()
+
+    def gone() -> bool:  # asked by the thread that measures; a loop that doesn't answer ends with the agent
+        try:
+            return asyncio.run_coroutine_threadsafe(request.is_disconnected(), loop).result(_PATIENCE_S)
+        except (TimeoutError, CancelledError, RuntimeError):
+            return True
+
+    return await agent.set_proved(who, conditions, gone, host=host)
 
 
 @router.get(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -20,7 +21,6 @@ from netweather.errors import UsageError
 from netweather.settings import Settings
 
 if TYPE_CHECKING:
-    from netweather.cli.proving import Proof
     from netweather.engine import Done
 
 _EXAMPLES = """
@@ -76,21 +76,18 @@ def _set(
     """
     settings = Settings.load()
     conditions = _conditions(tuple(targets or ()), file, owner, given(flags), settings)
-    from netweather.cli.proving import Proof
-
-    service = connect(settings, direct=direct or verify)
-    proof = Proof(quiet=as_json)
+    service = connect(settings, direct=direct)
     put = partial(service.set, conditions, dry_run=dry_run, host=yes)
-    if verify:
-        put = proof.around(service, put)
-    tell = partial(_tell, proof=proof, dry_run=dry_run, as_json=as_json)
+    if verify and not dry_run:
+        put = partial(_proved, put, quiet=as_json)
+    show = partial(tell, dry_run=dry_run, as_json=as_json)
     if wait and not dry_run:
         from netweather.cli.waiting import set_and_wait
 
-        set_and_wait(service, conditions, put, tell)
+        done = set_and_wait(service, conditions, put, show)
     else:
-        tell(put())
-    return proof.exit_code
+        show(done := put())
+    return _exit_code(done)
 
 
 def command() -> Any:
@@ -175,26 +172,38 @@ def _named(condition: NetworkCondition, targets: tuple[str, ...], owner: str | N
 # setting, and saying what was set
 
 
+def _proved(put: Callable[..., list[Done]], *, quiet: bool) -> list[Done]:
+    """The same, with its evidence, and a bar meanwhile."""
+    from netweather.cli.verify import bar
+
+    with bar(quiet=quiet) as progress:
+        return put(verify=True, progress=progress)
+
+
+def _exit_code(done: Iterable[Done]) -> int:
+    """0 also when nothing was to be proved; 3 when it can't be told, and then it stays in force."""
+    from netweather.cli.verify import whole
+
+    evidence = [proof for each in done for proof in each.evidence]
+    return whole(evidence).exit_code if evidence else 0
+
+
 def tell(done: list[Done], *, dry_run: bool, as_json: bool) -> None:
-    """What was set, or would be."""
-    from netweather.cli.proving import Proof
+    """What was set, or would be; with its evidence, as `verify` prints it."""
+    from netweather.cli.verify import tell as tell_proof
 
-    _tell(done, proof=Proof(), dry_run=dry_run, as_json=as_json)
-
-
-def _tell(done: list[Done], *, proof: Proof, dry_run: bool, as_json: bool) -> None:
     now = datetime.now().astimezone()
     if as_json:
         from netweather.engine.documents import done_document, listed
 
-        say_json(listed([proof.added(done_document(each, now, dry_run=dry_run)) for each in done]))
+        say_json(listed([done_document(each, now, dry_run=dry_run) for each in done]))
     for each in done:
         if not as_json:
             say("\n".join(_told(each, now, dry_run=dry_run)))
         for note in dict.fromkeys(note for notes in each.notes for note in notes):
             remark("note", note)
-    if not as_json:
-        proof.tell()
+    for proof in [proof for each in done for proof in each.evidence if not as_json]:
+        tell_proof(proof)
 
 
 def _told(done: Done, now: datetime, *, dry_run: bool) -> list[str]:

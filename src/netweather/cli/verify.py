@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -17,7 +17,7 @@ from netweather.errors import UsageError
 from netweather.settings import Settings
 
 if TYPE_CHECKING:
-    from netweather.engine.verifying import Progress, Wish
+    from netweather.engine.verifying import Progress
     from netweather.measure import Evidence, Figure, Measured, Verdict
 
 _EXAMPLES = """
@@ -65,7 +65,7 @@ def _verify(
     from netweather.engine.verifying import Wish
 
     service = connect(Settings.load(), direct=direct or plot is not None)  # what is drawn doesn't come over the wire
-    with _bar(quiet=as_json) as progress:
+    with bar(quiet=as_json) as progress:
         evidence = service.verify(target, Wish(name, to, peer, count), progress)
     if plot is not None:
         plots.draw(evidence, plot)
@@ -82,20 +82,11 @@ def command() -> Any:
     return pages.command(_verify, name="verify", examples=_EXAMPLES)
 
 
-def whole(evidence: list[Evidence]) -> Verdict:
+def whole(evidence: Iterable[Evidence]) -> Verdict:
     """One verdict for all of it."""
     from netweather.measure import worst
 
     return worst(each.verdict for each in evidence)
-
-
-def measured(engine: Any, target: Any, wish: Wish, *, quiet: bool) -> list[Evidence]:
-    """The evidence, with a bar meanwhile where somebody sees it."""
-    from netweather.engine import verifying
-
-    with _bar(quiet=quiet) as progress:
-        found: list[Evidence] = verifying.verify(engine, target, wish, progress)
-    return found
 
 
 def _count(samples: str | None) -> int | None:
@@ -108,17 +99,20 @@ def _count(samples: str | None) -> int | None:
 
 
 @contextlib.contextmanager
-def _bar(*, quiet: bool) -> Iterator[Progress]:
+def bar(*, quiet: bool) -> Iterator[Progress]:
+    """Shows how far the measuring is, where somebody sees it."""
     if quiet or not sys.stderr.isatty():
-        yield lambda share, text: None
+        from netweather.engine.verifying import silent
+
+        yield silent
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("measuring"), BarColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=1.0)
-        yield lambda share, text: bar.update(task, completed=share, description=text)
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task("", total=1.0)
+        yield lambda share, text: shown.update(task, completed=share, description=text)
 
 
 # saying it
@@ -162,25 +156,14 @@ def _say_reasons(measured: Measured) -> None:
 def _row(figure: Figure) -> list[Any]:
     from rich.text import Text
 
+    from netweather.measure import value_words
+
     interval = figure.interval
     between = f"{value_words(interval.low, figure.unit)} – {value_words(interval.high, figure.unit)}" if interval else ""
     asked = "as asked" if figure.unit == "distance" else value_words(figure.asked, figure.unit)
     seen = value_words(figure.seen, figure.unit)
     return [f"  {figure.name}", figure.direction, asked, f"{seen} apart" if figure.unit == "distance" and seen else seen, between,
             Text(str(figure.verdict), _COLOURS[str(figure.verdict)])]  # fmt: skip
-
-
-def value_words(value: float | None, unit: str) -> str:
-    """'100.1 ms', '5.2 %', '10 Mbit/s'; '' of None."""
-    if value is None:
-        return ""
-    if unit == "s":
-        return f"{value * 1000:.4g} ms"
-    if unit == "share":
-        return f"{value * 100:.3g} %"
-    if unit == "bit/s":
-        return f"{value / 1e6:.4g} Mbit/s" if value >= 1e6 else f"{value / 1e3:.4g} kbit/s"
-    return f"{value:.3g}"
 
 
 def _verdict(verdict: Verdict) -> str:

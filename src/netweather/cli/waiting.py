@@ -30,8 +30,11 @@ class Stopped(BaseException):
 
 def set_and_wait(
     service: Service, conditions: list[NetworkCondition], put: Callable[[], list[Done]], tell: Callable[[list[Done]], None]
-) -> None:
-    """Calls `put` (which leaves nothing when it fails), tells what came of it, waits, and clears it, however the waiting ends."""
+) -> list[Done]:
+    """Calls `put` (which leaves nothing when it fails), tells what came of it, waits, and clears it, however the waiting ends.
+
+    Returns what `put` did; nothing when a signal came before its end.
+    """
     done: list[Done] | None = None
     with signals_stop():
         try:
@@ -44,6 +47,7 @@ def set_and_wait(
             ignore_signals()
             if done is not None:
                 _clear(service, conditions)
+    return done or []
 
 
 @contextlib.contextmanager

@@ -20,6 +20,8 @@ QUICK_S: Final = 60.0
 """For an answer: a target's lock may be waited for."""
 LONG_S: Final = 120.0
 """For an answer to what is measured."""
+PROOFS_S: Final = 3600.0
+"""For an answer to what is measured on one target after the other, however many a reference names."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +44,16 @@ class Call(Generic[T]):
         return found
 
 
-def set_conditions(conditions: Sequence[NetworkCondition], *, dry_run: bool, host: bool) -> Call[list[Done]]:
+def set_conditions(
+    conditions: Sequence[NetworkCondition], *, dry_run: bool, host: bool, verify: bool = False
+) -> Call[list[Done]]:
     document = {"apiVersion": "v1", "kind": "List", "items": [dump(each) for each in conditions]}
-    query = [("dryRun", "true")] * dry_run + [("confirmHost", "true")] * host
+    query = [("dryRun", "true")] * dry_run + [("confirmHost", "true")] * host + [("verify", "true")] * verify
 
     def read(answer: Any) -> list[Done]:
         return [reading.done(each) for each in answer["items"]]
 
-    return Call("PUT", "/v1/conditions", read, query, document)
+    return Call("PUT", "/v1/conditions", read, query, document, PROOFS_S if verify else QUICK_S)
 
 
 def show(references: Sequence[str]) -> Call[list[Shown]]:

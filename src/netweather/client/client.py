@@ -18,7 +18,7 @@ from netweather.conditions.embedding import embedded
 from netweather.conditions.scenario import Scenario, embedded_scenario
 from netweather.engine import Chosen, Cleared, Done, Listed, Shown
 from netweather.engine.sparing import on_host, spare_own_session
-from netweather.engine.verifying import Progress, Wish
+from netweather.engine.verifying import Progress, Wish, silent
 from netweather.errors import NetweatherError, UsageError
 from netweather.kernel import listening
 from netweather.measure import Evidence
@@ -92,9 +92,23 @@ class Client:
         self.where = Where(address, token, ca)
         self._http = httpx.Client(transport=_Transport(self.where), **self.where.options())
 
-    def set(self, conditions: Sequence[NetworkCondition], *, dry_run: bool = False, host: bool = False) -> list[Done]:
-        """Puts conditions in force on the targets that they name: all, or none. host: the target `host` is meant."""
-        return self._send(calls.set_conditions(_as_sent(conditions, self.where, self.profiles), dry_run=dry_run, host=host))
+    def set(
+        self,
+        conditions: Sequence[NetworkCondition],
+        *,
+        dry_run: bool = False,
+        host: bool = False,
+        verify: bool = False,
+        progress: Progress = silent,
+    ) -> list[Done]:
+        """Puts conditions in force on the targets that they name: all, or none. host: the target `host` is meant.
+
+        verify: each is measured; when one does not hold, all is as before, and it is not-proved.
+        """
+        if verify:
+            progress(0.0, "measured by the agent")
+        sent = _as_sent(conditions, self.where, self.profiles)
+        return self._send(calls.set_conditions(sent, dry_run=dry_run, host=host, verify=verify))
 
     def show(self, references: Sequence[str] = ()) -> list[Shown]:
         """The conditions in force on these targets, or on all of the agent's machine."""
@@ -104,7 +118,7 @@ class Client:
         """Ends conditions: on these targets or all, of this name and owner or all."""
         return self._send(calls.clear(references, name, owner))
 
-    def verify(self, reference: str, wish: Wish | None = None, progress: Progress = lambda share, text: None) -> list[Evidence]:
+    def verify(self, reference: str, wish: Wish | None = None, progress: Progress = silent) -> list[Evidence]:
         """The evidence for a target's conditions."""
         progress(0.0, "measured by the agent")
         return self._send(calls.verify(reference, wish or Wish()))
@@ -160,9 +174,15 @@ class AsyncClient:
         transport = httpx.AsyncHTTPTransport(uds=self.where.path or None, verify=self.where.tls())
         self._http = httpx.AsyncClient(transport=transport, **self.where.options())
 
-    async def set(self, conditions: Sequence[NetworkCondition], *, dry_run: bool = False, host: bool = False) -> list[Done]:
-        """Puts conditions in force on the targets that they name: all, or none. host: the target `host` is meant."""
-        return await self._send(calls.set_conditions(_as_sent(conditions, self.where, self.profiles), dry_run=dry_run, host=host))
+    async def set(
+        self, conditions: Sequence[NetworkCondition], *, dry_run: bool = False, host: bool = False, verify: bool = False
+    ) -> list[Done]:
+        """Puts conditions in force on the targets that they name: all, or none. host: the target `host` is meant.
+
+        verify: each is measured; when one does not hold, all is as before, and it is not-proved.
+        """
+        sent = _as_sent(conditions, self.where, self.profiles)
+        return await self._send(calls.set_conditions(sent, dry_run=dry_run, host=host, verify=verify))
 
     async def show(self, references: Sequence[str] = ()) -> list[Shown]:
         """The conditions in force on these targets, or on all of the agent's machine."""

@@ -51,7 +51,8 @@ def done(document: dict[str, Any]) -> Done:
         )
         for each in targets
     )
-    return Done(condition, results, tuple(tuple(each["notes"]) for each in targets))
+    proofs = tuple(evidence(each) for each in document["status"].get("evidence", ()))
+    return Done(condition, results, tuple(tuple(each["notes"]) for each in targets), proofs)
 
 
 def cleared(item: dict[str, Any]) -> Cleared:

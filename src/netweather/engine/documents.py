@@ -50,6 +50,8 @@ def done_document(done: Done, now: datetime, *, dry_run: bool) -> dict[str, Any]
         **_lease(ns, now),
         "targets": [_on_target(result, list(notes), dry_run) for result, notes in zip(done.results, done.notes, strict=True)],
     }
+    if done.evidence:
+        status["evidence"] = [each.plain() for each in done.evidence]
     return {**dump(done.condition), "status": status}
 
 

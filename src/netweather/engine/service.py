@@ -13,9 +13,10 @@ from netweather.conditions import NetworkCondition
 from netweather.engine import verifying
 from netweather.engine.connections import Chosen, Listed, connections, reset
 from netweather.engine.core import Engine
+from netweather.engine.proving import proof
 from netweather.engine.results import Cleared, Shown
-from netweather.engine.setting import Check, Done, Wanted, opened, set_all
-from netweather.engine.verifying import Progress, Wish
+from netweather.engine.setting import Done, Wanted, opened, set_all
+from netweather.engine.verifying import Progress, Wish, silent
 from netweather.errors import NetweatherError, UsageError
 from netweather.measure import Evidence
 from netweather.targets import Target
@@ -26,8 +27,19 @@ _GONE: Final = ("unknown-target", "target-not-running")
 class Service(Protocol):
     """What can be done with conditions. Everything raises NetweatherError."""
 
-    def set(self, conditions: Sequence[NetworkCondition], *, dry_run: bool = False, host: bool = False) -> list[Done]:
-        """Puts conditions in force on the targets that they name: all, or none. host: the target `host` is meant."""
+    def set(
+        self,
+        conditions: Sequence[NetworkCondition],
+        *,
+        dry_run: bool = False,
+        host: bool = False,
+        verify: bool = False,
+        progress: Progress = silent,
+    ) -> list[Done]:
+        """Puts conditions in force on the targets that they name: all, or none. host: the target `host` is meant.
+
+        verify: each is measured, which `progress` hears of; when one does not hold, all is as before, and it is not-proved.
+        """
 
     def show(self, references: Sequence[str] = ()) -> list[Shown]:
         """The conditions in force on these targets, or on all."""
@@ -35,7 +47,7 @@ class Service(Protocol):
     def clear(self, references: Sequence[str] = (), name: str | None = None, owner: str | None = None) -> list[Cleared]:
         """Ends conditions on these targets, or on all: those of this name and owner, or all. What fails on one is in its answer."""
 
-    def verify(self, reference: str, wish: Wish, progress: Progress) -> list[Evidence]:
+    def verify(self, reference: str, wish: Wish, progress: Progress = silent) -> list[Evidence]:
         """The evidence for a target's conditions."""
 
     def connections(self, reference: str, which: Chosen | None = None) -> list[Listed]:
@@ -52,12 +64,17 @@ class Direct:
     engine: Engine
 
     def set(
-        self, conditions: Sequence[NetworkCondition], *, dry_run: bool = False, host: bool = False, check: Check | None = None
+        self,
+        conditions: Sequence[NetworkCondition],
+        *,
+        dry_run: bool = False,
+        host: bool = False,
+        verify: bool = False,
+        progress: Progress = silent,
     ) -> list[Done]:
-        """As the protocol. check: called for each target once it is set; what it raises undoes everything."""
         with opened(conditions) as wanted:
             need_host_spelt(wanted, confirmed=host or dry_run)
-            return set_all(self.engine, wanted, dry_run=dry_run, check=check)
+            return set_all(self.engine, wanted, dry_run=dry_run, check=proof(self.engine, progress) if verify else None)
 
     def show(self, references: Sequence[str] = ()) -> list[Shown]:
         if not references:
@@ -117,7 +134,7 @@ class Direct:
         self.engine.sweep()
         return names
 
-    def verify(self, reference: str, wish: Wish, progress: Progress) -> list[Evidence]:
+    def verify(self, reference: str, wish: Wish, progress: Progress = silent) -> list[Evidence]:
         with ExitStack() as stack:
             found = [stack.enter_context(one) for one in runtimes.resolve_all([reference])]
             return [each for one in found for each in verifying.verify(self.engine, one, wish, progress)]

@@ -13,6 +13,7 @@ from netweather import targets as runtimes
 from netweather.conditions import NetworkCondition
 from netweather.engine.results import SetResult
 from netweather.errors import NetweatherError, UsageError
+from netweather.measure import Evidence
 from netweather.planning.rules import InForce
 from netweather.targets import Target
 
@@ -35,6 +36,8 @@ class Done:
     condition: NetworkCondition
     results: tuple[SetResult, ...]
     notes: tuple[tuple[str, ...], ...]
+    evidence: tuple[Evidence, ...] = ()
+    """What was measured, when it was to be proved."""
 
 
 @contextlib.contextmanager
@@ -63,7 +66,8 @@ def _refuse_repeated(wanted: list[Wanted]) -> None:
             seen.add(key)
 
 
-Check = Callable[[Target, NetworkCondition], None]
+Check = Callable[[Target, NetworkCondition], Sequence[Evidence]]
+_Set = tuple[SetResult, Sequence[Evidence]]
 Undo = list[tuple[str, Callable[[], object]]]
 """What puts each target back that was changed, with its reference."""
 
@@ -71,7 +75,7 @@ Undo = list[tuple[str, Callable[[], object]]]
 def set_all(engine: Engine, wanted: list[Wanted], *, dry_run: bool = False, check: Check | None = None) -> list[Done]:
     """Sets everything, or nothing: when one target fails, those already done are put back as they were.
 
-    check: called for each target once it is set; what it raises undoes everything, too.
+    check: called for each target once it is set, one after the other; what it raises undoes everything, too.
     Raises the NetweatherError of the one that failed, which says so.
     """
     several = sum(len(one.targets) for one in wanted) > 1
@@ -82,10 +86,11 @@ def set_all(engine: Engine, wanted: list[Wanted], *, dry_run: bool = False, chec
     try:
         for one in wanted:
             work = partial(_set_one, engine, one.condition, undo, None if dry_run else check, dry_run=dry_run, several=several)
-            results = _on_each(work, one.targets, engine.at_once if check is None else 1)
-            notes = [tuple(dict.fromkeys(_notes(result))) for result in results]
+            each = _on_each(work, one.targets, engine.at_once if check is None else 1)
+            results = tuple(result for result, _ in each)
+            notes = tuple(tuple(dict.fromkeys(_notes(result))) for result in results)
             condition = results[0].condition if results else one.condition
-            done.append(Done(condition, tuple(results), tuple(notes)))
+            done.append(Done(condition, results, notes, tuple(proof for _, found in each for proof in found)))
     except BaseException as error:
         failures = [] if dry_run else _take_back(undo)
         if isinstance(error, NetweatherError) and several:
@@ -103,17 +108,15 @@ def _set_one(
     *,
     dry_run: bool,
     several: bool,
-) -> SetResult:
+) -> _Set:
     before = engine.active(target)
     with _naming(target, several=several):
         result = engine.set(target, condition, dry_run=dry_run)
     undo.append((target.reference, _undo(engine, target, condition, before)))
-    if check is not None:
-        check(target, condition)
-    return result
+    return result, () if check is None else check(target, condition)
 
 
-def _on_each(work: Callable[[Target], SetResult], targets: Sequence[Target], at_once: int) -> list[SetResult]:
+def _on_each(work: Callable[[Target], _Set], targets: Sequence[Target], at_once: int) -> list[_Set]:
     """The results, in the order of the targets. After a failure none is begun any more, and those under way are waited for."""
     if min(at_once, len(targets)) <= 1:
         return [work(target) for target in targets]

@@ -31,6 +31,10 @@ from netweather.targets.resolving import open_reference
 Progress = Callable[[float, str], None]
 
 
+def silent(share: float, text: str) -> None:
+    """The progress that nobody looks at."""
+
+
 @dataclass(frozen=True)
 class Wish:
     """What to verify, and how. to: an address or host name; peer: a reference that can be entered; seconds: about how long."""
@@ -51,9 +55,7 @@ class Other:
     words: str = ""
 
 
-def verify(
-    engine: Engine, target: Target, wish: Wish | None = None, progress: Progress = lambda share, text: None
-) -> list[Evidence]:
+def verify(engine: Engine, target: Target, wish: Wish | None = None, progress: Progress = silent) -> list[Evidence]:
     """The evidence for a target's conditions, or for the one that is named.
 
     Raises NetweatherError no-such-condition when there is none, and what resolving a peer raises.

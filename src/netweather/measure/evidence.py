@@ -133,5 +133,18 @@ class Evidence:
         }
 
 
+def value_words(value: float | None, unit: str) -> str:
+    """'100.1 ms', '5.2 %', '10 Mbit/s'; '' of None. unit: as of figures."""
+    if value is None:
+        return ""
+    if unit == "s":
+        return f"{value * 1000:.4g} ms"
+    if unit == "share":
+        return f"{value * 100:.3g} %"
+    if unit == "bit/s":
+        return f"{value / 1e6:.4g} Mbit/s" if value >= 1e6 else f"{value / 1e3:.4g} kbit/s"
+    return f"{value:.3g}"
+
+
 def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None

@@ -229,7 +229,7 @@ class Degraded:
 
         wanted = Measurement(self.wish.condition.name)
         for reference in self.wish.condition.targets:
-            for found in self.service.verify(reference, wanted, lambda share, text: None):
+            for found in self.service.verify(reference, wanted):
                 for evidence in [each for each in self.evidence if each.target == found.target]:
                     evidence.measured.append(f"measured: {found.verdict.value}")
                     if found.verdict is Verdict.FAIL:

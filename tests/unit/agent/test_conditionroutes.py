@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from netweather.measure import Figure
 from tests.unit.agent.conftest import Api, document
+from tests.unit.cli.test_verify import BAD, GOOD, OPEN, made_up
+
+PROVED = {"verify": "true"}
 
 
 def test_put_get_delete(api: Api) -> None:
@@ -128,3 +132,34 @@ def test_only_json_is_read(api: Api) -> None:
 def test_names_are_names(api: Api, path: str) -> None:
     assert api("GET", path).status_code in (400, 404)
     assert api("GET", path).json()["code"] in ("bad-request", "no-such-path")
+
+
+@pytest.mark.parametrize(("figure", "verdict"), [(GOOD, "PASS"), (OPEN, "CAN'T TELL")])
+def test_proved_it_stays_with_its_evidence(api: Api, monkeypatch: pytest.MonkeyPatch, figure: Figure, verdict: str) -> None:
+    made_up(monkeypatch, figure)
+    answer = api("PUT", "/v1/conditions/slow", params=PROVED, json=document("slow", "netns:a", "netns:b")).json()
+    assert [(each["target"], each["verdict"]) for each in answer["status"]["evidence"]] == [
+        ("netns:a", verdict),
+        ("netns:b", verdict),
+    ]
+    assert api.names() == [("netns:a", "slow"), ("netns:b", "slow")]
+    many = {"apiVersion": "v1", "kind": "List", "items": [document("slow")]}
+    assert api("PUT", "/v1/conditions", params=PROVED, json=many).json()["items"][0]["status"]["evidence"]
+
+
+def test_what_does_not_hold_is_as_before(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    api.put("slow", reason="before")
+    heard = api.agent.events.listen()
+    made_up(monkeypatch, BAD)
+    answer = api("PUT", "/v1/conditions/slow", params=PROVED, json=document("slow", reason="after"))
+    assert (answer.status_code, answer.json()["code"]) == (422, "not-proved")
+    (item,) = api("GET", "/v1/conditions/slow").json()["items"]
+    assert item["spec"]["reason"] == "before"
+    assert heard._queue.empty()
+    assert [line["outcome"] for line in api.audit()] == ["done", "not-proved"]
+
+
+def test_a_plan_is_not_measured(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = made_up(monkeypatch, BAD)
+    assert api("PUT", "/v1/conditions/slow", params={**PROVED, "dryRun": "true"}, json=document("slow")).status_code == 200
+    assert asked == []

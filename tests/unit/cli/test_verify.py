@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from netweather.cli import verify as cli
 from netweather.engine import verifying
 from netweather.measure import Evidence, Figure, Measured, Verdict
 from netweather.measure.statistics import Interval
@@ -90,12 +89,3 @@ def test_a_plot_is_drawn(run: Run, world: World, monkeypatch: pytest.MonkeyPatch
 def test_nothing_in_force(run: Run, world: World) -> None:
     outcome = run("verify", "netns:a")
     assert (outcome.code, "no-such-condition" in outcome.err) == (1, True)
-
-
-@pytest.mark.parametrize(
-    ("value", "unit", "words"),
-    [(0.1, "s", "100 ms"), (0.05, "share", "5 %"), (2e6, "bit/s", "2 Mbit/s"), (64e3, "bit/s", "64 kbit/s"), (1.5, "packets", "1.5"),
-     (None, "s", "")],
-)  # fmt: skip
-def test_values_in_words(value: float | None, unit: str, words: str) -> None:
-    assert cli.value_words(value, unit) == words

@@ -18,8 +18,10 @@ from netweather.conditions import Match, PortRange, load
 from netweather.engine import Chosen
 from netweather.engine.connections import connections
 from netweather.errors import NetweatherError, UsageError
+from netweather.measure import Verdict
 from tests.support.live import Live, made
 from tests.unit.agent.conftest import Api, agent, api, world
+from tests.unit.cli.test_verify import BAD, GOOD, made_up
 
 __all__ = ["agent", "api", "world"]
 SLOW = {"name": "slow", "targets": ["netns:a"], "lease": "1m", "owner": "me", "rules": [{"condition": {"delay": "100ms"}}]}
@@ -69,6 +71,19 @@ def test_a_plan_in_words(client: Client) -> None:
     (done,) = client.set([load(SLOW)], dry_run=True)
     assert done.results[0].plan[0].startswith("make our own")
     assert client.show() == []
+
+
+def test_what_is_proved_comes_with_its_evidence(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[str] = []
+    made_up(monkeypatch, GOOD)
+    (done,) = client.set([load(SLOW)], verify=True, progress=lambda share, text: heard.append(text))
+    assert ([each.verdict for each in done.evidence], heard) == ([Verdict.PASS], ["measured by the agent"])
+    assert done.evidence[0].measured[0].figures == (GOOD,)
+    made_up(monkeypatch, BAD)
+    with pytest.raises(NetweatherError) as wrong:
+        client.set([load({**SLOW, "name": "other"})], verify=True)
+    assert (wrong.value.code, wrong.value.why) == ("not-proved", "rate egress: 1 Mbit/s asked, 2 Mbit/s seen")
+    assert [each.condition.name for each in client.show()] == ["slow"]
 
 
 def test_errors_are_the_agents(client: Client) -> None:

@@ -14,6 +14,7 @@ from netweather.conditions import FOREVER, Condition, Delay, LossRandom, Match, 
 from netweather.engine import Engine, SetResult, Wanted, opened, set_all
 from netweather.errors import NetweatherError
 from netweather.kernel import keeper_process, namespaces
+from netweather.measure import Evidence
 from netweather.settings import Settings
 from netweather.targets import Target
 from netweather.units import Duration, Percent
@@ -85,9 +86,10 @@ def test_a_lease_that_ended_meanwhile_does_not_come_back(
 ) -> None:
     engine.set(abc[0], replace(DELAY, lease=Duration(10**9)))
 
-    def late(target: Target, condition: NetworkCondition) -> None:
+    def late(target: Target, condition: NetworkCondition) -> tuple[Evidence, ...]:
         later = namespaces.boot_ns() + 2 * 10**9
         monkeypatch.setattr(namespaces, "boot_ns", lambda: later)
+        return ()
 
     with pytest.raises(NetweatherError, match="not-in-force"):
         set_all(engine, [Wanted(LOSS, abc)], check=late)
@@ -96,14 +98,18 @@ def test_a_lease_that_ended_meanwhile_does_not_come_back(
 
 @pytest.mark.usefixtures("third_fails")
 def test_what_somebody_cleared_meanwhile_stays_cleared(engine: Engine, abc: tuple[Target, ...], world: World) -> None:
+    def cleared(target: Target, condition: NetworkCondition) -> tuple[Evidence, ...]:
+        engine.clear(target)
+        return ()
+
     engine.set(abc[0], DELAY)
     with pytest.raises(NetweatherError, match="not-in-force"):
-        set_all(engine, [Wanted(LOSS, abc)], check=lambda target, _: engine.clear(target) and None)
+        set_all(engine, [Wanted(LOSS, abc)], check=cleared)
     assert world.kernel("a").attached == {}
 
 
 def test_a_check_that_fails_undoes_what_it_looked_at(engine: Engine, abc: tuple[Target, ...]) -> None:
-    def refuse(target: Target, condition: NetworkCondition) -> None:
+    def refuse(target: Target, condition: NetworkCondition) -> tuple[Evidence, ...]:
         raise NetweatherError("not-proved", "it does not hold")
 
     engine.set(abc[0], DELAY)

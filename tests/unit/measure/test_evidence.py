@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 
-from netweather.measure import Evidence, Figure, Measured, Verdict, worst
+import pytest
+
+from netweather.measure import Evidence, Figure, Measured, Verdict, value_words, worst
 from netweather.measure.statistics import Interval
 
 GOOD = Figure("loss", "egress", "share", 0.1, 0.1, Interval(0.08, 0.12), Verdict.PASS, 100)
@@ -44,3 +46,12 @@ def test_the_plain_form_is_json_and_says_all_four() -> None:
     assert plain["measured"][0]["fields"][0]["interval"] == [0.08, 0.12]
     assert plain["measured"][0]["fields"][1]["interval"] == [None, None]
     assert plain["confidence"] == 0.999
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "words"),
+    [(0.1, "s", "100 ms"), (0.05, "share", "5 %"), (2e6, "bit/s", "2 Mbit/s"), (64e3, "bit/s", "64 kbit/s"), (1.5, "packets", "1.5"),
+     (None, "s", "")],
+)  # fmt: skip
+def test_values_in_words(value: float | None, unit: str, words: str) -> None:
+    assert value_words(value, unit) == words

@@ -1,0 +1,46 @@
+"""`set --verify`: what was just set is measured, and undone when it does not hold. Not here: how it is measured (verifying)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from netweather.conditions import NetworkCondition
+from netweather.engine import verifying
+from netweather.engine.core import Engine
+from netweather.engine.setting import Check
+from netweather.engine.verifying import Progress, Wish
+from netweather.errors import NetweatherError
+from netweather.measure import Evidence, Verdict, value_words, worst
+from netweather.targets import Target
+
+
+def proof(engine: Engine, progress: Progress, gone: Callable[[], bool] = lambda: False) -> Check:
+    """A check for `set_all`: the evidence for a condition on a target. It raises NetweatherError(code="not-proved") when it
+    does not hold, or when `gone` says that nobody waits for it any more; what can't be told is no failure.
+    """
+
+    def check(target: Target, condition: NetworkCondition) -> list[Evidence]:
+        def tell(share: float, text: str) -> None:
+            if gone():
+                what = f"{condition.name!r} on {target.reference} was not proved"
+                raise NetweatherError("not-proved", what, "who asked has gone", "it was undone; ask again, and wait")
+            progress(share, text)
+
+        found = verifying.verify(engine, target, Wish(name=condition.name), tell)
+        if worst(each.verdict for each in found) is Verdict.FAIL:
+            what = f"{condition.name!r} does not hold on {target.reference}"
+            raise NetweatherError(
+                "not-proved", what, "; ".join(_reasons(found)), "it was undone; `netweather doctor` may say why"
+            )
+        return found
+
+    return check
+
+
+def _reasons(found: list[Evidence]) -> list[str]:
+    figures = [figure for each in found for measured in each.measured for figure in measured.figures]
+    return [problem for each in found for problem in each.problems] + [
+        f"{f.name} {f.direction}: {value_words(f.asked, f.unit)} asked, {value_words(f.seen, f.unit)} seen"
+        for f in figures
+        if f.verdict is Verdict.FAIL
+    ]

@@ -15,6 +15,7 @@ from netweather.kernel.children import Child, Finished
 from netweather.kernel.relay import Relay
 from netweather.kernel.waiting import until
 from netweather.testing.labspec import End, LabSpec, Ready
+from netweather.testing.submissions import Submissions
 
 T = TypeVar("T")
 PATIENCE_S = 30.0
@@ -107,6 +108,10 @@ class Host:
         address: the one of the host's own that is listened on.
         """
         return Relay(("127.0.0.1", 0), (address, port), connect_in=self.namespace)
+
+    def submissions(self, port: int = 80) -> Submissions:
+        """What a web server on this host is asked for while the block lasts, and what of it twice: a context manager."""
+        return Submissions(self.namespace, port)
 
     def listens(self, ready: str | int) -> bool:
         """Whether anybody on this host listens on a port, such as `8080` or "udp:5004"."""

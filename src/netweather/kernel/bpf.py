@@ -282,6 +282,9 @@ def load(
             _set_constants(ffi, library, handle, constants)
         if only is not None:
             _leave_out(ffi, library, handle, only)
+        program = ffi.NULL
+        while (program := library.bpf_object__next_program(handle, program)) != ffi.NULL:
+            library.bpf_program__set_log_buf(program, log, len(log))  # filled only when the kernel refuses one
         result = library.bpf_object__load(handle)
         if result:
             raise _refused(-result, bytes(ffi.buffer(log)).split(b"\0")[0].decode(errors="replace"))
@@ -294,7 +297,8 @@ def _refused(number: int, log: str) -> NetweatherError:
     remedy = "run as root, or with CAP_BPF and CAP_NET_ADMIN"
     if os.geteuid() == 0:
         remedy = "`netweather doctor` says what this kernel lacks; a container needs --privileged"
-    return NetweatherError("bpf-refused", "the kernel refused to load our BPF programs", os.strerror(number) + log[-500:], remedy)
+    why = f"{os.strerror(number)}; the verifier: …{log.strip()[-500:]}" if log.strip() else os.strerror(number)
+    return NetweatherError("bpf-refused", "the kernel refused to load our BPF programs", why, remedy)
 
 
 def _take(ffi: Any, library: Any, handle: Any) -> Object:

@@ -21,6 +21,22 @@ def test_an_object_is_loaded_with_its_sizes_and_constants() -> None:
         loaded.close()
 
 
+def test_what_the_kernel_refuses_is_told_in_the_verifiers_words() -> None:
+    with pytest.raises(NetweatherError) as wrong:
+        bpf.load(_broken(bpf.built("return")))
+    assert wrong.value.code == "bpf-refused"
+    assert "R9 !read_ok" in wrong.value.why
+
+
+def _broken(image: bytes) -> bytes:
+    """The same object, whose first instruction of its programs reads what nobody has written: r0 = r9."""
+    sections, (count, names) = struct.unpack_from("<Q", image, 0x28)[0], struct.unpack_from("<HH", image, 0x3C)
+    headers = [struct.unpack_from("<IIQQQQ", image, sections + 64 * number) for number in range(count)]
+    text = headers[names][4]
+    (start,) = (place for name, _, _, _, place, _ in headers if image[text + name :].startswith(b"tc\0"))
+    return image[:start] + bytes((0xBF, 0x90, 0, 0, 0, 0, 0, 0)) + image[start + 8 :]
+
+
 def test_maps_are_written_read_and_mapped() -> None:
     loaded = bpf.load(bpf.built("steer"))
     try:

@@ -130,12 +130,14 @@ _TITLES: Final = (
 
 
 def _row(live: Live) -> tuple[str, ...]:
+    from netweather.cli.words import bit_rate, microseconds
+
     one, info = live.socket, live.socket.info
     process = f"{live.holder.name}[{live.holder.pid}]" if live.holder else "-"
     tcp = ("", "", "")
     if info is not None and info.rtt is not None:
-        least = f" ({_time(info.min_rtt)})" if info.min_rtt is not None else ""
-        tcp = (f"{_time(info.rtt)}{least}", str(info.total_retransmits), _rate(info.delivery_rate))
+        least = f" ({microseconds(info.min_rtt)})" if info.min_rtt is not None else ""
+        tcp = (f"{microseconds(info.rtt)}{least}", str(info.total_retransmits), bit_rate(info.delivery_rate * 8))
     queues = f"{one.receive_queue}/{one.send_queue}"
     return (live.connection, live.protocol, live.state, process, *tcp, queues, rules_words(live.egress, live.ingress))
 
@@ -149,15 +151,3 @@ def rules_words(egress: Met | None, ingress: Met | None) -> str:
 
 def _met(met: Met | None) -> str:
     return f"{met.condition} {met.rule + 1}" if met else "-"
-
-
-def _time(microseconds: int) -> str:
-    return f"{microseconds / 1000:.3g} ms" if microseconds < 1_000_000 else f"{microseconds / 1e6:.3g} s"
-
-
-def _rate(bytes_a_second: int) -> str:
-    bits = bytes_a_second * 8
-    for size, unit in ((10**9, "Gbit/s"), (10**6, "Mbit/s"), (10**3, "kbit/s")):
-        if bits >= size:
-            return f"{bits / size:.3g} {unit}"
-    return f"{bits} bit/s" if bits else ""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from netweather.cli import completing, pages
+from netweather.cli.lived import lived, lived_words
 from netweather.cli.options import Direct, Json
 from netweather.cli.output import say, say_json, styled, table
 from netweather.connecting import connect
@@ -17,6 +18,7 @@ from netweather.errors import UsageError
 from netweather.settings import Settings
 
 if TYPE_CHECKING:
+    from netweather.engine.experience import Experienced, Met
     from netweather.engine.verifying import Progress
     from netweather.measure import Evidence, Figure, Measured, Verdict
 
@@ -69,12 +71,22 @@ def _verify(
         evidence = service.verify(target, Wish(name, to, peer, count), progress)
     if plot is not None:
         plots.draw(evidence, plot)
+    lives = lived(service, {each.target for each in evidence})
     if as_json:
-        documents = [each.plain() for each in evidence]
+        documents = [_document(each, lives.get(each.target, {})) for each in evidence]
         say_json(documents[0] if len(documents) == 1 else documents)
     for each in [] if as_json else evidence:
         tell(each)
+        for line in lived_words(lives.get(each.target, {}), each.name):
+            say(line)
     return whole(evidence).exit_code
+
+
+def _document(evidence: Evidence, lives: Mapping[Met, Experienced]) -> dict[str, Any]:
+    from netweather.engine.documents import lived_document
+
+    found = {met.rule: lived_document(each) for met, each in lives.items() if met.condition == evidence.name}
+    return {**evidence.plain(), "experienced": [{"rule": rule, **(found[rule] or {})} for rule in sorted(found)]}
 
 
 def command() -> Any:

@@ -158,3 +158,16 @@ def until(lease: Lease, now: datetime) -> str:
 def count(number: int) -> str:
     """'12,345'."""
     return f"{number:,}"
+
+
+def microseconds(time: float) -> str:
+    """'0.21 ms', '201 ms' or '1.5 s'."""
+    return f"{time / 1000:.3g} ms" if time < 1_000_000 else f"{time / 1e6:.3g} s"
+
+
+def bit_rate(bits: float) -> str:
+    """'12.4 Mbit/s'; '' for none."""
+    for size, unit in ((10**9, "Gbit/s"), (10**6, "Mbit/s"), (10**3, "kbit/s")):
+        if bits >= size:
+            return f"{bits / size:.3g} {unit}"
+    return f"{bits:g} bit/s" if bits else ""

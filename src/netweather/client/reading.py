@@ -6,7 +6,7 @@ from typing import Any
 
 from netweather.conditions import NetworkCondition, load
 from netweather.engine import Cleared, Done, Listed, Live, RuleCounters, SetResult, Shown
-from netweather.engine.connections import Met
+from netweather.engine.experience import Before, Met
 from netweather.errors import NetweatherError, UsageError
 from netweather.journal import Whose
 from netweather.kernel.holders import Holder
@@ -32,6 +32,8 @@ def shown(document: dict[str, Any]) -> Shown:
         engine=status["engine"],
         engines=tuple(status["engines"]),
         queue_drops=status["queueDrops"],
+        hook=status["hook"],
+        notes=tuple(status["notes"]),
     )
 
 
@@ -86,7 +88,21 @@ def _live(item: dict[str, Any]) -> Live:
         remote["port"], queues["receive"], queues["send"], item["uid"], item["inode"], 0, b"", _tcp_info(item["tcp"]),
     )  # fmt: skip
     egress, ingress = (Met(**rules[way]) if rules[way] else None for way in ("egress", "ingress"))
-    return Live(one, Holder(**item["process"]) if item["process"] else None, egress, ingress)
+    holder = Holder(**item["process"]) if item["process"] else None
+    return Live(one, holder, egress, ingress, _before(item.get("before")))
+
+
+def _before(item: dict[str, Any] | None) -> Before | None:
+    if item is None:
+        return None
+    rtt, rate = item["rttSeconds"], item["deliveryRateBitsPerSecond"]
+    return Before(
+        None if rtt is None else round(rtt * 1e6),
+        item["retransmits"],
+        item["bytes"],
+        None if rate is None else rate // 8,
+        item["secondsAgo"],
+    )
 
 
 def _tcp_info(tcp: dict[str, Any] | None) -> TcpInfo | None:
@@ -110,6 +126,7 @@ def _tcp_info(tcp: dict[str, Any] | None) -> TcpInfo | None:
         delivery_rate=tcp["deliveryRateBitsPerSecond"] // 8,
         bytes_sent=tcp["bytesSent"],
         bytes_retransmitted=tcp["bytesRetransmitted"],
+        application_limited=tcp.get("applicationLimited", False),
     )
 
 

@@ -14,6 +14,7 @@ from netweather.conditions.nearest import unknown
 from netweather.conditions.profiles import expand_rule
 from netweather.engine import choosing, entries
 from netweather.engine.core import Engine
+from netweather.engine.experience import Before, Met, Remembered
 from netweather.engine.sparing import own_connection
 from netweather.errors import NetweatherError, UsageError
 from netweather.journal import Entry, Whose
@@ -32,20 +33,17 @@ _ANY: Final = Interface("any", 1, 0)
 _UNCONNECTED: Final = 7
 
 
-class Met(NamedTuple):
-    """The rule that packets of one direction meet: the condition's name, and the rule's place in it."""
-
-    condition: str
-    rule: int
-
-
 class Live(NamedTuple):
-    """One socket of a target. egress, ingress: the rules that its packets meet, None for none."""
+    """One socket of a target. egress, ingress: the rules that its packets meet, None for none.
+
+    before: how it fared when the condition that it meets was set, None for one that is younger.
+    """
 
     socket: Socket
     holder: Holder | None
     egress: Met | None
     ingress: Met | None
+    before: Before | None = None
 
     @property
     def protocol(self) -> str:
@@ -108,7 +106,8 @@ def connections(engine: Engine, target: Target, which: Chosen | None = None) -> 
         if accepts(one) and which.condition in (None, egress and egress.condition, ingress and ingress.condition):
             chosen.append((one, egress, ingress))
     whose = holders({one.inode for one, _, _ in chosen}, target.ino)
-    made = (Live(one, whose.get(one.inode), egress, ingress) for one, egress, ingress in chosen)
+    before = Remembered(engine.journal.directory(target.identity))
+    made = (Live(one, whose.get(one.inode), out, back, before.of(one, out or back)) for one, out, back in chosen)
     return Listed(entries.whose(target), tuple(live for live in made if not which.states or live.state in which.states))
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from netweather.conditions import FOREVER, dump
+from netweather.engine.experience import Experienced, Met
 from netweather.units import Duration
 
 if TYPE_CHECKING:
@@ -13,8 +15,11 @@ if TYPE_CHECKING:
     from netweather.journal import Whose
 
 
-def shown_document(shown: Shown, now: datetime) -> dict[str, Any]:
-    """A condition as it stands on one target: `show --json` is a list of these. now: with a time zone."""
+def shown_document(shown: Shown, now: datetime, lived: Mapping[Met, Experienced] | None = None) -> dict[str, Any]:
+    """A condition as it stands on one target: `show --json` is a list of these. now: with a time zone.
+
+    lived: what the connections of its rules lived through, where somebody asked.
+    """
     status: dict[str, Any] = {
         "conditions": [_kubernetes_condition(shown)],
         "inForce": shown.in_force,
@@ -31,7 +36,23 @@ def shown_document(shown: Shown, now: datetime) -> dict[str, Any]:
         "queueDrops": shown.queue_drops,
         "rules": [{"counters": {"packets": rule.packets, "bytes": rule.bytes, "dropped": rule.dropped}} for rule in shown.rules],
     }
+    if lived is not None:
+        for number, rule in enumerate(status["rules"]):
+            rule["experienced"] = lived_document(lived.get(Met(shown.condition.name, number)))
     return {**dump(shown.condition), "status": status}
+
+
+def lived_document(lived: Experienced | None) -> dict[str, Any] | None:
+    """What the connections of one rule lived through; None: none meets it."""
+    if lived is None:
+        return None
+    return {
+        "connections": {"now": lived.connections, "fromBefore": lived.known},
+        "rttSeconds": {"before": _seconds(lived.rtt_before), "now": _seconds(lived.rtt)},
+        "retransmits": lived.retransmits,
+        "deliveryRateBitsPerSecond": {"before": lived.rate_before, "now": lived.rate},
+        "goodputBitsPerSecond": lived.goodput,
+    }
 
 
 def _kubernetes_condition(shown: Shown) -> dict[str, str]:
@@ -95,6 +116,7 @@ def _live(live: Live) -> dict[str, Any]:
         "bytesReceived": info.bytes_received,
         "bytesRetransmitted": info.bytes_retransmitted,
         "deliveryRateBitsPerSecond": info.delivery_rate * 8,
+        "applicationLimited": info.application_limited,
     }  # fmt: skip
     met = {"egress": live.egress, "ingress": live.ingress}
     return {
@@ -109,10 +131,17 @@ def _live(live: Live) -> dict[str, Any]:
         "queues": {"receive": one.receive_queue, "send": one.send_queue},
         "rules": {way: each and {"condition": each.condition, "rule": each.rule} for way, each in met.items()},
         "tcp": tcp,
-    }
+        "before": live.before and {
+            "rttSeconds": _seconds(live.before.rtt),
+            "retransmits": live.before.retransmits,
+            "bytes": live.before.bytes,
+            "deliveryRateBitsPerSecond": None if live.before.rate is None else live.before.rate * 8,
+            "secondsAgo": live.before.seconds_ago,
+        },
+    }  # fmt: skip
 
 
-def _seconds(microseconds: int | None) -> float | None:
+def _seconds(microseconds: float | None) -> float | None:
     return None if microseconds is None else microseconds / 1e6
 
 

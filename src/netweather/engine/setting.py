@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from netweather import targets as runtimes
 from netweather.conditions import NetworkCondition
+from netweather.engine import experience
 from netweather.engine.results import SetResult
 from netweather.errors import NetweatherError, UsageError
 from netweather.measure import Evidence
@@ -110,8 +111,12 @@ def _set_one(
     several: bool,
 ) -> _Set:
     before = engine.active(target)
+    anew = not dry_run and all(each.condition.name != condition.name for each in before)
+    seen = experience.look(target) if anew else b""
     with _naming(target, several=several):
         result = engine.set(target, condition, dry_run=dry_run)
+    if anew:
+        experience.remember(engine.journal.directory(target.identity), condition.name, seen)
     undo.append((target.reference, _undo(engine, target, condition, before)))
     return result, () if check is None else check(target, condition)
 

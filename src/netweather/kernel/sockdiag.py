@@ -25,6 +25,7 @@ _INFO: Final = 2
 _HEAD: Final = struct.Struct("=IHHII")
 _ASK: Final = struct.Struct("=BBBxI48s")
 _MESSAGE: Final = struct.Struct("=BBBB48s5I")
+_LENGTH: Final = struct.Struct("=I")
 _ATTRIBUTE: Final = struct.Struct("=HH")
 _ENDS: Final = struct.Struct("!HH16s16s")
 _BUFFER: Final = 1 << 20
@@ -39,7 +40,8 @@ LISTENING: Final = frozenset({7, 10})
 class TcpInfo(NamedTuple):
     """How a TCP connection fares, from the kernel's tcp_info. Times in microseconds, delivery_rate in bytes a second.
 
-    retransmits: of what waits for its acknowledgement now. min_rtt: None until one was measured, as is rtt.
+    retransmits: of what waits for its acknowledgement now. min_rtt: None until one was measured, as is rtt. application_limited:
+    the sender had nothing to send when delivery_rate was measured, which says little of the network then.
     """
 
     retransmits: int
@@ -55,6 +57,7 @@ class TcpInfo(NamedTuple):
     delivery_rate: int
     bytes_sent: int
     bytes_retransmitted: int
+    application_limited: bool = False
 
 
 class Socket(NamedTuple):
@@ -83,10 +86,24 @@ def sockets(protocols: Iterable[int] = (TCP, UDP), *, listening: bool = False) -
     states = 0xFFF if listening else 0xFFF & ~sum(1 << state for state in LISTENING)
     with _opened() as channel:
         for protocol in protocols:
-            for family in (socket.AF_INET, socket.AF_INET6):
-                ask = _ASK.pack(family, protocol, 1 << (_INFO - 1), states, b"")
-                channel.send(_HEAD.pack(_HEAD.size + len(ask), _BY_FAMILY, _REQUEST | _DUMP, 1, 0) + ask)
-                yield from _answers(channel, protocol)
+            for data, start, end in _told(channel, protocol, states):
+                yield parse(data, start, end, protocol)
+
+
+def tcp_dump() -> bytes:
+    """Every TCP connection of the namespace of this thread, not decoded: it costs next to nothing, and may be read later."""
+    states = 0xFFF & ~sum(1 << state for state in LISTENING)
+    with _opened() as channel:
+        return b"".join(_LENGTH.pack(end - start) + data[start:end] for data, start, end in _told(channel, TCP, states))
+
+
+def decoded(dump: bytes) -> Iterator[Socket]:
+    """What `tcp_dump` told."""
+    start = 0
+    while start < len(dump):
+        (length,) = _LENGTH.unpack_from(dump, start)
+        yield parse(dump, start + _LENGTH.size, start + _LENGTH.size + length, TCP)
+        start += _LENGTH.size + length
 
 
 def destroy(one: Socket) -> None:
@@ -117,7 +134,15 @@ def _opened() -> socket.socket:
     return channel
 
 
-def _answers(channel: socket.socket, protocol: int) -> Iterator[Socket]:
+def _told(channel: socket.socket, protocol: int, states: int) -> Iterator[tuple[bytes, int, int]]:
+    """Each socket of both families as inet_diag_msg with its attributes: in which buffer, from where, to where."""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        ask = _ASK.pack(family, protocol, 1 << (_INFO - 1), states, b"")
+        channel.send(_HEAD.pack(_HEAD.size + len(ask), _BY_FAMILY, _REQUEST | _DUMP, 1, 0) + ask)
+        yield from _answers(channel)
+
+
+def _answers(channel: socket.socket) -> Iterator[tuple[bytes, int, int]]:
     while True:
         data = channel.recv(_BUFFER)
         start, end = 0, len(data)
@@ -128,7 +153,7 @@ def _answers(channel: socket.socket, protocol: int) -> Iterator[Socket]:
             if kind == _ERROR:
                 (number,) = struct.unpack_from("=i", data, start + _HEAD.size)
                 raise OSError(-number, os.strerror(-number))
-            yield parse(data, start + _HEAD.size, start + length, protocol)
+            yield data, start + _HEAD.size, start + length
             start += (length + 3) & ~3
 
 
@@ -172,5 +197,5 @@ def _tcp_info(data: bytes, start: int, end: int) -> TcpInfo:
         retransmits=value[2], rto=value[8], lost=value[14], rtt=rtt or None, rtt_variation=value[24],
         congestion_window=value[26], total_retransmits=value[31], bytes_acked=value[34], bytes_received=value[35],
         min_rtt=None if least in (0, 0xFFFFFFFF) else least, delivery_rate=value[42], bytes_sent=value[48],
-        bytes_retransmitted=value[49],
+        bytes_retransmitted=value[49], application_limited=bool(value[7] & 1),
     )  # fmt: skip

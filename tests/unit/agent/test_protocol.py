@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import uvicorn
 
-from netweather.agent import protocol, serving
+from netweather.agent import protocol
 from netweather.kernel.credentials import Credentials
+from netweather.serving import Server
 
 
 async def answer(scope: Any, receive: Any, send: Any) -> None:
@@ -23,8 +24,7 @@ async def answer(scope: Any, receive: Any, send: Any) -> None:
 
 async def talk(*sent: bytes) -> bytes:
     """What comes back on one connection, until the server closes it; what is sent last is followed by silence."""
-    settings = serving._SETTINGS | {"timeout_keep_alive": 0.05}
-    server = uvicorn.Config(answer, **settings)
+    server = Server(answer, 5, http=protocol.Protocol, timeout_keep_alive=0.05).config
     server.load()
     state = uvicorn.server.ServerState()
     here, there = socket.socketpair()

@@ -22,7 +22,7 @@ from netweather.agent.keeping import Keeping
 from netweather.agent.metrics import Metrics
 from netweather.agent.paths import refuse_paths, refuse_references
 from netweather.agent.principals import Principal, Tokens
-from netweather.agent.scenarios import Scenarios
+from netweather.agent.scenarios import Scenarios, wait_for
 from netweather.agent.standing import Standing
 from netweather.conditions import NetworkCondition
 from netweather.conditions.flags import match_to_short
@@ -169,6 +169,8 @@ class Agent:
         refuse_references(references)
         with self.audit.of(who, "clear", (), name=name or "", targets=list(references)) as line:
             answers = self._cleared(Which(who, name, owner), references)
+            if not references and name is None:  # what plays would put it again
+                wait_for(self.scenarios.stopped(who, owner))
             line["cleared"] = [{"target": each.target, "names": list(each.names)} for each in answers]
         cleared = {ended for each in answers for ended in each.names}
         self._forget(who, references, name, owner, cleared)
@@ -194,7 +196,7 @@ class Agent:
         here = {
             (words, each.condition.name)
             for identity in self.engine.journal.identities()
-            if (entry := self._entry(identity)) is not None
+            if (entry := self.known(identity)) is not None
             for each in entry.conditions
             for words in each.condition.targets
         }
@@ -208,7 +210,8 @@ class Agent:
         """Direct mode ended a condition before its time."""
         self._forget(Principal("", frozenset()), (), name, None, {name})
 
-    def _entry(self, identity: str) -> Entry | None:
+    def known(self, identity: str) -> Entry | None:
+        """A target's journal, as far as it can be read."""
         try:
             return self.engine.journal.read(identity)
         except NetweatherError:

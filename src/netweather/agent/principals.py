@@ -17,13 +17,13 @@ import hmac
 import re
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from netweather import targets as runtimes
 from netweather.errors import NetweatherError, UsageError
-from netweather.kernel.credentials import Credentials, group_number, user_name
+from netweather.kernel.credentials import Credentials, group_number, of_user, user_name
 
 GROUP: Final = "netweather"
 READ: Final = "read"
@@ -41,6 +41,13 @@ class Principal:
     root: bool = False
     told: str = ""
     """For the audit log: where it came from."""
+    uid: int | None = None
+    """Of a user of the socket; None of a token."""
+
+    @property
+    def unlimited(self) -> Principal:
+        """The same with every right, for what is done in its name and can harm nobody: ending what it set."""
+        return replace(self, scopes=_ANYTHING, root=True)
 
     def need(self, scope: str) -> None:
         """Raises NetweatherError(code="not-allowed") unless it may do that to some target at least."""
@@ -92,11 +99,11 @@ def of_peer(peer: Credentials) -> Principal:
     name = user_name(peer.uid)
     told = f"uid {peer.uid}, pid {peer.pid}"
     if peer.uid == 0:
-        return Principal(name, _ANYTHING, root=True, told=told)
+        return Principal(name, _ANYTHING, root=True, told=told, uid=0)
     group = group_number(GROUP)
     if group is None or group not in peer.groups:
         raise _not_allowed(name, f"it is neither root nor in the group {GROUP!r}")
-    return Principal(name, frozenset({READ, SET}), told=told)
+    return Principal(name, frozenset({READ, SET}), told=told, uid=peer.uid)
 
 
 @dataclass(frozen=True)
@@ -128,6 +135,24 @@ class Tokens:
         if not found:
             raise no_token("the token is not known here")
         return found[0]
+
+
+def again(asker: dict[str, Any], tokens: Tokens) -> Principal:
+    """Who asked an agent before this one, with the rights of now; asker: as `remembered` told. Raises no-token, not-allowed."""
+    if "token" in asker:
+        found = [principal for _, principal in tokens.known if principal.name == asker["token"]]
+        if not found:
+            raise no_token(f"the token {asker['token']!r} is not known any more")
+        return found[0]
+    user = of_user(int(asker["uid"]))
+    if user is None:
+        raise _not_allowed(f"user {asker['uid']}", "there is no such user any more")
+    return of_peer(user)
+
+
+def remembered(who: Principal) -> dict[str, Any]:
+    """Who asks, as plain data without a secret."""
+    return {"token": who.name} if who.uid is None else {"uid": who.uid}
 
 
 def no_token(why: str) -> NetweatherError:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from netweather.agent.paths import refuse_paths
-from netweather.agent.principals import Principal
+from netweather.agent.principals import SET, Principal, again, remembered
 from netweather.conditions import NetworkCondition
 from netweather.conditions.scenario import Scenario, dump_scenario
+from netweather.conditions.timeline import timeline
 from netweather.engine import opened, set_all
-from netweather.engine.playing import Player
+from netweather.engine.playbook import Page, Playbook
+from netweather.engine.playing import Key, Place, Player
 from netweather.errors import NetweatherError
+from netweather.targets.references import can_be_target
 
 if TYPE_CHECKING:
     from netweather.agent.agent import Agent
@@ -24,6 +27,9 @@ LOG: Final = logging.getLogger("netweather.agent")
 MOST: Final = 50
 """Scenarios that are played at a time, and as many that are over and remembered."""
 _OVER: Final = frozenset({"no-such-condition", "unknown-target", "target-not-running"})
+
+
+AGENT: Final = Principal("agent", frozenset(), root=True, told="the agent")
 
 
 @dataclass
@@ -42,26 +48,73 @@ class Scenarios:
 
     def __init__(self, agent: Agent) -> None:
         self.agent = agent
+        self.book = Playbook(agent.settings.state)
         self._played: dict[str, _Played] = {}
         self._lock = threading.Lock()
+        self._closed = False
 
     def run(self, who: Principal, scenario: Scenario) -> dict[str, Any]:
         """Begins to play; returns once its first moment is in force. Raises NetweatherError, scenario-running among them."""
         owned = replace(scenario, owner=who.owner(scenario.owner))
         begun = threading.Event()
-        player = self._player(who, owned, begun)
+        player = self._player(who, owned, begun, None, None)
         for moment in player.timeline.moments:
             for each in moment.conditions:
                 refuse_paths(each)
         with self.agent.audit.of(who, "scenario-run", (), name=owned.name, owner=owned.owner, reason=owned.reason):
             self._claim(owned.name, played := _Played(player, who))
-            played.thread = threading.Thread(target=self._run, args=(player, begun), name=f"scenario {owned.name}", daemon=True)
-            played.thread.start()
+            self._begin(played, begun)
             if player.timeline.moments[0].conditions:
                 begun.wait()
             if (problem := player.progress.problem) is not None:
                 raise problem
         return self._document(played)
+
+    def take_over(self) -> None:
+        """Goes on with what an agent before played: with what is left of its timeline, as far as who asked for it may still do so."""
+        for name in self.book.names():
+            try:
+                page = self.book.read(name)
+                who, refused = self._still(page)
+                begun = threading.Event()
+                player = self._player(who, page.scenario, begun, refused, page)
+            except (NetweatherError, KeyError, ValueError) as error:  # also what another version wrote
+                LOG.warning("scenario %s is not gone on with: %s", name, error)
+                self.book.forget(name)
+                continue
+            played = _Played(player, who)
+            with self._lock:
+                self._played[name] = played
+            with self.agent.audit.of(who, "scenario-resume", (), name=name, owner=page.scenario.owner) as line:
+                line.update({} if refused is None else {"refused": refused.code})
+                self._begin(played, begun)
+
+    def _still(self, page: Page) -> tuple[Principal, NetweatherError | None]:
+        """Who asked for it, as of now, or why nobody may go on with it."""
+        try:
+            who = again(page.asker, self.agent.tokens)
+            who.need(SET)
+            who.owner(page.scenario.owner)
+        except NetweatherError as error:
+            return AGENT, error
+        return who, None
+
+    def _left(self, scenario: Scenario) -> set[Key]:
+        """What is in force of it, whoever put it there."""
+        names = {each.name for moment in timeline(scenario, can_be_target).moments for each in moment.conditions}
+        return {
+            (words, each.condition.name)
+            for identity in self.agent.engine.journal.identities()
+            if (entry := self.agent.known(identity)) is not None
+            for each in entry.conditions
+            for words in each.condition.targets
+            if each.condition.name in names and each.condition.owner == scenario.owner
+        }
+
+    def _begin(self, played: _Played, begun: threading.Event) -> None:
+        name = f"scenario {played.player.scenario.name}"
+        played.thread = threading.Thread(target=self._run, args=(played.player, begun), name=name, daemon=True)
+        played.thread.start()
 
     def _claim(self, name: str, played: _Played) -> None:
         with self._lock:
@@ -79,16 +132,27 @@ class Scenarios:
             self._played.pop(name, None)
             self._played[name] = played
 
-    def _player(self, who: Principal, scenario: Scenario, begun: threading.Event) -> Player:
+    def _player(  # long: the four ways in which a player meets the agent
+        self,
+        who: Principal,
+        scenario: Scenario,
+        begun: threading.Event,
+        refused: NetweatherError | None,
+        page: Page | None,
+    ) -> Player:
         def put(conditions: Sequence[NetworkCondition], renewed: bool) -> None:
-            if renewed:
+            if refused is not None:
+                raise refused
+            if not self.book.knows(scenario.name):  # somebody has ended everything without asking us
+                player.stop()
+            elif renewed:
                 self._renew(who, conditions)
             else:
                 self.agent.set(who, conditions)
 
         def end(target: str, name: str) -> None:
             try:
-                answers = self.agent.clear(who, [target], name)
+                answers = self.agent.clear(who.unlimited, [target], name, scenario.owner)
             except NetweatherError as error:
                 if error.code not in _OVER:
                     raise
@@ -102,7 +166,15 @@ class Scenarios:
             if kind != "scenario-started":
                 begun.set()
 
-        return Player(scenario, put, end, tell)
+        def note(place: Place | None) -> None:
+            if place is not None:
+                self.book.write(Page(scenario, remembered(who) if page is None else page.asker, place))
+            elif not self._closed:
+                self.book.forget(scenario.name)
+
+        place, left = (page.place, self._left(scenario)) if page is not None else (None, ())
+        player = Player(scenario, put, end, tell, note, place=place, left=left)
+        return player
 
     def _renew(self, who: Principal, conditions: Sequence[NetworkCondition]) -> None:
         """As setting them, without a line in the log each time."""
@@ -121,14 +193,18 @@ class Scenarios:
             begun.set()
 
     def close(self) -> None:
-        """Ends them all, and takes back what they have in force."""
+        """Ends them all for now, and takes back what they have in force: the next agent goes on with them."""
+        self._closed = True
+        wait_for(self.stopped(AGENT, None))
+
+    def stopped(self, who: Principal, owner: str | None) -> list[threading.Thread]:
+        """Asks all to stop that are `who`'s, and this owner's unless that is None; returns the threads that do so."""
         with self._lock:
             played = list(self._played.values())
-        for each in played:
+        mine = [each for each in played if who.owns(each.player.scenario.owner) and owner in (None, each.player.scenario.owner)]
+        for each in mine:
             each.player.stop()
-        for each in played:
-            if each.thread is not None:
-                each.thread.join()
+        return [each.thread for each in mine if each.thread is not None]
 
     # looked at, and changed
 
@@ -177,3 +253,9 @@ class Scenarios:
     def _document(self, played: _Played) -> dict[str, Any]:
         status = {**played.player.progress.plain(), "secondsOfARound": played.player.timeline.length / 1e9}
         return {**dump_scenario(played.player.scenario), "status": status}
+
+
+def wait_for(threads: Iterable[threading.Thread]) -> None:
+    """Until they have taken back what they had in force."""
+    for thread in threads:
+        thread.join()

@@ -83,6 +83,7 @@ async def _serve(agent: Agent, sockets: list[tuple[Any, dict[str, Any]]]) -> Non
 
     async def ready() -> None:
         await agent.in_thread(agent.standing.resume)
+        await agent.in_thread(agent.scenarios.take_over)
         agent.spares.fill()
         listening.tell_manager("READY=1")
         LOG.info("ready: %d targets kept", agent.keeping.count)

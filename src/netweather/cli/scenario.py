@@ -197,7 +197,7 @@ def _tell(documents: list[dict[str, Any]], *, as_json: bool) -> None:
             f", round {status['round']} of {rounds}" if rounds > 1 else ""
         )
         held = "\n".join(f"{one['name']} on {one['target']}" for one in status["inForce"])
-        problem = f"\n{status['problem']['title']}" if "problem" in status else ""
+        problem = f"\n{status['problem']['title']}" if "problem" in status else f"\n{status['why']}" if "why" in status else ""
         rows.append([each["metadata"]["name"], status["state"] + problem, at, held, each["spec"].get("owner", "")])
     say_table(("Scenario", "State", "At", "In force", "Owner"), rows)
 

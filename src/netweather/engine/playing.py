@@ -7,8 +7,7 @@ Works through two calls that put and end conditions, so the agent and the foregr
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
@@ -16,10 +15,12 @@ from netweather.conditions import NetworkCondition
 from netweather.conditions.scenario import Scenario
 from netweather.conditions.timeline import Moment, timeline
 from netweather.errors import NetweatherError
+from netweather.kernel import namespaces
 from netweather.targets.references import can_be_target
 
 State = Literal["playing", "paused", "ended", "stopped", "failed"]
 _GONE: Final = frozenset({"unknown-target", "target-not-running"})
+_NO_ROUND: Final = 1 << 62
 Key = tuple[str, str]
 """(target's words, condition's name)."""
 Put = Callable[[Sequence[NetworkCondition], bool], None]
@@ -37,12 +38,35 @@ class Progress:
     round: int
     in_force: tuple[Key, ...]
     problem: NetweatherError | None = None
+    why: str = ""
+    """Of its end, when that needs telling and is no problem."""
 
     def plain(self) -> dict[str, Any]:
         """For JSON."""
         held = [{"target": target, "name": name} for target, name in self.in_force]
-        document = {"state": self.state, "atSeconds": round(self.at, 3), "round": self.round, "inForce": held}
+        document: dict[str, Any] = {"state": self.state, "atSeconds": round(self.at, 3), "round": self.round, "inForce": held}
+        document |= {"why": self.why} if self.why else {}
         return {**document, "problem": self.problem.as_problem()} if self.problem else document
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a scenario stands: in a round (from 1) that began then, held since then or going on (None); in seconds of boot time.
+
+    It holds whoever dies: boot time goes on.
+    """
+
+    round: int
+    began: float
+    held: float | None = None
+
+    def now(self, length: float) -> tuple[int, float]:
+        """(the round, seconds from its start), with rounds of this length. One that began after this boot time is of another boot."""
+        passed = (self.held if self.held is not None else _now()) - self.began
+        if passed < 0:
+            return _NO_ROUND, 0.0
+        rounds, at = divmod(passed, length)
+        return self.round + int(rounds), at
 
 
 class _Stopped(Exception):
@@ -53,28 +77,39 @@ class Player:
     """Plays one scenario. `run` blocks; the other methods may be called by any thread.
 
     tell: told of what happens, in the past tense: started, stepped, paused, resumed, and how it ended.
+    note: told where it stands before anything is put in force there, and None when nothing is any more.
+    place: where another player left it, who died; left: what is in force of that. Without, it begins.
     Raises UsageError for a scenario that makes no sense.
     """
 
     def __init__(
-        self, scenario: Scenario, put: Put, end: End, tell: Callable[[str, dict[str, Any]], None] = lambda kind, data: None
+        self,
+        scenario: Scenario,
+        put: Put,
+        end: End,
+        tell: Callable[[str, dict[str, Any]], None] = lambda kind, data: None,
+        note: Callable[[Place | None], None] = lambda place: None,
+        *,
+        place: Place | None = None,
+        left: Iterable[Key] = (),
     ) -> None:
         self.scenario, self.timeline = scenario, timeline(scenario, can_be_target)
-        self._put, self._end, self._tell = put, end, tell
+        self._put, self._end, self._tell, self._note, self._left_at = put, end, tell, note, place
         self._changed = threading.Condition()
         self._state: State = "playing"
         self._stop = False
         self._problem: NetweatherError | None = None
-        self._held: dict[Key, NetworkCondition] = {}
+        self._held = dict.fromkeys(left, NetworkCondition())  # none that is wanted: it is put again, or ended
         self._round, self._begin, self._paused_at = 1, 0.0, 0.0
         self._renew_at = 0.0
+        self._why = ""
 
     @property
     def progress(self) -> Progress:
         with self._changed:
-            now = self._paused_at if self._state == "paused" else time.monotonic()
+            now = self._paused_at if self._state == "paused" else _now()
             at = max(0.0, now - self._begin) if self._begin and self._state in ("playing", "paused") else 0.0
-            return Progress(self._state, at, self._round, tuple(sorted(self._held)), self._problem)
+            return Progress(self._state, at, self._round, tuple(sorted(self._held)), self._problem, self._why)
 
     def pause(self) -> None:
         """The timeline stands still; what is in force stays so. Raises NetweatherError(code="not-playing")."""
@@ -93,10 +128,10 @@ class Player:
     def run(self) -> None:
         """Plays it to its end. Raises the NetweatherError of what could not be put in force; all is taken back then, too."""
         ended: State = "failed"
-        self._tell("scenario-started", {"rounds": self.scenario.repeat, "seconds": self.timeline.length / 1e9})
+        first = self._start()
         try:
-            for number in range(self.scenario.repeat):
-                self._play(number + 1)
+            for number in range(first, self.scenario.repeat + 1):
+                self._play(number)
             ended = "ended"
         except _Stopped:
             ended = "stopped"
@@ -108,21 +143,38 @@ class Player:
 
     # inside: the thread that runs
 
+    def _start(self) -> int:
+        """Says that it begins, or goes on; returns the round with which."""
+        if self._left_at is None:
+            self._tell("scenario-started", {"rounds": self.scenario.repeat, "seconds": self.timeline.length / 1e9})
+            return 1
+        number, at = self._left_at.now(self.timeline.length / 1e9)
+        if number > self.scenario.repeat:
+            self._why = "its end passed while nobody played it"
+        else:
+            self._begin, self._round = _now() - at, number
+            self._tell("scenario-resumed", {"atSeconds": round(at, 3), "round": number, "why": "who played it before has ended"})
+        return number
+
     def _play(self, number: int) -> None:
-        moments, now = self.timeline.moments, time.monotonic()
+        moments, going_on = self.timeline.moments, self._left_at
         with self._changed:
-            # Rounds follow each other without a gap, unless one took longer than it should.
-            self._begin = max(self._begin + self.timeline.length / 1e9, now - 1.0) if self._begin else now
-            self._round = number
+            if going_on is None:  # rounds follow each other without a gap, unless one took longer than it should
+                self._begin = max(self._begin + self.timeline.length / 1e9, _now() - 1.0) if self._begin else _now()
+            self._round, self._left_at = number, None
+            self._note(Place(number, self._begin, self._begin + self._position() / 1e9 if going_on and going_on.held else None))
         for index, moment in enumerate(moments):
             self._until(moment.at)
             late = index + 1 < len(moments) and self._position() >= moments[index + 1].at
             if not late:  # what is over already is not put in force
                 self._become(moment)
+                if going_on is not None and going_on.held is not None:
+                    self._turn("playing", "paused")
+                going_on = None
         self._until(self.timeline.length)
 
     def _position(self) -> float:
-        return (time.monotonic() - self._begin) * 1e9
+        return (_now() - self._begin) * 1e9
 
     def _until(self, position: int) -> None:
         """Waits for a place in the round, and renews meanwhile. Raises _Stopped."""
@@ -133,9 +185,9 @@ class Player:
                 left = (position - self._position()) / 1e9
                 if self._state == "playing" and left <= 0:
                     return
-                until_renewed = max(0.0, self._renew_at - time.monotonic()) if self._held else 3600.0
+                until_renewed = max(0.0, self._renew_at - _now()) if self._held else 3600.0
                 self._changed.wait(until_renewed if self._state == "paused" else min(left, until_renewed))
-            if self._held and time.monotonic() >= self._renew_at:
+            if self._held and _now() >= self._renew_at:
                 self._renew()
 
     def _become(self, moment: Moment) -> None:
@@ -165,7 +217,7 @@ class Player:
         self._renewed()
 
     def _renewed(self) -> None:
-        self._renew_at = time.monotonic() + self.scenario.lease.seconds / 3
+        self._renew_at = _now() + self.scenario.lease.seconds / 3
 
     def _finish(self, ended: State) -> None:
         failed: NetweatherError | None = None
@@ -174,10 +226,11 @@ class Player:
                 self._end(target, name)
             except NetweatherError as error:  # the lease ends it
                 failed = failed or error
+        self._note(None)  # first: once it is over, another of its name may be played
         with self._changed:
             self._state, self._held, self._problem = ended, {}, self._problem or failed
-        why = {"why": str(self._problem)} if self._problem else {}
-        self._tell(f"scenario-{ended}", why)
+        why = str(self._problem) if self._problem else self._why
+        self._tell(f"scenario-{ended}", {"why": why} if why else {})
 
     def _turn(self, before: State, after: State) -> None:
         with self._changed:
@@ -189,12 +242,18 @@ class Player:
                     "see `netweather scenario show`",
                 )
             if after == "paused":
-                self._paused_at = time.monotonic()
+                self._paused_at = _now()
             else:
-                self._begin += time.monotonic() - self._paused_at
+                self._begin += _now() - self._paused_at
             self._state = after
+            self._note(Place(self._round, self._begin, self._paused_at if after == "paused" else None))
             self._changed.notify_all()
         self._tell(f"scenario-{'paused' if after == 'paused' else 'resumed'}", {})
+
+
+def _now() -> float:
+    """Seconds of boot time, as leases have it."""
+    return namespaces.boot_ns() / 1e9
 
 
 def _joined(conditions: list[NetworkCondition]) -> list[NetworkCondition]:
@@ -205,4 +264,4 @@ def _joined(conditions: list[NetworkCondition]) -> list[NetworkCondition]:
     return [replace(each, targets=tuple(targets)) for each, targets in alike.items()]
 
 
-__all__ = ["Player", "Progress"]
+__all__ = ["Place", "Player", "Progress"]

@@ -13,6 +13,7 @@ from netweather.conditions import NetworkCondition
 from netweather.engine import verifying
 from netweather.engine.connections import Chosen, Listed, connections, reset
 from netweather.engine.core import Engine
+from netweather.engine.playbook import Playbook
 from netweather.engine.proving import proof
 from netweather.engine.results import Cleared, Shown
 from netweather.engine.setting import Done, Wanted, opened, set_all
@@ -85,8 +86,12 @@ class Direct:
 
     def clear(self, references: Sequence[str] = (), name: str | None = None, owner: str | None = None) -> list[Cleared]:
         if not references:
-            return self.engine.clear_all() if name is None and owner is None else self._clear_everywhere(name, owner)
+            return self._clear_all() if name is None and owner is None else self._clear_everywhere(name, owner)
         return [answer for reference in references for answer in self._clear(reference, name, owner)]
+
+    def _clear_all(self) -> list[Cleared]:
+        Playbook(self.engine.settings.state).forget_all()  # first: what a scenario has put is not to come back
+        return self.engine.clear_all()
 
     def _clear_everywhere(self, name: str | None, owner: str | None) -> list[Cleared]:
         """Those of this name and owner, wherever they are in force. Raises NetweatherError(code="no-such-condition")."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import grp
+import os
 import pwd
 import socket
 from dataclasses import dataclass
@@ -32,6 +33,15 @@ def of_peer(connection: Any) -> Credentials | None:
     except OSError:  # before Linux 4.13
         groups = array.array("I")
     return Credentials(pid, uid, frozenset([gid, *groups]))
+
+
+def of_user(uid: int) -> Credentials | None:
+    """A user's credentials as they would be now, of no process; None when there is no such user any more."""
+    try:
+        user = pwd.getpwuid(uid)
+    except KeyError:
+        return None
+    return Credentials(0, uid, frozenset(os.getgrouplist(user.pw_name, user.pw_gid)))
 
 
 def user_name(uid: int) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from netweather.conditions.scenario import load_scenario_text
 from tests.kernel.agent.conftest import RealAgent
 from tests.support import dumps
 from tests.support.netns import Lab
@@ -88,7 +90,7 @@ def phase(agent: RealAgent) -> set[str]:
 
 
 @pytest.mark.timeout(180)
-def test_killed_in_the_middle_it_is_over_at_the_lease(agent: RealAgent, net: Lab, tmp_path: Path) -> None:
+def test_killed_in_the_middle_it_is_over_at_the_lease_and_the_next_goes_on(agent: RealAgent, net: Lab, tmp_path: Path) -> None:
     before = dumps.dump(net.client)
     file = write(tmp_path, net, "- {at: 0s, name: cut, condition: {block: drop}}", length="10m", lease="3s")
     agent.cli("scenario", "run", file)
@@ -99,15 +101,50 @@ def test_killed_in_the_middle_it_is_over_at_the_lease(agent: RealAgent, net: Lab
     took = until(lambda: rtt(net) is not None, PATIENCE_S, "the lease ends it")
     assert took < 3 + 5  # the lease, and what a busy machine takes to ping
     agent.start()
-    assert json.loads(agent.cli("scenario", "show", "--json")) == []
-    until(lambda: agent.folders() == [], 20, "nothing of the targets is left")
+    until(lambda: rtt(net) is None, PATIENCE_S, "the next agent goes on")
+    assert held(agent, "s")["state"] == "playing"
+    assert float(str(held(agent, "s")["atSeconds"])) > 4 + took
+    agent.cli("scenario", "stop", "s")
+    assert rtt(net) is not None
+    until(lambda: agent.folders() == [], PATIENCE_S, "nothing of the targets is left")
     dumps.assert_same(before, net.client)
 
 
-def test_an_agent_that_ends_takes_it_back(agent: RealAgent, net: Lab, tmp_path: Path) -> None:
+@pytest.mark.timeout(180)
+def test_what_changes_while_no_agent_lives_is_so_afterwards(agent: RealAgent, net: Lab, tmp_path: Path) -> None:
+    """One goes on with its next step; the other's end has passed, while its condition is still in force."""
+    before = dumps.dump(net.server)
+    steps = "- {at: 0s, for: 3s, name: early, condition: {block: drop}}\n- {at: 3s, name: late, condition: {rtt: 60ms}}"
+    agent.cli("scenario", "run", write(tmp_path, net, steps, length="10m"))
+    step = "{at: 0s, for: 3s, condition: {mtu: 1400}}"
+    with agent.client() as client:
+        client.run_scenario(load_scenario_text(f"name: brief\ntargets: ['netns:{net.server.name}']\nsteps: [{step}]"))
+    began = time.monotonic()
+    agent.stop(signal.SIGKILL)
+    until(lambda: time.monotonic() > began + 3.5, PATIENCE_S, "both have passed a moment")
+    assert rtt(net) is None  # leased, and nobody is there to change it
+    agent.start()
+    until(lambda: phase(agent) == {"late"}, PATIENCE_S, "the next step")
+    assert 60 <= (rtt(net) or 0) < 150
+    until(lambda: held(agent, "brief")["state"] == "ended", PATIENCE_S, "the other ends")
+    assert "while nobody played it" in str(held(agent, "brief")["why"])
+    until(lambda: len(agent.folders()) == 1, PATIENCE_S, "nothing of the other is left")
+    dumps.assert_same(before, net.server)
+
+
+@pytest.mark.timeout(180)
+def test_an_agent_that_ends_takes_it_back_until_the_next(agent: RealAgent, net: Lab, tmp_path: Path) -> None:
     agent.cli("scenario", "run", write(tmp_path, net, "- {at: 0s, condition: {block: drop}}", length="10m"))
     assert rtt(net) is None
     assert agent.stop() == 0
+    assert rtt(net) is not None
+    agent.start()
+    until(lambda: rtt(net) is None, PATIENCE_S, "the next agent goes on")
+    agent.stop(signal.SIGKILL)
+    agent.cli("clear", "--all")  # the global stop works without an agent, and what is cleared doesn't come back
+    assert rtt(net) is not None
+    agent.start()
+    assert json.loads(agent.cli("scenario", "show", "--json")) == []
     assert rtt(net) is not None
 
 

@@ -25,3 +25,10 @@ def test_names() -> None:
     assert credentials.user_name(4_000_000_000) == "4000000000"
     assert credentials.group_number("root") == 0
     assert credentials.group_number("nwt-none") is None
+
+
+def test_a_user_as_of_now() -> None:
+    found = credentials.of_user(0)
+    assert found is not None
+    assert (found.uid, 0 in found.groups) == (0, True)
+    assert credentials.of_user(4_000_000_000) is None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from netweather.agent import principals
-from netweather.agent.principals import Principal, Tokens, of_peer
+from netweather.agent.principals import Principal, Tokens, again, of_peer, remembered
 from netweather.errors import NetweatherError, UsageError
 from netweather.kernel.credentials import Credentials
 from tests.support.world import World
@@ -112,3 +113,13 @@ def test_owners() -> None:
     assert not user.owns("")
     with pytest.raises(NetweatherError):
         user.owner("anna")
+
+
+def test_who_asked_an_agent_before_has_the_rights_of_now() -> None:
+    ci = Principal("ci", frozenset({"set:netns:a"}), told="token ci")
+    known = Tokens((("0" * 64, ci),))
+    assert again(remembered(replace(ci, scopes=frozenset({"set"}))), known) == ci
+    assert again(remembered(of_peer(Credentials(1, 0, frozenset({0})))), known).root
+    for asker in ({"token": "other"}, {"uid": 65534}, {"uid": 4_000_000_000}):
+        with pytest.raises(NetweatherError, match=r"no-token|not-allowed"):
+            again(asker, known)

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
+from netweather.agent.agent import Agent
+from netweather.agent.principals import Tokens
+from netweather.engine import Direct
 from tests.support.rig import until
 from tests.unit.agent.conftest import Api
 
@@ -74,3 +81,73 @@ def test_the_agents_end_is_theirs(api: Api) -> None:
     put(api)
     api.agent.scenarios.close()
     assert (state(api), api.names()) == ("stopped", [])
+
+
+@contextmanager
+def next_agent(api: Api, *known: str) -> Iterator[Api]:
+    """Another agent, of the same state, after the one before has ended; known: its tokens."""
+    api.agent.scenarios.close()
+    tokens = Tokens(tuple(each for each in api.agent.tokens.known if each[1].name in known))
+    made = Agent(api.agent.settings, tokens, open_kernel=api.world.open_kernel)
+    try:
+        made.scenarios.take_over()
+        yield Api(made, api.world)
+    finally:
+        made.close()
+
+
+def test_the_next_agent_goes_on(api: Api) -> None:
+    put(api)
+    put(api, "held", targets=["netns:b"])
+    api("POST", "/v1/scenarios/held/pause")
+    with next_agent(api) as after:
+        until(lambda: len(after.names()) == 2, 20, "both are in force")
+        until(lambda: (state(after), state(after, "held")) == ("playing", "paused"), 20, "as before")
+        assert after("DELETE", "/v1/scenarios/evening").json()["status"]["state"] == "stopped"
+        assert after.agent.scenarios.book.names() == ["held"]
+    assert [line["action"] for line in api.audit()].count("scenario-resume") == 2
+
+
+def test_what_ended_does_not_come_back(api: Api) -> None:
+    put(api)
+    api("DELETE", "/v1/scenarios/evening")
+    put(api, targets=["netns:nobody"])
+    with next_agent(api) as after:
+        assert after("GET", "/v1/scenarios").json()["items"] == []
+
+
+@pytest.mark.parametrize("known", [(), ("ci",)], ids=["gone", "still there"])
+def test_only_for_who_may_still_do_it(api: Api, known: tuple[str, ...]) -> None:
+    put(api, who="ci")
+    with next_agent(api, *known) as after:
+        until(lambda: state(after) == ("playing" if known else "failed"), 20, "it goes on, or ends")
+        if known:
+            until(lambda: after.names() == [("netns:a", "evening.slow")], 20, "it is in force")
+            return
+        assert after("GET", "/v1/scenarios/evening").json()["status"]["problem"]["code"] == "no-token"
+        assert (after.names(), after.agent.scenarios.book.names()) == ([], [])
+
+
+def test_a_broken_page_stops_no_agent(api: Api) -> None:
+    put(api)
+    page = api.agent.scenarios.book.folder / "evening.json"
+    page.write_text("{")
+    with next_agent(api) as after:
+        assert after("GET", "/v1/scenarios").json()["items"] == []
+        assert not page.exists()
+
+
+def test_the_end_of_everything_is_theirs_too(api: Api) -> None:
+    put(api, who="ci")
+    put(api, "other", targets=["netns:b"])
+    assert api("DELETE", "/v1/conditions", who="ci").json()["items"] == [{"target": "netns:a", "cleared": ["evening.slow"]}]
+    assert (state(api), state(api, "other")) == ("stopped", "playing")
+    api("DELETE", "/v1/conditions")
+    assert (state(api, "other"), api.names()) == ("stopped", [])
+
+
+def test_direct_modes_end_of_everything_is_theirs_too(api: Api) -> None:
+    put(api, lease="1s")
+    Direct(api.agent.engine).clear()
+    until(lambda: state(api) == "stopped", 20, "it looks into the book when it is renewed")
+    assert api.names() == []

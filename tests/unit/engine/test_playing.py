@@ -10,8 +10,9 @@ import pytest
 
 from netweather.conditions import NetworkCondition
 from netweather.conditions.scenario import load_scenario_text
-from netweather.engine.playing import Player
+from netweather.engine.playing import Key, Place, Player
 from netweather.errors import NetweatherError
+from netweather.kernel import namespaces
 
 Call = tuple[Any, ...]
 
@@ -19,14 +20,16 @@ Call = tuple[Any, ...]
 class Stage:
     """Remembers the calls. fails: the names whose putting fails, with a code."""
 
-    def __init__(self, steps: str, **spec: object) -> None:
+    def __init__(self, steps: str, place: Place | None = None, left: tuple[Key, ...] = (), **spec: object) -> None:
         more = "".join(f"{key}: {value}\n" for key, value in spec.items())
         self.calls: list[Call] = []
         self.told: list[str] = []
+        self.whys: list[str] = []
+        self.noted: list[Place | None] = []
         self.fails: dict[str, str] = {}
         self.happened = threading.Condition()
         scenario = load_scenario_text(f"name: s\ntargets: [netns:a]\n{more}steps:\n{steps}")
-        self.player = Player(scenario, self._put, self._end, self._tell)
+        self.player = Player(scenario, self._put, self._end, self._tell, self._note, place=place, left=left)
 
     def _put(self, conditions: Sequence[NetworkCondition], renewed: bool) -> None:
         for each in conditions:
@@ -44,6 +47,10 @@ class Stage:
 
     def _tell(self, kind: str, data: dict[str, Any]) -> None:
         self.told.append(kind)
+        self.whys += [data["why"]] if "why" in data else []
+
+    def _note(self, place: Place | None) -> None:
+        self.noted.append(place)
 
     def start(self) -> threading.Thread:
         thread = threading.Thread(target=self._run, daemon=True)
@@ -141,3 +148,70 @@ def test_targets_alike_are_put_together() -> None:
     stage = Stage("- {at: 0s, for: 50ms, targets: [netns:a, netns:b], condition: {delay: 1ms}}")
     stage.player.run()
     assert stage.calls == [("put", "s.step-1"), ("end", "netns:a", "s.step-1"), ("end", "netns:b", "s.step-1")]
+
+
+def ago(seconds: float) -> float:
+    """Seconds of boot time."""
+    return namespaces.boot_ns() / 1e9 - seconds
+
+
+TWO = "- {at: 0s, for: 1h, condition: {delay: 1ms}}\n- {at: 1h, for: 1h, condition: {loss: 1%}}"
+OLD, NEW = ("netns:a", "s.step-1"), ("netns:a", "s.step-2")
+
+
+def played_on(stage: Stage) -> None:
+    """Until its first moment is in force; then it is stopped."""
+    thread = stage.start()
+    stage.wait_for(("put", "s.step-2"))
+    stage.player.stop()
+    thread.join(20)
+
+
+@pytest.mark.parametrize(("began", "number"), [(5400, 1), (3 * 7200 + 5400, 4)])
+def test_another_goes_on_at_its_time_and_ends_what_is_over(began: float, number: int) -> None:
+    """What the one before left in force is put again, or ended."""
+    stage = Stage(TWO, place=Place(1, ago(began)), left=(OLD, NEW), repeat=4)
+    played_on(stage)
+    assert stage.calls == [("put", "s.step-2"), ("end", *OLD), ("end", *NEW)]
+    assert stage.told[0] == "scenario-resumed"
+    assert stage.noted[0] is not None
+    assert stage.noted[0].round == number
+    assert stage.noted[0].began == pytest.approx(ago(5400), abs=60)
+    assert stage.noted[-1] is None
+
+
+def test_what_was_held_is_held_again_at_the_same_place() -> None:
+    stage = Stage(TWO, place=Place(1, ago(9000), held=ago(3600)), left=(NEW,))
+    thread = stage.start()
+    stage.wait_for(("put", "s.step-2"))
+    with stage.happened:
+        assert stage.happened.wait_for(lambda: stage.player.progress.state == "paused", 20)
+    assert stage.player.progress.at == pytest.approx(5400, abs=60)
+    assert stage.noted[0] is not None
+    assert stage.noted[0].held is not None
+    stage.player.stop()
+    thread.join(20)
+
+
+@pytest.mark.parametrize("place", [Place(1, ago(7300)), Place(1, ago(-1e6))], ids=["over", "of another boot"])
+def test_what_is_over_meanwhile_ends_and_says_so(place: Place) -> None:
+    stage = Stage(TWO, place=place, left=(OLD,))
+    stage.player.run()
+    assert stage.calls == [("end", *OLD)]
+    assert (stage.told, stage.whys) == (["scenario-ended"], ["its end passed while nobody played it"])
+
+
+def test_where_it_stands_is_noted_before_anything_is_put() -> None:
+    stage = Stage("- {at: 0s, condition: {delay: 1ms}}", length="1h")
+    stage.fails = {"s.step-1": "busy"}
+    stage.start().join(20)
+    assert stage.noted[0] is not None
+    assert (stage.noted[0].round, stage.noted[0].held, stage.noted[1:]) == (1, None, [None])
+    stage = Stage("- {at: 0s, condition: {delay: 1ms}}", length="1h")
+    thread = stage.start()
+    stage.wait_for(("put", "s.step-1"))
+    stage.player.pause()
+    stage.player.resume()
+    stage.player.stop()
+    thread.join(20)
+    assert [place and place.held is not None for place in stage.noted] == [False, True, False, None]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from netweather.agent import scenarios
 from netweather.agent.agent import Agent
 from netweather.agent.principals import Tokens
 from netweather.engine import Direct
@@ -46,6 +47,21 @@ def test_it_ends_by_itself(api: Api) -> None:
     until(lambda: state(api) == "ended", 20, "it ends")
     assert api.names() == []
     assert put(api)[0] == 200  # and may be played again
+
+
+def test_what_is_over_does_not_count(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scenarios, "MOST", 3)
+    later = [{"at": "30m", "condition": {"delay": "1ms"}}]
+    for number in range(4):
+        assert put(api, f"failed-{number}", targets=["netns:nobody"])[1]["code"] == "unknown-target"
+        assert put(api, f"stopped-{number}", steps=later)[0] == 200
+        assert api("DELETE", f"/v1/scenarios/stopped-{number}").status_code == 200
+    for number in range(3):
+        assert put(api, f"playing-{number}", steps=later)[0] == 200
+    assert put(api, "one-more", steps=later)[1]["code"] == "busy"
+    assert len(api("GET", "/v1/scenarios").json()["items"]) <= 6
+    api("DELETE", "/v1/scenarios/playing-0")
+    assert put(api, "one-more", steps=later)[0] == 200
 
 
 def test_held_and_resumed(api: Api) -> None:

@@ -9,6 +9,7 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis.generation import GenerationMode
 
+from netweather.agent.scenarios import AGENT, wait_for
 from tests.unit.agent.conftest import Api
 from tests.unit.agent.test_asking import HANDLERS
 
@@ -38,5 +39,6 @@ def test_every_answer_is_told(
     @given(case=asked.as_strategy(generation_mode=mode))
     def ask(case: Any) -> None:
         case.call_and_validate(headers={"Authorization": "Bearer token-all"})
+        wait_for(api.agent.scenarios.stopped(AGENT, None))  # those that begin with nothing play on, and 50 are the most
 
     ask()

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from netweather.errors import NetweatherError
+from netweather.kernel import rtnetlink
 
 SYS_BPF = {"x86_64": 321, "aarch64": 280}[os.uname().machine]
 (MAP_CREATE, MAP_LOOKUP, MAP_UPDATE, MAP_DELETE, MAP_NEXT_KEY, PROG_LOAD) = range(6)
@@ -348,7 +349,8 @@ def tcx_attach(ifindex: int, hook: int, program: Program, replaces: Program | No
     """Attaches before every other program there, or in place of one. It stays when we exit. Raises OSError."""
     flags = F_REPLACE if replaces else F_BEFORE
     attributes = struct.pack("IIIIIIQ", ifindex, program.fd, hook, flags, replaces.fd if replaces else 0, 0, 0)
-    call(PROG_ATTACH, attributes)
+    with rtnetlink.DEVICES:
+        call(PROG_ATTACH, attributes)
 
 
 def tcx_detach(ifindex: int, hook: int, program: Program) -> None:

@@ -31,7 +31,7 @@ TUNSETIFF, TUNSETPERSIST, TUNSETOFFLOAD = 0x400454CA, 0x400454CB, 0x400454D0
 IFF_TAP, IFF_NO_PI, IFF_VNET_HDR = 0x0002, 0x1000, 0x4000
 OFFLOAD_CSUM, OFFLOAD_TSO4, OFFLOAD_TSO6 = 1, 2, 4
 
-_NEWLINK, _DELLINK, _GETLINK, _SETLINK = 16, 17, 18, 19
+_NEWLINK, _GETLINK, _SETLINK = 16, 18, 19
 _LINK: Final = struct.Struct("=BxHiII")  # struct ifinfomsg: family, hardware, index, flags, which of them change
 _IFNAME, _MTU, _LOWER, _MASTER, _TXQLEN, _LINKINFO, _IFALIAS, _STATS64, _NETNS_FD, _LOWER_NETNS = (
     3,
@@ -149,7 +149,7 @@ def device(name: str) -> Device | None:
 def delete(ifindex: int) -> None:
     """Deletes a device; one that is gone is no error."""
     try:
-        rtnetlink.ask(_DELLINK, rtnetlink.ACK, _link(ifindex))
+        rtnetlink.ask(rtnetlink.DELLINK, rtnetlink.ACK, _link(ifindex))
     except OSError as error:
         if error.errno not in (errno.ENODEV, errno.EINVAL):
             raise
@@ -163,7 +163,8 @@ def _link(ifindex: int = 0, flags: int = 0) -> bytes:
 def _quiet(name: str) -> None:
     """Before up: otherwise the device sends a few IPv6 frames of its own."""
     path = Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6")
-    with contextlib.suppress(OSError):  # no IPv6 in this kernel, or /proc/sys is read-only: the line shoots strays anyway
+    # No IPv6 in this kernel, or /proc/sys is read-only: the line shoots strays anyway.
+    with rtnetlink.DEVICES, contextlib.suppress(OSError):
         path.write_text("1")
 
 

@@ -10,6 +10,7 @@ import errno
 import os
 import socket
 import struct
+import threading
 from collections.abc import Iterator
 from typing import Final
 
@@ -19,6 +20,7 @@ REPLACE: Final = 0x100
 EXCL: Final = 0x200
 DUMP: Final = 0x300
 CREATE: Final = 0x400
+DELLINK: Final = 17
 _ERROR, _DONE, _INTERRUPTED = 2, 3, 0x10
 _MESSAGE, _ATTRIBUTE = struct.Struct("=IHHII"), struct.Struct("=HH")
 _ANSWER: Final = 1 << 17
@@ -26,8 +28,17 @@ _TRIES: Final = 10
 _KIND_BITS: Final = 0x3FFF
 
 
+DEVICES: Final = threading.Lock()
+"""Held by whoever of this process changes devices, since the kernel has one lock for all of them. What waits for that in a
+sysctl's file doesn't sleep: it tries again and again, on a CPU which the holder's others need.
+"""
+
+
 def ask(kind: int, flags: int, body: bytes) -> list[bytes]:
     """One request; the bodies of all answers, without their message headers. Raises OSError with the kernel's number."""
+    if flags & ACK and kind != DELLINK:  # most of a device's end is waited for without the kernel's lock
+        with DEVICES:
+            return _ask(kind, flags, body)[0]
     for _ in range(_TRIES):
         found, whole = _ask(kind, flags, body)
         if whole:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import struct
+import threading
 
 import pytest
 
@@ -39,3 +40,23 @@ def test_a_refusal_is_an_error_of_the_system() -> None:
     with pytest.raises(OSError, match="No such device") as failure:
         rtnetlink.ask(GETLINK, 0, HEAD.pack(0, 0, 2**30, 0, 0))
     assert failure.value.errno == errno.ENODEV
+
+
+def test_devices_are_changed_one_at_a_time_and_looked_at_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is deleted waits for the kernel mostly without its lock, and must not be waited for."""
+    asked: list[int] = []
+
+    def answered(kind: int, flags: int, body: bytes) -> tuple[list[bytes], bool]:
+        asked.append(kind)
+        return [], True
+
+    monkeypatch.setattr(rtnetlink, "_ask", answered)
+    with rtnetlink.DEVICES:
+        changes = threading.Thread(target=rtnetlink.ask, args=(19, rtnetlink.ACK, b""))
+        changes.start()
+        rtnetlink.ask(18, rtnetlink.DUMP, b"")
+        rtnetlink.ask(rtnetlink.DELLINK, rtnetlink.ACK, b"")
+        changes.join(0.1)
+        assert asked == [18, rtnetlink.DELLINK]
+    changes.join(20)
+    assert asked == [18, rtnetlink.DELLINK, 19]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from netweather.cli import pages
 from netweather.cli.options import Direct, Json, with_flags
 from netweather.cli.output import remark, say, say_json
 from netweather.cli.trying import (
+    CANT_TELL,
     Command,
     Localhost,
     Reach,
@@ -18,6 +17,7 @@ from netweather.cli.trying import (
     Timeout,
     Unmatched,
     command_of,
+    option,
     place_of,
     seconds_of,
     stopped_by_signals,
@@ -39,27 +39,22 @@ netweather find-limit --vary rate=10mbit..64kbit --target docker:shop \\
 netweather find-limit --vary loss=0..30% --at-least 3% --timeout 20s \\
   -- ./smoke-test
 """
-_CANT_TELL = 3
-
-
-def _option(name: str, metavar: str, text: str) -> Any:
-    return typer.Option(f"--{name}", metavar=metavar, help=text, show_default=False)
 
 
 @with_flags("condition", "match")
 def _find(  # long: a line for each option
     command: Command = None,
     *,
-    vary: Annotated[str | None, _option("vary", "WORD=GOOD..BAD", "what gets worse: delay=0..5s, loss=0..30%, rate=10mbit..64kbit")] = None,
+    vary: Annotated[str | None, option("vary", "WORD=GOOD..BAD", "what gets worse: delay=0..5s, loss=0..30%, rate=10mbit..64kbit")] = None,
     target: Target = None,
     reach: Reach = None,
     localhost: Localhost = False,
-    steps: Annotated[str | None, _option("steps", "N", "how finely (64)")] = None,
-    repeats: Annotated[str | None, _option("repeats", "N", "runs at each point of the search, an odd number (1)")] = None,
-    confidence: Annotated[str | None, _option("confidence", "PERCENT", "how sure it is to be (95%)")] = None,
-    at_least: Annotated[str | None, _option("at-least", "VALUE", "exit 1 when it fails before that")] = None,
+    steps: Annotated[str | None, option("steps", "N", "how finely (64)")] = None,
+    repeats: Annotated[str | None, option("repeats", "N", "runs at each point of the search, an odd number (1)")] = None,
+    confidence: Annotated[str | None, option("confidence", "PERCENT", "how sure it is to be (95%)")] = None,
+    at_least: Annotated[str | None, option("at-least", "VALUE", "exit 1 when it fails before that")] = None,
     timeout: Timeout = None,
-    plot: Annotated[str | None, _option("plot", "FILE", "draw it: out.svg or out.png")] = None,
+    plot: Annotated[str | None, option("plot", "FILE", "draw it: out.svg or out.png")] = None,
     allow_unmatched: Unmatched = False,
     direct: Direct = False,
     as_json: Json = False,
@@ -143,7 +138,7 @@ def _progress(run: Run, way: Vary) -> None:
 
 def _exit_code(found: Found, bound: float | None) -> int:
     if not found.limit.sure:
-        return _CANT_TELL
+        return CANT_TELL
     if found.limit.passes is None:
         return 1
     return 0 if bound is None or found.reaches(bound) else 1

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from netweather.cli import pages
 from netweather.cli.options import Direct, Json, with_flags
 from netweather.cli.output import drawn, remark, say, say_json
 from netweather.cli.trying import (
+    CANT_TELL,
     Command,
     Localhost,
     Reach,
@@ -19,6 +18,7 @@ from netweather.cli.trying import (
     Timeout,
     Unmatched,
     command_of,
+    option,
     place_of,
     seconds_of,
     stopped_by_signals,
@@ -38,25 +38,20 @@ netweather matrix --profiles perfect,3g --target docker:shop --to docker:db \\
 netweather matrix --profiles perfect,4g,3g --must-pass perfect,4g \\
   --max-slowdown 3 --localhost -- npm test
 """
-_CANT_TELL = 3
-
-
-def _option(name: str, metavar: str, text: str) -> Any:
-    return typer.Option(f"--{name}", metavar=metavar, help=text, show_default=False)
 
 
 @with_flags("match")
 def _matrix(  # long: a line for each option
     command: Command = None,
     *,
-    profiles: Annotated[str | None, _option("profiles", "NAMES", "the networks: perfect,4g,3g,lossy-wifi")] = None,
+    profiles: Annotated[str | None, option("profiles", "NAMES", "the networks: perfect,4g,3g,lossy-wifi")] = None,
     target: Target = None,
     reach: Reach = None,
     localhost: Localhost = False,
-    junit: Annotated[str | None, _option("junit", "FILE", "JUnit XML that COMMAND writes: a row for each of its tests")] = None,
-    report: Annotated[list[str] | None, _option("report", "FILE", "write it: .html, .md or .xml (JUnit); repeatable")] = None,
-    must_pass: Annotated[str | None, _option("must-pass", "NAMES", "networks on which all must pass (all of them)")] = None,
-    max_slowdown: Annotated[str | None, _option("max-slowdown", "TIMES", "as long as on the perfect network, at most")] = None,
+    junit: Annotated[str | None, option("junit", "FILE", "JUnit XML that COMMAND writes: a row for each of its tests")] = None,
+    report: Annotated[list[str] | None, option("report", "FILE", "write it: .html, .md or .xml (JUnit); repeatable")] = None,
+    must_pass: Annotated[str | None, option("must-pass", "NAMES", "networks on which all must pass (all of them)")] = None,
+    max_slowdown: Annotated[str | None, option("max-slowdown", "TIMES", "as long as on the perfect network, at most")] = None,
     timeout: Timeout = None,
     allow_unmatched: Unmatched = False,
     direct: Direct = False,
@@ -146,4 +141,4 @@ def _tell(matrix: Matrix, wrong: list[str], paths: list[Path], *, as_json: bool)
 
 def _exit_code(matrix: Matrix, wrong: list[str]) -> int:
     errors = sum(cell.outcome == "error" for cell in matrix.cells)
-    return 1 if len(wrong) > errors else _CANT_TELL if wrong else 0
+    return 1 if len(wrong) > errors else CANT_TELL if wrong else 0

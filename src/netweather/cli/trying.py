@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from netweather.cli import completing, pages
+from netweather.cli import completing
 from netweather.cli.options import given
 from netweather.errors import UsageError
 from netweather.settings import Settings
@@ -19,7 +19,14 @@ from netweather.units import Duration
 if TYPE_CHECKING:
     from netweather.testing.places import Place
 
-_PANEL: Final = pages.PANELS[3]
+CANT_TELL: Final = 3
+"""The exit code when nothing can be said: neither good nor bad."""
+
+
+def option(name: str, metavar: str, text: str) -> Any:
+    """An option with a value, by what `--help` says of it."""
+    return typer.Option(f"--{name}", metavar=metavar, help=text, show_default=False)
+
 
 Command = Annotated[
     list[str] | None, typer.Argument(metavar="-- COMMAND", show_default=False, help="what is run, with its own words behind --")

@@ -43,6 +43,7 @@ class Engine:
     settings: where the journals are, and the default owner. open_kernel: the seam (namespace fd, state directory, hook or None).
     keep: what keeps a target from now on (its directory, namespace fd, and the state directory); a keeper of its own unless given.
     devices_later: clearing returns once no packet is touched any more, and leaves the devices to who keeps the target (`expire`).
+    deliver: clearing lets out first what is inside lines; else, for a network that nobody uses any more, that is lost.
     at_once: on how many targets `set_all` works at a time; most of a first set is waiting for the kernel.
     """
 
@@ -50,6 +51,7 @@ class Engine:
     open_kernel: Callable[[int, Path, str | None], TargetKernel] = RealTarget
     keep: Callable[[Path, int, Path], None] | None = None
     devices_later: bool = False
+    deliver: bool = True
     at_once: int = 1
 
     def __post_init__(self) -> None:
@@ -140,7 +142,7 @@ class Engine:
     def _unmake(self, kernel: TargetKernel, entry: Entry) -> None:
         entry.conditions, entry.state = [], "unmaking"
         self.journal.write(entry)
-        for operation in plan(Datapath(), kernel.observe()):
+        for operation in plan(Datapath(), kernel.observe(), deliver=self.deliver):
             if self.devices_later and not isinstance(operation, Lift | Detach):  # those come first
                 return
             kernel.apply(operation)

@@ -92,7 +92,9 @@ class RemoveLine:
 
 @dataclass(frozen=True)
 class StopPump:
-    """End the pump."""
+    """End the pump. deliver: it lets out what it holds, for a moment; else that is lost."""
+
+    deliver: bool = True
 
 
 @dataclass(frozen=True)

@@ -171,10 +171,11 @@ class Control:
         self._socket.close()
 
 
-def stop(process: Process, patience_s: float = 2.0) -> None:
-    """Ends a pump: it lets out what it holds, for a second at most; then it is killed."""
-    process.signal(signal.SIGTERM)
-    if not wait_gone(process, patience_s):
+def stop(process: Process, patience_s: float = 2.0, *, deliver: bool = True) -> None:
+    """Ends a pump: it lets out what it holds, for a second at most; then, or at once unless `deliver`, it is killed."""
+    if deliver:
+        process.signal(signal.SIGTERM)
+    if not deliver or not wait_gone(process, patience_s):
         process.signal(signal.SIGKILL)
         wait_gone(process, 1.0)
 

@@ -193,8 +193,8 @@ class RealTarget:
             case RemoveLine(index=index):
                 self._empty_line(index)
                 self.ways.remove_line(index)
-            case StopPump():
-                self._stop_pump()
+            case StopPump(deliver=deliver):
+                self._stop_pump(deliver=deliver)
             case RemoveHelper():
                 self.ways.remove_helper()
             case RemovePort():
@@ -270,10 +270,10 @@ class RealTarget:
             while self.params.holds(index) and self.pump_beats():
                 pause(0.002)
 
-    def _stop_pump(self) -> None:
+    def _stop_pump(self, *, deliver: bool = True) -> None:
         process = self.pump_process()
         if process is not None:
-            pump.stop(process)
+            pump.stop(process, deliver=deliver)
         for name in ("pump.pid", "pump.sock"):
             (self.directory / name).unlink(missing_ok=True)
 

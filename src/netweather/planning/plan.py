@@ -28,10 +28,13 @@ from netweather.kernel.spec import Datapath, Observed
 from netweather.planning.vectors import compile_tables
 
 
-def plan(desired: Datapath, observed: Observed) -> list[Operation]:
-    """The operations that turn what is observed into what is desired. Applying them twice changes nothing more."""
+def plan(desired: Datapath, observed: Observed, *, deliver: bool = True) -> list[Operation]:
+    """The operations that turn what is observed into what is desired. Applying them twice changes nothing more.
+
+    deliver: where nothing is desired any more, what is inside lines comes out first; else it is lost.
+    """
     if desired.empty:
-        return _unmake(observed)
+        return _unmake(observed, deliver)
     tables = compile_tables(desired.rules, desired.interfaces)
     reload = observed.classifier is None or not observed.classifier.holds(tables.room)
     operations: list[Operation] = []
@@ -68,13 +71,13 @@ def _make_lines(desired: Datapath, observed: Observed) -> list[Operation]:
     return operations
 
 
-def _leftovers(observed: Observed, keep: frozenset[int]) -> list[Operation]:
+def _leftovers(observed: Observed, keep: frozenset[int], deliver: bool = True) -> list[Operation]:
     """Lines that no rule leads to any more; and all of our devices at once when none is needed."""
     gone = sorted((observed.lines | observed.broken) - keep)
     if keep:
         return [RemoveLine(index) for index in gone]
-    operations: list[Operation] = [EmptyLine(index) for index in gone]
-    operations.append(StopPump())
+    operations: list[Operation] = [EmptyLine(index) for index in gone if deliver]
+    operations.append(StopPump(deliver))
     if observed.helper:
         operations.append(RemoveHelper())
     if observed.port or observed.port_faults:
@@ -82,10 +85,10 @@ def _leftovers(observed: Observed, keep: frozenset[int]) -> list[Operation]:
     return operations
 
 
-def _unmake(observed: Observed) -> list[Operation]:
+def _unmake(observed: Observed, deliver: bool) -> list[Operation]:
     operations: list[Operation] = [Lift()] if observed.classifier is not None else []
     operations += [Detach(name) for name in sorted(observed.attached | observed.half_attached)]
-    return operations + _leftovers(observed, frozenset())
+    return operations + _leftovers(observed, frozenset(), deliver)
 
 
 def describe(operation: Operation) -> str:

@@ -10,6 +10,7 @@ from netweather.kernel.operations import (
     MakePort,
     RemoveLine,
     StartPump,
+    StopPump,
 )
 from netweather.kernel.spec import Action, Datapath, FlatRule, Interface, Line, Observed, Room
 from netweather.planning.plan import describe, plan
@@ -49,6 +50,12 @@ def test_hooks_come_last_when_making() -> None:
 
 def test_hooks_go_first_when_unmaking() -> None:
     assert names(Datapath(), MADE) == ["Lift", "Detach", "EmptyLine", "StopPump", "RemoveHelper", "RemovePort"]
+
+
+def test_nothing_comes_out_where_nobody_uses_it_any_more() -> None:
+    operations = plan(Datapath(), MADE, deliver=False)
+    assert [type(operation).__name__ for operation in operations] == ["Lift", "Detach", "StopPump", "RemoveHelper", "RemovePort"]
+    assert operations[2] == StopPump(deliver=False)
 
 
 def test_nothing_of_ours_needs_nothing_but_a_stopped_pump() -> None:

@@ -40,7 +40,8 @@ class Degraded:
     """A network condition on its targets: a context manager, also an asynchronous one.
 
     Entered when the kernel holds it; left when it is undone, on every way out. Renewed while it lasts, so that a killed run
-    ends by itself. Leaving raises NetweatherError(code="network-not-as-declared") when it was not in force all the time or met no packet.
+    ends by itself. Leaving raises NetweatherError(code="network-not-as-declared") when it was not in force all the time or met no packet;
+    an error that the block itself raises stays what it is, with a note of that.
     """
 
     def __init__(
@@ -96,13 +97,13 @@ class Degraded:
             self._stack.close()
             for evidence in self.evidence:
                 self._tell(evidence)
-        problems = [f"{each.target}: {problem}" for each in self.evidence for problem in each.problems]
-        theirs = isinstance(error, Exception) and not isinstance(error, NetweatherError)  # what we say ourselves says why
-        if problems and (error is None or theirs):
+        problems = "; ".join(f"{each.target}: {problem}" for each in self.evidence for problem in each.problems)
+        what = "the network was not as the test declared it"
+        if problems and error is None:
             remedy = "allow_unmatched=True, when no packet need meet it; else find out who changed the network (netweather show)"
-            raise NetweatherError(
-                "network-not-as-declared", "the network was not as the test declared it", "; ".join(problems), remedy
-            )
+            raise NetweatherError("network-not-as-declared", what, problems, remedy)
+        if problems and error is not None:  # which comes first, and may be why no packet met it
+            error.add_note(f"{what}: {problems}")
 
     async def __aenter__(self) -> Degraded:
         return await asyncio.to_thread(self.__enter__)

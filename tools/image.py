@@ -85,6 +85,7 @@ def copy_python(tree: Path) -> None:
     """The interpreter .venv stands on, and its standard library."""
     (tree / PREFIX / "bin").mkdir(parents=True)
     shutil.copy2(Path(sys.executable).resolve(), tree / PREFIX / "bin" / VERSION)
+    (tree / PREFIX / "bin" / "python3").symlink_to(VERSION)
     library = Path(sysconfig.get_path("stdlib"))
     shutil.copytree(library, tree / PREFIX / "lib" / VERSION, ignore=shutil.ignore_patterns(*LEFT_OUT))
 

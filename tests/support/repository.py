@@ -1,7 +1,8 @@
-"""The repository as its own tests see it: the files git knows or would add, and the package's modules."""
+"""The repository as its own tests see it: the files git knows or would add, the package's modules, and what pages print."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -36,3 +37,12 @@ def below(folder: str, *suffixes: str) -> list[Path]:
 def name(path: Path) -> str:
     """How a test names a file: relative to the repository."""
     return str(path.relative_to(ROOT))
+
+
+def printed(page: str, language: str = "sh") -> list[str]:
+    """What a page of docs/ prints in blocks of a language: for a shell the commands, each on one line; else a text for each block."""
+    text = (ROOT / "docs" / page).read_text()
+    blocks: list[str] = re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    if language != "sh":
+        return blocks
+    return [line for block in blocks for line in block.replace("\\\n", "").splitlines() if line.strip()]

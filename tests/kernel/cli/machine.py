@@ -41,6 +41,17 @@ class Machine:
     def environment(self) -> dict[str, str]:
         return {**os.environ, "NETWEATHER_STATE": str(self.folder / "state"), "COLUMNS": "100"}
 
+    def site(self, port: int, address: str = "127.0.0.1", namespace: str = "") -> None:
+        """A web site of the folder `site`, on its loopback unless told otherwise."""
+        (self.folder / "site").mkdir(exist_ok=True)
+        words = [sys.executable, "-u", "-m", "http.server", str(port), "--bind", address, "--directory", "site"]
+        words = ["ip", "netns", "exec", namespace or self.net.client.name, *words]
+        pipe, quiet = subprocess.PIPE, subprocess.DEVNULL
+        self.services.append(subprocess.Popen(words, cwd=self.folder, stdout=pipe, stderr=quiet, text=True))
+        output = self.services[-1].stdout
+        assert output
+        output.readline()
+
     def serve(self, address: str = "127.0.0.1", namespace: str = "") -> int:
         """A service, on its loopback unless told otherwise, that says x to everybody; the port."""
         words = ["ip", "netns", "exec", namespace or self.net.client.name, sys.executable, "-c", SERVICE, address]
@@ -66,6 +77,24 @@ class Machine:
         return subprocess.run(
             [*PROGRAM, *words], cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=400, check=False
         )
+
+    def shell(self, line: str, *, inside: bool = True) -> subprocess.CompletedProcess[str]:
+        """A line as a page prints it: `netweather` and what .venv has are commands, and so is what the folder `bin` has; the
+        lab's server is db.example.org. inside: in this machine's network, not where the test is."""
+        (self.folder / "hosts").write_text(f"127.0.0.1 localhost\n{self.net.server.v4} db.example.org\n")
+        named = ["unshare", "--mount", "sh", "-euc", 'mount --bind hosts /etc/hosts; exec "$@"', "sh"]
+        path = f"{self.folder / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+        return subprocess.run(
+            [*named, *(self.inside if inside else ()), "sh", "-euc", line], cwd=self.folder,
+            env={**self.environment, "PATH": path}, capture_output=True, text=True, timeout=400, check=False,
+        )  # fmt: skip
+
+    def program(self, name: str, text: str) -> None:
+        """A shell script of the user's: `./backup` is beside the tests, `gotestsum` a command."""
+        file = self.folder / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(f"#!/bin/sh -eu\n{text}\n")
+        file.chmod(0o755)
 
     def targets(self) -> list[str]:
         """What has a journal."""

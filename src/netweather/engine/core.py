@@ -100,13 +100,7 @@ class Engine:
         return embedded(condition, own_profiles(self.settings.profiles) if named else None)
 
     def _carry_out(
-        self,
-        kernel: TargetKernel,
-        fd: int,
-        before: Entry,
-        after: Entry,
-        operations: list[Operation],
-        renewed: str | None,
+        self, kernel: TargetKernel, fd: int, before: Entry, after: Entry, operations: list[Operation], renewed: str | None
     ) -> None:
         self.journal.write(after)
         try:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
-from pathlib import Path
 
 import pytest
 
@@ -59,16 +57,6 @@ def test_a_command_that_is_not_there_leaves_nothing(rig: Rig) -> None:
     with pytest.raises(NetweatherError, match="can't be run"):
         trial(Here((rig.target.reference,), Direct(rig.engine)), SLOW, ["netweather-no-such"])
     assert rig.remains() == []
-
-
-def test_what_is_under_way_in_an_own_network_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A request is in the line for two minutes; the network goes with its command."""
-    monkeypatch.setenv("NETWEATHER_STATE", str(tmp_path))
-    begin = time.monotonic()
-    done = trial(Own(), Wanted("slow", None, {"delay": "2m"}), ["ping", "-c1", "-W300", "169.254.77.1"], patience=1)
-    assert (done.code, done.problem) == (None, "")
-    assert time.monotonic() - begin < 60
-    assert list((tmp_path / "targets").glob("*")) == []
 
 
 def test_an_own_network_needs_root(monkeypatch: pytest.MonkeyPatch) -> None:

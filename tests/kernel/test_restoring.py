@@ -14,6 +14,7 @@ import pytest
 
 from netweather.conditions import Condition, LossRandom, RateLimit
 from netweather.engine import Engine
+from netweather.kernel import real
 from netweather.settings import Settings
 from netweather.units import Percent, Rate
 from tests.kernel.conftest import MakeRig
@@ -151,6 +152,20 @@ def test_after_everything_was_killed_traffic_is_normal_at_the_deadline(make_rig:
         for namespace, dump in before.items():
             dumps.assert_same(dump, namespace)
         assert rig.remains() == []
+
+
+def test_a_pump_that_nobody_is_left_to_end_ends_by_itself(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(real, "PUMP_OUTLIVES_NS", 2 * 10**8)
+    rig.set(rule(delay(5)), name="other")  # for ever
+    rig.set(rule(delay(5)), lease=60)
+    pump = rig.process("pump")
+    rig.clear("other")
+    rig.set(rule(delay(5)), lease=1)  # the same but for its lease
+    assert rig.process("pump") == pump
+    rig.kill("keeper")
+    until(lambda: rig.process("pump") is None, 20, "the pump has ended")
+    log = (rig.folder / "pump.log").read_text()
+    assert log == ""
 
 
 @pytest.mark.serial

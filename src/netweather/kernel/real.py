@@ -36,13 +36,15 @@ from netweather.kernel.operations import (
     WriteRules,
 )
 from netweather.kernel.pump_params import ParamsFile
-from netweather.kernel.spec import DIRECTIONS, MAX_LEASES, Line, Observed, Room
+from netweather.kernel.spec import DIRECTIONS, MAX_LEASES, NEVER, Line, Observed, Room
 from netweather.kernel.waiting import pause
 from netweather.kernel.ways import Ways, line_number
 
 Load = Callable[[Room, Classifier | None], Classifier]
 UNDER_WAY_S = 0.02
 """After a rule is gone, the last packet that met it has reached its line by then."""
+PUMP_OUTLIVES_NS = 60 * 10**9
+"""So long after the last lease a pump ends by itself when everybody is dead who would have ended it at once."""
 
 
 class RealTarget:
@@ -179,8 +181,10 @@ class RealTarget:
                 self.params.write_line(line.index, line.parameters, dict(line.tables))
                 self._untaken = True
                 self.ways.set_destination(line)
-            case WriteRules(tables=tables, datapath=datapath):
+            case WriteRules(tables=tables, datapath=datapath, leases=leases):
                 self._let_pump_take()
+                if any(line.engine == "pump" for line in datapath.lines):
+                    self._bound_pump(leases)
                 self._need_classifier().write(tables, datapath)
             case Attach(ifindex=ifindex):
                 self.namespace.run(lambda: self._attach(ifindex))
@@ -220,11 +224,16 @@ class RealTarget:
     def _start_pump(self, lines: tuple[Line, ...]) -> None:
         classifier = self._need_classifier()
         self._stop_pump()
-        self.params.set_deadline(0)
+        self._bound_pump(classifier.leases(MAX_LEASES))  # none yet, at a first start
         process = pump.start(self.directory, self.directory / "params", classifier.maps["beat"].fd, pump_cpu())
         (self.directory / "pump.pid").write_text(f"{process.pid} {process.start}")
         for line in lines:
             self._give_line(line)
+
+    def _bound_pump(self, leases: tuple[int, ...]) -> None:
+        """When the pump ends by itself: only if nobody is left who would end it sooner, and let out what is inside."""
+        last = max(leases, default=0)
+        self.params.set_deadline(0 if last in (0, NEVER) else last + PUMP_OUTLIVES_NS)
 
     def _give_line(self, line: Line) -> None:
         self.params.write_line(line.index, line.parameters, dict(line.tables))

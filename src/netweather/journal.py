@@ -137,7 +137,7 @@ class Journal:
     def write(self, entry: Entry) -> None:
         """Replaces the journal, so that a reader sees the old one or the new one."""
         directory = self.directory(entry.target.identity)
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _make_folder(directory)
         draft = directory / "journal.json.new"
         text = json.dumps(_document(entry))
         draft.write_text(text)
@@ -169,8 +169,11 @@ _registry = threading.Lock()
 _threads: weakref.WeakValueDictionary[str, threading.Lock] = weakref.WeakValueDictionary()
 
 
+_TRIES = 100
+
+
 def _take(path: Path, taken: list[int]) -> bool:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _make_folder(path.parent)
     try:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except FileNotFoundError:  # the last holder of any lock has just removed the folder
@@ -180,6 +183,21 @@ def _take(path: Path, taken: list[int]) -> bool:
         return True
     os.close(fd)
     return False
+
+
+def _make_folder(folder: Path) -> None:
+    """Makes it, or finds it. Whoever holds the last of what is in it, or in the one above, may just be removing it. Raises OSError."""
+    for _ in range(_TRIES):
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except FileNotFoundError:
+            continue
+        except FileExistsError:
+            if folder.exists() and not folder.is_dir():
+                raise
+            continue
+        return
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
 
 def _try_lock(fd: int) -> bool:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from ipaddress import ip_network
 from pathlib import Path
@@ -81,3 +83,24 @@ def test_no_right_to_write_is_told(tmp_path: Path) -> None:
     file.touch()
     with pytest.raises(NetweatherError, match="no-state"), Journal(file).locked("1-2"):
         pass
+
+
+def test_locks_of_several_targets_come_and_go_at_once(tmp_path: Path) -> None:
+    """The last holder of any lock removes their folder, while another is about to make a lock in it."""
+    script = """
+import sys
+from pathlib import Path
+from netweather.journal import Entry, Journal, Whose
+journal = Journal(Path(sys.argv[1]))
+whose = Whose("netns:a", "a", 4, int(sys.argv[2]), None, None, "netns")
+for _ in range(400):
+    with journal.locked(whose.identity):
+        journal.write(Entry(whose))
+        journal.forget(whose.identity)
+"""
+    started = [
+        subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "state"), str(number)], stderr=subprocess.PIPE, text=True)
+        for number in range(4)
+    ]
+    assert [process.communicate(timeout=50)[1] for process in started] == [""] * 4
+    assert not (tmp_path / "state" / "locks").exists()

@@ -73,6 +73,7 @@ def test_matrix(host: Machine) -> None:
     assert host.targets() == []
 
 
+@pytest.mark.full  # a minute and a half
 def test_find_limit(host: Machine) -> None:
     """All at once: most of the time is spent on waiting. A page takes two round trips, so half a second is four times the delay:
     none passes beyond 125 ms. On a busy machine some fail before, and find-limit says so."""

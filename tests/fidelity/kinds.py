@@ -314,7 +314,8 @@ def slots(seen: Packets, asked: dict[str, Any], slow: float) -> None:
     expect(soon > ns(asked["least"]) - MS * slow, f"a tenth of the batches are within {soon / MS:.3f} ms")
     _expect_late(float(np.median(between)) - ns(asked["most"]), slow / 2, f"half of the batches, {asked['most']} apart,")
     expect(sizes.max() > 1 or asked.get("packets") == 1, "no batches: packets come one by one")
-    expect(sizes.max() <= asked.get("packets", seen.count), f"a batch of {sizes.max()}")
+    largest = sizes.max() if slow == 1 else np.quantile(sizes, 0.9)  # emulated, a late batch may come with the next one
+    expect(largest <= asked.get("packets", seen.count), f"a batch of {largest:g}")
 
 
 @kind(timing=True)

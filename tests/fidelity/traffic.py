@@ -227,6 +227,8 @@ def _end(sender: tuple[str, int]) -> bytes:
 
 def _flipped(data: bytes, sent: list[int], sizes: list[int]) -> int:
     """How many bits are wrong: against the packet that it is most like."""
+    if len(data) < STAMP.size:
+        return 1  # the length in its UDP header is wrong
     number, stamp = STAMP.unpack_from(data)
     likely = {number} if number < len(sent) else set()
     likely |= {index for index, each in enumerate(sent) if each == stamp}

@@ -18,7 +18,6 @@ import socket
 import struct
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Any, TypeVar
 
+from netweather.kernel.waiting import until
 from tests.support import owner
 from tests.support.machine import SLOW
 
@@ -190,12 +190,9 @@ def lab(*, bystander: bool = False, link: str = "veth") -> Iterator[Lab]:
 
 def _await_carrier() -> None:
     """Until eth0 is up for everybody: the kernel tells of a carrier in the background, on a busy machine a second later."""
-    deadline = time.monotonic() + CARRIER_S
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
-        while not _flags(asker, "eth0") & RUNNING:
-            if time.monotonic() > deadline:
-                raise RuntimeError("eth0 has no carrier")
-            time.sleep(0.002)
+        if not until(lambda: bool(_flags(asker, "eth0") & RUNNING), CARRIER_S, 0.002):
+            raise RuntimeError("eth0 has no carrier")
 
 
 def _flags(asker: socket.socket, name: str) -> int:

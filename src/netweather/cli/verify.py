@@ -85,8 +85,8 @@ def _verify(
 def _document(evidence: Evidence, lives: Mapping[Met, Experienced]) -> dict[str, Any]:
     from netweather.engine.documents import lived_document
 
-    found = {met.rule: lived_document(each) for met, each in lives.items() if met.condition == evidence.name}
-    return {**evidence.plain(), "experienced": [{"rule": rule, **(found[rule] or {})} for rule in sorted(found)]}
+    mets = sorted(met for met in lives if met.condition == evidence.name)
+    return {**evidence.plain(), "experienced": [{"rule": met.rule, **lived_document(lives[met])} for met in mets]}
 
 
 def command() -> Any:

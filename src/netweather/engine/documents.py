@@ -38,14 +38,13 @@ def shown_document(shown: Shown, now: datetime, lived: Mapping[Met, Experienced]
     }
     if lived is not None:
         for number, rule in enumerate(status["rules"]):
-            rule["experienced"] = lived_document(lived.get(Met(shown.condition.name, number)))
+            found = lived.get(Met(shown.condition.name, number))
+            rule["experienced"] = found and lived_document(found)
     return {**dump(shown.condition), "status": status}
 
 
-def lived_document(lived: Experienced | None) -> dict[str, Any] | None:
-    """What the connections of one rule lived through; None: none meets it."""
-    if lived is None:
-        return None
+def lived_document(lived: Experienced) -> dict[str, Any]:
+    """What the connections of one rule lived through."""
     return {
         "connections": {"now": lived.connections, "fromBefore": lived.known},
         "rttSeconds": {"before": _seconds(lived.rtt_before), "now": _seconds(lived.rtt)},

@@ -88,7 +88,7 @@ class _Parser:
     """The requests of one connection, as h11 reads them."""
 
     def __init__(self) -> None:
-        self._connection: Any = None
+        self._connection = h11.Connection(h11.SERVER)
         self._request: Any = None
         self._body = bytearray()
         self._lost = False
@@ -98,16 +98,14 @@ class _Parser:
         if self._lost:
             return []
         try:
-            return list(self._events(data))
+            return self._requests(data)
         except h11.RemoteProtocolError as error:
             self._lost = True
             raise ValueError(f"no HTTP/1: {error}") from error
 
-    def _events(self, data: bytes) -> list[Submission]:
+    def _requests(self, data: bytes) -> list[Submission]:
         found: list[Submission] = []
         while True:
-            if self._connection is None:
-                self._connection, self._body = h11.Connection(h11.SERVER), bytearray()
             if data:
                 self._connection.receive_data(data)
             event, data = self._connection.next_event(), b""
@@ -119,6 +117,5 @@ class _Parser:
                 self._body += event.data
             elif isinstance(event, h11.EndOfMessage):
                 found.append(Submission(self._request.method.decode(), self._request.target.decode(), bytes(self._body)))
-                data, self._connection = self._connection.trailing_data[0], None  # an answer is none of our business
-                if not data:
-                    return found
+                data = self._connection.trailing_data[0]
+                self._connection, self._body = h11.Connection(h11.SERVER), bytearray()  # the answer is none of our business

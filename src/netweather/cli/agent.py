@@ -6,9 +6,8 @@ import importlib
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
 from netweather.cli import pages
+from netweather.cli.options import option
 from netweather.connecting import need_root
 from netweather.errors import NetweatherError
 from netweather.settings import Settings
@@ -21,17 +20,13 @@ sudo netweather agent --listen 0.0.0.0:8753 --tls-cert cert.pem \\
 """
 
 
-def _option(name: str, metavar: str, text: str) -> Any:
-    return typer.Option(f"--{name}", metavar=metavar, help=text, show_default=False)
-
-
 def _agent(
     *,
-    socket: Annotated[str | None, _option("socket", "PATH", "the Unix socket; agent.sock in the state directory")] = None,
-    listen: Annotated[str, _option("listen", "HOST:PORT", "listen on TCP too; needs the following")] = "",
-    certificate: Annotated[str | None, _option("tls-cert", "FILE", "PEM, with its chain")] = None,
-    key: Annotated[str | None, _option("tls-key", "FILE", "its key")] = None,
-    tokens: Annotated[str | None, _option("tokens", "FILE", "who may do what over TCP (docs/agent.md)")] = None,
+    socket: Annotated[str | None, option("socket", "PATH", "the Unix socket; agent.sock in the state directory")] = None,
+    listen: Annotated[str, option("listen", "HOST:PORT", "listen on TCP too; needs the following")] = "",
+    certificate: Annotated[str | None, option("tls-cert", "FILE", "PEM, with its chain")] = None,
+    key: Annotated[str | None, option("tls-key", "FILE", "its key")] = None,
+    tokens: Annotated[str | None, option("tokens", "FILE", "who may do what over TCP (docs/agent.md)")] = None,
 ) -> None:
     """Keeps conditions for the command line, tests and programs, until it is told to end.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 from netweather.cli import pages
-from netweather.cli.options import Direct, Json, with_flags
+from netweather.cli.options import Direct, Json, option, with_flags
 from netweather.cli.output import remark, say, say_json
 from netweather.cli.trying import (
     CANT_TELL,
@@ -17,7 +17,6 @@ from netweather.cli.trying import (
     Timeout,
     Unmatched,
     command_of,
-    option,
     place_of,
     seconds_of,
     stopped_by_signals,

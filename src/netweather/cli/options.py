@@ -23,6 +23,11 @@ Targets = Annotated[
 ]
 
 
+def option(name: str, metavar: str, text: str) -> Any:
+    """An option with a value, by what `--help` says of it."""
+    return typer.Option(f"--{name}", metavar=metavar, help=text, show_default=False)
+
+
 def with_flags(*groups: str, only: Collection[str] = ()) -> Callable[[_Function], _Function]:
     """Gives a function, in place of its **flags, an option for each flag of these groups, or for some of them. `given` turns them back."""
 

@@ -23,11 +23,6 @@ CANT_TELL: Final = 3
 """The exit code when nothing can be said: neither good nor bad."""
 
 
-def option(name: str, metavar: str, text: str) -> Any:
-    """An option with a value, by what `--help` says of it."""
-    return typer.Option(f"--{name}", metavar=metavar, help=text, show_default=False)
-
-
 Command = Annotated[
     list[str] | None, typer.Argument(metavar="-- COMMAND", show_default=False, help="what is run, with its own words behind --")
 ]

@@ -11,7 +11,7 @@ import typer
 
 from netweather.cli import completing, pages
 from netweather.cli.lived import lived, lived_words
-from netweather.cli.options import Direct, Json
+from netweather.cli.options import Direct, Json, option
 from netweather.cli.output import say, say_json, styled, table
 from netweather.connecting import connect
 from netweather.errors import UsageError
@@ -32,15 +32,11 @@ netweather verify netns:db --peer netns:web --json | jq -r .verdict
 _COLOURS: Final = {"PASS": "green", "FAIL": "red", "CAN'T TELL": "yellow"}
 
 
-def _option(name: str, metavar: str, text: str) -> Any:
-    return typer.Option(f"--{name}", metavar=metavar, help=text, show_default=False)
-
-
-_Name = Annotated[str | None, _option("name", "NAME", "this condition only; all of them unless given")]
-_To = Annotated[str | None, _option("to", "HOST", "the peer to probe; the match's first unless given")]
-_Peer = Annotated[str | None, _option("peer", "TARGET", "a peer that can be entered: each direction by itself")]
-_Samples = Annotated[str | None, _option("samples", "N", "packets each way; as many as 10 s allow unless given")]
-_Plot = Annotated[str | None, _option("plot", "FILE", "draw it: out.svg or out.png")]
+_Name = Annotated[str | None, option("name", "NAME", "this condition only; all of them unless given")]
+_To = Annotated[str | None, option("to", "HOST", "the peer to probe; the match's first unless given")]
+_Peer = Annotated[str | None, option("peer", "TARGET", "a peer that can be entered: each direction by itself")]
+_Samples = Annotated[str | None, option("samples", "N", "packets each way; as many as 10 s allow unless given")]
+_Plot = Annotated[str | None, option("plot", "FILE", "draw it: out.svg or out.png")]
 
 
 def _verify(

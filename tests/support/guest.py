@@ -50,7 +50,7 @@ sys.exit(main())
 HARDWARE = ["--disable-kvm", "--cpus", "2", "--memory", "2G"]
 HARDWARE += [f"--kopt={option}" for option in ("mitigations=off", "tsc=reliable", "clocksource=tsc")]
 PROCESSOR = ["--qemu-opts", "-cpu", "Nehalem"]
-PYTEST = "-m pytest -p no:cacheprovider -vv --durations=40 --timeout=300 --junitxml={results}/report"
+PYTEST = "-m pytest -p no:cacheprovider -vv --durations=40 --timeout=300 --reruns 1 --junitxml={results}/report"
 BENCH = "-m tools.bench --json {results}/report"
 SCRIPT = """#!/bin/sh
 touch {results}/booted

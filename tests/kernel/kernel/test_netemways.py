@@ -111,7 +111,7 @@ def test_engines_take_turns_without_a_trace_of_each_other(rig: Rig) -> None:
 
 def test_clearing_lets_out_what_is_inside(rig: Rig) -> None:
     if not there("tcx"):  # taking away a clsact of ours may cost a packet, as is told; nobody takes away this one
-        rig.net.client.run("tc", "qdisc", "add", "dev", rig.net.client.interface, "clsact")
+        rig.net.client.run("tc", "qdisc", "add", "dev", "eth0", "clsact")
     rig.set(delay(500), direction="egress")
     pings = rig.net.client.start("ping", "-n", "-c", "20", "-i", "0.01", "-W", "3", str(rig.net.server.v4))
     rig.ping(1)

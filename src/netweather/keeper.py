@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 
 from netweather.engine import Engine
 from netweather.errors import NetweatherError
@@ -27,15 +28,20 @@ TURN_S = 0.2
 
 
 class Keeper:
-    """Keeps one target. identity: 'DEV-INO'; fd: its namespace, held until the end."""
+    """Keeps one target. identity: 'DEV-INO'; fd: its namespace, held until the end.
 
-    def __init__(self, engine: Engine, identity: str, fd: int) -> None:
-        self.engine, self.identity, self.fd = engine, identity, fd
+    linger_s: how long devices are left for the next condition once the last one is cleared. Nothing meets a rule meanwhile.
+    """
+
+    def __init__(self, engine: Engine, identity: str, fd: int, linger_s: float = 0.0) -> None:
+        self.engine, self.identity, self.fd, self.linger_s = engine, identity, fd, linger_s
         self.namespace = namespaces.Namespace(fd)
         self.directory = engine.journal.directory(identity)
         self.stamp = 0
         self.entry: Entry | None = None
         self.missed = 0
+        self._cleared_at = 0.0
+        """When the journal was last written, as far as is known: what clears the last condition writes it last."""
 
     def run(self) -> None:
         """Until nothing is left to keep. What fails is tried again: nobody else looks after this target."""
@@ -52,10 +58,18 @@ class Keeper:
         """Seconds until the next lease ends, or the next look around."""
         if self.entry is None:
             return turn_s
+        if self.lingers:
+            return self._cleared_at + self.linger_s - time.monotonic()
         ends = min((c.deadline for c in self.entry.conditions), default=0)
         if ends == NEVER:
             return turn_s
         return min(turn_s, max(0.0, (ends - namespaces.boot_ns()) / 1e9))
+
+    @property
+    def lingers(self) -> bool:
+        """Whether nothing is in force any more, and the devices are still left for what may come."""
+        cleared = self.entry is not None and not self.entry.conditions
+        return cleared and time.monotonic() < self._cleared_at + self.linger_s
 
     def close(self) -> None:
         """Leaves the namespace; its descriptor stays the caller's."""
@@ -70,6 +84,8 @@ class Keeper:
         if not alive(entry.target, ignoring={os.getpid()}):
             self._end("the target is gone")
             return False
+        if self.lingers:
+            return True
         if self._broken(entry):
             self.missed += 1
             # Once may be a command at work, and twice two of them: only while nobody works is it certain.
@@ -91,6 +107,7 @@ class Keeper:
             stamp = (self.directory / "journal.json").stat().st_mtime_ns
             if stamp != self.stamp or self.entry is None:
                 self.entry, self.stamp = self.engine.journal.read(self.identity), stamp
+                self._cleared_at = time.monotonic()
         except FileNotFoundError:
             return None
         return self.entry

@@ -14,7 +14,7 @@ import pytest
 from netweather.conditions import Condition, Delay
 from netweather.kernel.fake import FakeKernel, FakeTarget
 from netweather.kernel.features import there
-from netweather.kernel.operations import WriteRules
+from netweather.kernel.operations import Lift, WriteRules
 from netweather.kernel.pump import wait_gone
 from netweather.kernel.real import RealTarget
 from netweather.kernel.seam import TargetKernel
@@ -155,6 +155,23 @@ def test_a_dead_pump_comes_back_with_its_lines(world: World) -> None:
     observed = world.become(world.delaying(10, 20))
     assert observed.pump is not world.netem
     assert observed.lines == {0, 1}
+
+
+@pytest.mark.parametrize("other", [False, True], ids=["same-engine", "other-engine"])
+def test_what_is_left_of_a_cleared_condition_serves_the_next(world: World, *, other: bool) -> None:
+    world.become(world.delaying(300, 5))
+    with world.open() as kernel:
+        kernel.observe()
+        kernel.apply(Lift())
+        assert not kernel.observe().alive
+    if other:
+        if not world.netem:
+            pytest.skip("both engines are needed: seen from netem's side")
+        world.netem = False
+    observed = world.become(world.delaying(1))
+    assert observed.lines == {0}
+    assert observed.pump is not world.netem
+    assert summary(world.become(Datapath())) == EMPTY
 
 
 def test_an_interface_that_is_gone_is_refused(world: World) -> None:

@@ -108,6 +108,24 @@ def test_what_a_killed_command_left_half_done_is_finished(kept: tuple[Keeper, Re
     assert engine.asked == ["expire"]
 
 
+def test_what_is_cleared_lingers_for_a_while(kept: tuple[Keeper, Remembering, Entry], monkeypatch: pytest.MonkeyPatch) -> None:
+    keeper, engine, entry = kept
+    keeper.linger_s = 60.0
+    engine.journal.write(replace(entry, conditions=[], state="unmaking"))
+    for _ in range(3):
+        assert keeper.turn()
+        assert keeper.lingers
+    assert engine.asked == []
+    assert 50 < keeper.pause() <= 60
+    engine.journal.write(entry)  # somebody has set it again
+    assert keeper.turn()
+    assert not keeper.lingers
+    engine.journal.write(replace(entry, conditions=[], state="unmaking"))
+    keeper.linger_s = 0.0
+    keeper.turn()
+    assert engine.asked == ["expire"]
+
+
 def test_a_failure_is_tried_again(kept: tuple[Keeper, Remembering, Entry], monkeypatch: pytest.MonkeyPatch) -> None:
     keeper, _, _ = kept
     answers: list[bool | Exception] = [OSError("planted"), True, False]

@@ -29,6 +29,8 @@ LOG: Final = logging.getLogger("netweather.agent")
 THREADS: Final = 4
 LOOKS_A_SECOND: Final = 50.0
 """How often it looks around in all, however many targets there are."""
+LINGER_S: Final = 1.0
+"""How long a cleared target's devices are left for the next condition: tests that take turns set theirs in a tenth of the time."""
 PATROL_S: Final = 0.5
 """Between two looks for targets that nobody keeps."""
 
@@ -86,7 +88,10 @@ class Keeping:
             self._pool.shutdown()
 
     def stop(self) -> None:
-        """Lets all targets go as they are: the kernel ends each condition in time, and the next agent goes on with it."""
+        """Lets all targets go as they are: the kernel ends each condition in time, and the next agent goes on with it.
+
+        What is cleared already loses its devices first.
+        """
         self._stop.set()
 
     # from any thread
@@ -114,7 +119,7 @@ class Keeping:
             os.close(fd)
             self._look(identity)
             return
-        self._kept[identity] = _Kept(Keeper(self.engine, identity, fd))
+        self._kept[identity] = _Kept(Keeper(self.engine, identity, fd, LINGER_S))
         self._group.create_task(self._serve(identity, self._kept[identity], fd))
 
     async def _serve(self, identity: str, kept: _Kept, fd: int) -> None:
@@ -129,6 +134,9 @@ class Keeping:
                     await asyncio.wait_for(kept.changed.wait(), pause)
                 except TimeoutError:
                     continue
+            if kept.keeper.lingers:
+                kept.keeper.linger_s = 0.0
+                await self._turn(kept)
         finally:
             del self._kept[identity]  # first: what is set from now on is kept anew
             await self._in_thread(self.peering.drop, identity)

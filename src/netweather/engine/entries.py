@@ -63,7 +63,9 @@ def added(before: Entry, condition: NetworkCondition, peers: dict[str, tuple[Pre
     deadline = NEVER if condition.lease is FOREVER else now + condition.lease.ns
     active = InForce(condition, peers, deadline, old.created if old else now)
     others = [c for c in in_force if c.condition.name != condition.name]
-    entry = Entry(before.target, [*others, active], before.slots, before.interfaces, observed.hook)
+    # Without a condition the lines that are there are nobody's: an agent lets them stand for a while, and they serve anew.
+    slots = before.slots if before.conditions else Slots(interfaces=before.slots.interfaces)
+    entry = Entry(before.target, [*others, active], slots, before.interfaces, observed.hook)
     entry.interfaces = interfaces(entry, observed)
     return entry
 

@@ -192,7 +192,7 @@ class FakeTarget:
         self.kernel.attached[name] = self._loaded
 
     def _lines_in_use(self) -> set[int]:
-        attached = [c for c in self.kernel.attached.values() if c.tables is not None]
+        attached = [c for c in self.kernel.attached.values() if any(c.leases)]
         return {line for c in attached if c.tables for rule in c.tables.rules for _, line in rule.lines}
 
     @staticmethod

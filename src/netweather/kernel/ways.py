@@ -148,6 +148,12 @@ class Ways:
             value = layout.DESTINATION.pack(line.interface.ifindex, line.direction == "ingress")
             self._return.maps["destinations"].mapped[size * line.index : size * (line.index + 1)] = value
 
+    def make_room(self, line: Line) -> None:
+        """Takes away a device of the other engine, which has this line's name; it must be empty."""
+        device = self.helper.run(lambda: links.device(line_name(line.index)))
+        if device is not None and (device.kind == "veth") != (line.engine == "netem"):
+            self.remove_line(line.index)
+
     def remove_line(self, index: int) -> None:
         """Takes a line's device away; it must be empty."""
         with contextlib.suppress(FileNotFoundError):

@@ -64,6 +64,9 @@ def _make_ways(desired: Datapath, observed: Observed) -> list[Operation]:
 def _make_lines(desired: Datapath, observed: Observed) -> list[Operation]:
     kept = tuple(line for line in desired.lines if line.index in observed.lines and observed.port)
     operations: list[Operation] = []
+    if not any(observed.leases):  # no rule leads there: what is left of an earlier condition is nothing of this one's
+        operations += [EmptyLine(line.index) for line in kept]
+        kept = ()
     if any(line.engine == "pump" for line in desired.lines) and not observed.pump:
         operations.append(StartPump(tuple(line for line in kept if line.engine == "pump")))
     for line in desired.lines:

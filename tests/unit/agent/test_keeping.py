@@ -9,11 +9,12 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from netweather.agent import keeping
 from netweather.agent.agent import Agent
 from netweather.conditions import load
 from netweather.kernel import keeper_process
 from netweather.kernel.fake import FakeTarget
-from netweather.kernel.operations import Operation
+from netweather.kernel.operations import MakePort, Operation, RemovePort
 from netweather.kernel.pump import Process
 from tests.support.rig import until
 from tests.support.world import World
@@ -77,6 +78,29 @@ def test_clearing_leaves_the_devices_to_the_keeper(agent: Agent, world: World) -
         await holds(lambda: not world.kernel("a").port)
 
     during(agent, story)
+
+
+def test_the_next_condition_finds_the_devices_of_the_last(agent: Agent, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "LINGER_S", 60.0)
+    ports: list[str] = []
+    apply = FakeTarget.apply
+
+    def noted(self: FakeTarget, operation: Operation) -> None:
+        ports.extend([type(operation).__name__] if isinstance(operation, MakePort | RemovePort) else [])
+        apply(self, operation)
+
+    monkeypatch.setattr(FakeTarget, "apply", noted)
+
+    async def story() -> None:
+        for name in ("one", "two", "three"):
+            await asyncio.to_thread(put, agent, name)
+            assert world.kernel("a").in_force
+            await asyncio.to_thread(agent.clear, ROOT)
+            assert not world.kernel("a").in_force
+        assert ports == ["MakePort"]
+
+    during(agent, story)
+    assert ports == ["MakePort", "RemovePort"]  # an agent that ends doesn't wait, and leaves nothing
 
 
 def test_leases_end_and_are_told(agent: Agent) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from netweather.kernel.operations import (
     Attach,
     ChangeLine,
@@ -12,14 +14,14 @@ from netweather.kernel.operations import (
     StartPump,
     StopPump,
 )
-from netweather.kernel.spec import Action, Datapath, FlatRule, Interface, Line, Observed, Room
+from netweather.kernel.spec import NEVER, Action, Datapath, FlatRule, Interface, Line, Observed, Room
 from netweather.planning.plan import describe, plan
 
 ETH0 = Interface("eth0", 2, 0)
 PLACES = frozenset({(0, 0), (0, 1)})
 LINE = Line(3, "default/0/egress/eth0", ETH0, "egress", "pump", b"")
-DELAYING = Datapath((ETH0,), (LINE,), (FlatRule(Action.LINE, 0, 0, PLACES, lines=(((0, 0), 3),)),), (2**64 - 1,))
-BLOCKING = Datapath((ETH0,), (), (FlatRule(Action.DROP, 0, 0, PLACES),), (2**64 - 1,))
+DELAYING = Datapath((ETH0,), (LINE,), (FlatRule(Action.LINE, 0, 0, PLACES, lines=(((0, 0), 3),)),), (NEVER,))
+BLOCKING = Datapath((ETH0,), (), (FlatRule(Action.DROP, 0, 0, PLACES),), (NEVER,))
 ROOM = Room(64, 64, 1)
 MADE = Observed(
     interfaces=(("eth0", 2),),
@@ -27,6 +29,7 @@ MADE = Observed(
     port=True,
     classifier=ROOM,
     attached=frozenset({"eth0"}),
+    leases=(NEVER,),
     lines=frozenset({3}),
     pump=True,
 )
@@ -66,6 +69,10 @@ def test_a_change_makes_nothing_new() -> None:
     assert names(DELAYING, MADE) == ["ChangeLine", "WriteRules"]
 
 
+def test_a_line_that_nobody_uses_any_more_is_emptied_and_begins_anew() -> None:
+    assert names(DELAYING, replace(MADE, leases=(0, 0))) == ["EmptyLine", "MakeLine", "WriteRules"]
+
+
 def test_blocking_makes_no_devices() -> None:
     assert not {"MakeHelper", "MakePort", "StartPump"} & set(names(BLOCKING, Observed()))
 
@@ -87,7 +94,7 @@ def test_a_broken_line_is_made_again() -> None:
 
 
 def test_more_rules_than_fit_load_the_classifier_anew() -> None:
-    many = Datapath((ETH0,), (), tuple(FlatRule(Action.DROP, 0, i, PLACES) for i in range(65)), (2**64 - 1,))
+    many = Datapath((ETH0,), (), tuple(FlatRule(Action.DROP, 0, i, PLACES) for i in range(65)), (NEVER,))
     operations = plan(many, MADE)
     assert any(isinstance(o, LoadClassifier) and o.room.rules == 128 for o in operations)
     assert any(isinstance(o, Attach) for o in operations)

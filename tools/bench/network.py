@@ -29,6 +29,8 @@ from tests.support.netns import FOLDER, QUIET, Namespace, ip, remove
 from tools.bench.load import TICKS, cpu_ticks
 
 PREFIX = "nwb-"
+STATES = next(folder for folder in ("/dev/shm", tempfile.gettempdir()) if Path(folder).is_dir())
+"""Where the bench's journals are: in memory, as in /run, where users have them."""
 LEASE = Duration(300 * 10**9)
 MS = 10**6
 SLOW = float(os.environ.get("NETWEATHER_TEST_SLOW", "1"))
@@ -139,7 +141,7 @@ def network() -> Iterator[Net]:
     sweep()
     stem = f"{PREFIX}{owner.tag()}-{next(_numbers)}"
     made = [_namespace(f"{stem}-{role}", host) for host, role in enumerate(("client", "server"), 1)]
-    state = Path(tempfile.mkdtemp(prefix=f"{stem}-"))
+    state = Path(tempfile.mkdtemp(prefix=f"{stem}-", dir=STATES))
     try:
         _join(made)
         net = Net(made[0], made[1], state)
@@ -169,7 +171,7 @@ def _join(ends: list[Namespace]) -> None:
 
 def sweep() -> None:
     """Takes away what benches left that are dead."""
-    for state in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+    for state in Path(STATES).glob(f"{PREFIX}*"):
         if not owner.alive(state.name):
             _unmake(state)
     for path in FOLDER.glob(f"{PREFIX}*"):

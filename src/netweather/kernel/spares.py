@@ -16,6 +16,8 @@ from netweather.kernel.spec import PORT_ROOM, Room
 
 ROOMS: Final = (Room(64, 64, 1), Room(64, 64, PORT_ROOM))
 """What most conditions need: without ports, and with them."""
+REST_S: Final = 0.2
+"""After so long another is loaded: the verifier at work keeps the kernel's grace periods long, for which whoever took one just waits."""
 
 
 class Spares:
@@ -26,13 +28,13 @@ class Spares:
         self._ready: dict[Room, Classifier] = {}
         self._lock = threading.Lock()
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="spares")
-        self._closed = False
+        self._closed = threading.Event()
 
     def fill(self) -> None:
         """Begins to load what is missing. Needs root."""
         with self._lock:
             for room in self._rooms:
-                if room not in self._ready and not self._closed:
+                if room not in self._ready and not self._closed.is_set():
                     self._loader.submit(self._fill, room)
 
     def load(self, room: Room, kept: Classifier | None = None) -> Classifier:
@@ -47,14 +49,14 @@ class Spares:
     def close(self) -> None:
         """Lets the spares go."""
         with self._lock:
-            self._closed = True
+            self._closed.set()
         self._loader.shutdown()
         for spare in self._ready.values():
             spare.close()
         self._ready.clear()
 
     def _fill(self, room: Room) -> None:
-        if room in self._ready or self._closed:
+        if self._closed.wait(REST_S) or room in self._ready:
             return
         with contextlib.suppress(NetweatherError, OSError):  # whoever asks for one is told why there is none
             self._ready[room] = Classifier.load(room)

@@ -17,9 +17,11 @@ import uvicorn
 
 from netweather.conditions import NetworkCondition, builtin_profiles
 from netweather.engine import RuleCounters, Service, Shown
+from netweather.engine.experience import Experienced
 from netweather.errors import NetweatherError
 from netweather.journal import Whose
 from netweather.kernel import listening
+from netweather.kernel.faring import Faring
 from netweather.kernel.waiting import until
 from netweather.scope.app import Plugin, make_app
 from netweather.scope.controls import NAME, Wish, controls
@@ -49,12 +51,16 @@ class Host:
         ids = [f"{number:064x}" for number in range(self.count)]
         return [Container(each, each[-6:], "docker", "running", f"docker:{each}", f"4-{int(each, 16)}") for each in ids], []
 
-    def show(self, references: Sequence[str] = ()) -> list[Shown]:
+    def farings(self) -> dict[str, Faring]:
+        return {f"4-{number}": Faring(3, 100_400.0, 3, 70_000 + time.monotonic_ns(), 5_000) for number in range(self.count)}
+
+    def show(self, references: Sequence[str] = (), *, lived: bool = False) -> list[Shown]:
         rules = next(iter(controls([]).values())).change(Wish()).rules()
         return [
             Shown(
                 Whose(f"docker:{number:064x}", "x", 4, number, None, None, "docker"),
                 NetworkCondition(NAME, rules=rules), MINUTE.ns, True, (), ("eth0",), {}, (RuleCounters(7, 700, 1),), 0, "pump",
+                lived=(Experienced(3, 2, 310.0, 100_400.0, 3, None, None, None),),
             )
             for number in range(self.count)
         ]  # fmt: skip
@@ -93,6 +99,7 @@ def serving(host: Host) -> Iterator[Probe]:
     service = cast(Service, host)
     painter = Painter(service, host)
     painter.look()
+    painter.look()  # with rates
     steering = Steering(service, painter, buttons, MINUTE)
     plugin = Plugin(steering, Reporter(ID, buttons, steering.notes))
     with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:

@@ -26,12 +26,12 @@ from netweather.agent.scenarios import Scenarios, wait_for
 from netweather.agent.standing import Standing
 from netweather.conditions import NetworkCondition
 from netweather.conditions.flags import match_to_short
-from netweather.engine import Chosen, Cleared, Done, Engine, Shown, opened, set_all
-from netweather.engine.connections import connections
+from netweather.engine import Chosen, Cleared, Done, Engine, opened, set_all
+from netweather.engine.connections import connections, with_lives
 from netweather.engine.documents import connections_document, done_document, shown_document
 from netweather.engine.proving import proof
 from netweather.engine.reports import doctor_document, listing_document
-from netweather.engine.service import need_host_spelt, reset_all
+from netweather.engine.service import need_host_spelt, reset_all, show_all
 from netweather.engine.setting import Check
 from netweather.engine.sparing import on_host, spare_port
 from netweather.engine.verifying import Wish, silent, verify
@@ -146,18 +146,15 @@ class Agent:
                     "condition-set", name=each.condition.name, target=target, owner=each.condition.owner, by=who.name
                 )
 
-    def show(self, references: Sequence[str] = (), name: str | None = None) -> list[dict[str, Any]]:
-        """The documents of the conditions in force: on these targets, or on all. Raises NetweatherError."""
-        now = datetime.now().astimezone()
-        return [shown_document(each, now) for each in self._shown(references) if name in (None, each.condition.name)]
+    def show(self, references: Sequence[str] = (), name: str | None = None, *, lived: bool = False) -> list[dict[str, Any]]:
+        """The documents of the conditions in force: on these targets, or on all. Raises NetweatherError.
 
-    def _shown(self, references: Sequence[str]) -> list[Shown]:
+        lived: with what the connections of each rule lived through.
+        """
         refuse_references(references)
-        if not references:
-            return self.engine.show()
-        with ExitStack() as stack:
-            targets = [stack.enter_context(each) for each in runtimes.resolve_all(references)]
-            return [shown for target in targets for shown in self.engine.show(target)]
+        now = datetime.now().astimezone()
+        shown = [each for each in show_all(self.engine, references) if name in (None, each.condition.name)]
+        return [shown_document(each, now) for each in (with_lives(self.engine, shown) if lived else shown)]
 
     def clear(
         self, who: Principal, references: Sequence[str] = (), name: str | None = None, owner: str | None = None

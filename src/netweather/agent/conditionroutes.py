@@ -52,6 +52,7 @@ Name = Annotated[str, Path(description="the condition's name", pattern=_NAME)]
 DryRun = Annotated[bool, Query(alias="dryRun", description="only plan: nothing is touched")]
 Verify = Annotated[bool, Query(description="measure it, and undo it when it does not hold: about 10 s for each target")]
 ConfirmHost = Annotated[bool, Query(alias="confirmHost", description="the target `host` is meant")]
+Lived = Annotated[bool, Query(description="with what the connections of each rule lived through, from the kernel's own books")]
 Owner = Annotated[str | None, Query(description="only this owner's", max_length=253)]
 
 
@@ -129,17 +130,17 @@ async def _set(
 @router.get(
     "/conditions", summary="The conditions in force", responses=answers("one item for each condition and target", _LIST, 404, 409)
 )
-async def get_conditions(agent: OurAgent, who: Reader, targets: Targets = None) -> JSONResponse:
+async def get_conditions(agent: OurAgent, who: Reader, targets: Targets = None, lived: Lived = False) -> JSONResponse:
     """On these targets, or on all; with what each rule met, and the time left."""
-    return JSONResponse(_as_list(await agent.in_thread(agent.show, targets or ())))
+    return JSONResponse(_as_list(await agent.in_thread(agent.show, targets or (), lived=lived)))
 
 
 @router.get(
     "/conditions/{name}", summary="One condition", responses=answers("one item for each target that has it", _LIST, 404, 409)
 )
-async def get_condition(name: Name, agent: OurAgent, who: Reader, targets: Targets = None) -> JSONResponse:
+async def get_condition(name: Name, agent: OurAgent, who: Reader, targets: Targets = None, lived: Lived = False) -> JSONResponse:
     """On these targets, or wherever it is in force."""
-    found = await agent.in_thread(agent.show, targets or (), name)
+    found = await agent.in_thread(agent.show, targets or (), name, lived=lived)
     if not found:
         raise NetweatherError(
             "no-such-condition", f"no condition {name!r} is in force", "its lease is over, or it was never set",

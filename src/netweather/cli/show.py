@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from netweather.cli import pages
-from netweather.cli.lived import lived, lived_words
+from netweather.cli.lived import lived_words
 from netweather.cli.options import Direct, Json, Targets
 from netweather.cli.output import columns, console, drawn, say, say_json, table
 from netweather.connecting import connect
@@ -17,7 +17,6 @@ from netweather.settings import Settings
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from netweather.cli.lived import Lives
     from netweather.engine import Service, Shown
 
 _EXAMPLES = """
@@ -52,15 +51,14 @@ def _show(
     if watch:
         _watch(service, targets or [], as_json=as_json)
         return
-    shown = service.show(targets or ())
-    lives = lived(service, {each.target.reference for each in shown} if targets else ())
+    shown = service.show(targets or (), lived=bool(targets))
     if as_json:
-        say_json(_documents(shown, lives))
+        say_json(_documents(shown))
     elif shown:
         say(drawn(shown_table(shown)))
         _say_engines(shown)
         for each in shown:
-            for line in lived_words(lives.get(each.target.reference, {}), each.condition.name):
+            for line in lived_words(each.condition.name, each.lived or ()):
                 say(f"{_target(each)}, {line}")
         _say_problems(shown)
     else:
@@ -76,11 +74,11 @@ def _nothing(targets: list[str]) -> str:
     return f"no conditions are in force{' on ' + ', '.join(targets) if targets else ''}"
 
 
-def _documents(shown: list[Shown], lives: Lives | None = None) -> list[dict[str, Any]]:
+def _documents(shown: list[Shown]) -> list[dict[str, Any]]:
     from netweather.engine.documents import shown_document
 
     now = datetime.now().astimezone()
-    return [shown_document(each, now, (lives or {}).get(each.target.reference)) for each in shown]
+    return [shown_document(each, now) for each in shown]
 
 
 def _watch(service: Service, targets: list[str], *, as_json: bool) -> None:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from netweather.cli import completing, pages
-from netweather.cli.lived import lived, lived_words
+from netweather.cli.lived import lived_words
 from netweather.cli.options import Direct, Json, option
 from netweather.cli.output import say, say_json, styled, table
 from netweather.connecting import connect
-from netweather.errors import UsageError
+from netweather.errors import NetweatherError, UsageError
 from netweather.settings import Settings
 
 if TYPE_CHECKING:
-    from netweather.engine.experience import Experienced, Met
+    from netweather.engine import Service
+    from netweather.engine.experience import Experienced
     from netweather.engine.verifying import Progress
     from netweather.measure import Evidence, Figure, Measured, Verdict
 
@@ -67,22 +68,30 @@ def _verify(
         evidence = service.verify(target, Wish(name, to, peer, count), progress)
     if plot is not None:
         plots.draw(evidence, plot)
-    lives = lived(service, {each.target for each in evidence})
+    lived = _lived(service, target)
     if as_json:
-        documents = [_document(each, lives.get(each.target, {})) for each in evidence]
+        documents = [_document(each, lived.get((each.target, each.name), ())) for each in evidence]
         say_json(documents[0] if len(documents) == 1 else documents)
     for each in [] if as_json else evidence:
         tell(each)
-        for line in lived_words(lives.get(each.target, {}), each.name):
+        for line in lived_words(each.name, lived.get((each.target, each.name), ())):
             say(line)
     return whole(evidence).exit_code
 
 
-def _document(evidence: Evidence, lives: Mapping[Met, Experienced]) -> dict[str, Any]:
+def _lived(service: Service, target: str) -> dict[tuple[str, str], Sequence[Experienced | None]]:
+    """What the connections of each rule lived through, by target and condition; the evidence stands without it, too."""
+    with contextlib.suppress(NetweatherError, OSError):
+        shown = service.show([target], lived=True)
+        return {(each.target.reference, each.condition.name): each.lived or () for each in shown}
+    return {}
+
+
+def _document(evidence: Evidence, lived: Sequence[Experienced | None]) -> dict[str, Any]:
     from netweather.engine.documents import lived_document
 
-    mets = sorted(met for met in lives if met.condition == evidence.name)
-    return {**evidence.plain(), "experienced": [{"rule": met.rule, **lived_document(lives[met])} for met in mets]}
+    rules = [{"rule": number, **lived_document(one)} for number, one in enumerate(lived) if one is not None]
+    return {**evidence.plain(), "experienced": rules}
 
 
 def command() -> Any:

@@ -56,11 +56,11 @@ def set_conditions(
     return Call("PUT", "/v1/conditions", read, query, document, PROOFS_S if verify else QUICK_S)
 
 
-def show(references: Sequence[str]) -> Call[list[Shown]]:
+def show(references: Sequence[str], *, lived: bool = False) -> Call[list[Shown]]:
     def read(answer: Any) -> list[Shown]:
         return [reading.shown(each) for each in answer["items"]]
 
-    return Call("GET", "/v1/conditions", read, _targets(references))
+    return Call("GET", "/v1/conditions", read, _targets(references) + [("lived", "true")] * lived)
 
 
 def clear(references: Sequence[str], name: str | None, owner: str | None) -> Call[list[Cleared]]:

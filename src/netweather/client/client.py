@@ -110,9 +110,12 @@ class Client:
         sent = _as_sent(conditions, self.where, self.profiles)
         return self._send(calls.set_conditions(sent, dry_run=dry_run, host=host, verify=verify))
 
-    def show(self, references: Sequence[str] = ()) -> list[Shown]:
-        """The conditions in force on these targets, or on all of the agent's machine."""
-        return self._send(calls.show(references))
+    def show(self, references: Sequence[str] = (), *, lived: bool = False) -> list[Shown]:
+        """The conditions in force on these targets, or on all of the agent's machine.
+
+        lived: with what the connections of each rule lived through.
+        """
+        return self._send(calls.show(references, lived=lived))
 
     def clear(self, references: Sequence[str] = (), name: str | None = None, owner: str | None = None) -> list[Cleared]:
         """Ends conditions: on these targets or all, of this name and owner or all."""
@@ -184,9 +187,12 @@ class AsyncClient:
         sent = _as_sent(conditions, self.where, self.profiles)
         return await self._send(calls.set_conditions(sent, dry_run=dry_run, host=host, verify=verify))
 
-    async def show(self, references: Sequence[str] = ()) -> list[Shown]:
-        """The conditions in force on these targets, or on all of the agent's machine."""
-        return await self._send(calls.show(references))
+    async def show(self, references: Sequence[str] = (), *, lived: bool = False) -> list[Shown]:
+        """The conditions in force on these targets, or on all of the agent's machine.
+
+        lived: with what the connections of each rule lived through.
+        """
+        return await self._send(calls.show(references, lived=lived))
 
     async def clear(self, references: Sequence[str] = (), name: str | None = None, owner: str | None = None) -> list[Cleared]:
         """Ends conditions: on these targets or all, of this name and owner or all."""

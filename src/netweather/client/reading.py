@@ -6,7 +6,7 @@ from typing import Any
 
 from netweather.conditions import NetworkCondition, load
 from netweather.engine import Cleared, Done, Listed, Live, RuleCounters, SetResult, Shown
-from netweather.engine.experience import Before, Met
+from netweather.engine.experience import Before, Experienced, Met
 from netweather.errors import NetweatherError, UsageError
 from netweather.journal import Whose
 from netweather.kernel.holders import Holder
@@ -34,7 +34,24 @@ def shown(document: dict[str, Any]) -> Shown:
         queue_drops=status["queueDrops"],
         hook=status["hook"],
         notes=tuple(status["notes"]),
+        lived=_lived(status["rules"]),
     )
+
+
+def _lived(rules: list[dict[str, Any]]) -> tuple[Experienced | None, ...] | None:
+    if not all("experienced" in rule for rule in rules):
+        return None
+    return tuple(each and _experienced(each) for each in (rule["experienced"] for rule in rules))
+
+
+def _experienced(item: dict[str, Any]) -> Experienced:
+    rtt, rate = item["rttSeconds"], item["deliveryRateBitsPerSecond"]
+    before, now = (None if each is None else each * 1e6 for each in (rtt["before"], rtt["now"]))
+    counts = item["connections"]
+    return Experienced(
+        counts["now"], counts["fromBefore"], before, now, item["retransmits"], rate["before"], rate["now"],
+        item["goodputBitsPerSecond"],
+    )  # fmt: skip
 
 
 def done(document: dict[str, Any]) -> Done:

@@ -6,7 +6,8 @@ Read from the kernel's sock_diag, in the target's namespace; nothing is in the w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from netweather.conditions import Connection, Match, NetworkCondition, Rule
@@ -14,7 +15,8 @@ from netweather.conditions.nearest import unknown
 from netweather.conditions.profiles import expand_rule
 from netweather.engine import choosing, entries
 from netweather.engine.core import Engine
-from netweather.engine.experience import Before, Met, Remembered
+from netweather.engine.experience import Before, Experienced, Met, Remembered, experienced
+from netweather.engine.results import Shown
 from netweather.engine.sparing import own_connection
 from netweather.errors import NetweatherError, UsageError
 from netweather.journal import Entry, Whose
@@ -98,7 +100,7 @@ def connections(engine: Engine, target: Target, which: Chosen | None = None) -> 
     which = which or Chosen()
     with Namespace(target.netns_fd) as namespace:
         found = namespace.run(lambda: list(_sockets(which)))
-        met = _rules_met(engine, target, namespace)
+        met = _rules_met(engine, target.identity, namespace)
     accepts = _accepting(which, target)
     chosen = []
     for one in found:
@@ -160,6 +162,36 @@ def _same(one: Socket, own: Connection | None) -> bool:
     return ends == {(own.a_addr, own.a_port), (own.b_addr, own.b_port)}
 
 
+# what they lived through
+
+
+def with_lives(engine: Engine, shown: Iterable[Shown]) -> list[Shown]:
+    """The same, with what the connections of each rule lived through; as it was where the kernel doesn't tell."""
+    of: dict[str, dict[Met, Experienced] | None] = {}
+    found = []
+    for each in shown:
+        if each.target.identity not in of:
+            of[each.target.identity] = _lives(engine, each.target)
+        lives = of[each.target.identity]
+        rules = [Met(each.condition.name, number) for number in range(len(each.condition.rules))]
+        found.append(each if lives is None else replace(each, lived=tuple(map(lives.get, rules))))
+    return found
+
+
+def _lives(engine: Engine, whose: Whose) -> dict[Met, Experienced] | None:
+    """None of a network that is gone, or whose kernel doesn't tell: nothing is worse for it."""
+    with suppress(NetweatherError, OSError), entries.opened(whose) as fd:
+        if fd is None:
+            return None
+        with Namespace(fd) as namespace:
+            found = namespace.run(lambda: list(sockdiag.sockets([sockdiag.TCP])))
+            met = _rules_met(engine, whose.identity, namespace)
+        before = Remembered(engine.journal.directory(whose.identity))
+        live = ((one, *met(one)) for one in found)
+        return experienced(Live(one, None, out, back, before.of(one, out or back)) for one, out, back in live)
+    return None
+
+
 # which are meant
 
 
@@ -190,8 +222,8 @@ def _packet(one: Socket, slot: int, direction: int) -> Packet:
 Meets = Callable[[Socket], tuple[Met | None, Met | None]]
 
 
-def _rules_met(engine: Engine, target: Target, namespace: Namespace) -> Meets:
-    entry = engine.journal.read(target.identity)
+def _rules_met(engine: Engine, identity: str, namespace: Namespace) -> Meets:
+    entry = engine.journal.read(identity)
     now = namespaces.boot_ns()
     active = [each for each in entry.conditions if each.deadline > now] if entry else []
     if entry is None or not active:
@@ -240,4 +272,4 @@ def _slot_of(entry: Entry, namespace: Namespace) -> Callable[[str], int | None]:
     return lambda address: slots.get(names[address]) if address in names else first
 
 
-__all__ = ["Listed", "Live", "Met", "Chosen", "connections", "reset"]
+__all__ = ["Listed", "Live", "Met", "Chosen", "connections", "reset", "with_lives"]

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from netweather.conditions import FOREVER, dump
-from netweather.engine.experience import Experienced, Met
 from netweather.units import Duration
 
 if TYPE_CHECKING:
     from netweather.engine import Done, Listed, Live, SetResult, Shown
+    from netweather.engine.experience import Experienced
     from netweather.journal import Whose
 
 
-def shown_document(shown: Shown, now: datetime, lived: Mapping[Met, Experienced] | None = None) -> dict[str, Any]:
-    """A condition as it stands on one target: `show --json` is a list of these. now: with a time zone.
-
-    lived: what the connections of its rules lived through, where somebody asked.
-    """
+def shown_document(shown: Shown, now: datetime) -> dict[str, Any]:
+    """A condition as it stands on one target: `show --json` is a list of these. now: with a time zone."""
     status: dict[str, Any] = {
         "conditions": [_kubernetes_condition(shown)],
         "inForce": shown.in_force,
@@ -36,10 +32,8 @@ def shown_document(shown: Shown, now: datetime, lived: Mapping[Met, Experienced]
         "queueDrops": shown.queue_drops,
         "rules": [{"counters": {"packets": rule.packets, "bytes": rule.bytes, "dropped": rule.dropped}} for rule in shown.rules],
     }
-    if lived is not None:
-        for number, rule in enumerate(status["rules"]):
-            found = lived.get(Met(shown.condition.name, number))
-            rule["experienced"] = found and lived_document(found)
+    for rule, lived in zip(status["rules"], shown.lived or (), strict=False):
+        rule["experienced"] = lived and lived_document(lived)
     return {**dump(shown.condition), "status": status}
 
 

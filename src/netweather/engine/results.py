@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from netweather.conditions import NetworkCondition
+from netweather.engine.experience import Experienced
 from netweather.errors import NetweatherError
 from netweather.journal import Whose
 from netweather.kernel.operations import Operation
@@ -43,7 +44,7 @@ class Shown:
     problems: why it is not in force, or what else is wrong, in words. unwanted_drops: packets that our own devices dropped and
     nobody asked for. queue_drops: those that a full queue dropped, since a rate or a limit was asked for.
     engines: which engines make its lines, and why. hook: where it is attached, tcx or clsact.
-    notes: what is not wrong and yet to be known.
+    notes: what is not wrong and yet to be known. lived: of each rule what its connections lived through, where somebody asked.
     """
 
     target: Whose
@@ -60,6 +61,7 @@ class Shown:
     queue_drops: int = 0
     hook: str = "tcx"
     notes: tuple[str, ...] = ()
+    lived: tuple[Experienced | None, ...] | None = None
 
 
 @dataclass(frozen=True)

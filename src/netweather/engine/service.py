@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from netweather import targets as runtimes
 from netweather.conditions import NetworkCondition
 from netweather.engine import verifying
-from netweather.engine.connections import Chosen, Listed, connections, reset
+from netweather.engine.connections import Chosen, Listed, connections, reset, with_lives
 from netweather.engine.core import Engine
 from netweather.engine.playbook import Playbook
 from netweather.engine.proving import proof
@@ -42,8 +42,8 @@ class Service(Protocol):
         verify: each is measured, which `progress` hears of; when one does not hold, all is as before, and it is not-proved.
         """
 
-    def show(self, references: Sequence[str] = ()) -> list[Shown]:
-        """The conditions in force on these targets, or on all."""
+    def show(self, references: Sequence[str] = (), *, lived: bool = False) -> list[Shown]:
+        """The conditions in force on these targets, or on all. lived: with what the connections of each rule lived through."""
 
     def clear(self, references: Sequence[str] = (), name: str | None = None, owner: str | None = None) -> list[Cleared]:
         """Ends conditions on these targets, or on all: those of this name and owner, or all. What fails on one is in its answer."""
@@ -77,12 +77,9 @@ class Direct:
             need_host_spelt(wanted, confirmed=host or dry_run)
             return set_all(self.engine, wanted, dry_run=dry_run, check=proof(self.engine, progress) if verify else None)
 
-    def show(self, references: Sequence[str] = ()) -> list[Shown]:
-        if not references:
-            return self.engine.show()
-        with ExitStack() as stack:
-            found = [stack.enter_context(target) for target in runtimes.resolve_all(references)]
-            return [shown for target in found for shown in self.engine.show(target)]
+    def show(self, references: Sequence[str] = (), *, lived: bool = False) -> list[Shown]:
+        shown = show_all(self.engine, references)
+        return with_lives(self.engine, shown) if lived else shown
 
     def clear(self, references: Sequence[str] = (), name: str | None = None, owner: str | None = None) -> list[Cleared]:
         if not references:
@@ -153,6 +150,15 @@ class Direct:
         with ExitStack() as stack:
             found = [stack.enter_context(one) for one in runtimes.resolve_all([reference])]
             return reset_all(self.engine, found, which, confirmed=host)
+
+
+def show_all(engine: Engine, references: Sequence[str]) -> list[Shown]:
+    """The conditions in force on these targets, or on all. Raises NetweatherError."""
+    if not references:
+        return engine.show()
+    with ExitStack() as stack:
+        found = [stack.enter_context(target) for target in runtimes.resolve_all(references)]
+        return [shown for target in found for shown in engine.show(target)]
 
 
 def reset_all(engine: Engine, targets: Sequence[Target], which: Chosen, *, confirmed: bool) -> list[Listed]:

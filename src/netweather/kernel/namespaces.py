@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -57,6 +58,18 @@ def in_new_thread(work: Callable[[], T]) -> T:
 
 def _setns(fd: int) -> None:
     _checked(_libc.setns(fd, CLONE_NEWNET), "setns")
+
+
+def enter(path: str, identity: tuple[int, int]) -> None:
+    """Moves the calling thread into the namespace at a path, if it is still that of this (dev, ino). Raises OSError; ESTALE if not."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        status = os.fstat(fd)
+        if (status.st_dev, status.st_ino) != identity:
+            raise OSError(errno.ESTALE, "another namespace is there now")
+        _setns(fd)
+    finally:
+        os.close(fd)
 
 
 def _mount(source: str, target: str, kind: str | None, flags: int) -> None:

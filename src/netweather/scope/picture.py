@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 from netweather.engine import Service, Shown
 from netweather.errors import NetweatherError
+from netweather.kernel.faring import Faring
 from netweather.targets.census import Container
 
 LOG: Final = logging.getLogger("netweather.scope")
@@ -58,21 +59,48 @@ class Standing:
 
 
 @dataclass(frozen=True)
+class Fares:
+    """How one network fares, as seen at a time. The rest is of a second: segments sent again, bytes in and out."""
+
+    faring: Faring
+    seen_at: float
+    again_per_s: float | None = None
+    received_per_s: float | None = None
+    sent_per_s: float | None = None
+
+    def after(self, before: Fares | None) -> Fares:
+        """The same with its rates since it was seen before."""
+        if before is None or self.seen_at <= before.seen_at:
+            return self
+        now, then, seconds = self.faring, before.faring, self.seen_at - before.seen_at
+        moved = (now.retransmits - then.retransmits, now.received - then.received, now.sent - then.sent)
+        if min(moved) < 0:  # an interface went away, and its numbers with it
+            return self
+        return Fares(now, self.seen_at, *(each / seconds for each in moved))
+
+
+@dataclass(frozen=True)
 class Picture:
-    """All of it at one time. conditions: by the target's identity. problem: why it may be old, in words."""
+    """All of it at one time. conditions, fares: by the target's identity. problem: why it may be old, in words."""
 
     containers: tuple[Container, ...] = ()
     conditions: Conditions = field(default_factory=dict)
     problem: str = ""
+    fares: Mapping[str, Fares] = field(default_factory=dict)
 
     def of(self, container: Container) -> tuple[Standing, ...]:
         return self.conditions.get(container.identity or "", ())
+
+    def fares_of(self, container: Container) -> Fares | None:
+        return self.fares.get(container.identity or "")
 
 
 class Looks(Protocol):
     """`targets.census.Census` is one."""
 
     def look(self) -> tuple[list[Container], list[NetweatherError]]: ...
+
+    def farings(self) -> Mapping[str, Faring]: ...
 
 
 class Painter:
@@ -118,21 +146,22 @@ class Painter:
     def look(self) -> None:
         """Looks at everything once. What fails leaves the rest as it was, and is told in the picture."""
         containers, problems = self.census.look()
+        fares = self._fares(self.census.farings())
         shown: list[Shown] | None = None
         began = time.monotonic()
         try:
-            shown = self.service.show()
+            shown = self.service.show(lived=True)
         except (NetweatherError, OSError) as error:
             problems.append(error if isinstance(error, NetweatherError) else NetweatherError("kernel-refused", str(error)))
         for problem in problems:
             LOG.warning("%s: %s", problem.what, problem.why)
         with self._lock:
             conditions = self._picture.conditions if shown is None else self._unless_newer(self._standing(shown), began)
-            self._picture = Picture(tuple(containers), conditions, "; ".join(each.what for each in problems))
+            self._picture = Picture(tuple(containers), conditions, "; ".join(each.what for each in problems), fares)
 
     def look_at(self, container: Container) -> None:
         """Looks at the conditions of one container. Raises NetweatherError."""
-        shown = self.service.show([container.reference])
+        shown = self.service.show([container.reference], lived=True)
         with self._lock:
             found = self._standing(shown)
             gone = {container.identity or "", *found}  # it may have restarted since the last look
@@ -146,6 +175,10 @@ class Painter:
         now = self._picture.conditions
         old = {identity: each for identity, each in found.items() if identity not in self._pressed}
         return old | {identity: now[identity] for identity in self._pressed if identity in now}
+
+    def _fares(self, farings: Mapping[str, Faring]) -> dict[str, Fares]:
+        now, before = self.clock(), self._picture.fares
+        return {identity: Fares(faring, now).after(before.get(identity)) for identity, faring in farings.items()}
 
     def _standing(self, shown: Iterable[Shown]) -> dict[str, tuple[Standing, ...]]:
         now = self.clock()

@@ -8,7 +8,7 @@ reports as well (T4). Of CRI's containers nobody tells which probe controls them
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
@@ -16,8 +16,10 @@ from typing import Any, Final
 
 from netweather.conditions import Rule
 from netweather.conditions.flags import rule_to_flags
+from netweather.engine import Shown
+from netweather.engine.experience import Experienced
 from netweather.scope.controls import NAME, SUFFIX, Control, Wish, wish_of
-from netweather.scope.picture import Picture, Standing
+from netweather.scope.picture import Fares, Picture, Standing
 from netweather.targets.census import Container
 
 TABLE: Final = "traffic-control-table-"
@@ -37,6 +39,8 @@ _COLUMNS: Final = {
     "lease": "Ends",
     "packets": "Packets",
     "dropped": "Dropped",
+    "rtt": "Round trip",
+    "again": "Sent again",
     "owner": "Owner",
     "state": "State",
 }
@@ -46,10 +50,16 @@ _METADATA: Final = {
     "netweather-conditions": ("Network conditions", "", 13.7),
     "netweather-engine": ("Made by", "", 13.8),
     "netweather-lease": ("Network as before", "datetime", 13.9),
+    "netweather-rtt": ("Round trip of TCP", "", 13.91),
+    "netweather-retransmits": ("Segments sent again", "number", 13.92),
 }
 _METRICS: Final = {
     "netweather-packets": ("Packets met by conditions, per second", "number", 8.1),
     "netweather-dropped": ("Packets dropped by conditions, per second", "number", 8.2),
+    "netweather-rtt": ("Round trip of TCP, in ms", "number", 8.3),
+    "netweather-retransmits": ("Segments sent again, per second", "number", 8.4),
+    "netweather-received": ("Received, per second", "filesize", 8.5),
+    "netweather-sent": ("Sent, per second", "filesize", 8.6),
 }
 _ABOUT: Final = "Adds traffic controls to the running Docker containers, and those of CRI runtimes"
 
@@ -111,18 +121,19 @@ class Reporter:
 
     def _node(self, container: Container, picture: Picture, asked: Asked, buttons: str) -> str:
         """buttons: as JSON; they are alike for hundreds of containers, and most of the report."""
-        standing = picture.of(container)
+        standing, fares = picture.of(container), picture.fares_of(container)
         note = self.notes.get(container.id) or container.note or picture.problem
         table = _table(standing, note)
         values = {
             **table,
             **_metadata(standing, table),
+            **_fared(fares),
             **_rows(standing, asked),
         }
         if container.runtime == "cri":
             values["control_probe_id"] = asked.probe
         latest = {key: {"timestamp": asked.stamp, "value": value} for key, value in values.items()}
-        rest = json.dumps({"latest": latest, "metrics": _metrics(standing)})[1:]
+        rest = json.dumps({"latest": latest, "metrics": {**_metrics(standing), **_fare_metrics(fares)}})[1:]
         return f'{json.dumps(container.id + SUFFIX)}:{{"latestControls":{buttons},{rest}'
 
 
@@ -174,6 +185,16 @@ def _metadata(standing: tuple[Standing, ...], table: dict[str, str]) -> dict[str
     return told
 
 
+def _fared(fares: Fares | None) -> dict[str, str]:
+    if fares is None:
+        return {}
+    rtt = fares.faring.rtt
+    return {
+        "netweather-rtt": UNSET if rtt is None else _trip(rtt),
+        "netweather-retransmits": str(fares.faring.retransmits),
+    }
+
+
 def _rows(standing: tuple[Standing, ...], asked: Asked) -> dict[str, str]:
     return {
         f"{CONDITIONS}{each.shown.condition.name}___{column}": value
@@ -190,9 +211,30 @@ def _row(standing: Standing, now: float) -> dict[str, str]:
         "lease": "never" if ends is None else f"in {max(0, round(ends - now))} s",
         "packets": str(standing.packets),
         "dropped": str(standing.dropped),
+        "rtt": _by_rule(shown, _trips),
+        "again": _by_rule(shown, lambda lived: str(lived.retransmits)),
         "owner": shown.condition.owner or UNSET,
         "state": "in force" if shown.in_force else "; ".join(shown.problems) or "not in force",
     }
+
+
+def _by_rule(shown: Shown, words: Callable[[Experienced], str]) -> str:
+    """In the rules' order, as in the column `what`."""
+    if not any(shown.lived or ()):
+        return UNSET
+    return "; ".join(UNSET if each is None else words(each) for each in shown.lived or ())
+
+
+def _trips(lived: Experienced) -> str:
+    """Before the condition, and now."""
+    if lived.rtt is None:
+        return UNSET
+    return _trip(lived.rtt) if lived.rtt_before is None else f"{_trip(lived.rtt_before)} → {_trip(lived.rtt)}"
+
+
+def _trip(microseconds: float) -> str:
+    ms = microseconds / 1000
+    return f"{ms:.0f} ms" if ms >= 100 else f"{ms:.3g} ms"
 
 
 @lru_cache(maxsize=4096)
@@ -210,11 +252,28 @@ def _metrics(standing: tuple[Standing, ...]) -> dict[str, Any]:
     seen = [each for each in standing if each.packets_per_s is not None]
     if not seen:
         return {}
-    date = _stamp(seen[0].seen_at)
     values = {
         "netweather-packets": sum(each.packets_per_s or 0 for each in seen),
         "netweather-dropped": sum(each.dropped_per_s or 0 for each in seen),
     }
+    return _samples(values, seen[0].seen_at)
+
+
+def _fare_metrics(fares: Fares | None) -> dict[str, Any]:
+    if fares is None:
+        return {}
+    rtt = fares.faring.rtt
+    values = {
+        "netweather-rtt": None if rtt is None else rtt / 1000,
+        "netweather-retransmits": fares.again_per_s,
+        "netweather-received": fares.received_per_s,
+        "netweather-sent": fares.sent_per_s,
+    }
+    return _samples({key: value for key, value in values.items() if value is not None}, fares.seen_at)
+
+
+def _samples(values: Mapping[str, float], seen_at: float) -> dict[str, Any]:
+    date = _stamp(seen_at)
     return {
         key: {"samples": [{"date": date, "value": round(value, 3)}], "min": 0, "max": round(value, 3)}
         for key, value in values.items()

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from netweather.errors import NetweatherError
+from netweather.kernel.faring import Faring, farings
 from netweather.targets.liveness import is_named
 from netweather.targets.model import Target
 from netweather.targets.resolving import resolve
@@ -103,6 +104,10 @@ class Census:
             with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="census") as pool:
                 list(pool.map(self._look_up, wanted))
         return [self._container(each) for each in listed], problems
+
+    def farings(self) -> dict[str, Faring]:
+        """How the networks of the last look's containers fare, by identity; without those that are gone by now."""
+        return {f"{dev}-{ino}": faring for (dev, ino), faring in farings(self._found.values()).items()}
 
     def _list(self) -> tuple[list[Listed], list[NetweatherError]]:
         listed: list[Listed] = []

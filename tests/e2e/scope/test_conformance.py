@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
 from netweather.engine import Engine
 from netweather.engine.reading import read_back
+from netweather.kernel.namespaces import Namespace, opened
 from netweather.settings import Settings
 from netweather.targets import resolve
 from tests.e2e.scope.conftest import Box
@@ -155,6 +159,49 @@ def test_traffic_is_slow_both_ways_of_a_profile(plugin: RealPlugin, docker: Dock
         assert seen.metadata["Network conditions"] == "traffic-control"
         plugin.press(id, FAST)
         plugin.told(id, network="-", latency="500ms")
+
+
+def test_round_trips_and_segments_sent_again(plugin: RealPlugin, docker: Docker, box: Box) -> None:
+    """Of the container as metadata and metrics, and in the condition's row: before it and with it."""
+    with box() as id, box() as there, ExitStack() as stack:  # noqa: A001 - Docker's word
+        address = docker.inspect(there)["NetworkSettings"]["Networks"]["nwt"]["IPAddress"]
+        inside = [stack.enter_context(of_container(docker, each)) for each in (there, id)]
+        listener = stack.enter_context(inside[0].run(lambda: socket.create_server((address, 5432))))
+        here = stack.enter_context(inside[1].run(lambda: socket.create_connection((address, 5432))))
+        other = stack.enter_context(listener.accept()[0])
+
+        def talk() -> None:
+            here.sendall(b"x" * 1000)
+            other.recv(1000)
+            other.sendall(b"y")
+            here.recv(1)
+
+        plugin.appeared(id)
+        for _ in range(20):
+            talk()
+        plugin.press(id, FAST)
+        seen = lambda: plugin.report().seen(id, docker_node("running", "p"))  # noqa: E731 - asked again and again
+        value = lambda key: plugin.report().nodes[f"{id};<container>"]["metrics"][key]["samples"][0]["value"]  # noqa: E731
+
+        def told() -> bool:
+            talk()
+            before, _, now = seen().rows("netweather-table")["traffic-control"]["rtt"].partition(" ms → ")
+            return now != "" and float(before) < 50 < float(now.removesuffix(" ms"))
+
+        until(told, 30, "the round trip before and with it")
+        until(lambda: value("netweather-rtt") > 50, 10, "the round trip as a metric")
+        assert seen().metadata["Round trip of TCP"].endswith(" ms")
+        again = int(seen().rows("netweather-table")["traffic-control"]["again"])
+        assert int(seen().metadata["Segments sent again"]) >= again  # TCP may send again when round trips are suddenly long
+        until(lambda: (talk(), value("netweather-sent") > 0)[1], 20, "what it sends is counted")
+        assert value("netweather-received") >= 0
+        assert value("netweather-retransmits") >= 0
+
+
+@contextmanager
+def of_container(docker: Docker, id: str) -> Iterator[Namespace]:  # noqa: A002 - Docker's word
+    with opened(Path(f"/proc/{docker.inspect(id)['State']['Pid']}/ns/net")) as namespace:
+        yield namespace
 
 
 def test_bandwidth_is_for_each_direction(plugin: RealPlugin, docker: Docker, box: Box) -> None:

@@ -33,7 +33,7 @@ def test_what_nobody_expected(api: Api, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_what_the_kernel_refused(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(*_: object) -> None:
+    def refused(*_: object, **__: object) -> None:
         raise OSError(1, "Operation not permitted")
 
     monkeypatch.setattr(api.agent, "show", refused)

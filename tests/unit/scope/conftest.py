@@ -12,6 +12,7 @@ from netweather.conditions import NetworkCondition, builtin_profiles
 from netweather.engine import Cleared, Done, RuleCounters, Shown
 from netweather.errors import NetweatherError
 from netweather.journal import Whose
+from netweather.kernel.faring import Faring
 from netweather.scope.controls import controls
 from netweather.scope.picture import Painter
 from netweather.scope.steering import Steering
@@ -56,11 +57,15 @@ class Fake:
     problems: list[NetweatherError] = field(default_factory=list)
     notes: tuple[str, ...] = ()
     counted: int = 0
+    fare: dict[str, Faring] = field(default_factory=dict)
 
     def look(self) -> tuple[list[Container], list[NetweatherError]]:
         return list(self.containers), list(self.problems)
 
-    def show(self, references: Sequence[str] = ()) -> list[Shown]:
+    def farings(self) -> dict[str, Faring]:
+        return self.fare
+
+    def show(self, references: Sequence[str] = (), *, lived: bool = False) -> list[Shown]:
         self._ask("show", *references)
         counters = (RuleCounters(self.counted, 10 * self.counted, self.counted // 2),)
         return [

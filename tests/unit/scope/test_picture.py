@@ -8,6 +8,7 @@ import pytest
 from netweather.conditions import NetworkCondition
 from netweather.engine import Shown
 from netweather.errors import NetweatherError
+from netweather.kernel.faring import Faring
 from netweather.scope import picture as pictures
 from netweather.scope.controls import Wish
 from netweather.scope.picture import Painter
@@ -29,18 +30,33 @@ def test_conditions_are_those_of_the_containers_namespace(fake: Fake) -> None:
 
 def test_rates_are_between_two_looks(fake: Fake) -> None:
     fake.in_force = {fake.containers[0].reference: [SLOW]}
-    times = iter([100.0, 102.0, 104.0])
-    painter = Painter(fake, fake, lambda: next(times))
-    painter.look()
-    (first,) = painter.picture.of(fake.containers[0])
-    fake.counted = 50
-    painter.look()
-    (second,) = painter.picture.of(fake.containers[0])
-    fake.counted = 10  # was set anew
-    painter.look()
-    (third,) = painter.picture.of(fake.containers[0])
+    now = 98.0
+    painter = Painter(fake, fake, lambda: now)
+    seen = []
+    for fake.counted in (0, 50, 10):  # at last it was set anew
+        now += 2
+        painter.look()
+        seen += painter.picture.of(fake.containers[0])
+    first, second, third = seen
     assert [each.packets_per_s for each in (first, second, third)] == [None, 25.0, None]
     assert (second.dropped_per_s, second.ends_at) == (12.5, 162.0)
+
+
+def test_how_networks_fare_and_what_they_move_a_second(fake: Fake) -> None:
+    identity = fake.containers[0].identity or ""
+    now = 98.0
+    painter = Painter(fake, fake, lambda: now)
+    seen = []
+    for faring in (Faring(2, 300.0, 7, 1000, 50), Faring(3, 900.0, 10, 5000, 50), Faring(0, None, 10, 900, 50)):
+        fake.fare = {identity: faring}
+        now += 2
+        painter.look()
+        seen.append(painter.picture.fares_of(fake.containers[0]))
+    first, second, third = seen
+    assert (first.again_per_s, first.received_per_s, first.sent_per_s) == (None, None, None)
+    assert (second.faring.rtt, second.again_per_s, second.received_per_s, second.sent_per_s) == (900.0, 1.5, 2000.0, 0.0)
+    assert third.received_per_s is None  # an interface is gone
+    assert painter.picture.fares_of(container("cd")) is None
 
 
 def test_what_can_not_be_looked_at_stays_and_is_told(fake: Fake) -> None:
@@ -63,7 +79,7 @@ def test_a_look_that_began_before_a_button_does_not_undo_it(fake: Fake) -> None:
     painter = Painter(fake, fake)
 
     class Late(Fake):
-        def show(self, references: Sequence[str] = ()) -> list[Shown]:
+        def show(self, references: Sequence[str] = (), *, lived: bool = False) -> list[Shown]:
             before = super().show(references)
             if not references:  # meanwhile, the button
                 self.in_force = {each.reference: [SLOW]}

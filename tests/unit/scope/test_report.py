@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from netweather.conditions import FOREVER, NetworkCondition, builtin_profiles, load
+from netweather.engine.experience import Experienced
+from netweather.kernel.faring import Faring
 from netweather.scope.controls import NAME, Wish, controls
-from netweather.scope.picture import Picture, Standing
+from netweather.scope.picture import Fares, Picture, Standing
 from netweather.scope.report import Asked, Reporter
 from netweather.targets.census import Container
 from netweather.units import Duration, Percent
@@ -61,7 +63,7 @@ def test_conditions_have_rows_metadata_and_metrics() -> None:
     rows = seen(found).rows("netweather-table")
     assert rows["db"] == {
         "what": "delay 1.5ms, to 192.0.2.7, port 5432", "engine": "pump", "lease": "in 60 s", "packets": "0", "dropped": "0",
-        "owner": "alice", "state": "in force",
+        "owner": "alice", "state": "in force", "rtt": "-", "again": "-",
     }  # fmt: skip
     assert rows[NAME]["what"] == "delay 2s, loss 10%, direction egress"
     assert seen(found).metadata == {
@@ -70,7 +72,38 @@ def test_conditions_have_rows_metadata_and_metrics() -> None:
     }  # fmt: skip
     metric = found.nodes[f"{NUMBER};<container>"]["metrics"]["netweather-packets"]
     assert metric == {"samples": [{"date": "2026-05-03T12:00:00.125000Z", "value": 25.0}], "min": 0, "max": 25.0}
-    assert set(found.topology["metric_templates"]) == set(found.nodes[f"{NUMBER};<container>"]["metrics"])
+    assert set(found.topology["metric_templates"]) > set(found.nodes[f"{NUMBER};<container>"]["metrics"])
+
+
+def test_how_a_network_fares_is_metadata_and_metrics() -> None:
+    each = container()
+    fares = Fares(Faring(3, 101_250.0, 14, 5000, 70), NOW.timestamp(), 1.5, 2000.0, 0.0)
+    found = report(each, fares={each.identity: fares})
+    assert seen(found).metadata.items() >= {"Round trip of TCP": "101 ms", "Segments sent again": "14"}.items()
+    metrics = found.nodes[f"{NUMBER};<container>"]["metrics"]
+    values = {key: metric["samples"][0]["value"] for key, metric in metrics.items()}
+    assert values == {
+        "netweather-rtt": 101.25, "netweather-retransmits": 1.5, "netweather-received": 2000.0, "netweather-sent": 0.0,
+    }  # fmt: skip
+    assert values.keys() <= found.topology["metric_templates"].keys()
+
+
+def test_without_connections_there_is_no_round_trip() -> None:
+    each = container()
+    found = report(each, fares={each.identity: Fares(Faring(0, None, 0, 0, 0), NOW.timestamp())})
+    assert seen(found).metadata["Round trip of TCP"] == "-"
+    assert found.nodes[f"{NUMBER};<container>"]["metrics"] == {}
+
+
+def test_what_connections_lived_through_is_in_the_conditions_row() -> None:
+    each = container()
+    two = NetworkCondition("two", rules=OURS.rules * 2)
+    lived = (Experienced(2, 1, 310.0, 100_400.0, 3, None, None, None), None)
+    row = lambda **more: seen(report(each, conditions=standing(each, two, **more))).rows("netweather-table")["two"]  # noqa: E731 - said twice
+    assert (row(lived=lived)["rtt"], row(lived=lived)["again"]) == ("0.31 ms → 100 ms; -", "3; -")
+    young = (Experienced(1, 0, None, 1_250.0, 0, None, None, None), Experienced(1, 0, None, None, 0, None, None, None))
+    assert (row(lived=young)["rtt"], row(lived=young)["again"]) == ("1.25 ms; -", "0; 0")
+    assert (row(lived=(None, None))["rtt"], row()["again"]) == ("-", "-")
 
 
 def test_for_ever_has_no_end() -> None:

@@ -57,6 +57,16 @@ def test_namespaces_are_opened_once_and_nothing_is_held() -> None:
     assert len(os.listdir("/proc/self/fd")) == before
 
 
+def test_how_their_networks_fare() -> None:
+    if os.geteuid():
+        pytest.skip("needs root to enter a namespace, its own too")
+    engine = Engine([box("a"), box("b"), box("c", "stopped")])
+    looks = engine.census()
+    assert looks.farings() == {}
+    looks.look()
+    assert list(looks.farings()) == [OWN]
+
+
 def test_what_lives_elsewhere_now_is_opened_again() -> None:
     """A restart, or another process of the same number."""
     engine = Engine([box("a")], pid=2**22 + 1)

@@ -25,6 +25,7 @@ ETH_P_ALL, ETH_P_IP, ETH_P_8021Q = 0x0003, 0x0800, 0x8100
 SOL_PACKET, PACKET_AUXDATA, TP_STATUS_VLAN_VALID = 263, 8, 16
 PLAIN = {4: "192.0.2.2", 6: "2001:db8::2"}
 VLAN_100 = {4: "198.51.100.2", 6: "2001:db8:100::2"}
+VLAN_100_OF_TARGET = {4: "198.51.100.1", 6: "2001:db8:100::1"}
 VLAN_200 = {4: "198.51.100.130", 6: "2001:db8:200::2"}
 ETH1 = {4: "203.0.113.2", 6: "2001:db8:1::2"}
 FAMILIES = pytest.mark.parametrize("family", [4, 6])
@@ -217,8 +218,12 @@ def test_tagged_packets_are_dropped_and_rejected(vlans: Rig, direction: str, fam
     with udp_client(vlans.net.client, VLAN_100[family], 7) as connection, pytest.raises(TimeoutError):
         round_trip(connection, 0.2)
     vlans.set(rule(Condition(block="reject"), direction=direction, vlan=100))
-    with pytest.raises(ConnectionRefusedError):
-        tcp_client(vlans.net.client, VLAN_100[family], 80)
+    if direction == "egress":
+        with pytest.raises(ConnectionRefusedError):
+            tcp_client(vlans.net.client, VLAN_100[family], 80)
+    else:  # whoever comes in is answered: with nobody in between, the target's own server would be
+        with Echo(vlans.net.client, [81]), pytest.raises(ConnectionRefusedError):
+            tcp_client(vlans.net.server, VLAN_100_OF_TARGET[family], 81)
     assert not slow(vlans, VLAN_200[family])
 
 

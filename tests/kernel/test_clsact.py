@@ -109,7 +109,7 @@ def test_changes_lose_nothing_of_a_bystander(make_rig: MakeRig) -> None:
 
 def test_whoever_comes_without_that_setting_keeps_to_it(clsact: Rig) -> None:
     """A keeper, another shell: a condition stays where it is."""
-    clsact.set(rule(delay(20), direction="egress"))
+    clsact.set(rule(delay(20), direction="egress"), engine="pump")
     other = Engine(Settings(state=clsact.state))
     (shown,) = other.show(clsact.target)
     assert shown.in_force

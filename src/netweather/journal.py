@@ -14,7 +14,7 @@ import shutil
 import threading
 import weakref
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -226,11 +226,11 @@ def _copy(entry: Entry) -> Entry:
 def _document(entry: Entry) -> dict[str, Any]:
     return {
         "version": VERSION,
-        "target": asdict(entry.target),
+        "target": vars(entry.target),
         "state": entry.state,
         "hook": entry.hook,
-        "slots": asdict(entry.slots),
-        "interfaces": [asdict(i) for i in entry.interfaces],
+        "slots": vars(entry.slots),
+        "interfaces": [vars(i) for i in entry.interfaces],
         "conditions": [
             {
                 "document": dump(active.condition),

@@ -31,6 +31,8 @@ LOOKS_A_SECOND: Final = 50.0
 """How often it looks around in all, however many targets there are."""
 LINGER_S: Final = 1.0
 """How long a cleared target's devices are left for the next condition: tests that take turns set theirs in a tenth of the time."""
+SETTLING_S: Final = 0.02
+"""After a change it looks so much later: changes come in rows, and who waits for the answer needs the processor more."""
 PATROL_S: Final = 0.5
 """Between two looks for targets that nobody keeps."""
 
@@ -130,11 +132,10 @@ class Keeping:
                 more, pause = await self._turn(kept)
                 if not more and not kept.changed.is_set():
                     break
-                try:
+                with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(kept.changed.wait(), pause)
-                except TimeoutError:
-                    continue
-            if kept.keeper.lingers:
+                    await self._settled()
+            if self._stop.is_set():
                 kept.keeper.linger_s = 0.0
                 await self._turn(kept)
         finally:
@@ -145,6 +146,11 @@ class Keeping:
             os.close(fd)
             if kept.changed.is_set() and not self._stop.is_set():  # somebody set something while it was given up
                 self._look(identity)
+
+    async def _settled(self) -> None:
+        """Waits a moment, or until all stops."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), SETTLING_S)
 
     async def _turn(self, kept: _Kept) -> tuple[bool, float]:
         """(whether there is more to keep, seconds until the next look)."""

@@ -96,11 +96,12 @@ def text(kind: int, value: str) -> bytes:
 
 def attributes(data: bytes) -> dict[int, bytes]:
     """The attributes by their kind."""
-    found, place = {}, 0
-    while place + _ATTRIBUTE.size <= len(data):
-        length, kind = _ATTRIBUTE.unpack_from(data, place)
-        found[kind & _KIND_BITS] = data[place + _ATTRIBUTE.size : place + length]
-        place += max(_ATTRIBUTE.size, (length + 3) & ~3)
+    found, place, head = {}, 0, _ATTRIBUTE.unpack_from  # the look at the kernel spends most of its time here
+    last = len(data) - _ATTRIBUTE.size
+    while place <= last:
+        length, kind = head(data, place)
+        found[kind & _KIND_BITS] = data[place + 4 : place + length]
+        place += (length + 3) & ~3 or 4
     return found
 
 

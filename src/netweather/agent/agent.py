@@ -24,6 +24,7 @@ from netweather.agent.paths import refuse_paths, refuse_references
 from netweather.agent.principals import Principal, Tokens
 from netweather.agent.scenarios import Scenarios, wait_for
 from netweather.agent.standing import Standing
+from netweather.agent.watches import Watches
 from netweather.conditions import NetworkCondition
 from netweather.conditions.flags import match_to_short
 from netweather.engine import Chosen, Cleared, Done, Engine, opened, set_all
@@ -78,6 +79,7 @@ class Agent:
         self.engine = Engine(self.settings, opening, self.keeping.keep, devices_later=True, at_once=TARGETS)
         self.standing = Standing(self.engine, self.events)
         self.scenarios = Scenarios(self)
+        self.watches = Watches()
         self.keeping.cleared = self._cleared_elsewhere
         self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="agent")
         self.metrics = Metrics(lambda: self.keeping.count, lambda: self.events.listeners, self.engine.show)
@@ -92,6 +94,7 @@ class Agent:
         """Ends its threads. What is in force stays, but what a scenario put there."""
         self.scenarios.close()
         self.standing.close()
+        self.watches.close()
         self.pool.shutdown()
         self.kept.close()
         self.spares.close()

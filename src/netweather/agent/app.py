@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from netweather.agent import conditionroutes, connectionroutes, machineroutes, problems, scenarioroutes
+from netweather.agent import conditionroutes, connectionroutes, machineroutes, problems, scenarioroutes, statsroutes
 from netweather.agent.agent import Agent
 from netweather.agent.limits import Limits
 from netweather.agent.metrics import Counting
@@ -32,6 +32,7 @@ def make_app(agent: Agent) -> FastAPI:
     app.include_router(conditionroutes.router)
     app.include_router(connectionroutes.router)
     app.include_router(scenarioroutes.router)
+    app.include_router(statsroutes.router)
     app.include_router(machineroutes.router)
     problems.install(app)
     app.add_middleware(Limits)

@@ -24,6 +24,7 @@ _STATUS: Final = {
     "unknown-profile": 404,
     "target-not-running": 409,
     "no-such-scenario": 404,
+    "no-such-watch": 404,
     "other-owner": 409,
     "scenario-running": 409,
     "not-playing": 409,

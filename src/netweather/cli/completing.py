@@ -129,7 +129,7 @@ def profiles(incomplete: str) -> list[tuple[str, str]]:
 
 def counted(incomplete: str) -> list[tuple[str, str]]:
     """What `stats --only` takes: words with commas between; the last one is completed."""
-    from netweather.cli.watching import GROUPS
+    from netweather.engine.stats import GROUPS
     from netweather.kernel.tracelayout import CALLS
 
     before = incomplete.rpartition(",")[0]

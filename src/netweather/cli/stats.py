@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from netweather.cli import completing, pages
-from netweather.cli.options import Json
+from netweather.cli.options import Direct, Json
 from netweather.cli.output import console, drawn, remark, say, say_json
+from netweather.connecting import connect
+from netweather.settings import Settings
 
 if TYPE_CHECKING:
     from netweather.cli.watching import Watch
@@ -44,26 +46,26 @@ def _stats(
     only: _Only = None,
     by_process: Annotated[bool, typer.Option("--by-process", help="and which process did it")] = False,
     plot: _Plot = None,
+    direct: Direct = False,
     as_json: Json = False,
 ) -> None:
     """Counts what TARGET's processes ask of their internet sockets: calls, bytes, errors, how long each takes.
 
     With it, what TCP makes of it: connections, resets, segments sent again, packets dropped by reason. Counted in the kernel, by
-    programs on its tracepoints that are gone with this command. Nothing in the target is touched. Needs root.
+    programs on its tracepoints that are gone with this command. Nothing in the target is touched.
     """
-    from netweather.cli.watching import Wanted, Watch
-    from netweather.connecting import need_root
+    from netweather.cli.watching import Watch
+    from netweather.engine.stats import Wanted
     from netweather.units import Duration
 
-    need_root()
     wanted = Wanted.parse(only, by_process=by_process)
     seconds = Duration.parse(lasting).seconds if lasting else None
     if plot is not None:
         from netweather.measure import plots
 
         plots.check(plot)
-    with Watch.open(target, wanted) as watch:
-        for missing in watch.missing:
+    with Watch.open(connect(Settings.load(), direct=direct), target, wanted) as watch:
+        for missing in watch.stats.missing:
             remark("note", f"this kernel has no tracepoint {missing}: nothing is counted of it")
         _look(watch, seconds, as_json=as_json)
         if plot is not None:

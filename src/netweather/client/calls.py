@@ -11,6 +11,7 @@ from netweather.conditions import Match, NetworkCondition, dump
 from netweather.conditions.flags import match_to_short
 from netweather.conditions.scenario import Scenario, dump_scenario
 from netweather.engine import Chosen, Cleared, Done, Listed, Shown
+from netweather.engine.stats import Wanted
 from netweather.engine.verifying import Wish
 from netweather.errors import NetweatherError, UsageError
 from netweather.measure import Evidence
@@ -87,6 +88,19 @@ def connections(references: Sequence[str], which: Chosen) -> Call[list[Listed]]:
 def reset(references: Sequence[str], which: Chosen, *, host: bool) -> Call[list[Listed]]:
     query = _targets(references) + _which(which) + [("confirmHost", "true")] * host
     return Call("DELETE", "/v1/connections", _all_listed, query)
+
+
+def begin_stats(reference: str, wanted: Wanted) -> Call[dict[str, Any]]:
+    document = {"target": reference, "only": wanted.words, "byProcess": wanted.by_process}
+    return Call("POST", "/v1/stats", _as_it_comes, [], document)
+
+
+def read_stats(number: str) -> Call[dict[str, Any]]:
+    return Call("GET", f"/v1/stats/{_segment(number)}", _as_it_comes)
+
+
+def end_stats(number: str) -> Call[dict[str, Any]]:
+    return Call("DELETE", f"/v1/stats/{_segment(number)}", _as_it_comes)
 
 
 def _all_listed(answer: Any) -> list[Listed]:

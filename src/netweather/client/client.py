@@ -13,11 +13,13 @@ import httpx
 
 from netweather.client import calls
 from netweather.client.calls import Call
+from netweather.client.stats import RemoteStats
 from netweather.conditions import NetworkCondition, Profile
 from netweather.conditions.embedding import embedded
 from netweather.conditions.scenario import Scenario, embedded_scenario
 from netweather.engine import Chosen, Cleared, Done, Listed, Shown
 from netweather.engine.sparing import on_host, spare_own_session
+from netweather.engine.stats import Stats, Wanted
 from netweather.engine.verifying import Progress, Wish, silent
 from netweather.errors import NetweatherError, UsageError
 from netweather.kernel import listening
@@ -134,6 +136,13 @@ class Client:
         """Ends connections, and returns those. host: the target `host` is meant."""
         return self._send(calls.reset([reference], which, host=host))
 
+    def stats(self, reference: str, wanted: Wanted | None = None) -> Stats:
+        """Begins to count what the sockets of each target that is named do; the caller closes it."""
+        begun = self._send(calls.begin_stats(reference, wanted or Wanted()))
+        return RemoteStats(
+            begun, lambda number: self._send(calls.read_stats(number)), lambda number: self._send(calls.end_stats(number))
+        )
+
     def run_scenario(self, scenario: Scenario) -> dict[str, Any]:
         """Begins to play a scenario; returns its document when the first moment is in force."""
         return self._send(calls.run_scenario(embedded_scenario(scenario, self.profiles)))
@@ -209,6 +218,18 @@ class AsyncClient:
     async def reset(self, reference: str, which: Chosen, *, host: bool = False) -> list[Listed]:
         """Ends connections, and returns those. host: the target `host` is meant."""
         return await self._send(calls.reset([reference], which, host=host))
+
+    async def begin_stats(self, reference: str, wanted: Wanted | None = None) -> dict[str, Any]:
+        """Begins to count what the sockets of each target that is named do. Returns the API's document, with the `id` to read it by."""
+        return await self._send(calls.begin_stats(reference, wanted or Wanted()))
+
+    async def read_stats(self, number: str) -> dict[str, Any]:
+        """What was counted since the beginning; who doesn't ask for `leaseSeconds` ends it."""
+        return await self._send(calls.read_stats(number))
+
+    async def end_stats(self, number: str) -> dict[str, Any]:
+        """Ends it, and returns the last reading."""
+        return await self._send(calls.end_stats(number))
 
     async def run_scenario(self, scenario: Scenario) -> dict[str, Any]:
         """Begins to play a scenario; returns its document when the first moment is in force."""

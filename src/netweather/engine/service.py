@@ -17,6 +17,8 @@ from netweather.engine.playbook import Playbook
 from netweather.engine.proving import proof
 from netweather.engine.results import Cleared, Shown
 from netweather.engine.setting import Done, Wanted, opened, set_all
+from netweather.engine.stats import Stats, open_stats
+from netweather.engine.stats import Wanted as Counting
 from netweather.engine.verifying import Progress, Wish, silent
 from netweather.errors import NetweatherError, UsageError
 from netweather.measure import Evidence
@@ -56,6 +58,9 @@ class Service(Protocol):
 
     def reset(self, reference: str, which: Chosen, *, host: bool = False) -> list[Listed]:
         """Ends connections, and returns those; host: the target `host` is meant."""
+
+    def stats(self, reference: str, wanted: Counting) -> Stats:
+        """Begins to count what the sockets of targets do; the caller closes it."""
 
 
 @dataclass
@@ -150,6 +155,9 @@ class Direct:
         with ExitStack() as stack:
             found = [stack.enter_context(one) for one in runtimes.resolve_all([reference])]
             return reset_all(self.engine, found, which, confirmed=host)
+
+    def stats(self, reference: str, wanted: Counting) -> Stats:
+        return open_stats(reference, wanted)
 
 
 def show_all(engine: Engine, references: Sequence[str]) -> list[Shown]:

@@ -51,6 +51,12 @@ def error_name(number: int) -> str:
     return errno.errorcode.get(number) or _INSIDE.get(number, str(number))
 
 
+def error_number(name: str) -> int:
+    """The other way round, as this machine numbers them."""
+    known = getattr(errno, name, None) or next((number for number, word in _INSIDE.items() if word == name), None)
+    return known if known is not None else int(name)
+
+
 def summed(value: bytes, size: int) -> array[int]:
     """A per-CPU value's numbers (64 bits each), added up over the CPUs. size: of one CPU's, in bytes."""
     total = array("Q", value[:size])

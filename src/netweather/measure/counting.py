@@ -117,7 +117,7 @@ def _call_document(counts: CallCounts) -> dict[str, Any]:
 
 def _tcp_document(tcp: TcpCounts, reasons: Mapping[int, str]) -> dict[str, Any]:
     numbers = {
-        _camel(each.name): getattr(tcp, each.name) for each in fields(tcp) if each.name not in ("connect_ns", "times", "reasons")
+        camel(each.name): getattr(tcp, each.name) for each in fields(tcp) if each.name not in ("connect_ns", "times", "reasons")
     }
     return {
         **numbers,
@@ -137,6 +137,7 @@ def _times_document(name: str, total_ns: int, times: Sequence[int]) -> dict[str,
     }  # fmt: skip
 
 
-def _camel(name: str) -> str:
+def camel(name: str) -> str:
+    """A field's name in JSON."""
     first, *rest = name.split("_")
     return first + "".join(word.title() for word in rest)

@@ -14,6 +14,7 @@ import pytest
 from httpx import ASGITransport, AsyncClient, Response
 
 import netweather.targets
+from netweather.agent import watches
 from netweather.agent.agent import Agent
 from netweather.agent.app import make_app
 from netweather.agent.principals import Principal, Tokens
@@ -21,6 +22,7 @@ from netweather.engine import Engine
 from netweather.kernel import keeper_process
 from netweather.kernel.credentials import Credentials
 from netweather.settings import Settings
+from tests.support.readings import Readings
 from tests.support.world import World
 
 ROOT = Credentials(1, 0, frozenset({0}))
@@ -88,7 +90,14 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(netweather.targets, "resolve_all", made.resolve)
     monkeypatch.setattr(netweather.targets, "resolve", lambda reference: made.resolve([reference]))
     monkeypatch.setattr(Engine, "_strays", lambda *_: made.strays)
+    monkeypatch.setattr(watches, "open_stats", lambda reference, wanted: opened_readings(made, reference))
     return made
+
+
+def opened_readings(world: World, reference: str) -> Readings:
+    for target in world.resolve([reference]):
+        target.close()
+    return Readings(names=[reference])
 
 
 @pytest.fixture

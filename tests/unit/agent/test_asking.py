@@ -22,6 +22,9 @@ HANDLERS = [
     ("DELETE", "/v1/scenarios/{name}"),
     ("POST", "/v1/scenarios/{name}/pause"),
     ("POST", "/v1/scenarios/{name}/resume"),
+    ("POST", "/v1/stats"),
+    ("GET", "/v1/stats/{number}"),
+    ("DELETE", "/v1/stats/{number}"),
     ("GET", "/v1/targets"),
     ("GET", "/v1/profiles"),
     ("GET", "/v1/profiles/{name}"),
@@ -30,7 +33,8 @@ HANDLERS = [
     ("GET", "/v1/events"),
     ("GET", "/v1/metrics"),
 ]
-CHANGING = [(method, path) for method, path in HANDLERS if method != "GET"]
+CHANGING = [(method, path) for method, path in HANDLERS if method != "GET" and not path.startswith("/v1/stats")]
+"""To count is to look."""
 
 
 def test_the_list_is_whole(api: Api) -> None:
@@ -40,8 +44,9 @@ def test_the_list_is_whole(api: Api) -> None:
 
 
 def ask(api: Api, method: str, path: str, who: str) -> tuple[int, str]:
-    body = {"target": "netns:a"} if path.endswith("verify") else document()
-    answer = api(method, path.replace("{name}", "slow"), who=who, **({} if method in ("GET", "DELETE") else {"json": body}))
+    body = {"target": "netns:a"} if path.endswith(("verify", "stats")) else document()
+    named = path.replace("{name}", "slow").replace("{number}", "0" * 16)
+    answer = api(method, named, who=who, **({} if method in ("GET", "DELETE") else {"json": body}))
     return answer.status_code, answer.json()["code"]
 
 

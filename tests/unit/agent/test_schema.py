@@ -39,6 +39,7 @@ def test_every_answer_is_told(
     @given(case=asked.as_strategy(generation_mode=mode))
     def ask(case: Any) -> None:
         case.call_and_validate(headers={"Authorization": "Bearer token-all"})
+        api.agent.watches.close()  # 8 are the most
         wait_for(api.agent.scenarios.stopped(AGENT, None))  # those that begin with nothing play on, and 50 are the most
 
     ask()

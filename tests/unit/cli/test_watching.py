@@ -1,46 +1,20 @@
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 
-from netweather.cli.watching import Wanted, Watch
-from netweather.errors import UsageError
-from netweather.kernel.socketstats import Counted, SocketStats
-from netweather.kernel.tracelayout import CALLS, RECEIVING, SENDING
+from netweather.cli.watching import Watch
+from netweather.engine import Service
+from netweather.engine.stats import Wanted
+from netweather.errors import NetweatherError
+from netweather.kernel.socketstats import Counted
+from tests.support.readings import Readings
 from tests.unit.measure.test_counting import counted
 
 
-class Stats(SocketStats):
-    """Readings from a list."""
-
-    def __init__(self, *readings: Counted) -> None:
-        self.missing = []
-        self.left = list(readings)
-
-    def read(self) -> list[Counted]:
-        return [self.left.pop(0)]
-
-
 def watch(*readings: Counted) -> Watch:
-    return Watch(["netns:db"], Stats(*readings), {})
-
-
-def test_everything_unless_less_is_asked_for() -> None:
-    assert Wanted.parse(None) == Wanted(CALLS, True, False)
-    assert Wanted.parse("tcp") == Wanted((), True)
-    assert Wanted.parse("receive,send") == Wanted((*SENDING, *RECEIVING), False)
-    assert Wanted.parse("connect") == Wanted(("connect", "accept", "accept4", "close"), False)
-    assert Wanted.parse("sendto,tcp", by_process=True) == Wanted(("sendto",), True, True)
-
-
-def test_an_unknown_word_names_the_nearest() -> None:
-    with pytest.raises(UsageError, match="sendto") as caught:
-        Wanted.parse("sendtoo")
-    assert caught.value.code == "unknown-call"
-
-
-def test_tcp_alone_has_no_processes() -> None:
-    with pytest.raises(UsageError, match="no-process"):
-        Wanted.parse("tcp", by_process=True)
+    return Watch(Readings(list(readings)))
 
 
 def test_sums_and_last_intervals() -> None:
@@ -67,3 +41,21 @@ def test_an_hour_is_kept_and_the_beginning() -> None:
         looked.look()
     assert len(looked._readings) == 3600
     assert [looked._readings[0][0].at_ns, looked._readings[-1][0].at_ns] == [0, 3699]
+
+
+def test_what_is_counted_is_let_go_at_the_end_and_when_it_cannot_be_read() -> None:
+    class OneService:
+        def __init__(self, readings: Readings) -> None:
+            self.readings = readings
+
+        def stats(self, reference: str, wanted: Wanted) -> Readings:
+            assert (reference, wanted) == ("netns:db", Wanted())
+            return self.readings
+
+    fine, bad = Readings(), Readings(fails=NetweatherError("agent-unreachable", "it went away"))
+    with Watch.open(cast(Service, OneService(fine)), "netns:db", Wanted()):
+        assert fine.closed == 0
+    assert fine.closed == 1
+    with pytest.raises(NetweatherError, match="it went away"):
+        Watch.open(cast(Service, OneService(bad)), "netns:db", Wanted())
+    assert bad.closed == 1

@@ -136,12 +136,8 @@ class Journal:
 
     def write(self, entry: Entry) -> None:
         """Replaces the journal, so that a reader sees the old one or the new one."""
-        directory = self.directory(entry.target.identity)
-        _make_folder(directory)
-        draft = directory / "journal.json.new"
         text = json.dumps(_document(entry))
-        draft.write_text(text)
-        draft.replace(directory / "journal.json")
+        replace_text(self.directory(entry.target.identity) / "journal.json", text)
         self._known[entry.target.identity] = (text, _copy(entry))
 
     def forget(self, identity: str) -> None:
@@ -150,6 +146,20 @@ class Journal:
         shutil.rmtree(self.directory(identity), ignore_errors=True)
         with contextlib.suppress(OSError):
             self.targets.rmdir()
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Writes a file, and its folder when there is none, so that a reader sees the old text or the new one. Raises OSError."""
+    draft = path.with_name(f"{path.name}.new")
+    for tries_left in reversed(range(_TRIES)):
+        _make_folder(path.parent)
+        try:
+            draft.write_text(text)
+            break
+        except FileNotFoundError:  # the folder was empty, and somebody has just removed it
+            if not tries_left:
+                raise
+    draft.replace(path)
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from netweather import journal as module
 from netweather.conditions import Condition, Delay, Match, NetworkCondition, Rule
 from netweather.errors import NetweatherError
-from netweather.journal import Entry, Journal, Whose
+from netweather.journal import Entry, Journal, Whose, replace_text
 from netweather.kernel.spec import NEVER, Interface
 from netweather.planning.rules import InForce, Slots
 from netweather.units import Duration
@@ -76,6 +77,26 @@ def test_a_waiter_gets_the_lock_though_its_file_was_removed(tmp_path: Path) -> N
         order.append("first")
     waiter.join(5)
     assert order == ["first", "second"]
+
+
+def test_a_text_is_written_whole_though_its_folder_comes_and_goes(tmp_path: Path) -> None:
+    path, over = tmp_path / "folder" / "page.json", threading.Event()
+
+    def remove() -> None:
+        while not over.is_set():
+            with suppress(OSError):
+                path.parent.rmdir()
+
+    thread = threading.Thread(target=remove)
+    thread.start()
+    try:
+        for number in range(300):
+            replace_text(path, str(number))
+            assert path.read_text() == str(number)
+            path.unlink()
+    finally:
+        over.set()
+        thread.join()
 
 
 def test_no_right_to_write_is_told(tmp_path: Path) -> None:

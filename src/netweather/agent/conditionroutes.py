@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import CancelledError
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -49,11 +49,20 @@ _CLEARED: Final = {
 _NAME: Final = r"^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$"
 _PATIENCE_S: Final = 2.0
 Name = Annotated[str, Path(description="the condition's name", pattern=_NAME)]
-DryRun = Annotated[bool, Query(alias="dryRun", description="only plan: nothing is touched")]
-Verify = Annotated[bool, Query(description="measure it, and undo it when it does not hold: about 10 s for each target")]
-ConfirmHost = Annotated[bool, Query(alias="confirmHost", description="the target `host` is meant")]
 Lived = Annotated[bool, Query(description="with what the connections of each rule lived through, from the kernel's own books")]
+ConfirmHost = Annotated[bool, Query(alias="confirmHost", description="the target `host` is meant")]
 Owner = Annotated[str | None, Query(description="only this owner's", max_length=253)]
+
+
+@dataclass(frozen=True)
+class How:
+    """How conditions are to be set: the query of both handlers that do it."""
+
+    dry_run: Annotated[bool, Query(alias="dryRun", description="only plan: nothing is touched")] = False
+    confirm_host: ConfirmHost = False
+    verify: Annotated[bool, Query(description="measure it, and undo it when it does not hold: about 10 s for each target")] = (
+        False
+    )
 
 
 def _body(schema: dict[str, Any]) -> dict[str, Any]:
@@ -64,19 +73,12 @@ def _body(schema: dict[str, Any]) -> dict[str, Any]:
     "/conditions", summary="Put conditions in force", openapi_extra=_body({"anyOf": [_CONDITION, _LIST]}),
     responses=answers("in force, and read back", _LIST, 404, 409, 415),
 )  # fmt: skip
-async def put_conditions(
-    request: Request,
-    agent: OurAgent,
-    who: Setter,
-    dry_run: DryRun = False,
-    confirm_host: ConfirmHost = False,
-    verify: Verify = False,
-) -> JSONResponse:
+async def put_conditions(request: Request, agent: OurAgent, who: Setter, how: Annotated[How, Depends()]) -> JSONResponse:
     """All of them on all of their targets, or nothing."""
     conditions = await conditions_in(request)
     if not conditions or not all(each.targets for each in conditions):
         raise _no_target()
-    documents = await _set(request, agent, who, conditions, dry_run=dry_run, host=confirm_host, verify=verify)
+    documents = await _set(request, agent, who, conditions, how)
     return JSONResponse(_as_list(documents))
 
 
@@ -85,13 +87,7 @@ async def put_conditions(
     responses=answers("in force, and read back", _CONDITION, 404, 409, 415),
 )  # fmt: skip
 async def put_condition(
-    name: Name,
-    request: Request,
-    agent: OurAgent,
-    who: Setter,
-    dry_run: DryRun = False,
-    confirm_host: ConfirmHost = False,
-    verify: Verify = False,
+    name: Name, request: Request, agent: OurAgent, who: Setter, how: Annotated[How, Depends()]
 ) -> JSONResponse:
     """On all of the targets that it names, or none. The same again is no change; another replaces it without losing a packet."""
     conditions = await conditions_in(request)
@@ -100,7 +96,7 @@ async def put_condition(
     if not conditions[0].targets:
         raise _no_target()
     named = [replace(conditions[0], name=name)]
-    documents = await _set(request, agent, who, named, dry_run=dry_run, host=confirm_host, verify=verify)
+    documents = await _set(request, agent, who, named, how)
     return JSONResponse(documents[0])
 
 
@@ -109,13 +105,10 @@ async def _set(
     agent: Agent,
     who: Principal,
     conditions: Sequence[NetworkCondition],
-    *,
-    dry_run: bool,
-    host: bool,
-    verify: bool,
+    how: How,
 ) -> list[dict[str, Any]]:
-    if dry_run or not verify:
-        return await agent.in_thread(agent.set, who, conditions, dry_run=dry_run, host=host)
+    if how.dry_run or not how.verify:
+        return await agent.in_thread(agent.set, who, conditions, dry_run=how.dry_run, host=how.confirm_host)
     loop = asyncio.get_running_loop()
 
     def gone() -> bool:  # asked by the thread that measures; a loop that doesn't answer ends with the agent
@@ -124,7 +117,7 @@ async def _set(
         except (TimeoutError, CancelledError, RuntimeError):
             return True
 
-    return await agent.set_proved(who, conditions, gone, host=host)
+    return await agent.set_proved(who, conditions, gone, host=how.confirm_host)
 
 
 @router.get(

@@ -14,6 +14,7 @@ from typing import Any, Final
 from netweather.conditions.scenario import Scenario, dump_scenario, load_scenario
 from netweather.engine.playing import Place
 from netweather.errors import NetweatherError
+from netweather.journal import replace_text
 
 VERSION: Final = 1
 
@@ -63,10 +64,7 @@ class Playbook:
             "place": asdict(page.place),
         }
         try:
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            draft = path.with_suffix(".new")
-            draft.write_text(json.dumps(document))
-            draft.replace(path)
+            replace_text(path, json.dumps(document))
         except OSError as error:
             remedy = "name another directory in NETWEATHER_STATE"
             raise NetweatherError("no-state", f"{path.parent} cannot be written", str(error), remedy) from error

@@ -56,7 +56,7 @@ SCRIPT = """#!/bin/sh
 touch {results}/booted
 modprobe -a tun sch_netem cls_bpf
 cd {root}
-export PYTHONDONTWRITEBYTECODE=1 HOME=/tmp HYPOTHESIS_STORAGE_DIRECTORY=/tmp/hypothesis
+export PYTHONDONTWRITEBYTECODE=1 HOME=/tmp HYPOTHESIS_STORAGE_DIRECTORY=/tmp/hypothesis MPLCONFIGDIR=/tmp/matplotlib
 export XDG_CACHE_HOME={cache} NETWEATHER_GUEST=1 NETWEATHER_TEST_SLOW={slow} PYTHONPATH={root}/src
 {python} {command} >{results}/text 2>&1
 echo $? >{results}/code

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from netweather.cli.output import table
 from netweather.cli.words import count
-from netweather.kernel.socketstats import CallCounts, Counted, TcpCounts
-from netweather.kernel.tracelayout import error_name
+from netweather.kernel.socketstats import CallCounts, Counted, TcpCounts, uncounted
+from netweather.kernel.tracelayout import TCP_FIELDS, error_name
 from netweather.measure.counting import latency
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _TITLES: Final = ("Call", "Calls", "/s", "Bytes", "Rate", "p50", "p99", "Errors")
 _MOST_PROCESSES: Final = 20
+_NOT_COUNTED: Final = "not counted"
 
 
 def shown(
@@ -24,8 +25,9 @@ def shown(
     rates: Mapping[str, Sequence[float]],
     reasons: Mapping[int, str],
     names: Mapping[int, str],
+    missing: Collection[str] = (),
 ) -> Any:
-    """A target's tables together. last: what came in the last interval, and its seconds."""
+    """A target's tables together. last: what came in the last interval, and its seconds. missing: tracepoints."""
     from rich.console import Group
     from rich.text import Text
 
@@ -36,7 +38,7 @@ def shown(
     elif counted.tcp is None:
         parts.append(Text("no calls yet"))
     if counted.tcp is not None:
-        parts += [Text(line) for line in tcp_lines(counted.tcp, reasons)]
+        parts += [Text(line) for line in tcp_lines(counted.tcp, reasons, uncounted(missing))]
     if counted.processes:
         parts.append(_processes(counted, names))
     return Group(*parts)
@@ -66,23 +68,28 @@ def _processes(counted: Counted, names: Mapping[int, str]) -> Any:
     return table(("Process", "Call", "Calls", "Bytes", "Errors"), rows)
 
 
-def tcp_lines(tcp: TcpCounts, reasons: Mapping[int, str]) -> list[str]:
-    """Connections, packets and drops: a line each, drops only when there were any."""
-    fates = [("refused", tcp.refused), ("timed out", tcp.timed_out), ("failed", tcp.failed)]
-    ways = f"{count(tcp.opened)} opened, {count(tcp.accepted)} accepted, {count(tcp.closed)} closed"
-    resets = f"{count(tcp.resets_received)} received, {count(tcp.resets_sent)} sent"
-    took = latency(tcp.connect_ns, tcp.times)
+def tcp_lines(tcp: TcpCounts, reasons: Mapping[int, str], unknown: Collection[str] = ()) -> list[str]:
+    """Connections, packets and drops: a line each, drops only when there were any. unknown: fields that nothing counts."""
+    told = {name: _NOT_COUNTED if name in unknown else count(getattr(tcp, name)) for name in TCP_FIELDS}
+    resets = f"{told['resets_received']} received, {told['resets_sent']} sent"
     lines = [
-        "connections: "
-        + ways
-        + "".join(f", {count(number)} {word}" for word, number in fates if number)
-        + (f"; connecting took {duration(took.p50)} (p50), {duration(took.p99)} (p99)" if took else ""),
-        f"segments sent again: {count(tcp.retransmits)}; resets: {resets}",
+        f"connections: {_NOT_COUNTED if 'opened' in unknown else _connections(tcp)}",
+        f"segments sent again: {told['retransmits']}; resets: {resets}",
     ]
-    if tcp.drops:
+    if "drops" in unknown:
+        lines.append(f"packets dropped: {_NOT_COUNTED}")
+    elif tcp.drops:
         most = sorted(tcp.reasons.items(), key=lambda item: -item[1])
         lines.append("packets dropped: " + ", ".join(f"{count(number)} {reasons.get(key, key)}" for key, number in most))
     return lines
+
+
+def _connections(tcp: TcpCounts) -> str:
+    fates = [("refused", tcp.refused), ("timed out", tcp.timed_out), ("failed", tcp.failed)]
+    ways = f"{count(tcp.opened)} opened, {count(tcp.accepted)} accepted, {count(tcp.closed)} closed"
+    took = latency(tcp.connect_ns, tcp.times)
+    ends = "".join(f", {count(number)} {word}" for word, number in fates if number)
+    return ways + ends + (f"; connecting took {duration(took.p50)} (p50), {duration(took.p99)} (p99)" if took else "")
 
 
 def errors(counts: CallCounts) -> str:

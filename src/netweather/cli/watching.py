@@ -80,7 +80,9 @@ class Watch:
 
         whole, last = self._between(last=False), self._between(last=rates)
         return [
-            shown(name, counted, seconds, of_last, self._rates(index), self.stats.reasons, self.stats.processes)
+            shown(
+                name, counted, seconds, of_last, self._rates(index), self.stats.reasons, self.stats.processes, self.stats.missing
+            )
             for index, ((name, counted, seconds), (_, *of_last)) in enumerate(zip(whole, last, strict=True))
         ]
 

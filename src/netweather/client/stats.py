@@ -50,7 +50,7 @@ class RemoteStats:
         return Counted(round(item["seconds"] * 1e9), calls, tcp, processes)
 
     def _tcp(self, item: dict[str, Any]) -> TcpCounts:
-        numbers = {name: item[camel(name)] for name in tracelayout.TCP_FIELDS if name != "connect_ns"}
+        numbers = {name: item[camel(name)] or 0 for name in tracelayout.TCP_FIELDS if name != "connect_ns"}
         total, times = _times(item.get("connectTime"))
         reasons = {self._reason(name): count for name, count in item["dropReasons"].items()}
         return TcpCounts(**numbers, connect_ns=total, times=times, reasons=reasons)

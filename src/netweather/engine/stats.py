@@ -14,9 +14,9 @@ from typing import Any, Final, Protocol
 from netweather import targets as runtimes
 from netweather.conditions.nearest import unknown
 from netweather.errors import UsageError
-from netweather.kernel.socketstats import Counted, SocketStats, drop_reasons
+from netweather.kernel.socketstats import Counted, SocketStats, drop_reasons, uncounted
 from netweather.kernel.tracelayout import CALLS, RECEIVING, SENDING
-from netweather.measure.counting import document, since
+from netweather.measure.counting import camel, document, since
 
 GROUPS: Final[dict[str, tuple[str, ...]]] = {"send": SENDING, "receive": RECEIVING, "connect": CALLS[11:], "tcp": ()}
 """Words for several calls; tcp is none: connections and packets."""
@@ -108,18 +108,20 @@ def open_stats(reference: str, wanted: Wanted) -> OpenStats:
         targets = [undo.enter_context(target) for target in runtimes.resolve_all([reference])]
         inodes = [target.ino for target in targets]
         names = [reference if len(targets) == 1 else f"{reference} ({target.name})" for target in targets]
-        reasons = drop_reasons() if wanted.tcp else {}
         counting = SocketStats(inodes, calls=wanted.calls, tcp=wanted.tcp, by_process=wanted.by_process)
-        return OpenStats(names, reasons, counting)
+        try:
+            return OpenStats(names, drop_reasons() if wanted.tcp else {}, counting)
+        except BaseException:
+            counting.close()
+            raise
 
 
 def stats_documents(stats: Stats, now: Sequence[Counted], before: Sequence[Counted]) -> list[dict[str, Any]]:
     """What came between two readings as plain data, an item for each target: `stats --json` prints one."""
-    return [
-        {
-            "target": name,
-            **document(since(after, first), max(1, after.at_ns - first.at_ns) / 1e9, stats.reasons, stats.processes),
-            "missing": list(stats.missing),
-        }
-        for name, after, first in zip(stats.names, now, before, strict=True)
-    ]
+    found = []
+    for name, after, first in zip(stats.names, now, before, strict=True):
+        made = document(since(after, first), max(1, after.at_ns - first.at_ns) / 1e9, stats.reasons, stats.processes)
+        for field_name in uncounted(stats.missing) if "tcp" in made else ():
+            made["tcp"][camel(field_name)] = None
+        found.append({"target": name, **made, "missing": list(stats.missing)})
+    return found

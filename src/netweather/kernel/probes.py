@@ -18,6 +18,7 @@ from netweather.kernel import bpf, links, netemlines
 from netweather.kernel.hooks import Clsact
 from netweather.kernel.netem import Netem
 from netweather.kernel.pump import binary
+from netweather.kernel.tracepoints import types_lacking
 
 if TYPE_CHECKING:
     from netweather.kernel.features import Bench
@@ -93,8 +94,8 @@ def jit(bench: Bench) -> str:
 
 
 def btf(bench: Bench) -> str:
-    if not Path("/sys/kernel/btf/vmlinux").exists():
-        raise Lacking(bench.host.why_missing("DEBUG_INFO_BTF", "", "5.2") or "there is no /sys/kernel/btf/vmlinux")
+    if (lacking := types_lacking(bench.host)) is not None:
+        raise Lacking(*lacking)
     return "the kernel tells its types"
 
 

@@ -43,12 +43,13 @@ class Recorder:
     """Learns from now on until `close` or this process's end.
 
     space: the namespace, by st_ino. ifindex: only connections whose packets arrive there; 0: all.
-    Raises NetweatherError: no-tracepoints, bpf-refused.
+    Raises NetweatherError: no-btf, no-tracepoints, bpf-refused.
     """
 
     def __init__(self, space: int, ifindex: int = 0) -> None:
         self._attached = tracepoints.Attached()
         self._cpus = possible_cpus()
+        tracepoints.need_types("what a line is like")
         with tracepoints.refused_as_error("what a line is like"):
             missing = [name for name in TRACEPOINTS if not tracepoints.exists(name)]
             if missing:

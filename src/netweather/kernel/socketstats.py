@@ -27,6 +27,14 @@ TCP_EVENTS: Final = {
     "nw_drop": "skb/kfree_skb",
 }
 """TCP's programs, and the tracepoint of each."""
+_TELLS: Final = {
+    "nw_state": ("attempted", "opened", "accepted", "closed", "refused", "timed_out", "failed"),
+    "nw_retransmit": ("retransmits",),
+    "nw_reset_in": ("resets_received",),
+    "nw_reset_out": ("resets_sent",),
+    "nw_drop": ("drops",),
+}
+"""Which fields of TcpCounts each of them counts."""
 
 
 @dataclass(frozen=True)
@@ -78,10 +86,10 @@ class Counted:
 
 
 class SocketStats:
-    """Programs that count, from now on until `close` or this process's end. Raises NetweatherError from its making.
+    """Programs that count, from now on until `close` or this process's end.
 
     spaces: the namespaces, by st_ino. calls: which system calls. missing: tracepoints that this kernel lacks, which nothing is
-    counted of.
+    counted of. Raises NetweatherError no-btf, no-tracepoints, bpf-refused.
     """
 
     def __init__(
@@ -94,6 +102,7 @@ class SocketStats:
         self._objects: list[bpf.Object] = []
         self._calls: dict[str, bpf.Map] = {}
         self._tcp: dict[str, bpf.Map] = {}
+        tracepoints.need_types("what sockets do")
         try:
             with tracepoints.refused_as_error("what sockets do"):
                 if calls:
@@ -222,6 +231,11 @@ def _call_counts(numbers: array[int]) -> CallCounts:
     return CallCounts(calls, errors, transferred, took, numbers[4:])
 
 
+def uncounted(missing: Collection[str]) -> tuple[str, ...]:
+    """The fields of TcpCounts that nothing counts where these tracepoints are missing: 0 would be a lie."""
+    return tuple(each for program, name in TCP_EVENTS.items() if name in missing for each in _TELLS[program])
+
+
 def has_drop_reasons() -> bool:
     """Whether dropped packets come with a reason (Linux 5.17)."""
     try:
@@ -235,4 +249,4 @@ def drop_reasons() -> dict[int, str]:
     return tracepoints.symbols(TCP_EVENTS["nw_drop"]) if has_drop_reasons() else {}
 
 
-__all__ = ["TCP_EVENTS", "CallCounts", "Counted", "SocketStats", "TcpCounts", "drop_reasons", "has_drop_reasons"]
+__all__ = ["TCP_EVENTS", "CallCounts", "Counted", "SocketStats", "TcpCounts", "drop_reasons", "has_drop_reasons", "uncounted"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING, Final
 
 from netweather.kernel import tracepoints
@@ -12,11 +13,25 @@ if TYPE_CHECKING:
     from netweather.kernel.features import Bench
 
 _ONE: Final = ("sendto",)
+_FILTERED: Final = "in a container add --privileged: a filter of system calls may refuse fsopen"
 _NOBODY: Final = 1  # no namespace has this number
+
+
+def _need(bench: Bench) -> None:
+    """What all of them stand on."""
+    if (lacking := tracepoints.types_lacking(bench.host)) is not None:
+        raise Lacking(*lacking)
+    try:
+        tracepoints.exists(TCP_EVENTS["nw_state"])
+    except OSError as error:
+        if error.errno not in (errno.ENODEV, errno.ENOSYS):
+            raise
+        raise Lacking(str(error.strerror), bench.host.remedy("TRACING", "", "") or _FILTERED) from error
 
 
 def calls(bench: Bench) -> str:
     """One call stands for all: which there are is the same on every kernel that has any."""
+    _need(bench)
     with SocketStats([_NOBODY], calls=_ONE, tcp=False) as stats:
         if stats.missing:
             raise Lacking(bench.host.why_missing("FTRACE_SYSCALLS", "", "") or f"there is no tracepoint {stats.missing[0]}")
@@ -24,6 +39,7 @@ def calls(bench: Bench) -> str:
 
 
 def tcp(bench: Bench) -> str:
+    _need(bench)
     with SocketStats([_NOBODY], calls=()) as stats:
         missing = [name for name in stats.missing if name != TCP_EVENTS["nw_drop"]]
     if missing:
@@ -32,6 +48,7 @@ def tcp(bench: Bench) -> str:
 
 
 def reasons(bench: Bench) -> str:
+    _need(bench)
     names = drop_reasons()
     if not names:
         missing = "" if tracepoints.exists(TCP_EVENTS["nw_drop"]) else f"there is no tracepoint {TCP_EVENTS['nw_drop']}"

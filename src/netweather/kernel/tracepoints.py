@@ -15,10 +15,12 @@ import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from netweather.errors import NetweatherError
 from netweather.kernel import bpf
+from netweather.kernel.hostinfo import Host
 
 _FSOPEN, _FSCONFIG, _FSMOUNT = 430, 431, 432  # the same numbers on every architecture
 _PERF_EVENT_OPEN: Final = {"x86_64": 298, "aarch64": 241}[os.uname().machine]
@@ -26,6 +28,8 @@ _CMD_CREATE: Final = 6
 _CLOEXEC: Final = 1
 _PERF_TYPE_TRACEPOINT, _PERF_ATTRIBUTES, _PERF_CLOEXEC = 2, 128, 8
 _BPF_PERF_EVENT: Final = 41
+_TYPES: Final = Path("/sys/kernel/btf/vmlinux")
+_TYPES_OPTION: Final = "DEBUG_INFO_BTF"
 _REASON: Final = re.compile(r'\{ (\d+|0x[0-9a-fA-F]+), "(\w+)" \}')
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -41,7 +45,10 @@ def _call(number: int, *arguments: object) -> int:
 @functools.cache
 def _tracefs() -> int:
     """A descriptor of tracefs, from a mount that nobody else sees. Raises OSError (ENODEV: a kernel without tracing)."""
-    context = _call(_FSOPEN, b"tracefs", _CLOEXEC)
+    try:
+        context = _call(_FSOPEN, b"tracefs", _CLOEXEC)
+    except OSError as error:
+        raise OSError(error.errno, f"there is no tracefs: {error.strerror}") from error
     try:
         _call(_FSCONFIG, context, _CMD_CREATE, None, None, 0)
         return _call(_FSMOUNT, context, _CLOEXEC, 0)
@@ -103,6 +110,22 @@ class Attached:
         """Detaches everything."""
         while self.fds:
             os.close(self.fds.pop())
+
+
+def need_types(what: str) -> None:
+    """Raises NetweatherError(code="no-btf") where the kernel doesn't tell its own types, which programs on tracepoints are fitted to."""
+    if (lacking := types_lacking(Host.here())) is not None:
+        raise NetweatherError("no-btf", f"{what} cannot be counted here", *lacking)
+
+
+def types_lacking(host: Host) -> tuple[str, str] | None:
+    """Why a host's kernel doesn't tell its types (BTF), and what to do about it; None: it does."""
+    if _TYPES.exists():
+        return None
+    if (host.configuration or {}).get(_TYPES_OPTION) == "y":
+        return f"the kernel has BTF, and there is no {_TYPES}", "mount sysfs whole: in a container, nothing over /sys/kernel"
+    why = host.why_missing(_TYPES_OPTION, "", "5.2") or f"there is no {_TYPES}"
+    return f"the kernel doesn't tell its types: {why}", host.remedy(_TYPES_OPTION, "", "5.2")
 
 
 @contextlib.contextmanager

@@ -34,7 +34,7 @@ def remote(readings: Readings, *taken: Counted) -> RemoteStats:
 
 def test_what_was_counted_comes_back_to_the_last_digit() -> None:
     reasons, names = {2: "NO_SOCKET", 6: "SOCKET_RCVBUFF"}, {7: "shop"}
-    readings = Readings(names=["docker:shop"], missing=["skb/kfree_skb"], reasons=reasons, processes=names)
+    readings = Readings(names=["docker:shop"], missing=["syscalls/sys_enter_read"], reasons=reasons, processes=names)
     times = histogram(3, 999, 123_456_789, 5_000_000_000)
     calls = {
         "sendto": CallCounts(4, 3, 12_345, 5_123_457_791, times, {11: 1, 512: 2}),
@@ -44,7 +44,7 @@ def test_what_was_counted_comes_back_to_the_last_digit() -> None:
     whole = Counted(2_500_000_000, calls, tcp, {(7, "sendto"): CallCounts(4, 3, 12_345, 5_123_457_791)})
     stats = remote(readings, whole, counted(3 * 10**9, 8, {}, {}))
     (found,) = stats.read()
-    assert (list(stats.names), list(stats.missing)) == (["docker:shop"], ["skb/kfree_skb"])
+    assert (list(stats.names), list(stats.missing)) == (["docker:shop"], ["syscalls/sys_enter_read"])
     assert found.calls == calls
     assert found.processes == whole.processes
     assert document(found, 2.5, stats.reasons, stats.processes) == document(whole, 2.5, reasons, names)

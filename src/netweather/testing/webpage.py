@@ -1,7 +1,7 @@
 """One page on several networks: loaded by a real browser on each, filmed, timed, and put side by side. Needs root.
 
-The browser stands in a namespace of its own, with a gate beside it that leads to the site and nowhere else; the network under test is
-between the two, at packet level. Nothing of the site or of this machine's network is changed.
+The browser stands in a namespace of its own, with a gate beside it that leads to the hosts that the page asks for; the network
+under test is between the two, at packet level. Nothing of the site or of this machine's network is changed.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ from netweather.kernel.waiting import until
 from netweather.testing.browser import Browser
 from netweather.testing.film import Film
 from netweather.testing.filmpage import Section, Strip, film_page
+from netweather.testing.firstwords import Incomplete, host_in
 from netweather.testing.lab import Lab
 from netweather.testing.matrix import PERFECT
 
@@ -75,11 +77,21 @@ def visit(url: str, networks: Sequence[str], patience: float, tell: Callable[[Vi
     visits = []
     with Lab("browser", "gate") as lab:
         gate = lab["gate"]
-        with Relay((gate.address, site.port), (site.host, site.port), listen_in=gate.namespace):
+        with contextlib.ExitStack() as stack:
+            for port in {site.port, *PORTS.values()}:
+                stack.enter_context(Relay((gate.address, port), partial(_asked_for, site, port), listen_in=gate.namespace))
             for network in networks:
                 visits.append(_on(lab, site, network, patience))
                 tell(visits[-1])
     return visits
+
+
+def _asked_for(site: Site, port: int, words: bytes, last: bool) -> tuple[str, int] | None:
+    """Where a connection to the gate leads: to the host that it asks for; to the site's own when it names none."""
+    try:
+        return host_in(words) or site.host, port
+    except Incomplete:
+        return (site.host, port) if last else None
 
 
 def _on(lab: Lab, site: Site, network: str, patience: float) -> Visit:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
+from contextlib import ExitStack
 
 import pytest
 
@@ -32,6 +34,28 @@ def test_from_outside_to_a_port_inside(lab: Lab) -> None:
         threading.Thread(target=echo, args=(listener,)).start()
         with Relay(("127.0.0.1", 0), ("127.0.0.1", 8080), connect_in=inside) as relay:
             assert ask(relay.address, b"abc" * 200_000) == b"ABC" * 200_000
+
+
+def test_led_by_its_first_bytes_which_come_in_pieces(lab: Lab) -> None:
+    """The word up to the colon is the address."""
+
+    def lead(words: bytes, last: bool) -> tuple[str, int] | None:
+        host, told, _ = words.partition(b":")
+        return ("127.0.0.1" if not told else host.decode(), 8080) if told or last else None
+
+    with ExitStack() as stack:
+        for address in ("127.0.0.1", "127.0.0.2"):
+            listener = stack.enter_context(lab.server.call(socket.create_server, (address, 8080)))
+            threading.Thread(target=echo, args=(listener,), daemon=True).start()
+        inside = stack.enter_context(namespaces.opened(lab.server.path))
+        relay = stack.enter_context(Relay(("127.0.0.1", 0), lead, connect_in=inside))
+        with socket.create_connection(relay.address, timeout=20) as connection:
+            for piece in (b"127.", b"0.0.2", b":", b"word"):
+                connection.sendall(piece)
+                time.sleep(0.02)  # so that they come apart, mostly
+            connection.shutdown(socket.SHUT_WR)
+            assert b"".join(iter(lambda: connection.recv(65536), b"")) == b"127.0.0.2:WORD"
+        assert ask(relay.address, b"short") == b"SHORT"
 
 
 def test_from_inside_to_a_port_outside(lab: Lab) -> None:

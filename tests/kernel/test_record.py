@@ -16,8 +16,10 @@ from netweather.conditions.embedding import with_profile_files
 from netweather.conditions.flags import network_condition_from_flags, rule_from_flags
 from netweather.engine import verifying
 from netweather.engine.verifying import Wish
+from netweather.kernel import features
 from netweather.kernel.recorder import Learnt, Recorder
 from netweather.measure import learning
+from tests.support.machine import SLOW
 from tests.support.repository import ROOT
 from tests.support.rig import Rig, rig
 
@@ -64,9 +66,17 @@ def line(tmp_path: Path) -> Iterator[Rig]:
         yield made
 
 
+@pytest.fixture(params=["pump", "netem"])
+def engine(request: pytest.FixtureRequest) -> str:
+    """Makes the line, and makes it again."""
+    if request.param == "netem" and not features.there("netem"):
+        pytest.skip("this kernel has no sch_netem (NET_SCH_NETEM)")
+    return str(request.param)
+
+
 def learn(line: Rig, program: str, *words: object) -> Learnt:
     with Recorder(line.net.client.path.stat().st_ino) as recorder:
-        line.net.client.run(sys.executable, "-c", program, *map(str, words), timeout=50)
+        line.net.client.run(sys.executable, "-c", program, *map(str, words), timeout=50 * SLOW)
         return recorder.read()
 
 
@@ -77,9 +87,10 @@ def saved(found: learning.Line, folder: Path) -> Path:
     return folder / "home.yaml"
 
 
-def set_again(line: Rig, file: Path) -> None:
+def set_again(line: Rig, file: Path, engine: str) -> None:
     (condition,) = [with_profile_files(network_condition_from_flags({"profile": str(file)}, ("netns:x",), "test"))]
-    line.set(*condition.rules)
+    line.set(*condition.rules, engine=engine)
+    assert line.shown().engine == engine
 
 
 def delays(line: Rig) -> dict[str, Sequence[float]]:
@@ -104,29 +115,29 @@ def distance(some: Sequence[float], others: Sequence[float]) -> float:
 
 
 @pytest.mark.serial
-def test_delays_are_those_of_the_line(line: Rig, tmp_path: Path) -> None:
-    line.set(rule_from_flags({"delay": "25ms", "jitter": "6ms", "distribution": "normal"}))
+def test_delays_are_those_of_the_line(line: Rig, tmp_path: Path, engine: str) -> None:
+    line.set(rule_from_flags({"delay": "25ms", "jitter": "6ms", "distribution": "normal"}), engine=engine)
     before = delays(line)
     found = learning.line(learn(line, SHORT, 3000))
     assert found.trips == 3000
     assert set(found.unknown) == {"loss", "rate"}
     assert found.source == "handshakes"
-    set_again(line, saved(found, tmp_path))
+    set_again(line, saved(found, tmp_path), engine)
     after = delays(line)
     assert set(before) == set(after) == {"egress", "ingress"}
     assert all(distance(before[way], after[way]) < 0.1 for way in before), {w: distance(before[w], after[w]) for w in before}
 
 
 @pytest.mark.serial
-def test_the_rate_is_that_of_the_line(line: Rig, tmp_path: Path) -> None:
-    line.set(rule_from_flags({"rtt": "30ms", "rate": "20mbit"}))
+def test_the_rate_is_that_of_the_line(line: Rig, tmp_path: Path, engine: str) -> None:
+    line.set(rule_from_flags({"rtt": "30ms", "rate": "20mbit"}), engine=engine)
     found = learning.line(learn(line, LONG, 1, 4))
     assert found.rate is not None
     assert found.rate.bits_per_second == pytest.approx(20e6, rel=0.1)
     assert found.source == "busy"
     assert found.delay is not None
     assert found.delay.time.seconds == pytest.approx(0.015, abs=0.01)  # without the queue that the flow made
-    set_again(line, saved(found, tmp_path))
+    set_again(line, saved(found, tmp_path), engine)
     again = learning.line(learn(line, LONG, 1, 4))
     assert again.rate is not None
     assert again.rate.bits_per_second == pytest.approx(20e6, rel=0.1)
@@ -135,13 +146,14 @@ def test_the_rate_is_that_of_the_line(line: Rig, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "share", "run"), [("random:5%", 0.05, 1.1), ("burst:mean=4,share=4%", 0.04, 4)], ids=["random", "burst"]
 )
-def test_losses_are_those_of_the_line(line: Rig, tmp_path: Path, words: str, share: float, run: float) -> None:
-    line.set(rule_from_flags({"delay": "1ms", "loss-model": words, "seed": "7"}))
-    found = learning.line(learn(line, LONG, 8, 1.5))
+def test_losses_are_those_of_the_line(line: Rig, tmp_path: Path, engine: str, words: str, share: float, run: float) -> None:
+    seed = {"seed": "7"} if engine == "pump" or features.there("netem-seed") else {}
+    line.set(rule_from_flags({"delay": "1ms", "loss-model": words, **seed}), engine=engine)
+    found = learning.line(learn(line, LONG, 8, 1.5 * SLOW))
     assert found.loss == pytest.approx(share, rel=0.2)
     assert found.run == pytest.approx(run, rel=0.2)
-    set_again(line, saved(found, tmp_path))
-    again = learning.line(learn(line, LONG, 8, 1.5))
+    set_again(line, saved(found, tmp_path), engine)
+    again = learning.line(learn(line, LONG, 8, 1.5 * SLOW))
     assert again.loss == pytest.approx(share, rel=0.2)
     assert again.run == pytest.approx(run, rel=0.25)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, get_args, get_origin
 
 from fastapi import Depends, Query, Request
 
@@ -89,17 +89,28 @@ def setter(request: Request) -> Principal:
 
 
 def known_parameters(request: Request) -> None:
-    """A misspelt ?target= must not end everybody's conditions. Raises UsageError(code="unknown-parameter")."""
+    """A misspelt ?target= must not end everybody's conditions, nor one of two ?owner= be passed over.
+
+    Raises UsageError unknown-parameter, repeated-parameter.
+    """
     known = _parameters(request.scope["route"].dependant)
     for word in request.query_params:
         if word not in known:
-            raise unknown("unknown-parameter", word[:100], known, request.url.path[:100])
+            raise unknown("unknown-parameter", word[:100], known.keys(), request.url.path[:100])
+        if not known[word] and len(request.query_params.getlist(word)) > 1:
+            raise UsageError("repeated-parameter", f"{word} stands more than once", "it has one value", "leave one out")
 
 
-def _parameters(dependant: Any) -> set[str]:
-    """The query parameters of a handler and of what it depends on."""
-    own = {str(field.alias) for field in dependant.query_params}
-    return own.union(*(_parameters(each) for each in dependant.dependencies))
+def _parameters(dependant: Any) -> dict[str, bool]:
+    """The query parameters of a handler and of what it depends on, and whether each may be repeated."""
+    found = {str(field.alias): _is_list(field.field_info.annotation) for field in dependant.query_params}
+    for each in dependant.dependencies:
+        found |= _parameters(each)
+    return found
+
+
+def _is_list(annotation: Any) -> bool:
+    return any(get_origin(each) is list for each in (annotation, *get_args(annotation)))
 
 
 OurAgent = Annotated[Agent, Depends(agent_of)]

@@ -90,3 +90,12 @@ def test_a_parameter_that_is_misspelt(api: Api, method: str, path: str) -> None:
     answer = api(method, path.replace("{name}", "slow"), params={"tagret": "netns:b"})
     assert (answer.status_code, answer.json()["code"]) == (400, "unknown-parameter")
     assert api.names() == [("netns:a", "slow")]
+
+
+def test_one_of_two_owners_is_not_passed_over(api: Api) -> None:
+    api.put("slow")
+    answer = api("DELETE", "/v1/conditions", params=[("owner", "somebody"), ("owner", "root")])
+    assert (answer.status_code, answer.json()["code"]) == (400, "repeated-parameter")
+    assert api.names() == [("netns:a", "slow")]
+    assert api("DELETE", "/v1/conditions", params=[("target", "netns:a"), ("target", "netns:b")]).status_code == 200
+    assert api.names() == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,7 +56,8 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     ):
         options.add_argument(word)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    environment = {**os.environ, "TMPDIR": str(profile)}  # it leaves things there
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER, env=environment))
     yield driver
     driver.quit()
 

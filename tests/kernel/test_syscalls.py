@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import re
+import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +16,7 @@ import pytest
 
 from netweather.kernel.socketstats import CallCounts, SocketStats
 from netweather.kernel.tracelayout import CALLS
-from netweather.measure.counting import percentile
+from netweather.measure.counting import percentile, since
 from tests.support.machine import SLOW
 from tests.support.netns import Lab, Namespace, lab
 
@@ -125,6 +127,46 @@ def test_calls_errors_and_bytes_are_those_of_strace(net: Lab, tmp_path: Path) ->
         assert (each.calls, each.bytes) == (len(returned) + len(errors), sum(returned))
         assert sum(each.errors_by.values()) == each.errors == len(errors)
     assert found["recvfrom"].errors_by == {errno.ECONNREFUSED: 500}
+
+
+BPFTRACE = """
+tracepoint:syscalls:sys_enter_sendto /((struct task_struct *)curtask)->nsproxy->net_ns->ns.inum == NUMBER/ { @begun[tid] = 1; }
+tracepoint:syscalls:sys_exit_sendto /@begun[tid]/ {
+  @calls = count(); if (args->ret >= 0) { @bytes = sum(args->ret); } else { @errors = count(); } delete(@begun[tid]);
+}
+BEGIN { printf("ready\\n"); }
+END { clear(@begun); }
+"""
+OF_ITS_OWN = 'mount -t debugfs none /sys/kernel/debug; mount -t tracefs none /sys/kernel/debug/tracing; exec bpftrace -e "$0"'
+"""bpftrace wants tracefs mounted: in mounts that nobody else sees."""
+
+
+@pytest.mark.skipif(shutil.which("bpftrace") is None, reason="bpftrace is not installed")
+def test_calls_errors_and_bytes_are_those_of_bpftrace(net: Lab) -> None:
+    """Both at the same tracepoints, by programs that have nothing in common."""
+    program = (
+        "import socket\n"
+        "u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.connect(('192.0.2.1', 9))\n"
+        "for number in range(3000):\n"
+        "    try: u.send(b'x' * (number % 1400))\n"
+        "    except OSError: pass\n"
+    )
+    script = BPFTRACE.replace("NUMBER", str(inode(net.client)))
+    command = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "sh", "-c", OF_ITS_OWN, script]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as observer,
+        SocketStats([inode(net.client)], calls=("sendto",), tcp=False) as stats,
+    ):
+        assert observer.stdout is not None
+        assert any("ready" in line for line in observer.stdout)
+        before = stats.read()[0]
+        net.client.run(sys.executable, "-c", program)
+        found = since(stats.read()[0], before).calls["sendto"]
+        observer.send_signal(signal.SIGINT)
+        told = dict(re.findall(r"@(\w+): (\d+)", observer.stdout.read()))
+    assert found.calls == 3000
+    assert found.errors > 1000
+    assert {"calls": found.calls, "errors": found.errors, "bytes": found.bytes} == {key: int(told[key]) for key in told}
 
 
 @pytest.mark.serial

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -9,6 +10,7 @@ import typer
 from netweather.cli import completing, pages
 from netweather.cli.options import Direct, Json, given, with_flags
 from netweather.cli.output import say, say_json
+from netweather.cli.repeating import again_and_again
 from netweather.conditions.flags import FlagValue
 from netweather.connecting import connect
 from netweather.errors import UsageError
@@ -25,7 +27,9 @@ netweather connections docker:shop-api --to docker:shop-db --port 5432
 netweather connections docker:shop-api --name slow-database
 netweather connections docker:shop-api --json | jq -r '.[].connections
   | sort_by(-.tcp.rttSeconds)[] | "\\(.tcp.rttSeconds) \\(.connection)"'
-# one of them alone is degraded, or ended
+# one of them alone is watched, degraded, or ended
+netweather connections docker:shop-api --watch \\
+  --connection 198.51.100.3:40000-198.51.100.4:5432
 netweather set docker:shop-api --delay 1s \\
   --connection 198.51.100.3:40000-198.51.100.4:5432
 netweather reset docker:shop-api \\
@@ -64,6 +68,7 @@ def _connections(
     states: States = None,
     name: Name = None,
     everything: Annotated[bool, typer.Option("--all", help="also sockets that nobody is connected to")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="every second, until Ctrl-C")] = False,
     direct: Direct = False,
     as_json: Json = False,
     **flags: Any,
@@ -74,13 +79,20 @@ def _connections(
     arrives, bytes that wait to be read and to be sent, and the rules that its packets meet on their way out and in.
     """
     meant = which(given(flags), exclude, states, name, listening=everything)
-    listed = connect(Settings.load(), direct=direct).connections(target, meant)
-    if as_json:
-        from netweather.engine.documents import connections_document
+    service = connect(Settings.load(), direct=direct)
 
-        say_json([connections_document(each) for each in listed])
+    def say_all(listed: list[Listed]) -> None:
+        if as_json:
+            from netweather.engine.documents import connections_document
+
+            say_json([connections_document(each) for each in listed], compact=watch)
+        else:
+            tell(listed)
+
+    if watch:
+        again_and_again(lambda: service.connections(target, meant), say_all, None if as_json else _drawn)
     else:
-        tell(listed)
+        say_all(service.connections(target, meant))
 
 
 def command() -> Any:
@@ -104,16 +116,29 @@ def which(
 
 
 def tell(listed: list[Listed]) -> None:
-    """A table for each target. Written by hand: ten thousand rows would take Rich many seconds."""
+    """A table for each target."""
+    say("\n".join(_lines(listed)))
+
+
+def _drawn(listed: list[Listed]) -> Any:
+    """The same for a display that is drawn over; what has no room there is cut off."""
+    from rich.text import Text
+
+    return Text("\n".join(_lines(listed)), no_wrap=True, overflow="ellipsis")
+
+
+def _lines(listed: list[Listed]) -> Iterator[str]:
+    """Written by hand: ten thousand rows would take Rich many seconds."""
     for number, each in enumerate(listed):
         if len(listed) > 1:
-            say(f"{'' if number == 0 else chr(10)}{each.target.name}:")
+            yield f"{'' if number == 0 else chr(10)}{each.target.name}:"
         if not each.connections:
-            say(f"no such connections on {each.target.reference}")
+            yield f"no such connections on {each.target.reference}"
             continue
         rows = [_TITLES, *map(_row, each.connections)]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        say("\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows))
+        for row in rows:
+            yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 _TITLES: Final = (

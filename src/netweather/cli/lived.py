@@ -22,6 +22,8 @@ def lived_words(name: str, lived: Sequence[Experienced | None]) -> Iterator[str]
         parts.append(f"{one.retransmits:,} segment{'s' if one.retransmits != 1 else ''} sent again")
         if one.rate is not None:
             parts.append(f"data arrives at {_change(one.rate_before, one.rate, bit_rate)}")
+        if one.goodput is not None:
+            parts.append(f"{bit_rate(one.goodput)} moved since")
         yield f"{name!r} rule {number}: {', '.join(parts)}"
 
 

@@ -10,7 +10,8 @@ import typer
 from netweather.cli import pages
 from netweather.cli.lived import lived_words
 from netweather.cli.options import Direct, Json, Targets
-from netweather.cli.output import columns, console, drawn, say, say_json, table
+from netweather.cli.output import columns, drawn, say, say_json, table
+from netweather.cli.repeating import again_and_again
 from netweather.connecting import connect
 from netweather.settings import Settings
 
@@ -25,7 +26,6 @@ netweather show docker:shop-api --watch
 # when does it end?
 netweather show --json | jq -r '.[].status.expiresAt'
 """
-_EVERY_S: Final = 1.0
 _WIDE: Final = 150
 _LAYOUTS: Final = {
     True: (("Target",), ("Name",), ("Condition",), ("Match",), ("In force",), ("Packets",), ("Dropped",), ("Left",), ("Owner",)),
@@ -82,29 +82,15 @@ def _documents(shown: list[Shown]) -> list[dict[str, Any]]:
 
 
 def _watch(service: Service, targets: list[str], *, as_json: bool) -> None:
-    """Until Ctrl-C, which is the usual end. As JSON: a list on each line."""
-    import sys
+    """As JSON: a list on each line."""
 
-    from netweather.kernel.waiting import pause
+    def tell(shown: list[Shown]) -> None:
+        if as_json:
+            say_json(_documents(shown), compact=True)
+        else:
+            say(drawn(_live(shown, targets)))
 
-    try:
-        if as_json or not sys.stdout.isatty():
-            while True:
-                shown = service.show(targets)
-                if as_json:
-                    say_json(_documents(shown), compact=True)
-                else:
-                    say(drawn(_live(shown, targets)))
-                sys.stdout.flush()
-                pause(_EVERY_S)
-        from rich.live import Live
-
-        with Live(_live(service.show(targets), targets), console=console(), auto_refresh=False) as live:
-            while True:
-                pause(_EVERY_S)
-                live.update(_live(service.show(targets), targets), refresh=True)
-    except KeyboardInterrupt:
-        return
+    again_and_again(lambda: service.show(targets), tell, None if as_json else lambda shown: _live(shown, targets))
 
 
 def _live(shown: list[Shown], targets: list[str]) -> Any:

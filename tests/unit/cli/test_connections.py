@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from netweather.cli.completing import states
 from netweather.cli.connections import rules_words
 from netweather.engine.connections import Met
+from netweather.kernel import waiting
 from tests.support.live import INFO, Live, made
 from tests.unit.cli.conftest import Run, World
 
@@ -63,6 +66,18 @@ def test_json(run: Run, live: Live) -> None:
     assert (first["tcp"]["rttSeconds"], first["tcp"]["deliveryRateBitsPerSecond"]) == (0.0105, 10_000_000)
     assert listed["connections"][1]["process"] is None
     assert listed["target"]["reference"] == "netns:a"
+
+
+def test_watching(run: Run, live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    def pause(seconds: float) -> None:
+        live.sockets.pop()
+        if not live.sockets:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(waiting, "pause", pause)
+    outcome = run("connections", "netns:a", "--all", "--watch", "--json")
+    assert outcome.code == 0
+    assert [len(json.loads(line)[0]["connections"]) for line in outcome.out.splitlines()] == [4, 3, 2, 1]
 
 
 def test_none(run: Run, world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -168,7 +168,7 @@ def daemon() -> Iterator[Containerd]:
     """Starts a containerd, gives it the image, and leaves nothing of it at the end. Needs root."""
     with daemons.running(PREFIX, _command, _answers) as home:
         made = Containerd(home / "containerd.sock")
-        _image(home / "image.tar")
+        image(home / "image.tar")
         made.ctr("-n", "k8s.io", "images", "import", str(home / "image.tar"))
         yield made
 
@@ -213,20 +213,27 @@ state = "{home}/state"
     )
 
 
-def _image(file: Path) -> None:
+def image(file: Path) -> None:
     """A busybox image as `docker save` would write it, whose command sleeps: for containers, and for the sandbox itself."""
-    daemons.busybox_tree(file.with_suffix(".layer"))
-    layer = file.with_suffix(".layer").read_bytes()
-    config = {
+    layer = file.with_suffix(".layer")
+    daemons.busybox_tree(layer)
+    packed(layer, IMAGE, {"Cmd": ["sleep", "infinity"], "Env": ["PATH=/bin"]}, file)
+
+
+def packed(layer: Path, name: str, config: Mapping[str, Any], file: Path) -> None:
+    """A root file system as an image of that name, in a file as `docker save` writes it."""
+    with layer.open("rb") as opened:
+        digest = hashlib.file_digest(opened, "sha256").hexdigest()
+    whole = {
         "architecture": "amd64" if os.uname().machine == "x86_64" else "arm64",
         "os": "linux",
-        "config": {"Cmd": ["sleep", "infinity"], "Env": ["PATH=/bin"]},
-        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
+        "config": config,
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}"]},
     }
-    manifest = [{"Config": "config.json", "RepoTags": [IMAGE], "Layers": ["layer.tar"]}]
-    contents = {"manifest.json": json.dumps(manifest).encode(), "config.json": json.dumps(config).encode(), "layer.tar": layer}
+    manifest = [{"Config": "config.json", "RepoTags": [name], "Layers": ["layer.tar"]}]
     with tarfile.open(file, "w") as tar:
-        for name, data in contents.items():
-            entry = tarfile.TarInfo(name)
+        for told, data in (("manifest.json", json.dumps(manifest).encode()), ("config.json", json.dumps(whole).encode())):
+            entry = tarfile.TarInfo(told)
             entry.size = len(data)
             tar.addfile(entry, io.BytesIO(data))
+        tar.add(layer, "layer.tar")

@@ -93,7 +93,7 @@ def _index(suite: str, place: Path) -> list[str]:
     sources, lists = place / "sources", place / "lists"
     for folder in (sources, lists / "partial", place / "apt"):
         folder.mkdir(parents=True, exist_ok=True)
-    text = f"Types: deb\nURIs: {_mirror()}\nSuites: {suite}\nComponents: main\nSigned-By: {KEYS}\n"
+    text = f"Types: deb\nURIs: {mirror()}\nSuites: {suite}\nComponents: main\nSigned-By: {KEYS}\n"
     (sources / "suite.sources").write_text(text)
     settings = {
         "Dir::Etc::sourcelist": "/dev/null",
@@ -107,7 +107,7 @@ def _index(suite: str, place: Path) -> list[str]:
     return options
 
 
-def _mirror() -> str:
+def mirror() -> str:
     """Where this machine's own packages come from: other suites are beside them."""
     wanted = ["Created-By: Packages", "Component: main", "Label: Debian"]
     found = do("apt-get", "indextargets", "--format", "$(REPO_URI)", *wanted).split()

@@ -9,7 +9,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends python3 python3
 WORKDIR /src
 COPY . .
 RUN python3 -m venv /usr/lib/netweather \
- && /usr/lib/netweather/bin/pip install --no-cache-dir --constraint requirements.lock '.[agent,cri,scope]'
+ && /usr/lib/netweather/bin/pip install --no-cache-dir --constraint requirements.lock '.[agent,cri,kubernetes,scope]'
 
 FROM debian:12-slim
 RUN apt-get update && apt-get install -y --no-install-recommends libbpf1 python3 && rm -rf /var/lib/apt/lists/*

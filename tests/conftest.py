@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.cluster import binaries, install
+from tests.cluster import node as cluster_node
+from tests.cluster.node import Cluster
 from tests.support import containerd as containerd_support
 from tests.support import docker as docker_support
 from tests.support import netns
@@ -60,7 +63,7 @@ def _mark(item: pytest.Item) -> None:
 def _runtime(item: pytest.Item) -> str:
     """The container runtime whose daemon the test uses, or nothing."""
     names = getattr(item, "fixturenames", ())
-    return next((runtime for runtime in ("docker", "containerd", "podman") if runtime in names), "")
+    return next((runtime for runtime in ("docker", "containerd", "podman", "kubernetes") if runtime in names), "")
 
 
 def _order(item: pytest.Item) -> int:
@@ -100,6 +103,21 @@ def podman() -> Iterator[podman_support.Podman]:
     if reason := podman_support.missing():
         pytest.skip(reason)
     with podman_support.daemon() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def kubernetes(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """The cluster of $KUBECONFIG, with Netweather in it; else a real node of this session's own, which is installed here."""
+    if named := os.environ.get("KUBECONFIG"):
+        yield Cluster(Path(named))
+        return
+    if not binaries.built() and not request.config.getoption("--full"):
+        pytest.skip("Kubernetes is not built here yet, which takes minutes: python -m tests.cluster up, or --full")
+    if reason := cluster_node.missing():
+        pytest.skip(reason)
+    with cluster_node.running() as running:
+        install.install(running)
         yield running
 
 

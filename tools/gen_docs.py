@@ -1,4 +1,4 @@
-"""Writes the reference pages that come from declarations: docs/reference/cli.md, conditions.md and scenarios.md.
+"""Writes what comes from declarations: docs/reference/cli.md, conditions.md and scenarios.md, and Kubernetes' definitions of our kinds.
 
 python -m tools.gen_docs          writes them
 python -m tools.gen_docs --check  exit 1 when one is stale
@@ -30,6 +30,7 @@ from netweather.conditions.model import (
     Slot,
 )
 from netweather.conditions.scenario import Flap, Ramp, Scenario, Step
+from netweather.kubernetes.crds import manifest
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 COMMAND: Final = "python -m tools.gen_docs"
@@ -43,6 +44,7 @@ def pages() -> dict[Path, str]:
         folder / "cli.md": cli_page(),
         folder / "conditions.md": conditions_page(),
         folder / "scenarios.md": scenarios_page(),
+        ROOT / "deploy" / "kubernetes" / "base" / "crds.yaml": manifest(),
     }
 
 

@@ -107,7 +107,7 @@ def make_tree(tree: Path) -> None:
     for folder in ("bin", "etc", "lib64", "proc", "run", "sys", "tmp", "usr/lib"):
         (tree / folder).mkdir(parents=True)
     copy_python(tree)
-    copy_packages(needed("netweather", ["agent", "cri", "scope"]), tree / SITE)
+    copy_packages(needed("netweather", ["agent", "cri", "kubernetes", "scope"]), tree / SITE)
     copy_netweather(tree / SITE)
     modules = (tree / "usr").rglob("*.so*")
     shared = [libbpf(), *libraries([tree / PREFIX / "bin" / VERSION, libbpf(), *modules])]

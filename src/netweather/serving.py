@@ -47,3 +47,4 @@ def at_end(stop: Callable[[], object]) -> None:
 def log_to_stderr() -> None:
     """As a service's log is expected: a line each, of information and worse."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # else a line for each request that we make

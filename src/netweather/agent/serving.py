@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from netweather.agent.agent import Agent
 from netweather.agent.app import make_app
+from netweather.agent.nodes import Node
 from netweather.agent.principals import GROUP, Tokens
 from netweather.agent.protocol import Protocol
 from netweather.errors import UsageError
@@ -51,8 +52,10 @@ class Listen:
         return host.removeprefix("[").removesuffix("]"), int(port)
 
 
-def run(settings: Settings, listen: Listen) -> None:
+def run(settings: Settings, listen: Listen, node: str = "") -> None:
     """Serves until SIGTERM or SIGINT. Conditions stay: each ends in time, and the next agent goes on with it.
+
+    node: of a Kubernetes cluster, whose NodeConditions it carries out besides.
 
     Raises NetweatherError agent-running, cannot-listen.
     """
@@ -66,10 +69,10 @@ def run(settings: Settings, listen: Listen) -> None:
             tls = {"ssl_certfile": str(listen.certificate), "ssl_keyfile": str(listen.key)}
             sockets.append((stack.enter_context(listening.tcp(*listen.host_port)), tls))
         port = listen.host_port[1] if listen.host_port else None
-        asyncio.run(_serve(Agent(settings, listen.tokens, port), sockets))
+        asyncio.run(_serve(Agent(settings, listen.tokens, port), sockets, node))
 
 
-async def _serve(agent: Agent, sockets: list[tuple[Any, dict[str, Any]]]) -> None:
+async def _serve(agent: Agent, sockets: list[tuple[Any, dict[str, Any]]], node: str) -> None:
     agent.events.bind(asyncio.get_running_loop())
     app = make_app(agent)
     servers = [(Server(app, GRACE_S, http=Protocol, timeout_keep_alive=KEEP_ALIVE_S, **tls), socket) for socket, tls in sockets]
@@ -88,8 +91,12 @@ async def _serve(agent: Agent, sockets: list[tuple[Any, dict[str, Any]]]) -> Non
         listening.tell_manager("READY=1")
         LOG.info("ready: %d targets kept", agent.keeping.count)
         async with asyncio.TaskGroup() as group:
-            for server, socket in servers:
-                group.create_task(server.serve([socket]))
+            ordered = [group.create_task(Node(agent, node).run())] if node else []
+            async with asyncio.TaskGroup() as serving:
+                for server, socket in servers:
+                    serving.create_task(server.serve([socket]))
+            for task in ordered:
+                task.cancel()
         listening.tell_manager("STOPPING=1")
         await agent.in_thread(agent.scenarios.close)  # while there is still somebody who takes devices away
         agent.keeping.stop()

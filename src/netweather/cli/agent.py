@@ -27,6 +27,9 @@ def _agent(
     certificate: Annotated[str | None, option("tls-cert", "FILE", "PEM, with its chain")] = None,
     key: Annotated[str | None, option("tls-key", "FILE", "its key")] = None,
     tokens: Annotated[str | None, option("tokens", "FILE", "who may do what over TCP (docs/agent.md)")] = None,
+    kubernetes: Annotated[
+        str, option("kubernetes", "NODE", "carry out what a cluster asks of this node (docs/kubernetes.md)")
+    ] = "",
 ) -> None:
     """Keeps conditions for the command line, tests and programs, until it is told to end.
 
@@ -44,7 +47,7 @@ def _agent(
     settings = Settings.load()
     known = principals.Tokens.load(Path(tokens)) if tokens else principals.Tokens()
     pem = [Path(each) if each else None for each in (certificate, key)]
-    serving.run(settings, serving.Listen(Path(socket or settings.socket), listen, *pem, known))
+    serving.run(settings, serving.Listen(Path(socket or settings.socket), listen, *pem, known), kubernetes)
 
 
 def command() -> Any:

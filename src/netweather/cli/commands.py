@@ -44,6 +44,7 @@ COMMANDS: Final = (
     Entry("matrix", "a command on several networks: what passes where"),
     Entry("find-limit", "how bad the network may be before a command fails", "find_limit"),
     Entry("agent", "the service that keeps conditions for all of this machine"),
+    Entry("operator", "what a Kubernetes cluster asks for, told to its nodes"),
     Entry("scope-plugin", "buttons and tables in Weave Scope's picture", "scope_plugin"),
     Entry("demo", "a small web shop on five networks, and what its customers see"),
 )

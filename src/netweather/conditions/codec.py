@@ -37,6 +37,8 @@ def read(hint: Any, data: object, where: str) -> Any:
     if hint in (int, bool, str):
         return _read_scalar(hint, data, where)
     origin = get_origin(hint)
+    if origin is Mapping:
+        return _read_texts(data, where)
     if origin is tuple:
         return _read_list(get_args(hint)[0], data, where)
     if origin is Literal:
@@ -86,6 +88,12 @@ def _read_list(item: Any, data: object, where: str) -> tuple[Any, ...]:
         data = [part for part in data.split(",") if part.strip()]
     items = data if isinstance(data, list | tuple) else [data]
     return tuple(read(item, each, f"{where}[{index}]") for index, each in enumerate(items))
+
+
+def _read_texts(data: object, where: str) -> dict[str, str]:
+    if not isinstance(data, Mapping):
+        raise bad_type(data, "a mapping", where, "write key: value")
+    return {read(str, key, where): read(str, value, f"{where}.{key}") for key, value in data.items()}
 
 
 def _read_choice(words: tuple[Any, ...], data: object, where: str) -> object:

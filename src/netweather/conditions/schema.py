@@ -8,6 +8,7 @@ pydantic is imported only by `pydantic_type`, when that is called.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from types import NoneType, UnionType
 from typing import Any, Final, Literal, Union, get_args, get_origin
 
@@ -92,12 +93,18 @@ def kubernetes_schema() -> Schema:
     return structural
 
 
+def structural_schema(cls: type) -> Schema:
+    """One of the language's dataclasses as a structural schema."""
+    structural: Schema = _structural(_object(cls))
+    return structural
+
+
 def _structural(value: Any) -> Any:
     if isinstance(value, list):
         return [_structural(item) for item in value]
     if not isinstance(value, dict):
         return value
-    plain = {key: _structural(item) for key, item in value.items() if key != "additionalProperties"}
+    plain = {key: _structural(item) for key, item in value.items() if key != "additionalProperties" or item}
     if "oneOf" in plain:
         plain.pop("oneOf")
     return plain
@@ -143,7 +150,7 @@ def _described(field: Declared) -> Schema:
     schema = dict(_schema(field.hint, field))
     words = f"{about.doc} ({about.unit})" if about.unit and about.unit not in about.doc else about.doc
     schema["description"] = words
-    if not field.required and field.default not in (None, ()) and not is_declared(type(field.default)):
+    if not field.required and field.default not in (None, (), {}) and not is_declared(type(field.default)):
         schema["default"] = write(field.default)
     return schema
 
@@ -163,6 +170,8 @@ def _schema(hint: Any, field: Declared) -> Schema:
         return _whole(field.about.minimum, field.about.maximum)
     if hint is Packets:
         return _whole(0, 2**32 - 1)
+    if get_origin(hint) is Mapping:
+        return {"type": "object", "additionalProperties": {"type": "string"}}
     if get_origin(hint) is Literal:
         return {"type": "string", "enum": list(get_args(hint))}
     if get_origin(hint) is tuple:
@@ -220,4 +229,4 @@ def _joined(known: Schema | None, described: Schema, model: str) -> Schema:
     return here if known is None else {**known, "description": f"{known['description']}; {here['description']}"}
 
 
-__all__ = ["DIALECT", "document_schema", "json_schema", "kubernetes_schema", "pydantic_type", "spec_schema"]
+__all__ = ["DIALECT", "document_schema", "json_schema", "kubernetes_schema", "pydantic_type", "spec_schema", "structural_schema"]

@@ -17,9 +17,10 @@ from netweather.targets._criapi import CriApi, Sandbox
 from netweather.targets._errors import unknown_target
 from netweather.targets._grpc import Stream
 from netweather.targets.model import Listing, Target, Watch
-from netweather.targets.references import Reference
+from netweather.targets.references import Reference, parse
 
 _LOOKS: Final = 4
+_POD_UID: Final = "io.kubernetes.pod.uid"
 _SEE: Final = "see what there is: netweather targets"
 
 
@@ -168,6 +169,17 @@ def open_sandbox(api: CriApi, id: str, reference: Reference, *, as_peer: bool = 
             raise _elsewhere(sandbox)
         sandbox = now
     raise _gone(reference, sandbox)
+
+
+def pods_by_uid(api: CriApi | None = None) -> dict[str, str]:
+    """The sandboxes that are ready, by the uid of their pod, as kubelets label them. Raises as `CriApi.sandboxes`."""
+    found = (api or CriApi.from_environment()).sandboxes()
+    return {each.labels[_POD_UID]: each.id for each in reversed(found) if each.ready and _POD_UID in each.labels}
+
+
+def open_pod(sandbox: str) -> Target:
+    """The network of a sandbox by its whole id, for whoever closes it. Raises as `open_sandbox`."""
+    return open_sandbox(CriApi.from_environment(), sandbox, parse(f"cri:{sandbox}"))
 
 
 def _try_open(sandbox: Sandbox, reference: Reference) -> Target | None:

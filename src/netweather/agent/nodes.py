@@ -1,0 +1,152 @@
+"""What the cluster asks of this node, carried out: its NodeConditions object is followed, its pods found through CRI, and both compared.
+
+The object is all that the agent reads of the cluster. With the API server away everything goes on, each condition until its own end, which
+the kernel holds. A pod's network is its sandbox's: restarted containers change nothing, and a new sandbox is found and gets it anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from netweather.agent.paths import refuse_paths
+from netweather.errors import NetweatherError
+from netweather.kubernetes import api as kinds
+from netweather.kubernetes.api import Api
+from netweather.kubernetes.following import Followed
+from netweather.kubernetes.nodes import OWNER, Orders, PodOrder, read_orders, status_of
+from netweather.targets import resolve_peers
+from netweather.targets.cri import open_pod, pods_by_uid
+
+if TYPE_CHECKING:
+    from netweather.agent.agent import Agent
+
+LOG: Final = logging.getLogger("netweather.agent")
+LOOKS_S, WAITS_S = 2.0, 0.2
+"""Between two looks at the runtime: as a rule, and while a pod that is asked for is not there yet."""
+RETRIES_S: Final = 2.0
+Key = tuple[str, str]
+
+
+class Node:
+    """This node. connect: makes the connection to the cluster."""
+
+    def __init__(self, agent: Agent, name: str, connect: Callable[[], Any] = Api.connect) -> None:
+        self.agent, self.name, self.connect = agent, name, connect
+        self._dirty = asyncio.Event()
+        self._held: dict[Key, tuple[str, PodOrder, tuple[str, ...]]] = {}
+        """What is in force by our doing: the sandbox, the order, and the host's addresses of then."""
+        self._failed: dict[Key, NetweatherError] = {}
+        self._told: dict[str, Any] = {}
+
+    async def run(self) -> None:
+        """For ever. Raises NetweatherError no-kubernetes-extra."""
+        api = await self._connected()
+        followed = Followed(kinds.NODES, read_orders, self._dirty.set, self.name)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(followed.run(api))
+            await followed.listed.wait()  # before, what is in force stays
+            LOG.info("node %s: its conditions are known", self.name)
+            while True:
+                self._dirty.clear()
+                orders = followed.objects.get(("", self.name), Orders(0))
+                waiting = await self.agent.in_thread(self._carry_out, orders)
+                await self._tell(api, orders)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._dirty.wait(), WAITS_S if waiting else LOOKS_S)
+
+    async def _connected(self) -> Api:
+        told = False
+        while True:
+            try:
+                connected: Api = await self.connect()
+            except NetweatherError as error:
+                if error.code == "no-kubernetes-extra":
+                    raise
+                if not told:
+                    LOG.warning("%s", error)
+                told = True
+                await asyncio.sleep(RETRIES_S)
+            else:
+                return connected
+
+    # in a thread
+
+    def _carry_out(self, orders: Orders) -> bool:
+        """Everything that is asked and not in force yet, and away with what is not asked any more; whether a pod is still to come."""
+        try:
+            sandboxes = pods_by_uid()
+            host = tuple(str(peer.prefix) for peer in resolve_peers("host"))
+        except NetweatherError as error:
+            LOG.warning("node %s: %s", self.name, error)
+            return False
+        now = datetime.now(UTC)
+        wanted = {order.key: order for order in orders.pods if order.ends > now}
+        self._clear({(sandboxes[uid], name) for uid, name in wanted if uid in sandboxes})
+        self._held = {key: held for key, held in self._held.items() if key in wanted}
+        self._failed = {key: error for key, error in self._failed.items() if key in wanted}
+        for key, order in wanted.items():
+            sandbox = sandboxes.get(order.pod_uid)
+            if sandbox is None:
+                self._held.pop(key, None)
+            elif self._held.get(key) != (sandbox, order, host):
+                self._set(order, sandbox, host)
+        return any(order.pod_uid not in sandboxes for order in wanted.values())
+
+    def _set(self, order: PodOrder, sandbox: str, host: tuple[str, ...]) -> None:
+        condition = order.at(datetime.now(UTC), host)
+        if condition is None:
+            return
+        told = {"name": condition.name, "target": order.pod, "owner": OWNER}
+        try:
+            refuse_paths(condition)
+            with open_pod(sandbox) as target:
+                self.agent.engine.set(target, condition)
+                self.agent.keeping.look(target.identity)
+        except (NetweatherError, OSError) as error:
+            problem = error if isinstance(error, NetweatherError) else NetweatherError("internal-error", str(error))
+            if str(self._failed.get(order.key)) != str(problem):
+                LOG.warning("%s on %s: %s", condition.name, order.pod, problem)
+                self.agent.events.publish("condition-failed", **told, why=str(problem))
+            self._held.pop(order.key, None)
+            self._failed[order.key] = problem
+        else:
+            self._failed.pop(order.key, None)
+            self._held[order.key] = (sandbox, order, host)
+            self.agent.events.publish("condition-set", **told, by=OWNER)
+
+    def _clear(self, wanted: set[tuple[str, str]]) -> None:
+        """Ends what an agent set for the cluster and nobody asks for now. wanted: sandboxes and names."""
+        engine = self.agent.engine
+        for identity in engine.journal.identities():
+            entry = self.agent.known(identity)
+            for each in entry.conditions if entry else ():
+                sandbox = entry.target.reference.removeprefix("cri:") if entry else ""
+                if each.condition.owner != OWNER or (sandbox, each.condition.name) in wanted:
+                    continue
+                try:
+                    engine.clear_known(identity, each.condition.name, owner=OWNER)
+                    self.agent.keeping.look(identity)
+                    self.agent.events.publish("condition-cleared", name=each.condition.name, target=sandbox, by=OWNER)
+                except NetweatherError as error:
+                    LOG.warning("%s on %s: %s", each.condition.name, sandbox, error)
+
+    # in the loop
+
+    async def _tell(self, api: Api, orders: Orders) -> None:
+        """The status of our object, when it is another than what was told."""
+        if not orders.generation:
+            self._told = {}
+            return
+        status = status_of(orders, [order for _, order, _ in self._held.values()], self._failed)
+        if status == self._told:
+            return
+        try:
+            await api.merge(kinds.NODES, self.name, {"status": status}, part="status")
+            self._told = status
+        except NetweatherError as error:
+            LOG.debug("status of %s: %s", self.name, error)

@@ -1,0 +1,195 @@
+"""The API server, as far as conditions need it: list, watch, write. The one place that speaks to it, by kr8s' client.
+
+Every call ends: a server that doesn't answer is a NetweatherError cluster-unreachable after seconds, one that says no is cluster-refused.
+Versions of other groups than ours are asked for, since Kubernetes moves them (EndpointSlice was v1beta1 until 1.21).
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from netweather.errors import NetweatherError
+
+PAGE: Final = 500
+ANSWERS_S, WATCHES_S = 10, 60
+_MERGE: Final = {"Content-Type": "application/merge-patch+json"}
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of object by its plural and group ("" is the core). version: unless given, the one that the server prefers."""
+
+    plural: str
+    group: str = ""
+    version: str = ""
+
+
+CONDITIONS: Final = Kind("networkconditions", "netweather.dev", "v1alpha1")
+NODES: Final = Kind("nodeconditions", "netweather.dev", "v1alpha1")
+PODS: Final = Kind("pods", "", "v1")
+SERVICES: Final = Kind("services", "", "v1")
+SLICES: Final = Kind("endpointslices", "discovery.k8s.io")
+LEASES: Final = Kind("leases", "coordination.k8s.io", "v1")
+
+
+class Stale(Exception):
+    """The server no longer has what a watch would go on from: list again."""
+
+
+class Api:
+    """A connection to the cluster that KUBECONFIG names, or of the pod that we are in."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._versions: dict[str, str] = {}
+        self.writes = 0
+        """How many there were."""
+
+    @classmethod
+    async def connect(cls) -> Api:
+        """Raises NetweatherError no-kubernetes-extra, cluster-unreachable."""
+        try:
+            import kr8s
+        except ModuleNotFoundError as error:
+            why = f"the package {error.name} is not installed"
+            raise NetweatherError(
+                "no-kubernetes-extra", "this installation knows no Kubernetes", why, "install netweather[kubernetes]"
+            ) from error
+        with warnings.catch_warnings():  # it says that it has not tried every release of Kubernetes; we have tried 1.20
+            warnings.simplefilter("ignore")
+            async with _explained("connecting"):
+                client = await kr8s.asyncio.api()
+        client.timeout = ANSWERS_S
+        return cls(client)
+
+    async def close(self) -> None:
+        """Lets the connections go."""
+        if self._client._session is not None:  # kr8s leaves that to the end of the process
+            await self._client._session.aclose()
+
+    async def list(self, kind: Kind, name: str = "") -> tuple[list[Object], str]:
+        """All objects of a kind, or that of a name, and what a watch goes on from. Raises NetweatherError."""
+        found: list[Object] = []
+        asked: dict[str, Any] = {"limit": PAGE, **_named(name)}
+        while True:
+            page = await self._call("GET", kind, params=asked)
+            found += page["items"]
+            if not (more := page["metadata"].get("continue")):
+                return found, page["metadata"]["resourceVersion"]
+            asked["continue"] = more
+
+    async def watch(self, kind: Kind, since: str, name: str = "") -> AsyncIterator[tuple[str, Object]]:
+        """('ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK', object) as it happens, for a minute. Raises Stale, NetweatherError."""
+        import httpx
+
+        asked = {
+            "watch": "1",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": since,
+            "timeoutSeconds": WATCHES_S,
+            **_named(name),
+        }
+        patience = httpx.Timeout(ANSWERS_S, read=WATCHES_S + ANSWERS_S)
+        async with (
+            _explained(f"watching {kind.plural}"),
+            self._client.call_api("GET", **await self._place(kind), params=asked, stream=True, timeout=patience) as answer,
+        ):
+            async for line in answer.aiter_lines():
+                event = json.loads(line)
+                if event["type"] == "ERROR":
+                    raise Stale(event["object"].get("message", ""))
+                yield event["type"], event["object"]
+
+    async def create(self, kind: Kind, found: Object, namespace: str = "") -> Object:
+        """Raises NetweatherError cluster-refused when it is there already."""
+        return await self._write("POST", kind, namespace, json=found)
+
+    async def read(self, kind: Kind, name: str, namespace: str = "") -> Object | None:
+        """None when there is none."""
+        try:
+            return await self._call("GET", kind, f"/{name}", namespace)
+        except NetweatherError as error:
+            if error.code == "cluster-refused" and is_missing(error):
+                return None
+            raise
+
+    async def replace(self, kind: Kind, found: Object, namespace: str = "") -> Object:
+        """As it was read: refused when somebody else has written it since."""
+        return await self._write("PUT", kind, namespace, f"/{found['metadata']['name']}", json=found)
+
+    async def merge(self, kind: Kind, name: str, change: Object, namespace: str = "", part: str = "") -> Object:
+        """A merge patch. part: "status", or the whole."""
+        rest = f"/{name}/{part}" if part else f"/{name}"
+        return await self._write("PATCH", kind, namespace, rest, content=json.dumps(change), headers=_MERGE)
+
+    async def delete(self, kind: Kind, name: str, namespace: str = "") -> None:
+        """One that is gone already is no error."""
+        try:
+            await self._write("DELETE", kind, namespace, f"/{name}")
+        except NetweatherError as error:
+            if not is_missing(error):
+                raise
+
+    async def _write(self, method: str, kind: Kind, namespace: str, rest: str = "", **more: Any) -> Object:
+        self.writes += 1
+        return await self._call(method, kind, rest, namespace, **more)
+
+    async def _call(self, method: str, kind: Kind, rest: str = "", namespace: str = "", **more: Any) -> Object:
+        async with _explained(f"{method} {kind.plural}{rest}"):
+            place = await self._place(kind)
+            place["url"] += rest
+            async with self._client.call_api(method, **place, namespace=namespace or None, **more) as answer:
+                found: Object = answer.json()
+        return found
+
+    async def _place(self, kind: Kind) -> dict[str, str]:
+        if not kind.group:
+            return {"base": "/api", "version": kind.version, "url": kind.plural}
+        version = kind.version or await self._preferred(kind.group)
+        return {"base": "/apis", "version": f"{kind.group}/{version}", "url": kind.plural}
+
+    async def _preferred(self, group: str) -> str:
+        if group not in self._versions:
+            async with self._client.call_api("GET", base="/apis", version="", url=group) as answer:
+                self._versions[group] = answer.json()["preferredVersion"]["version"]
+        return self._versions[group]
+
+
+def is_missing(error: NetweatherError) -> bool:
+    """Whether the server said that there is no such object or kind."""
+    response = getattr(error.__cause__, "response", None)
+    return getattr(response, "status_code", 0) == 404
+
+
+def _named(name: str) -> Mapping[str, str]:
+    return {"fieldSelector": f"metadata.name={name}"} if name else {}
+
+
+@asynccontextmanager
+async def _explained(what: str) -> AsyncIterator[None]:
+    """Every way in which it fails, as a NetweatherError."""
+    import httpx
+    import kr8s
+
+    try:
+        yield
+    except kr8s.ServerError as error:
+        response = getattr(error, "response", None)
+        if response is not None and response.status_code == 410:
+            raise Stale(str(error)) from error
+        raise NetweatherError(
+            "cluster-refused", f"{what}: the cluster said no", str(error)[:500], "see the RBAC of this account"
+        ) from error
+    except (kr8s.APITimeoutError, kr8s.ConnectionClosedError, httpx.HTTPError, OSError, ValueError) as error:
+        raise NetweatherError(
+            "cluster-unreachable",
+            f"{what}: the cluster does not answer",
+            f"{type(error).__name__}: {error}"[:500],
+            "see KUBECONFIG",
+        ) from error

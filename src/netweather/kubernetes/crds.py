@@ -1,0 +1,137 @@
+"""The CustomResourceDefinitions, made of the condition language's declarations; deploy/kubernetes/base/crds.yaml holds them.
+
+Kubernetes 1.20 knows no CEL, and would forget a key that is mistyped: specs keep what they don't know, and the operator refuses it by name.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from netweather.conditions.schema import kubernetes_schema, structural_schema
+from netweather.kubernetes.model import UNTIL_DELETED, PodPeer, PodTarget
+from netweather.kubernetes.nodes import KIND as NODE_KIND
+from netweather.kubernetes.nodes import PLURAL as NODE_PLURAL
+
+GROUP, VERSION = "netweather.dev", "v1alpha1"
+Schema = dict[str, Any]
+_FREE: Final[Schema] = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+_WHEN: Final[Schema] = {"type": "string", "format": "date-time"}
+
+
+def crds() -> list[Schema]:
+    """All of them, as objects for the API server."""
+    return [_network_condition(), _node_conditions()]
+
+
+def condition_spec() -> Schema:
+    """The spec of a NetworkCondition: the language's own, with pods in place of references."""
+    spec = kubernetes_schema()
+    properties = spec["properties"]
+    del properties["owner"]
+    properties["targets"] = {
+        "type": "array",
+        "minItems": 1,
+        "items": structural_schema(PodTarget),
+        "description": "whose network",
+    }
+    lease = properties["lease"]
+    lease["pattern"] = lease["pattern"].replace("forever", UNTIL_DELETED)
+    lease["description"] = f"for how long from now, or {UNTIL_DELETED}"
+    properties["probes"] = {"type": "boolean", "description": "the kubelet's probes of the pods meet it, too"}
+    for matches in (properties["rules"], properties["exclude"]):
+        matches["items"]["properties"]["to"] = {
+            "type": "array",
+            "items": structural_schema(PodPeer),
+            "description": "the other end: any of these",
+        }
+    spec["required"] = ["rules", "targets"]
+    return _for_server(spec)
+
+
+def _for_server(schema: Schema) -> Schema:
+    """The same, in which no object drops what it doesn't know, and the server adds nothing: defaults are the loader's."""
+    found = {key: value for key, value in schema.items() if key != "default"}
+    if "properties" in found:
+        found["properties"] = {key: _for_server(value) for key, value in found["properties"].items()}
+        found["x-kubernetes-preserve-unknown-fields"] = True
+    if "items" in found:
+        found["items"] = _for_server(found["items"])
+    return found
+
+
+def _network_condition() -> Schema:
+    columns = [
+        ("Pods", "string", ".status.summary", "pods on which it is in force, of those selected"),
+        ("In force", "string", '.status.conditions[?(@.type=="InForce")].status', ""),
+        ("Reason", "string", '.status.conditions[?(@.type=="InForce")].reason', ""),
+        ("Ends", "string", ".status.endsAt", "when its lease is over"),
+        ("Age", "date", ".metadata.creationTimestamp", ""),
+    ]
+    return _crd("NetworkCondition", "networkconditions", ["netcond", "nwc"], "Namespaced", condition_spec(), columns)
+
+
+def _node_conditions() -> Schema:
+    columns = [("Age", "date", ".metadata.creationTimestamp", "")]
+    return _crd(NODE_KIND, NODE_PLURAL, [], "Cluster", dict(_FREE), columns)
+
+
+def _crd(kind: str, plural: str, short: list[str], scope: str, spec: Schema, columns: list[tuple[str, str, str, str]]) -> Schema:
+    listed = [
+        {"name": name, "type": of, "jsonPath": path, **({"description": words} if words else {})}
+        for name, of, path, words in columns
+    ]
+    schema = {
+        "type": "object",
+        "required": ["spec"],
+        "properties": {"spec": spec, "status": _status() if kind == "NetworkCondition" else dict(_FREE)},
+    }
+    version = {
+        "name": VERSION,
+        "served": True,
+        "storage": True,
+        "subresources": {"status": {}},
+        "additionalPrinterColumns": listed,
+        "schema": {"openAPIV3Schema": schema},
+    }
+    names: Schema = {"kind": kind, "listKind": f"{kind}List", "plural": plural, "singular": kind.lower()}
+    if short:
+        names |= {"shortNames": short, "categories": ["netweather"]}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.{GROUP}"},
+        "spec": {"group": GROUP, "names": names, "scope": scope, "versions": [version]},
+    }
+
+
+def _status() -> Schema:
+    """What `reporting.status_of` writes."""
+    text, number = {"type": "string"}, {"type": "integer"}
+    words = ("type", "status", "reason", "message")
+    condition = {**dict.fromkeys(words, text), "lastTransitionTime": _WHEN, "observedGeneration": number}
+    pod = dict.fromkeys(("name", "node", "state", "reason", "message"), text)
+    return {
+        "type": "object",
+        "properties": {
+            **dict.fromkeys(("observedGeneration", "selected", "inForce", "failed"), number),
+            "summary": text,
+            "startedAt": _WHEN,
+            "endsAt": _WHEN,
+            "warnings": {"type": "array", "items": text},
+            "pods": {"type": "array", "items": {"type": "object", "properties": pod}},
+            "conditions": {
+                "type": "array",
+                "x-kubernetes-list-type": "map",
+                "x-kubernetes-list-map-keys": ["type"],
+                "items": {"type": "object", "required": ["type", "status"], "properties": condition},
+            },
+        },
+    }
+
+
+def manifest() -> str:
+    """The YAML of all of them."""
+    import yaml
+
+    head = "# Made by `python -m tools.gen_docs`; change what it is made of instead: netweather/kubernetes/crds.py.\n"
+    return head + yaml.safe_dump_all(crds(), sort_keys=False, width=120, explicit_start=True)

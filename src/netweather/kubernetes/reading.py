@@ -1,0 +1,124 @@
+"""A NetworkCondition object as the API server has it, to a PodCondition. Raises UsageError with the place in the object.
+
+What the schema lets through is read once more here: the API server drops nothing of a spec, so that a key that is mistyped is
+refused with the nearest known one and not forgotten.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from netweather.conditions.codec import bad_type, placed, read
+from netweather.conditions.declare import declared_fields
+from netweather.conditions.embedding import paths
+from netweather.conditions.loading import load
+from netweather.conditions.model import DEFAULT_LEASE, NetworkCondition
+from netweather.conditions.nearest import unknown
+from netweather.errors import UsageError
+from netweather.kubernetes.model import UNTIL_DELETED, Lease, PodCondition, PodPeer, PodTarget
+from netweather.units import Duration
+
+_OWN: Final = ("targets", "lease", "probes")
+_TAKEN: Final = ("rules", "exclude", "reason", "engine")
+PLACEHOLDER: Final = "peer-of"
+_ADDRESS: Final = re.compile(r"[0-9.]+(/[0-9]+)?|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(/[0-9]+)?")
+_HOST_NAME: Final = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([-A-Za-z0-9_.]*[A-Za-z_][-A-Za-z0-9_.]*)?")
+
+
+def read_condition(found: Mapping[str, Any]) -> PodCondition:
+    """The condition that an object spells. Raises UsageError."""
+    spec, metadata, status = found.get("spec") or {}, found["metadata"], found.get("status") or {}
+    for key in spec:
+        if key not in (*_OWN, *_TAKEN):
+            raise unknown("unknown-key", key, (*_OWN, *_TAKEN), "spec")
+    peers: dict[str, PodPeer] = {}
+    plain = {key: spec[key] for key in _TAKEN if key in spec}
+    for key in ("rules", "exclude"):
+        if key in plain:
+            plain[key] = [_without_peers(each, f"{key}[{index}]", peers) for index, each in enumerate(_listed(plain[key], key))]
+    targets = read(tuple[PodTarget, ...], _listed(spec.get("targets"), "targets"), "targets")
+    if not targets:
+        raise UsageError(
+            "missing-key", "spec: targets is missing", "", "add targets: [{podSelector: {matchLabels: {app: shop}}}]"
+        )
+    return PodCondition(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        uid=metadata["uid"],
+        generation=metadata.get("generation", 1),
+        created=metadata.get("creationTimestamp", ""),
+        targets=targets,
+        lease=_lease(spec.get("lease")),
+        condition=_rules(metadata["name"], plain),
+        peers=peers,
+        probes=read(bool, spec.get("probes", False), "probes"),
+        started=status.get("startedAt", "") if status.get("observedGeneration") == metadata.get("generation", 1) else "",
+    )
+
+
+def _rules(name: str, plain: dict[str, Any]) -> NetworkCondition:
+    if not plain.get("rules"):
+        raise UsageError("missing-key", "spec: rules is missing", "nothing would change", "add rules: [{condition: {…}}]")
+    condition = load({"name": name, **plain})
+    if found := paths(condition):
+        why = "a node opens no file of its own for who asks through the cluster"
+        raise UsageError("path-refused", f"{found[0][:60]!r} is a path", why, "write the trace's or table's own lines")
+    return condition
+
+
+def _listed(data: object, where: str) -> list[Any]:
+    if data is None:
+        return []
+    if not isinstance(data, list):
+        raise bad_type(data, "a list", where)
+    return data
+
+
+def _lease(data: object) -> Lease:
+    if data is None:
+        return DEFAULT_LEASE
+    if data == UNTIL_DELETED:
+        return UNTIL_DELETED
+    if data == "forever":
+        why = "what nobody renews would outlive the cluster's own idea of it"
+        raise UsageError("bad-lease", "lease: it is forever", why, f"write {UNTIL_DELETED}: the operator renews it")
+    lease: Duration = read(Duration, data, "lease")
+    if lease.ns <= 0:
+        raise UsageError("bad-lease", "lease: it is 0", "a condition that ends at once changes nothing", "write 10m")
+    return lease
+
+
+def _without_peers(rule: Any, where: str, peers: dict[str, PodPeer]) -> Any:
+    """The rule with words of our own in place of peers that the cluster knows; addresses and host names stay as they are."""
+    if not isinstance(rule, Mapping) or "to" not in rule:
+        return rule
+    words = []
+    for index, data in enumerate(_listed(rule["to"], f"{where}.to")):
+        place = f"{where}.to[{index}]"
+        peer = _peer(data, place)
+        word = peer.cidr or peer.dns
+        if not word:
+            word = f"{PLACEHOLDER}-{where}.{index}"
+            peers[word] = peer
+        words.append(word)
+    if not words:
+        raise UsageError("bad-peer", f"{where}.to: it is empty", "nothing would match", "name a peer, or leave `to` out")
+    return {**rule, "to": words}
+
+
+def _peer(data: object, where: str) -> PodPeer:
+    if isinstance(data, str):
+        known = ", ".join(field.key for field in declared_fields(PodPeer))
+        raise bad_type(data, f"a mapping of {known}", where, "write {service: db} or {cidr: 198.51.100.0/24}")
+    try:
+        peer: PodPeer = read(PodPeer, data, where)
+    except UsageError as error:
+        raise error if error.what.startswith(where) else placed(error, where) from error
+    # Elsewhere in the language a word may name a container or a file of the machine: here it may not.
+    if peer.cidr and not _ADDRESS.fullmatch(peer.cidr):
+        raise UsageError("bad-peer", f"{where}.cidr: {peer.cidr[:60]!r} is no address or prefix", "", "write 198.51.100.0/24")
+    if peer.dns and (not _HOST_NAME.fullmatch(peer.dns) or peer.dns == "host"):
+        raise UsageError("bad-peer", f"{where}.dns: {peer.dns[:60]!r} is no host name", "", "write db.example.org, or a cidr")
+    return peer

@@ -1,0 +1,150 @@
+"""What the cluster is like at one moment, as far as conditions care: parsed at the edge from the API server's objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from netweather.errors import UsageError
+from netweather.kubernetes.model import PodCondition
+from netweather.kubernetes.reading import read_condition
+
+TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
+_ENDED: Final = ("Succeeded", "Failed")
+_CONTROLLER_HASH: Final = "pod-template-hash"
+_PROBES: Final = ("livenessProbe", "readinessProbe", "startupProbe")
+_BY_NETWORK: Final = ("httpGet", "tcpSocket", "grpc")
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A pod that was given to a node and has not ended. workload: KIND/NAME of what made it, in small letters, "" without one."""
+
+    namespace: str
+    name: str
+    uid: str
+    node: str
+    labels: Mapping[str, str]
+    addresses: tuple[str, ...] = ()
+    on_host: bool = False
+    workload: str = ""
+    probe_ports: tuple[int, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Invalid:
+    """A NetworkCondition that can't be read, and why."""
+
+    namespace: str
+    name: str
+    generation: int
+    error: UsageError
+
+    @property
+    def key(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """now: with a time zone. services, endpoints: addresses by NAMESPACE/NAME of the Service (of each of its slices)."""
+
+    now: datetime
+    conditions: tuple[PodCondition | Invalid, ...] = ()
+    pods: tuple[Pod, ...] = ()
+    services: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    endpoints: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def by_namespace(self) -> dict[str, list[Pod]]:
+        """The pods, by namespace."""
+        found: dict[str, list[Pod]] = {}
+        for pod in self.pods:
+            found.setdefault(pod.namespace, []).append(pod)
+        return found
+
+
+def condition_of(found: Mapping[str, Any]) -> PodCondition | Invalid:
+    """A NetworkCondition object."""
+    try:
+        return read_condition(found)
+    except UsageError as error:
+        metadata = found["metadata"]
+        return Invalid(metadata["namespace"], metadata["name"], metadata.get("generation", 1), error)
+
+
+def pod_of(found: Mapping[str, Any]) -> Pod | None:
+    """A Pod object; None when no node has it, or it has ended."""
+    metadata, spec, status = found["metadata"], found.get("spec", {}), found.get("status", {})
+    if not spec.get("nodeName") or status.get("phase") in _ENDED:
+        return None
+    listed = [each["ip"] for each in status.get("podIPs") or () if each.get("ip")]
+    return Pod(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        uid=metadata["uid"],
+        node=spec["nodeName"],
+        labels=metadata.get("labels") or {},
+        addresses=tuple(listed or ([status["podIP"]] if status.get("podIP") else [])),
+        on_host=bool(spec.get("hostNetwork")),
+        workload=_workload(metadata),
+        probe_ports=_probe_ports(spec),
+    )
+
+
+def _workload(metadata: Mapping[str, Any]) -> str:
+    """Whose pod it is. A Deployment's ReplicaSet is known by its name, which ends in the hash that the pod carries as a label."""
+    owner = next((each for each in metadata.get("ownerReferences") or () if each.get("controller")), None)
+    if owner is None:
+        return ""
+    kind, name = owner["kind"].lower(), owner["name"]
+    ending = f"-{(metadata.get('labels') or {}).get(_CONTROLLER_HASH, '')}"
+    if kind == "replicaset" and len(ending) > 1 and name.endswith(ending):
+        return f"deployment/{name.removesuffix(ending)}"
+    return f"{kind}/{name}"
+
+
+def _probe_ports(spec: Mapping[str, Any]) -> tuple[int, ...]:
+    """The ports that the kubelet itself connects to."""
+    ports: set[int] = set()
+    for container in spec.get("containers") or ():
+        names = {each.get("name"): each["containerPort"] for each in container.get("ports") or ()}
+        for probe in (container.get(word) or {} for word in _PROBES):
+            for action in (probe.get(word) or {} for word in _BY_NETWORK):
+                port = str(names.get(action.get("port"), action.get("port")))
+                ports |= {int(port)} if port.isdecimal() else set()
+    return tuple(sorted(ports))
+
+
+def service_addresses(found: Mapping[str, Any]) -> tuple[str, ...]:
+    """The cluster addresses of a Service object, of either family; none of a headless one."""
+    spec = found.get("spec", {})
+    listed = spec.get("clusterIPs") or [spec.get("clusterIP", "")]
+    return tuple(each for each in listed if each not in ("", "None"))
+
+
+def slice_of(found: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    """An EndpointSlice object of any version: NAMESPACE/NAME of its Service, and its endpoints' addresses, ready or not."""
+    metadata = found["metadata"]
+    service = (metadata.get("labels") or {}).get("kubernetes.io/service-name", "")
+    addresses = () if found.get("addressType") == "FQDN" else _addresses(found.get("endpoints") or ())
+    return f"{metadata['namespace']}/{service}", tuple(addresses)
+
+
+def _addresses(endpoints: Iterable[Mapping[str, Any]]) -> list[str]:
+    return [address for each in endpoints for address in each.get("addresses") or ()]
+
+
+def time_of(text: str) -> datetime:
+    """A time as Kubernetes writes it."""
+    return datetime.strptime(text, TIME).replace(tzinfo=UTC)
+
+
+def text_of(time: datetime) -> str:
+    """The same, written."""
+    return time.astimezone(UTC).strftime(TIME)

@@ -1,0 +1,38 @@
+"""The operator as a process: its log, its signals, its end. Conditions stay as they are when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from netweather.kubernetes.api import Api
+from netweather.kubernetes.choosing import Policy
+from netweather.operator.election import Election
+from netweather.operator.operator import Operator
+from netweather.serving import at_end, log_to_stderr
+
+
+@dataclass(frozen=True)
+class Options:
+    """identity, namespace: of the lease that the leader holds; none without a namespace, for the only operator there is."""
+
+    policy: Policy
+    identity: str = ""
+    namespace: str = ""
+
+
+def run(options: Options) -> None:
+    """Until SIGTERM or SIGINT. Raises NetweatherError no-kubernetes-extra, cluster-unreachable."""
+    log_to_stderr()
+    asyncio.run(_run(options))
+
+
+async def _run(options: Options) -> None:
+    election = Election(options.identity, options.namespace) if options.namespace else None
+    operator = Operator(await Api.connect(), options.policy, election)
+    stop = asyncio.Event()
+    at_end(stop.set)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(operator.run())
+        await stop.wait()
+        task.cancel()

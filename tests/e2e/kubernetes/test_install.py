@@ -1,0 +1,97 @@
+"""What is installed: manifests that the server takes, and accounts that can do what they need, and nothing of a list."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.cluster.node import Cluster
+from tests.support.rig import until
+
+pytestmark = pytest.mark.timeout(300)
+OPERATOR, AGENT = "system:serviceaccount:netweather:operator", "system:serviceaccount:netweather:agent"
+TENANT = "system:serviceaccount:nwt-tenant:default"
+ALLOWED = [
+    (OPERATOR, "list", "pods", ""),
+    (OPERATOR, "watch", "endpointslices.discovery.k8s.io", ""),
+    (OPERATOR, "patch", "networkconditions.netweather.dev/status", "default"),
+    (OPERATOR, "create", "nodeconditions.netweather.dev", ""),
+    (OPERATOR, "update", "leases.coordination.k8s.io/netweather-operator", "netweather"),
+    (AGENT, "watch", "nodeconditions.netweather.dev", ""),
+    (AGENT, "patch", "nodeconditions.netweather.dev/status", ""),
+    (TENANT, "create", "networkconditions.netweather.dev", "nwt-tenant"),
+]
+REFUSED = [
+    (OPERATOR, "get", "secrets", "netweather"),
+    (OPERATOR, "delete", "pods", "default"),
+    (OPERATOR, "create", "pods/exec", "default"),
+    (OPERATOR, "create", "networkconditions.netweather.dev", "default"),
+    (OPERATOR, "patch", "networkconditions.netweather.dev", "default"),
+    (OPERATOR, "update", "leases.coordination.k8s.io/another", "netweather"),
+    (OPERATOR, "update", "leases.coordination.k8s.io/netweather-operator", "kube-system"),
+    (AGENT, "list", "pods", "default"),
+    (AGENT, "get", "secrets", "netweather"),
+    (AGENT, "list", "networkconditions.netweather.dev", "default"),
+    (AGENT, "patch", "nodeconditions.netweather.dev", ""),
+    (AGENT, "create", "nodeconditions.netweather.dev", ""),
+    (AGENT, "patch", "nodes", ""),
+    (TENANT, "create", "networkconditions.netweather.dev", "default"),
+    (TENANT, "list", "networkconditions.netweather.dev", "default"),
+    (TENANT, "patch", "networkconditions.netweather.dev/status", "nwt-tenant"),
+    (TENANT, "list", "nodeconditions.netweather.dev", ""),
+    (TENANT, "create", "nodeconditions.netweather.dev", ""),
+]
+
+
+@pytest.fixture(scope="module")
+def tenant(kubernetes: Cluster) -> Iterator[str]:
+    """A namespace whose account has the role `edit` there, and nothing else."""
+    binding = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": "edit", "namespace": "nwt-tenant"},
+    }
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "edit"}
+    subjects = [{"kind": "ServiceAccount", "name": "default", "namespace": "nwt-tenant"}]
+    kubernetes.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "nwt-tenant"}})
+    kubernetes.apply({**binding, "roleRef": role, "subjects": subjects})
+    until(lambda: may(kubernetes, TENANT, "create", "networkconditions.netweather.dev", "nwt-tenant"), 20, "roles are aggregated")
+    yield "nwt-tenant"
+    kubernetes.kubectl("delete", "namespace", "nwt-tenant", "--wait=false")
+
+
+def may(cluster: Cluster, who: str, verb: str, what: str, namespace: str) -> bool:
+    resource, _, rest = what.partition("/")
+    named = rest not in ("", "status", "exec")
+    words = [f"{resource}/{rest}"] if named else [resource, *([f"--subresource={rest}"] if rest else [])]
+    where = ["-n", namespace] if namespace else ["-A"]
+    return cluster.kubectl("auth", "can-i", "--as", who, verb, *words, *where, check=False).strip() == "yes"
+
+
+def test_accounts_can_do_what_they_need_and_nothing_else(kubernetes: Cluster, tenant: str) -> None:
+    assert [one for one in ALLOWED if not may(kubernetes, *one)] == []
+    assert [one for one in REFUSED if may(kubernetes, *one)] == []
+
+
+def test_nobody_of_a_node_s_account_reads_more_than_its_own_kind(kubernetes: Cluster) -> None:
+    def rules(name: str) -> list[Any]:
+        return list(kubernetes.get("clusterrole", name)["rules"])
+
+    assert "*" not in json.dumps([rules("netweather-operator"), rules("netweather-agent")])
+
+
+def test_the_operator_needs_no_root_and_no_capability(kubernetes: Cluster) -> None:
+    (pod,) = kubernetes.get("-n", "netweather", "pods", "-l", "app.kubernetes.io/name=netweather-operator")["items"]
+    assert pod["spec"]["securityContext"]["runAsNonRoot"] is True
+    status = kubernetes.kubectl("-n", "netweather", "exec", pod["metadata"]["name"], "--", "cat", "/proc/1/status")
+    told = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    assert (told["Uid"].split()[0], told["CapEff"], told["NoNewPrivs"]) == ("65534", "0000000000000000", "1")
+
+
+def test_kinds_are_found_by_their_short_names_and_print_columns(kubernetes: Cluster) -> None:
+    assert kubernetes.kubectl("get", "nwc,netcond", "-A", check=False) == ""
+    columns = kubernetes.get("crd", "networkconditions.netweather.dev")["spec"]["versions"][0]["additionalPrinterColumns"]
+    assert [each["name"] for each in columns] == ["Pods", "In force", "Reason", "Ends", "Age"]

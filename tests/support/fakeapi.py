@@ -1,0 +1,158 @@
+"""An API server in memory, as `netweather.kubernetes.api.Api` shows one: lists, watches, versions, merge patches, 404 and 409.
+
+What it does not do is authorize and validate: tests/e2e/kubernetes asks a real one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections.abc import AsyncIterator, Callable
+from types import SimpleNamespace
+from typing import Any
+
+from netweather.errors import NetweatherError
+from netweather.kubernetes.api import Kind, Stale
+
+Object = dict[str, Any]
+Key = tuple[str, str, str]
+
+
+class FakeApi:
+    """away: whether it answers at all. forgetful: whether it has forgotten what watches would go on from."""
+
+    def __init__(self) -> None:
+        self.objects: dict[Key, Object] = {}
+        self.writes = 0
+        self.lists = 0
+        self.away = self.forgetful = False
+        self._version = 0
+        self._watchers: list[tuple[str, str, asyncio.Queue[tuple[str, Object] | Exception]]] = []
+
+    # what somebody else does
+
+    def put(self, plural: str, found: Object) -> Object:
+        """Adds or changes an object, as kubectl does."""
+        metadata = found["metadata"]
+        key = (plural, metadata.get("namespace", ""), metadata["name"])
+        word = "MODIFIED" if key in self.objects else "ADDED"
+        self._version += 1
+        stored = copy.deepcopy(found)
+        stored["metadata"]["resourceVersion"] = str(self._version)
+        self.objects[key] = stored
+        self._tell(plural, metadata["name"], word, stored)
+        return copy.deepcopy(stored)
+
+    def remove(self, plural: str, name: str, namespace: str = "", *, told: bool = True) -> None:
+        """Takes an object away. told: whether watches hear of it."""
+        found = self.objects.pop((plural, namespace, name))
+        self._version += 1
+        if told:
+            self._tell(
+                plural, name, "DELETED", {**found, "metadata": {**found["metadata"], "resourceVersion": str(self._version)}}
+            )
+
+    def hang_up(self) -> None:
+        """Ends all watches with a failure."""
+        for _, _, queue in self._watchers:
+            queue.put_nowait(_away())
+        self._watchers = []
+
+    def _tell(self, plural: str, name: str, word: str, found: Object) -> None:
+        for wanted, only, queue in self._watchers:
+            if wanted == plural and only in ("", name):
+                queue.put_nowait((word, copy.deepcopy(found)))
+
+    # what `Api` offers
+
+    async def list(self, kind: Kind, name: str = "") -> tuple[list[Object], str]:
+        self._need()
+        self.lists += 1
+        found = [each for (plural, _, one), each in self.objects.items() if plural == kind.plural and name in ("", one)]
+        return copy.deepcopy(found), str(self._version)
+
+    async def watch(self, kind: Kind, since: str, name: str = "") -> AsyncIterator[tuple[str, Object]]:
+        self._need()
+        if self.forgetful:
+            self.forgetful = False
+            raise Stale(since)
+        queue: asyncio.Queue[tuple[str, Object] | Exception] = asyncio.Queue()
+        self._watchers.append((kind.plural, name, queue))
+        while True:
+            event = await queue.get()
+            if isinstance(event, Exception):
+                raise event
+            yield event
+
+    async def read(self, kind: Kind, name: str, namespace: str = "") -> Object | None:
+        self._need()
+        return copy.deepcopy(self.objects.get((kind.plural, namespace, name)))
+
+    async def create(self, kind: Kind, found: Object, namespace: str = "") -> Object:
+        if (kind.plural, namespace, found["metadata"]["name"]) in self.objects:
+            raise _no(409)
+        return self._written(kind, found, namespace)
+
+    async def replace(self, kind: Kind, found: Object, namespace: str = "") -> Object:
+        known = self._known(kind, found["metadata"]["name"], namespace)
+        if known["metadata"]["resourceVersion"] != found["metadata"]["resourceVersion"]:
+            raise _no(409)
+        return self._written(kind, found, namespace)
+
+    async def merge(self, kind: Kind, name: str, change: Object, namespace: str = "", part: str = "") -> Object:
+        known = self._known(kind, name, namespace)
+        assert set(change) == {part or "spec"}, "a subresource takes its own part, and the object the rest"
+        return self._written(kind, _merged(known, change), namespace)
+
+    async def delete(self, kind: Kind, name: str, namespace: str = "") -> None:
+        self._need()
+        self.writes += 1
+        if (kind.plural, namespace, name) in self.objects:
+            self.remove(kind.plural, name, namespace)
+
+    def _written(self, kind: Kind, found: Object, namespace: str) -> Object:
+        self._need()
+        self.writes += 1
+        return self.put(kind.plural, {**found, "metadata": {**found["metadata"], "namespace": namespace}})
+
+    def _known(self, kind: Kind, name: str, namespace: str) -> Object:
+        self._need()
+        if (kind.plural, namespace, name) not in self.objects:
+            raise _no(404)
+        return self.objects[kind.plural, namespace, name]
+
+    def _need(self) -> None:
+        if self.away:
+            raise _away()
+
+
+def _merged(known: Any, change: Any) -> Any:
+    """RFC 7386."""
+    if not isinstance(change, dict):
+        return copy.deepcopy(change)
+    found = dict(known) if isinstance(known, dict) else {}
+    for key, value in change.items():
+        if value is None:
+            found.pop(key, None)
+        else:
+            found[key] = _merged(found.get(key), value)
+    return found
+
+
+def _away() -> NetweatherError:
+    return NetweatherError("cluster-unreachable", "the cluster does not answer")
+
+
+def _no(status: int) -> NetweatherError:
+    error = NetweatherError("cluster-refused", f"the cluster said {status}")
+    cause = Exception(str(status))
+    cause.response = SimpleNamespace(status_code=status)  # type: ignore[attr-defined]  # as kr8s' have it
+    error.__cause__ = cause
+    return error
+
+
+async def soon(true: Callable[[], object], seconds: float = 20) -> None:
+    """Waits until it is true. Raises TimeoutError."""
+    async with asyncio.timeout(seconds):
+        while not true():  # noqa: ASYNC110 - what is waited for has no event
+            await asyncio.sleep(0.001)

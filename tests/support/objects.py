@@ -1,0 +1,62 @@
+"""Kubernetes objects as the API server has them, with what a test doesn't name filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+CREATED = "2026-01-01T00:00:00Z"
+DELAY = {"delay": {"time": "100ms"}}
+
+
+def condition(
+    name: str = "slow", namespace: str = "shop", *, status: Any = None, generation: int = 1, **spec: Any
+) -> dict[str, Any]:
+    """A NetworkCondition; on every pod of its namespace unless told."""
+    metadata = {
+        "name": name,
+        "namespace": namespace,
+        "uid": f"uid-{name}",
+        "generation": generation,
+        "creationTimestamp": CREATED,
+    }
+    spec = {"targets": [{"podSelector": {}}], "rules": [{"condition": DELAY}]} | spec
+    return {
+        "apiVersion": "netweather.dev/v1alpha1",
+        "kind": "NetworkCondition",
+        "metadata": metadata,
+        "spec": spec,
+        "status": status or {},
+    }
+
+
+def pod(
+    name: str,
+    namespace: str = "shop",
+    *,
+    node: str = "node-1",
+    labels: dict[str, str] | None = None,
+    addresses: Sequence[str] = (),
+    owner: tuple[str, str] | None = None,
+    phase: str = "Running",
+    **spec: Any,
+) -> dict[str, Any]:
+    """A pod. owner: kind and name of what made it."""
+    metadata: dict[str, Any] = {"name": name, "namespace": namespace, "uid": f"uid-{namespace}-{name}", "labels": labels or {}}
+    if owner is not None:
+        metadata["ownerReferences"] = [{"kind": owner[0], "name": owner[1], "controller": True}]
+    status = {"phase": phase, "podIPs": [{"ip": each} for each in addresses]}
+    return {"metadata": metadata, "spec": {"nodeName": node, **spec}, "status": status}
+
+
+def endpoint_slice(service: str, *addresses: str, namespace: str = "shop", number: int = 1) -> dict[str, Any]:
+    """An EndpointSlice of a Service."""
+    return {
+        "metadata": {
+            "name": f"{service}-{number}",
+            "namespace": namespace,
+            "labels": {"kubernetes.io/service-name": service},
+        },
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": [each]} for each in addresses],
+    }

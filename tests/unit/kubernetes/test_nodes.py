@@ -1,0 +1,63 @@
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from netweather.errors import NetweatherError
+from netweather.kubernetes.nodes import OWNER, Orders, read_orders, read_reports, status_of
+from netweather.units import Duration
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+ENTRY: dict[str, Any] = {
+    "namespace": "shop",
+    "name": "slow",
+    "uid": "c1",
+    "generation": 3,
+    "endsAt": "2026-01-01T12:01:00Z",
+    "pods": [{"name": "a", "uid": "p1", "probePorts": [8080]}, {"name": "b", "uid": "p2"}],
+    "spec": {"rules": [{"to": ["192.0.2.7"], "condition": {"delay": {"time": "100ms"}}}], "exclude": [{"ports": [22]}]},
+}
+
+
+def orders(*entries: dict[str, Any]) -> Orders:
+    return read_orders({"metadata": {"generation": 7}, "spec": {"conditions": list(entries)}})
+
+
+def test_an_order_is_a_condition_for_what_is_left_of_its_lease() -> None:
+    one, two = orders(ENTRY).pods
+    assert (one.key, one.pod, one.uid, one.generation) == (("p1", "slow"), "shop/a", "c1", 3)
+    condition = two.at(NOW + timedelta(seconds=50), ["203.0.113.1"])
+    assert condition is not None
+    assert (condition.lease, condition.owner, len(condition.exclude)) == (Duration.parse("10s"), OWNER, 1)
+    assert two.at(NOW + timedelta(seconds=60), []) is None
+
+
+def test_the_kubelet_s_probes_are_left_alone_unless_asked_for() -> None:
+    condition = orders(ENTRY).pods[0].at(NOW, ["203.0.113.1", "198.51.100.1"])
+    assert condition is not None
+    probes = condition.exclude[-1]
+    assert (probes.to, [str(port) for port in probes.ports], probes.protocol) == (
+        ("203.0.113.1", "198.51.100.1"),
+        ["8080"],
+        "tcp",
+    )
+    asked = orders({**ENTRY, "probes": True}).pods[0].at(NOW, ["203.0.113.1"])
+    assert asked is not None
+    assert len(asked.exclude) == 1
+
+
+def test_what_a_newer_operator_says_is_told_and_the_rest_is_done() -> None:
+    newer = {**ENTRY, "name": "new", "uid": "c2", "spec": {"rules": [{"condition": {"gravity": "1"}}]}}
+    found = orders(newer, ENTRY)
+    assert [order.uid for order in found.pods] == ["c1", "c1"]
+    status = status_of(found, [], {})
+    reports = read_reports([status])
+    assert reports.failed["c2", 3][""][0] == "unknown-key"
+
+
+def test_an_answer_is_read_as_it_was_written() -> None:
+    found = orders(ENTRY)
+    status = status_of(found, found.pods[:1], {("p2", "slow"): NetweatherError("busy", "x" * 1000, "why", "remedy")})
+    assert status["observedGeneration"] == 7
+    reports = read_reports([status, {}, {"conditions": [{"uid": "c1", "generation": 3, "inForce": ["p9"]}]}])
+    assert reports.in_force["c1", 3] == {"p1", "p9"}
+    code, message = reports.failed["c1", 3]["p2"]
+    assert (code, len(message)) == ("busy", 300)

@@ -29,7 +29,7 @@ struct file { struct inode *f_inode; void *private_data; };
 struct kiocb { struct file *ki_filp; };
 struct fdtable { __u32 max_fds; struct file **fd; };
 struct files_struct { struct fdtable *fdt; };
-struct task_struct { int tgid; struct nsproxy *nsproxy; struct files_struct *files; };
+struct task_struct { int pid; int tgid; struct nsproxy *nsproxy; struct files_struct *files; };
 struct sock_common { __u16 skc_family; volatile __u8 skc_state; struct { struct net *net; } skc_net; };
 struct sock { struct sock_common __sk_common; int sk_err; __u16 sk_protocol; };
 struct socket { struct sock *sk; };
@@ -43,7 +43,6 @@ static void *(*bpf_sk_storage_get)(void *map, void *sk, void *value, __u64 flags
 static void *(*bpf_task_storage_get)(void *map, struct task_struct *task, void *value, __u64 flags) = (void *)156;
 static struct tcp_sock *(*bpf_skc_to_tcp_sock)(void *sk) = (void *)137;
 static struct task_struct *(*bpf_get_current_task_btf)(void) = (void *)158;
-static __u64 (*bpf_get_attach_cookie)(void *context) = (void *)174;
 
 /*
  * A mere address as a struct of the kernel's: its fields are then read without calls. From Linux 6.2 on; a program that has it

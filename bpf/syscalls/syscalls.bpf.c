@@ -2,7 +2,7 @@
 /*
  * On the tracepoints of system calls (syscalls:sys_enter_NAME, sys_exit_NAME): how often the processes of a network namespace
  * call them for an internet socket, with how many bytes, what errors and how long. One pair of programs serves every call: the
- * cookie of the attachment says which it is.
+ * kernel's number of it says which it is.
  */
 #include "syscalls.h"
 
@@ -21,11 +21,22 @@ struct { __uint(type, BPF_MAP_TYPE_PERCPU_HASH); __uint(max_entries, 1);
 struct { __uint(type, BPF_MAP_TYPE_TASK_STORAGE); __uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int); __type(value, struct nw_started); } started SEC(".maps");
 
-/* only: the one namespace that counts, or 0: those in the map. */
-const volatile struct { __u32 by_process, only; } room SEC(".rodata.room");
+/*
+ * The same, found by the thread's number: a seventh less than task storage takes in all. A thread whose slot another is in keeps its
+ * call in task storage; until one ever had to, nobody looks there.
+ */
+struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 1);
+	__type(key, __u32); __type(value, struct nw_started); } slots SEC(".maps");
+int crowded;
 
-struct enter { __u64 common; __s64 number; __u64 arguments[6]; };
-struct leave { __u64 common; __s64 number; __s64 result; };
+/*
+ * only: the one namespace that counts, or 0: those in the map. slots: a power of two, or 0 where the kernel can't swap atomically: then
+ * the verifier takes out what would. kinds: which call each of the kernel's numbers is.
+ */
+const volatile struct { __u32 by_process, only, slots; __u8 kinds[NW_NUMBERS]; } room SEC(".rodata.room");
+
+struct enter { __u64 common; __u32 number, unset; __u64 arguments[6]; };
+struct leave { __u64 common; __u32 number, unset; __s64 result; };
 
 /* The mmsghdr of 64-bit programs; tracepoints leave out the calls of 32-bit ones. */
 struct message { __u8 header[56]; __u32 length; __u32 unused; };
@@ -57,10 +68,39 @@ static __always_inline int is_internet(struct task_struct *task, __u32 fd, int c
 	return family == AF_INET || family == AF_INET6;
 }
 
+/* Where a thread that begins a call keeps it. A slot is its own until the call ends, however many want it. */
+static __always_inline struct nw_started *take(struct task_struct *task)
+{
+	__u32 at = task->pid & (room.slots - 1);
+	struct nw_started *slot = room.slots ? bpf_map_lookup_elem(&slots, &at) : 0;
+	__u64 owner;
+
+	if (slot) {
+		owner = __sync_val_compare_and_swap(&slot->owner, 0, (__u64)task);
+		if (likely(!owner) || owner == (__u64)task)	/* its own: the end of its last call was missed */
+			return slot;
+	}
+	if (!crowded)
+		crowded = 1;
+	return bpf_task_storage_get(&started, task, 0, BPF_STORAGE_CREATE);
+}
+
+/* Where it kept it; none for a thread that is in no call that counts. */
+static __always_inline struct nw_started *kept(struct task_struct *task)
+{
+	__u32 at = task->pid & (room.slots - 1);
+	struct nw_started *slot = room.slots ? bpf_map_lookup_elem(&slots, &at) : 0;
+
+	if (slot && slot->owner == (__u64)task)
+		return slot;
+	return unlikely(crowded) ? bpf_task_storage_get(&started, task, 0, 0) : 0;
+}
+
 static __always_inline void begin(struct enter *context, int casts, int many)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	__u32 inum = task->nsproxy->net_ns->ns.inum, *found, space = 0;
+	__u32 number = context->number;
 	struct nw_started *call;
 
 	if (room.only) {
@@ -72,13 +112,13 @@ static __always_inline void begin(struct enter *context, int casts, int many)
 			return;
 		space = *found;
 	}
-	if (!is_internet(task, context->arguments[0], casts))
+	if (number >= NW_NUMBERS || !is_internet(task, context->arguments[0], casts))
 		return;
-	call = bpf_task_storage_get(&started, task, 0, BPF_STORAGE_CREATE);
+	call = take(task);
 	if (!call)
 		return;
 	call->space = space;
-	call->call = bpf_get_attach_cookie(context);
+	call->call = room.kinds[number];
 	if (many)	/* the kernel refuses a program that reads an argument which the call of its tracepoint lacks */
 		call->vector = context->arguments[1];
 	call->since = bpf_ktime_get_ns();
@@ -142,7 +182,6 @@ static __always_inline void count(struct task_struct *task, struct nw_started *c
 	__u32 at = call->space * NW_CALLS + call->call;
 	struct nw_calls *counted = bpf_map_lookup_elem(&calls, &at);
 
-	call->since = 0;
 	if (!counted)
 		return;
 	counted->calls += 1;
@@ -155,6 +194,15 @@ static __always_inline void count(struct task_struct *task, struct nw_started *c
 	}
 	if (room.by_process)
 		count_process(call, task->tgid, bytes, result < 0, took);
+	call->since = 0;
+	asm volatile("" ::: "memory");
+	call->owner = 0;	/* at last: whoever takes the slot now writes all of it */
+}
+
+/* Whether a thread can't be in a call that counts: the end of a stranger's costs no more than its beginning. */
+static __always_inline int is_stranger(struct task_struct *task)
+{
+	return room.only && task->nsproxy->net_ns->ns.inum != room.only;
 }
 
 /* connect, accept and close: what they return are no bytes. */
@@ -163,10 +211,13 @@ static __always_inline void count(struct task_struct *task, struct nw_started *c
 SEC("tracepoint/syscalls/sys_exit") int nw_exit(struct leave *context)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct nw_started *call = bpf_task_storage_get(&started, task, 0, 0);
+	struct nw_started *call;
 	__s64 result = context->result;
 
-	if (likely(!call) || !call->since)
+	if (likely(is_stranger(task)))
+		return 0;
+	call = kept(task);
+	if (!call || !call->since)
 		return 0;
 	count(task, call, result, result > 0 && call->call < NW_FIRST_WITHOUT_BYTES ? result : 0,
 	      bpf_ktime_get_ns() - call->since);
@@ -177,12 +228,15 @@ SEC("tracepoint/syscalls/sys_exit") int nw_exit(struct leave *context)
 SEC("tracepoint/syscalls/sys_exit_many") int nw_exit_many(struct leave *context)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct nw_started *call = bpf_task_storage_get(&started, task, 0, 0);
+	struct nw_started *call;
 	struct message *messages;
 	__u64 took, bytes = 0;
 	__u32 length;
 
-	if (likely(!call) || !call->since)
+	if (likely(is_stranger(task)))
+		return 0;
+	call = kept(task);
+	if (!call || !call->since)
 		return 0;
 	took = bpf_ktime_get_ns() - call->since;
 	messages = (struct message *)call->vector;

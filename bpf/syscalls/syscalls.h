@@ -5,7 +5,8 @@
 
 #include "../tracing.h"
 
-#define NW_CALLS 15	/* the calls there are, numbered by the cookie that each is attached with */
+#define NW_CALLS 15	/* the calls there are */
+#define NW_NUMBERS 512	/* the kernel's numbers of calls are smaller */
 
 struct nw_calls {
 	__u64 calls, errors, bytes, ns;
@@ -24,9 +25,10 @@ struct nw_errno_key {
 	__u32 space, call, number;
 };
 
-/* A call that a thread is in. since is 0 when it is in none that counts. */
+/* A call that a thread is in. since is 0 when it is in none that counts, owner when the slot is nobody's. */
 struct nw_started {
 	__u64 since;
+	__u64 owner;	/* the thread, of a slot */
 	__u64 vector;	/* what sendmmsg and recvmmsg were given: each message's length stands there afterwards */
 	__u32 space, call;
 };

@@ -116,7 +116,8 @@ def distance(some: Sequence[float], others: Sequence[float]) -> float:
 
 @pytest.mark.serial
 def test_delays_are_those_of_the_line(line: Rig, tmp_path: Path, engine: str) -> None:
-    line.set(rule_from_flags({"delay": "25ms", "jitter": "6ms", "distribution": "normal"}), engine=engine)
+    delay, jitter = ("25ms", "6ms") if SLOW == 1 else ("100ms", "24ms")  # an emulated processor adds milliseconds of its own
+    line.set(rule_from_flags({"delay": delay, "jitter": jitter, "distribution": "normal"}), engine=engine)
     before = delays(line)
     found = learning.line(learn(line, SHORT, 3000))
     assert found.trips == 3000
@@ -151,11 +152,18 @@ def test_losses_are_those_of_the_line(line: Rig, tmp_path: Path, engine: str, wo
     line.set(rule_from_flags({"delay": "1ms", "loss-model": words, **seed}), engine=engine)
     found = learning.line(learn(line, LONG, 8, 1.5 * SLOW))
     assert found.loss == pytest.approx(share, rel=0.2)
-    assert found.run == pytest.approx(run, rel=0.2)
+    assert is_run(found, run, engine, 0.2)
     set_again(line, saved(found, tmp_path), engine)
     again = learning.line(learn(line, LONG, 8, 1.5 * SLOW))
     assert again.loss == pytest.approx(share, rel=0.2)
-    assert again.run == pytest.approx(run, rel=0.25)
+    assert is_run(again, run, engine, 0.25)
+
+
+def is_run(found: learning.Line, run: float, engine: str, share: float) -> bool:
+    """netem's line has single packets, those of eight connections among each other: what it loses in a row hits several of them."""
+    if engine == "netem":
+        return found.run is not None and (1 if run < 2 else 1.5) < found.run < 1.2 * run
+    return found.run == pytest.approx(run, rel=share)
 
 
 def test_connections_over_other_interfaces_are_left_out(line: Rig) -> None:

@@ -216,6 +216,36 @@ def test_processes_are_told_apart(net: Lab) -> None:
     }
 
 
+@pytest.mark.parametrize("slots", [0, 1, 4])
+def test_calls_of_many_threads_at_once_are_all_counted(net: Lab, slots: int) -> None:
+    """More of them than slots: some wait in a call, and hold theirs, while others come and go."""
+    program = (
+        "import socket, threading\n"
+        "def wait(each): assert each.recv(10) == b'x'\n"
+        "def talk():\n"
+        "    u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.bind(('192.0.2.1', 0)); u.connect(u.getsockname())\n"
+        "    for _ in range(500): u.send(b'abc'); u.recv(10)\n"
+        "    u.close()\n"
+        "waits = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(20)]\n"
+        "for each in waits: each.bind(('192.0.2.1', 0))\n"
+        "threads = [threading.Thread(target=wait, args=(each,)) for each in waits] + [threading.Thread(target=talk) for _ in range(20)]\n"
+        "for each in threads: each.start()\n"
+        "for each in threads[20:]: each.join()\n"
+        "last = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+        "for each in waits: last.sendto(b'x', each.getsockname())\n"
+        "for each in threads: each.join()\n"
+    )
+    with SocketStats([inode(net.client)], calls=("sendto", "recvfrom"), tcp=False, by_process=True, slots=slots) as stats:
+        net.client.run(sys.executable, "-c", program)
+        found, processes = counted(stats), stats.read()[0].processes
+    assert {call: (each.calls, each.bytes, each.errors) for call, each in found.items()} == {
+        "sendto": (10_020, 30_020, 0),
+        "recvfrom": (10_020, 30_020, 0),
+    }
+    assert {call: each.calls for (_, call), each in processes.items()} == {"sendto": 10_020, "recvfrom": 10_020}
+    assert all(sum(each.times) == each.calls for each in found.values())
+
+
 def test_a_socket_is_known_by_its_kind_not_by_the_call() -> None:
     assert len(CALLS) == len(set(CALLS))
     assert CALLS.index("connect") == 11, "the programs take the calls before it for ones that return bytes"

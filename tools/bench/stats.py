@@ -95,11 +95,11 @@ def empty(namespace: Namespace) -> Iterator[set[int]]:
     licence = ctypes.create_string_buffer(b"GPL")
     attached, made = tracepoints.Attached(), []
     try:
-        for cookie, where in enumerate(WAYS):
+        for where in WAYS:
             places = (ctypes.addressof(code), ctypes.addressof(licence))
             fd, _ = bpf.call(bpf.PROG_LOAD, struct.pack("=IIQQIIQII", TRACEPOINT_PROGRAM, 2, *places, 0, 0, 0, 0, 0))
             made.append(bpf.Program.by_fd(fd))
-            attached.call(made[-1], where, cookie)
+            attached.call(made[-1], where)
         yield {program.id for program in made}
     finally:
         attached.close()

@@ -6,6 +6,7 @@ words (measure, front ends).
 
 from __future__ import annotations
 
+import os
 import time
 from array import array
 from collections.abc import Collection, Iterator, Sequence
@@ -14,10 +15,12 @@ from typing import Any, Final, Self
 
 from netweather.errors import NetweatherError
 from netweather.kernel import bpf, tracelayout, tracepoints
-from netweather.kernel.hostinfo import possible_cpus
+from netweather.kernel.hostinfo import Host, possible_cpus
 from netweather.kernel.tracelayout import CALLS, MANY
 
 _BUSY_PROCESSES: Final = 16_384
+_SLOTS: Final = 16_384
+"""For calls under way, half a MB. With more threads in calls at once some pay more, and all are counted."""
 _ENDS: Final = {("exit", False): "nw_exit", ("exit", True): "nw_exit_many"}
 TCP_EVENTS: Final = {
     "nw_state": "sock/inet_sock_set_state",
@@ -89,14 +92,22 @@ class SocketStats:
     """Programs that count, from now on until `close` or this process's end.
 
     spaces: the namespaces, by st_ino. calls: which system calls. missing: tracepoints that this kernel lacks, which nothing is
-    counted of. Raises NetweatherError no-btf, no-tracepoints, bpf-refused.
+    counted of. slots: for calls under way, a power of two, or 0; as many as are good unless given.
+    Raises NetweatherError no-btf, no-tracepoints, bpf-refused.
     """
 
     def __init__(
-        self, spaces: Sequence[int], *, calls: Collection[str] = CALLS, tcp: bool = True, by_process: bool = False
+        self,
+        spaces: Sequence[int],
+        *,
+        calls: Collection[str] = CALLS,
+        tcp: bool = True,
+        by_process: bool = False,
+        slots: int | None = None,
     ) -> None:
         self.missing: list[str] = []
         self._spaces = spaces
+        self._slots = _slots() if slots is None else slots
         self._cpus = possible_cpus()
         self._attached = tracepoints.Attached()
         self._objects: list[bpf.Object] = []
@@ -115,9 +126,10 @@ class SocketStats:
 
     def _count_calls(self, calls: Collection[str], *, by_process: bool) -> None:
         """Ends are attached first: a call is counted when its beginning and its end were seen."""
-        sizes = {"calls": len(CALLS) * len(self._spaces), "processes": _BUSY_PROCESSES if by_process else 1}
+        processes = _BUSY_PROCESSES if by_process else 1
+        sizes = {"calls": len(CALLS) * len(self._spaces), "processes": processes, "slots": max(1, self._slots)}
         only = self._spaces[0] if len(self._spaces) == 1 else 0
-        constants = tracelayout.ROOM.pack(by_process, only)
+        constants = tracelayout.room(by_process=by_process, only=only, slots=self._slots)
         wanted = [call for call in CALLS if call in calls and self._has(f"syscalls/sys_enter_{tracelayout.syscall(call)}")]
         loaded, programs = self._load_calls(sizes, constants)
         self._calls = loaded.maps
@@ -125,7 +137,7 @@ class SocketStats:
         for way in ("exit", "enter"):
             for call in wanted:
                 program = loaded.programs[programs[way, call in MANY]]
-                self._attached.call(program, f"syscalls/sys_{way}_{tracelayout.syscall(call)}", CALLS.index(call))
+                self._attached.call(program, f"syscalls/sys_{way}_{tracelayout.syscall(call)}")
 
     def _load_calls(self, sizes: dict[str, int], constants: bytes) -> tuple[bpf.Object, dict[tuple[str, bool], str]]:
         """Takes the programs with casts, where the kernel has them, else their twins: by way, and whether it's for many messages."""
@@ -224,6 +236,12 @@ class SocketStats:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _slots() -> int:
+    """None where programs can't swap atomically: on ARM before Linux 5.18."""
+    system = os.uname()
+    return 0 if system.machine == "aarch64" and Host(system.release, system.machine).too_old("5.18") else _SLOTS
 
 
 def _call_counts(numbers: array[int]) -> CallCounts:

@@ -6,6 +6,7 @@ A test compiles the headers and compares every size and offset.
 from __future__ import annotations
 
 import errno
+import os
 import struct
 from array import array
 from typing import Final
@@ -25,7 +26,12 @@ CALL_SIZE: Final = CALL_HEAD.size + 8 * BUCKETS
 ERROR_KEY: Final = struct.Struct("=III")
 PROCESS_KEY: Final = struct.Struct("=III")
 PROCESS: Final = struct.Struct("=4Q")
-ROOM: Final = struct.Struct("=II")
+ROOM: Final = struct.Struct("=III512s")
+_NUMBERS: Final = {
+    "x86_64": (44, 46, 307, 1, 20, 40, 45, 47, 299, 0, 19, 42, 43, 288, 3),
+    "aarch64": (206, 211, 269, 64, 66, 71, 207, 212, 243, 63, 65, 203, 202, 242, 57),
+}
+"""The kernel's own numbers of CALLS."""
 TCP_FIELDS: Final = (
     "attempted", "opened", "accepted", "closed", "refused", "timed_out", "failed",
     "resets_received", "resets_sent", "retransmits", "drops", "connect_ns",
@@ -44,6 +50,14 @@ _SUBBUCKETS: Final = 16
 def syscall(call: str) -> str:
     """The name of a call's tracepoint: the kernel's own function, which differs for one."""
     return "sendfile64" if call == "sendfile" else call
+
+
+def room(*, by_process: bool, only: int, slots: int) -> bytes:
+    """The programs' constants. only: the one namespace, or 0; slots: a power of two, or 0."""
+    kinds = bytearray(512)
+    for kind, number in enumerate(_NUMBERS[os.uname().machine]):
+        kinds[number] = kind
+    return ROOM.pack(by_process, only, slots, kinds)
 
 
 def error_name(number: int) -> str:

@@ -88,11 +88,11 @@ class Attached:
 
     fds: list[int] = field(default_factory=list)
 
-    def call(self, program: bpf.Program, name: str, cookie: int) -> None:
-        """Attaches to a classic tracepoint (group/name), with a number that the program can ask for. Raises OSError."""
+    def call(self, program: bpf.Program, name: str) -> None:
+        """Attaches to a classic tracepoint (group/name). Raises OSError."""
         event = self._event(name)
         self.fds.append(event)
-        attributes = struct.pack("=IIIIQ", program.fd, event, _BPF_PERF_EVENT, 0, cookie)
+        attributes = struct.pack("=IIII", program.fd, event, _BPF_PERF_EVENT, 0)
         self.fds.append(bpf.call(bpf.LINK_CREATE, attributes)[0])
 
     def typed(self, program: bpf.Program) -> None:

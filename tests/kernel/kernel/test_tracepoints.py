@@ -32,9 +32,9 @@ def test_a_program_is_attached_with_its_descriptors_and_goes_with_them() -> None
     attached = tracepoints.Attached()
     try:
         assert set(loaded.programs) == {"nw_enter_old"}
-        attached.call(loaded.programs["nw_enter_old"], "syscalls/sys_enter_close", 3)
+        attached.call(loaded.programs["nw_enter_old"], "syscalls/sys_enter_close")
         with pytest.raises(FileNotFoundError):
-            attached.call(loaded.programs["nw_enter_old"], "syscalls/sys_enter_none", 3)
+            attached.call(loaded.programs["nw_enter_old"], "syscalls/sys_enter_none")
         assert len(attached.fds) == 2
     finally:
         attached.close()

@@ -280,5 +280,6 @@ def _samples(values: Mapping[str, float], seen_at: float) -> dict[str, Any]:
     }
 
 
+@lru_cache(maxsize=1024)
 def _stamp(seconds: float) -> str:
     return Asked("", datetime.fromtimestamp(seconds, UTC)).stamp

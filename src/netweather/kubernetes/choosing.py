@@ -10,7 +10,7 @@ from typing import Final
 from netweather.conditions.nearest import unknown
 from netweather.errors import UsageError
 from netweather.kubernetes.model import PodCondition, PodTarget
-from netweather.kubernetes.snapshot import Pod
+from netweather.kubernetes.snapshot import Pod, Space
 from netweather.units import Percent
 
 KINDS: Final[Mapping[str, str]] = {
@@ -37,7 +37,7 @@ class Chosen:
     warnings: tuple[str, ...] = ()
 
 
-def choose(condition: PodCondition, pods: Sequence[Pod], every: int, policy: Policy) -> Chosen:
+def choose(condition: PodCondition, pods: Space, every: int, policy: Policy) -> Chosen:
     """pods: those of the condition's namespace; every: how many there are in the cluster.
 
     Raises UsageError unknown-workload, protected-namespace, too-many-pods.
@@ -48,7 +48,7 @@ def choose(condition: PodCondition, pods: Sequence[Pod], every: int, policy: Pol
     found: dict[str, Pod] = {}
     warnings: list[str] = []
     for index, target in enumerate(condition.targets):
-        meant = [pod for pod in pods if _is_meant(target, pod)]
+        meant = [pod for pod in pods.selected(target.pod_selector) if _is_meant(target, pod)]
         on_host = [pod.name for pod in meant if pod.on_host]
         if on_host:
             warnings.append(f"targets[{index}]: left out, since they share the node's network: {some(on_host)}")
@@ -61,8 +61,7 @@ def choose(condition: PodCondition, pods: Sequence[Pod], every: int, policy: Pol
 
 
 def _is_meant(target: PodTarget, pod: Pod) -> bool:
-    if target.pod_selector is not None and not target.pod_selector.matches(pod.labels):
-        return False
+    """Of one that fits the selector."""
     if target.workload and pod.workload != workload(target.workload):
         return False
     return target.node in ("", pod.node)

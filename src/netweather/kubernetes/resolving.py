@@ -7,7 +7,7 @@ A rule whose peers have no address yet is left out: without peers it would match
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -18,7 +18,7 @@ from netweather.conditions.model import NetworkCondition
 from netweather.errors import UsageError
 from netweather.kubernetes.choosing import Policy, choose, some
 from netweather.kubernetes.model import UNTIL_DELETED, PodCondition, PodPeer
-from netweather.kubernetes.snapshot import Invalid, Pod, Snapshot, text_of, time_of
+from netweather.kubernetes.snapshot import Invalid, Pod, Snapshot, Space, text_of, time_of
 
 ROLL_S: Final = 300
 """How often the end of what holds until it is deleted moves on. It is always at least as far away, and at most twice."""
@@ -78,7 +78,7 @@ def _order(condition: PodCondition | Invalid) -> tuple[str, str]:
 
 
 def _resolve_one(
-    condition: PodCondition, snapshot: Snapshot, spaces: Mapping[str, list[Pod]], policy: Policy
+    condition: PodCondition, snapshot: Snapshot, spaces: Mapping[str, Space], policy: Policy
 ) -> tuple[Resolved, dict[str, Any] | None]:
     """What became of it, and what its nodes are told of it; None when that is nothing."""
     started = time_of(condition.started) if condition.started else snapshot.now.astimezone(UTC).replace(microsecond=0)
@@ -88,7 +88,7 @@ def _resolve_one(
         if resolved.ends is not None and resolved.ends <= snapshot.now:
             return replace(resolved, over=True), None
     try:
-        chosen = choose(condition, spaces.get(condition.namespace, []), len(snapshot.pods), policy)
+        chosen = choose(condition, spaces.get(condition.namespace, Space()), len(snapshot.pods), policy)
         peers = {word: _addresses(peer, condition.namespace, snapshot, spaces) for word, peer in condition.peers.items()}
     except UsageError as error:
         return replace(resolved, error=error, started=None, ends=None), None
@@ -132,13 +132,12 @@ def _with_overlaps(resolved: Resolved, having: Mapping[str, list[str]]) -> Resol
 # peers
 
 
-def _addresses(peer: PodPeer, own: str, snapshot: Snapshot, spaces: Mapping[str, Sequence[Pod]]) -> tuple[str, ...]:
+def _addresses(peer: PodPeer, own: str, snapshot: Snapshot, spaces: Mapping[str, Space]) -> tuple[str, ...]:
     """Every address that a peer means now, sorted."""
     if peer.service:
         name = peer.service if "/" in peer.service else f"{own}/{peer.service}"
         return tuple(sorted({*snapshot.services.get(name, ()), *snapshot.endpoints.get(name, ())}))
-    pods = spaces.get(peer.namespace or own, ())
-    selected = [pod for pod in pods if peer.pod_selector is None or peer.pod_selector.matches(pod.labels)]
+    selected = spaces.get(peer.namespace or own, Space()).selected(peer.pod_selector)
     return tuple(sorted({address for pod in selected if not pod.on_host for address in pod.addresses}))
 
 

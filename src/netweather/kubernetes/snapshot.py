@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, Final
 
 from netweather.errors import UsageError
-from netweather.kubernetes.model import PodCondition
+from netweather.kubernetes.model import LabelSelector, PodCondition
 from netweather.kubernetes.reading import read_condition
 
 TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
@@ -51,6 +52,25 @@ class Invalid:
         return f"{self.namespace}/{self.name}"
 
 
+class Space(tuple[Pod, ...]):
+    """The pods of a namespace, found by their labels without a look at each: there may be thousands, and hundreds of selectors."""
+
+    @cached_property
+    def _by_label(self) -> dict[tuple[str, str], list[Pod]]:
+        found: dict[tuple[str, str], list[Pod]] = {}
+        for pod in self:
+            for label in pod.labels.items():
+                found.setdefault(label, []).append(pod)
+        return found
+
+    def selected(self, selector: LabelSelector | None) -> Sequence[Pod]:
+        """Those that fit; without a selector, all."""
+        if selector is None:
+            return self
+        few = min((self._by_label.get(label, []) for label in selector.match_labels.items()), key=len, default=self)
+        return [pod for pod in few if selector.matches(pod.labels)]
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """now: with a time zone. services, endpoints: addresses by NAMESPACE/NAME of the Service (of each of its slices)."""
@@ -61,12 +81,12 @@ class Snapshot:
     services: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     endpoints: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def by_namespace(self) -> dict[str, list[Pod]]:
+    def by_namespace(self) -> dict[str, Space]:
         """The pods, by namespace."""
         found: dict[str, list[Pod]] = {}
         for pod in self.pods:
             found.setdefault(pod.namespace, []).append(pod)
-        return found
+        return {name: Space(pods) for name, pods in found.items()}
 
 
 def condition_of(found: Mapping[str, Any]) -> PodCondition | Invalid:

@@ -44,7 +44,8 @@ def crowd(kubernetes: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clus
         # Collections at once: kubectl itself would take each object for itself, a few a second.
         here = f"/api/v1/namespaces/{SPACE}/pods?gracePeriodSeconds=0"
         for path in (here, f"/api/v1/nodes?labelSelector={MARK}%3D1", "/apis/netweather.dev/v1alpha1/nodeconditions"):
-            kubernetes.kubectl("delete", "--raw", path, timeout=300)
+            # The server takes half a minute for a request, and for ten thousand pods several of them.
+            until(lambda path=path: kubernetes.kubectl("delete", "--raw", path, check=False), 300, f"{path} is empty")
         kubernetes.kubectl("delete", "namespace", SPACE, "--wait=false")
         kubernetes.kubectl("-n", "netweather", "scale", "deployment/operator", "--replicas=1")
 

@@ -5,7 +5,7 @@ import pytest
 from netweather.errors import UsageError
 from netweather.kubernetes.choosing import Chosen, Policy, choose, some, workload
 from netweather.kubernetes.reading import read_condition
-from netweather.kubernetes.snapshot import Pod
+from netweather.kubernetes.snapshot import Pod, Space
 from netweather.units import Percent
 from tests.support.objects import condition
 
@@ -16,7 +16,7 @@ def pods(count: int, **more: Any) -> list[Pod]:
 
 def chosen(found: list[Pod], policy: Policy | None = None, *, every: int = 100, namespace: str = "shop", **target: Any) -> Chosen:
     meant = read_condition(condition(namespace=namespace, targets=[{"podSelector": {}, **target}]))
-    return choose(meant, found, every, policy or Policy())
+    return choose(meant, Space(found), every, policy or Policy())
 
 
 def names(found: Chosen) -> list[str]:

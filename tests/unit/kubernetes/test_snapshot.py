@@ -1,6 +1,17 @@
 import pytest
 
-from netweather.kubernetes.snapshot import Invalid, condition_of, pod_of, service_addresses, slice_of, text_of, time_of
+from netweather.kubernetes.model import Expression, LabelSelector
+from netweather.kubernetes.snapshot import (
+    Invalid,
+    Pod,
+    Space,
+    condition_of,
+    pod_of,
+    service_addresses,
+    slice_of,
+    text_of,
+    time_of,
+)
 from tests.support.objects import condition, endpoint_slice, pod
 
 
@@ -58,3 +69,17 @@ def test_services_and_slices_tell_addresses() -> None:
 
 def test_times_are_kubernetes_own() -> None:
     assert text_of(time_of("2026-01-01T00:00:59Z")) == "2026-01-01T00:00:59Z"
+
+
+def test_pods_are_found_by_their_labels_as_by_a_look_at_each() -> None:
+    pods = [Pod("shop", f"p{n}", f"u{n}", "node-1", {"app": f"a{n % 3}", "tier": f"t{n % 2}"}) for n in range(12)]
+    negated = LabelSelector({"app": "a0"}, (Expression("tier", "NotIn", ("t0",)),))
+    for selector in (
+        LabelSelector(),
+        LabelSelector({"app": "a1"}),
+        LabelSelector({"app": "a1", "tier": "t1"}),
+        LabelSelector({"app": "x"}),
+        negated,
+    ):
+        assert list(Space(pods).selected(selector)) == [pod for pod in pods if selector.matches(pod.labels)]
+    assert list(Space(pods).selected(None)) == pods

@@ -94,8 +94,7 @@ def test_what_nodes_answer_becomes_the_status() -> None:
 
 def test_a_lease_ends_by_itself_and_a_changed_spec_begins_it_anew() -> None:
     async def scenario(api: FakeApi) -> None:
-        await soon(lambda: states(api).get("Ended") == "True")
-        assert told(api) == []
+        await soon(lambda: states(api).get("Ended") == "True" and told(api) == [])  # the status is written first
         api.put("networkconditions", {**condition(lease="10m", generation=2), "status": status(api)})
         await soon(lambda: told(api) == ["a"])
         assert states(api)["Ended"] == "False"

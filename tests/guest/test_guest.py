@@ -46,8 +46,8 @@ JUSTIFIED = re.compile(r"\([A-Z][A-Z0-9_]+\)|^netem: |\(Linux (?P<major>\d+)\.(?
     [
         pytest.param("bookworm", "6.1", BRIEFLY, 1000, id="6.1", marks=BRIEF),
         pytest.param("bookworm", "6.1", ALL, 6000, id="6.1-all", marks=LONG),
-        pytest.param("trixie", "6.12", NETEM, 4000, id="6.12", marks=LONG),
-        pytest.param("sid", "", NETEM, 4000, id="newest", marks=LONG),
+        pytest.param("trixie", "6.12", NETEM, 6000, id="6.12", marks=LONG),
+        pytest.param("sid", "", NETEM, 6000, id="newest", marks=LONG),
     ],
 )
 def test_the_suite_passes_in_a_guest(suite: str, linux: str, chosen: str, patience: float) -> None:

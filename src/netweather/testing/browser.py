@@ -56,7 +56,7 @@ class Browser:
                 raise NetweatherError("no-browser", f"there is no {program} here", "the page needs a real browser", remedy)
         with contextlib.ExitStack() as stack:
             name = f"chromedriver-{self._window[0]}"
-            rests = self.host.folder / name  # a Chromium that is killed leaves some: they go with the lab
+            rests = self.host.folder / f"{self.host.name}-{name}"  # a Chromium that is killed leaves some: they go with the lab
             rests.mkdir(exist_ok=True)
             child = self.host.start("chromedriver", f"--port={PORT}", name=name, ready=PORT, environment={"TMPDIR": str(rests)})
             stack.callback(child.kill)

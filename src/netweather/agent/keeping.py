@@ -157,7 +157,7 @@ class Keeping:
         keeper, stamp = kept.keeper, kept.keeper.stamp
         try:
             more = await self._in_thread(keeper.turn)
-            if more and keeper.stamp != stamp and not await self._in_thread(keeper_process.claim, keeper.directory):
+            if more and keeper.stamp != stamp and not await self._in_thread(self._claimed, keeper):
                 return False, 0.0  # a command took it away and set it anew since the last look, with a keeper of its own
         except Exception as error:  # whatever it is, the other targets are kept on
             LOG.warning("%s: %s", keeper.identity, error, exc_info=not isinstance(error, NetweatherError | OSError))
@@ -166,6 +166,11 @@ class Keeping:
         if more and keeper.entry is not None and changing(keeper.entry) != self.peering.words(keeper.identity):
             await self._in_thread(self.peering.follow, keeper.entry.target, keeper.fd, changing(keeper.entry))
         return more, keeper.pause(max(TURN_S, len(self._kept) / LOOKS_A_SECOND))
+
+    def _claimed(self, keeper: Keeper) -> bool:
+        """Whether it is ours to keep; asked while no command may be starting a keeper of its own."""
+        with self.engine.journal.locked(keeper.identity):
+            return keeper_process.claim(keeper.directory)
 
     async def _tell_of_ended(self, kept: _Kept, *, more: bool) -> None:
         entry, before = kept.keeper.entry, kept.conditions

@@ -263,7 +263,7 @@ def test_what_a_command_made_anew_between_two_looks(agent: Agent, another: bool)
             await holds(lambda: agent.keeping.count == 1)
             (identity,) = agent.engine.journal.identities()
             folder = agent.engine.journal.directory(identity)
-            await holds(lambda: agent.keeping._kept[identity].keeper.stamp)
+            await holds(lambda: agent.keeping._kept[identity].conditions)  # its first look is over
             (folder / "keeper.pid").unlink()
             if another:
                 (folder / "keeper.pid").write_text(f"{parent.pid} {parent.start}")

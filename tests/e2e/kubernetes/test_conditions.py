@@ -88,6 +88,7 @@ def test_a_restarted_container_keeps_one_rule_set_and_it_ends(app: Shop) -> None
     until(lambda: ": nw0" not in app.kubectl("exec", client, "--", "ip", "-o", "link"), 20, "its device is gone")
 
 
+@pytest.mark.full
 def test_the_kubelet_s_probes_are_spared_unless_asked_for(app: Shop) -> None:
     probe = {"tcpSocket": {"port": 8080}, "periodSeconds": 1, "timeoutSeconds": 1, "failureThreshold": 1}
     change = [{"op": "add", "path": "/spec/template/spec/containers/0/readinessProbe", "value": probe}]

@@ -97,13 +97,13 @@ def known_parameters(request: Request) -> None:
     for word in request.query_params:
         if word not in known:
             raise unknown("unknown-parameter", word[:100], known.keys(), request.url.path[:100])
-        if not known[word] and len(request.query_params.getlist(word)) > 1:
+        if len(request.query_params.getlist(word)) > 1 and not _is_list(known[word]):
             raise UsageError("repeated-parameter", f"{word} stands more than once", "it has one value", "leave one out")
 
 
-def _parameters(dependant: Any) -> dict[str, bool]:
-    """The query parameters of a handler and of what it depends on, and whether each may be repeated."""
-    found = {str(field.alias): _is_list(field.field_info.annotation) for field in dependant.query_params}
+def _parameters(dependant: Any) -> dict[str, Any]:
+    """The query parameters of a handler and of what it depends on, with the type of each."""
+    found = {str(field.alias): field.field_info.annotation for field in dependant.query_params}
     for each in dependant.dependencies:
         found |= _parameters(each)
     return found

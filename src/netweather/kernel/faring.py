@@ -11,9 +11,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Final, Protocol
+from typing import Final
 
 from netweather.kernel import namespaces, sockdiag
+from netweather.kernel.finding import Located
 from netweather.kernel.links import PORT
 from netweather.kernel.sockdiag import Socket
 
@@ -33,19 +34,6 @@ class Faring:
     retransmits: int
     received: int
     sent: int
-
-
-class Located(Protocol):
-    """Where a namespace was found. pid, path: hints, one of them at least."""
-
-    @property
-    def dev(self) -> int: ...
-    @property
-    def ino(self) -> int: ...
-    @property
-    def pid(self) -> int | None: ...
-    @property
-    def path(self) -> str | None: ...
 
 
 def farings(located: Iterable[Located]) -> dict[tuple[int, int], Faring]:

@@ -6,8 +6,22 @@ import contextlib
 import glob
 import os
 from collections.abc import Iterator
+from typing import Protocol
 
 NAMED = ("/run/netns/*", "/run/docker/netns/*", "/run/netweather/netns/*")
+
+
+class Located(Protocol):
+    """Where a namespace was found: all that is needed to ask whether it is still there. pid, path: hints, one of them at least."""
+
+    @property
+    def dev(self) -> int: ...
+    @property
+    def ino(self) -> int: ...
+    @property
+    def pid(self) -> int | None: ...
+    @property
+    def path(self) -> str | None: ...
 
 
 def _open(path: str) -> int | None:

@@ -172,7 +172,8 @@ class RealTarget:
             case StartPump(lines=lines):
                 self._start_pump(lines)
             case MakeLine(line=line) | ChangeLine(line=line) if line.engine == "netem":
-                self.ways.make_room(line)
+                if isinstance(operation, MakeLine):
+                    self.ways.make_room(line)
                 netemways.make_line(self.ways, line)
             case MakeLine(line=line):
                 self._let_go(line.index)

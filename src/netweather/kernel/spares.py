@@ -56,7 +56,7 @@ class Spares:
         self._ready.clear()
 
     def _fill(self, room: Room) -> None:
-        if self._closed.wait(REST_S) or room in self._ready:
+        if room in self._ready or self._closed.wait(REST_S):
             return
         with contextlib.suppress(NetweatherError, OSError):  # whoever asks for one is told why there is none
             self._ready[room] = Classifier.load(room)

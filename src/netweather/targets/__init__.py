@@ -7,7 +7,7 @@ or entered for more than opening an rtnetlink socket, and nothing is known of co
 from netweather.targets._errors import CODES
 from netweather.targets.following import Event, Follower, Gone, Started, follow
 from netweather.targets.liveness import alive, exit_descriptor, is_named, occupants
-from netweather.targets.model import Address, Listing, Located, Peer, Prefix, Runtime, Target
+from netweather.targets.model import Address, Listing, Peer, Prefix, Runtime, Target
 from netweather.targets.references import SCHEMES, Reference, Scheme, parse
 from netweather.targets.resolving import list_targets, resolve, resolve_all
 
@@ -19,7 +19,6 @@ __all__ = [
     "Follower",
     "Gone",
     "Listing",
-    "Located",
     "Peer",
     "Prefix",
     "Reference",

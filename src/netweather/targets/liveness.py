@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator
 
+from netweather.kernel.finding import Located
 from netweather.targets import _namespaces
-from netweather.targets.model import Located
 
 
 def alive(target: Located, *, ignoring: Collection[int] = ()) -> bool:

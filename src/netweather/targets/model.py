@@ -22,19 +22,6 @@ Address = IPv4Address | IPv6Address
 Prefix = IPv4Network | IPv6Network
 
 
-class Located(Protocol):
-    """Where a target was found: all that is needed to ask whether it is still there. A Target is one; a journal entry can be."""
-
-    @property
-    def dev(self) -> int: ...
-    @property
-    def ino(self) -> int: ...
-    @property
-    def pid(self) -> int | None: ...
-    @property
-    def path(self) -> str | None: ...
-
-
 @dataclass(frozen=True)
 class Target:
     """One network namespace, held open. Whoever got it closes it: a context manager, or `close`, which may be repeated.

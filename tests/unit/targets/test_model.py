@@ -5,7 +5,8 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from netweather.targets.model import Located, Target
+from netweather.kernel.finding import Located
+from netweather.targets.model import Target
 
 
 def target(fd: int) -> Target:

@@ -11,12 +11,13 @@ from typing import Any
 import trustme
 import yaml
 
+from tests.support import containerd
+
 NODE = "node-1"
 PODS, PODS6, SERVICES = "198.51.100.0/24", "2001:db8:51::/64", "192.0.2.0/24"
 API_IN_CLUSTER = "192.0.2.1"
 PORT = 6443
 SANDBOX = "nwt.example/busybox:1"
-CNI = Path("/usr/lib/cni")
 IDENTITIES = {
     "admin": ("admin", "system:masters"),
     "controller-manager": ("system:kube-controller-manager", "system:masters"),
@@ -56,19 +57,23 @@ def access(layout: Layout, name: str) -> Path:
 
 def write(layout: Layout) -> None:
     """Every file that a component reads."""
+    home = layout.home
     for folder in ("components", "logs", "cni", "kubelet"):
-        (layout.home / folder).mkdir()
+        (home / folder).mkdir()
     _certificates(layout)
     lines = [f'{layout.tokens[name]},{user},{name},"{group}"' for name, (user, group) in IDENTITIES.items()]
-    (layout.home / "tokens.csv").write_text("\n".join(lines) + "\n")
+    (home / "tokens.csv").write_text("\n".join(lines) + "\n")
     for name in IDENTITIES:
         access(layout, name).write_text(yaml.safe_dump(_kubeconfig(layout, name)))
-    (layout.home / "containerd.toml").write_text(_containerd(layout))
-    (layout.home / "cni" / "10-nwt.conflist").write_text(json.dumps(_network(layout)))
-    (layout.home / "kubelet.yaml").write_text(yaml.safe_dump(_kubelet(layout)))
-    (layout.home / "proxy.yaml").write_text(yaml.safe_dump(_proxy(layout)))
+    runtime = containerd.configuration(
+        home, root=home / "containerd", state=Path("/run/containerd"), socket=layout.runtime, image=SANDBOX
+    )
+    (home / "containerd.toml").write_text(runtime)
+    (home / "cni" / "10-nwt.conflist").write_text(json.dumps(_network(layout)))
+    (home / "kubelet.yaml").write_text(yaml.safe_dump(_kubelet(layout)))
+    (home / "proxy.yaml").write_text(yaml.safe_dump(_proxy(layout)))
     for name, command in commands(layout).items():
-        (layout.home / "components" / f"{name}.json").write_text(json.dumps(command))
+        (home / "components" / f"{name}.json").write_text(json.dumps(command))
 
 
 def _certificates(layout: Layout) -> None:
@@ -146,24 +151,6 @@ def _apiserver(layout: Layout) -> list[str]:
         "--kubelet-preferred-address-types=InternalIP",
         "--shutdown-delay-duration=0s",
     ]
-
-
-def _containerd(layout: Layout) -> str:
-    return f"""version = 2
-root = "{layout.home}/containerd"
-state = "/run/containerd"
-[grpc]
-  address = "{layout.runtime}"
-[plugins."io.containerd.internal.v1.opt"]
-  path = "{layout.home}/opt"
-[plugins."io.containerd.grpc.v1.cri"]
-  sandbox_image = "{SANDBOX}"
-  restrict_oom_score_adj = true
-  disable_apparmor = true
-  [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "{CNI}"
-    conf_dir = "{layout.home}/cni"
-"""
 
 
 def _network(layout: Layout) -> dict[str, Any]:

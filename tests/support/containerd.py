@@ -195,22 +195,27 @@ def _write_configuration(home: Path) -> None:
     }
     (home / "cni" / "10-nwt.conflist").write_text(json.dumps({"cniVersion": "0.4.0", "name": "nwt", "plugins": [bridge]}))
     (home / "config.toml").write_text(
-        f"""version = 2
-root = "{home}/root"
-state = "{home}/state"
+        configuration(home, root=home / "root", state=home / "state", socket=home / "containerd.sock", image=IMAGE)
+    )
+
+
+def configuration(home: Path, *, root: Path, state: Path, socket: Path, image: str) -> str:
+    """A containerd of a test's own, as TOML; networks by what is in `home`/cni. image: of its sandboxes."""
+    return f"""version = 2
+root = "{root}"
+state = "{state}"
 [grpc]
-  address = "{home}/containerd.sock"
+  address = "{socket}"
 [plugins."io.containerd.internal.v1.opt"]
   path = "{home}/opt"
 [plugins."io.containerd.grpc.v1.cri"]
-  sandbox_image = "{IMAGE}"
+  sandbox_image = "{image}"
   restrict_oom_score_adj = true
   disable_apparmor = true
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "{CNI}"
     conf_dir = "{home}/cni"
 """
-    )
 
 
 def image(file: Path) -> None:

@@ -110,7 +110,7 @@ def podman() -> Iterator[podman_support.Podman]:
 def kubernetes(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """The cluster of $KUBECONFIG, with Netweather in it; else a real node of this session's own, which is installed here."""
     if named := os.environ.get("KUBECONFIG"):
-        yield Cluster(Path(named))
+        yield cluster_node.named(Path(named))
         return
     if not binaries.built() and not request.config.getoption("--full"):
         pytest.skip("Kubernetes is not built here yet, which takes minutes: python -m tests.cluster up, or --full")

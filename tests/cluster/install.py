@@ -20,7 +20,12 @@ WAITS_S = 90
 def install(node: Node) -> None:
     """Returns when the operator and the agent run."""
     _load_image(node)
-    _apply(node)
+    apply(node)
+
+
+def apply(node: Node) -> None:
+    """The same with the image that the node has already."""
+    node.kubectl("apply", "--validate=false", "-k", str(_overlay(node)))
     for workload in ("deployment/operator", "daemonset/agent"):
         node.kubectl("-n", "netweather", "rollout", "status", workload, f"--timeout={WAITS_S}s", timeout=WAITS_S + 10)
 
@@ -35,7 +40,12 @@ def _load_image(node: Node) -> None:
     archive.unlink()
 
 
-def _apply(node: Node) -> None:
+def uninstall(node: Node) -> None:
+    """Takes all of it away, as a user does, and returns when it is gone."""
+    node.kubectl("delete", "-k", str(_overlay(node)), "--wait=true", timeout=WAITS_S)
+
+
+def _overlay(node: Node) -> Path:
     """This node's runtime listens elsewhere, and its image comes from no registry."""
     overlay = node.home / "install"
     overlay.mkdir(exist_ok=True)
@@ -49,7 +59,7 @@ def _apply(node: Node) -> None:
         {"target": {"kind": "Deployment"}, "patch": yaml.safe_dump(changes[1:])},
     ]
     (overlay / "kustomization.yaml").write_text(yaml.safe_dump({"resources": ["base"], "patches": patches}))
-    node.kubectl("apply", "--validate=false", "-k", str(overlay))
+    return overlay
 
 
 def rendered(folder: Path = BASE) -> list[dict[str, object]]:

@@ -99,11 +99,22 @@ class Node(Cluster):
         """Starts a component that was stopped."""
         supervisor.ask(self.home, f"start {component}")
 
+    def held(self) -> list[str]:
+        """The targets that have conditions, as the agent's own files on the node tell."""
+        listing = self.inside("find", "/run/netweather/targets", "-mindepth", "1", "-maxdepth", "1")
+        return subprocess.run(listing, capture_output=True, text=True, check=False).stdout.split()  # there may be no folder
+
     def load(self, archive: Path) -> None:
         """Gives the node an image, of a file as `docker save` writes it."""
         command = ["ctr", "-a", str(self.runtime), "-n", "k8s.io", "images", "import", str(archive)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode == 0, done.stderr
+
+
+def named(kubeconfig: Path) -> Cluster:
+    """The cluster of a kubeconfig: one that `up` made is a node that tests may do anything with."""
+    home = kubeconfig.parent
+    return Node(home) if home.name.startswith(PREFIX) and (home / "pid").exists() else Cluster(kubeconfig)
 
 
 def up(name: str) -> Node:

@@ -19,13 +19,16 @@ Key = tuple[str, str, str]
 
 
 class FakeApi:
-    """away: whether it answers at all. forgetful: whether it has forgotten what watches would go on from."""
+    """away: whether it answers at all. forbidden: whether it says no to reads.
+
+    forgetful: whether it has forgotten what watches would go on from.
+    """
 
     def __init__(self) -> None:
         self.objects: dict[Key, Object] = {}
         self.writes = 0
         self.lists = 0
-        self.away = self.forgetful = False
+        self.away = self.forbidden = self.forgetful = False
         self._version = 0
         self._watchers: list[tuple[str, str, asyncio.Queue[tuple[str, Object] | Exception]]] = []
 
@@ -86,6 +89,8 @@ class FakeApi:
 
     async def read(self, kind: Kind, name: str, namespace: str = "") -> Object | None:
         self._need()
+        if self.forbidden:
+            raise _no(403)
         return copy.deepcopy(self.objects.get((kind.plural, namespace, name)))
 
     async def create(self, kind: Kind, found: Object, namespace: str = "") -> Object:

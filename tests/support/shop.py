@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -91,7 +92,7 @@ class Shop:
 @contextmanager
 def shop(cluster: Cluster, clients: int = 2, servers: int = 2) -> Iterator[Shop]:
     """The application, while it runs; its namespace goes at the end."""
-    name = f"nwt-shop-{next(_numbers)}"
+    name = f"nwt-shop-{os.getpid()}-{next(_numbers)}"
     made = Shop(cluster, name)
     try:
         cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from netweather.agent.paths import refuse_paths
 from netweather.errors import NetweatherError
 from netweather.kubernetes import api as kinds
-from netweather.kubernetes.api import Api
+from netweather.kubernetes.api import Api, is_forbidden
 from netweather.kubernetes.following import Followed
 from netweather.kubernetes.nodes import OWNER, Orders, PodOrder, read_orders, status_of
 from netweather.targets import resolve_peers
@@ -33,10 +33,11 @@ Key = tuple[str, str]
 
 
 class Node:
-    """This node. connect: makes the connection to the cluster."""
+    """This node. connect: makes the connection to the cluster. daemonset: NAMESPACE/NAME of the one that we are of, if any."""
 
-    def __init__(self, agent: Agent, name: str, connect: Callable[[], Any] = Api.connect) -> None:
-        self.agent, self.name, self.connect = agent, name, connect
+    def __init__(self, agent: Agent, name: str, connect: Callable[[], Any] = Api.connect, daemonset: str = "") -> None:
+        self.agent, self.name, self.connect, self.daemonset = agent, name, connect, daemonset
+        self._api: Api | None = None
         self._dirty = asyncio.Event()
         self._held: dict[Key, tuple[str, PodOrder, tuple[str, ...]]] = {}
         """What is in force by our doing: the sandbox, the order, and the host's addresses of then."""
@@ -45,7 +46,7 @@ class Node:
 
     async def run(self) -> None:
         """For ever. Raises NetweatherError no-kubernetes-extra."""
-        api = await self._connected()
+        api = self._api = await self._connected()
         followed = Followed(kinds.NODES, read_orders, self._dirty.set, self.name)
         async with asyncio.TaskGroup() as group:
             group.create_task(followed.run(api))
@@ -58,6 +59,13 @@ class Node:
                 await self._tell(api, orders)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._dirty.wait(), WAITS_S if waiting else LOOKS_S)
+
+    async def leave(self) -> None:
+        """The agent ends. When that is since Netweather is taken off the cluster, so does all that it keeps; a restart changes nothing."""
+        if self._api is not None and self.daemonset and await is_taken_away(self._api, self.daemonset):
+            LOG.info("node %s: %s is taken away, and what is in force ends", self.name, self.daemonset)
+            await self.agent.in_thread(self._clear, set())
+            await self.agent.in_thread(self._clear_kept)
 
     async def _connected(self) -> Api:
         told = False
@@ -135,6 +143,16 @@ class Node:
                 except NetweatherError as error:
                     LOG.warning("%s on %s: %s", each.condition.name, sandbox, error)
 
+    def _clear_kept(self) -> None:
+        """What others set through this agent: nobody would take its devices away."""
+        engine = self.agent.engine
+        for identity in filter(self.agent.keeping.keeps, engine.journal.identities()):
+            try:
+                engine.clear_known(identity)
+                self.agent.keeping.look(identity)
+            except NetweatherError as error:
+                LOG.warning("%s: %s", identity, error)
+
     # in the loop
 
     async def _tell(self, api: Api, orders: Orders) -> None:
@@ -150,3 +168,23 @@ class Node:
             self._told = status
         except NetweatherError as error:
             LOG.debug("status of %s: %s", self.name, error)
+
+
+async def is_taken_away(api: Api, daemonset: str) -> bool:
+    """Whether this DaemonSet is being deleted or gone, or its namespace, or our account with them; no while the server doesn't answer.
+
+    A namespace's pods are deleted before its DaemonSets, so both are asked for. An account without rights is asked twice: a
+    server that has just started may not know them yet.
+    """
+    namespace, _, name = daemonset.partition("/")
+    forbidden = 0
+    while True:
+        try:
+            asked = [await api.read(kinds.NAMESPACES, namespace), await api.read(kinds.DAEMONSETS, name, namespace)]
+        except NetweatherError as error:
+            forbidden += is_forbidden(error)
+            if not is_forbidden(error) or forbidden == 2:
+                return is_forbidden(error)
+            await asyncio.sleep(RETRIES_S)
+        else:
+            return any(each is None or "deletionTimestamp" in each["metadata"] for each in asked)

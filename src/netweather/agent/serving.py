@@ -52,10 +52,11 @@ class Listen:
         return host.removeprefix("[").removesuffix("]"), int(port)
 
 
-def run(settings: Settings, listen: Listen, node: str = "") -> None:
+def run(settings: Settings, listen: Listen, node: str = "", daemonset: str = "") -> None:
     """Serves until SIGTERM or SIGINT. Conditions stay: each ends in time, and the next agent goes on with it.
 
-    node: of a Kubernetes cluster, whose NodeConditions it carries out besides.
+    node: of a Kubernetes cluster, whose NodeConditions it carries out besides. daemonset: the agent's own, NAMESPACE/NAME: when that
+    is taken away, conditions end with the agent.
 
     Raises NetweatherError agent-running, cannot-listen.
     """
@@ -69,10 +70,11 @@ def run(settings: Settings, listen: Listen, node: str = "") -> None:
             tls = {"ssl_certfile": str(listen.certificate), "ssl_keyfile": str(listen.key)}
             sockets.append((stack.enter_context(listening.tcp(*listen.host_port)), tls))
         port = listen.host_port[1] if listen.host_port else None
-        asyncio.run(_serve(Agent(settings, listen.tokens, port), sockets, node))
+        agent = Agent(settings, listen.tokens, port)
+        asyncio.run(_serve(agent, sockets, Node(agent, node, daemonset=daemonset) if node else None))
 
 
-async def _serve(agent: Agent, sockets: list[tuple[Any, dict[str, Any]]], node: str) -> None:
+async def _serve(agent: Agent, sockets: list[tuple[Any, dict[str, Any]]], node: Node | None) -> None:
     agent.events.bind(asyncio.get_running_loop())
     app = make_app(agent)
     servers = [(Server(app, GRACE_S, http=Protocol, timeout_keep_alive=KEEP_ALIVE_S, **tls), socket) for socket, tls in sockets]
@@ -91,13 +93,15 @@ async def _serve(agent: Agent, sockets: list[tuple[Any, dict[str, Any]]], node: 
         listening.tell_manager("READY=1")
         LOG.info("ready: %d targets kept", agent.keeping.count)
         async with asyncio.TaskGroup() as group:
-            ordered = [group.create_task(Node(agent, node).run())] if node else []
+            ordered = [group.create_task(node.run())] if node is not None else []
             async with asyncio.TaskGroup() as serving:
                 for server, socket in servers:
                     serving.create_task(server.serve([socket]))
             for task in ordered:
                 task.cancel()
         listening.tell_manager("STOPPING=1")
+        if node is not None:
+            await node.leave()
         await agent.in_thread(agent.scenarios.close)  # while there is still somebody who takes devices away
         agent.keeping.stop()
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from netweather.cli import pages
 from netweather.cli.options import option
 from netweather.connecting import need_root
-from netweather.errors import NetweatherError
+from netweather.errors import NetweatherError, UsageError
 from netweather.settings import Settings
 
 _EXAMPLES = """
@@ -30,12 +30,17 @@ def _agent(
     kubernetes: Annotated[
         str, option("kubernetes", "NODE", "carry out what a cluster asks of this node (docs/kubernetes.md)")
     ] = "",
+    daemonset: Annotated[
+        str, option("daemonset", "NAMESPACE/NAME", "its own: when that is deleted, conditions end with the agent")
+    ] = "",
 ) -> None:
     """Keeps conditions for the command line, tests and programs, until it is told to end.
 
     Root and the group netweather may use the socket. Conditions outlive it: the kernel ends each in time, and the next agent
     goes on with what is left.
     """
+    if daemonset and not all(daemonset.partition("/")):
+        raise UsageError("bad-daemonset", f"{daemonset!r} is not NAMESPACE/NAME", "", "write --daemonset netweather/agent")
     need_root()
     try:
         # By name: front ends don't import each other, and who has not the extra still has the command line.
@@ -47,7 +52,7 @@ def _agent(
     settings = Settings.load()
     known = principals.Tokens.load(Path(tokens)) if tokens else principals.Tokens()
     pem = [Path(each) if each else None for each in (certificate, key)]
-    serving.run(settings, serving.Listen(Path(socket or settings.socket), listen, *pem, known), kubernetes)
+    serving.run(settings, serving.Listen(Path(socket or settings.socket), listen, *pem, known), kubernetes, daemonset)
 
 
 def command() -> Any:

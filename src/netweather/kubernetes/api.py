@@ -36,6 +36,8 @@ PODS: Final = Kind("pods", "", "v1")
 SERVICES: Final = Kind("services", "", "v1")
 SLICES: Final = Kind("endpointslices", "discovery.k8s.io")
 LEASES: Final = Kind("leases", "coordination.k8s.io", "v1")
+NAMESPACES: Final = Kind("namespaces", "", "v1")
+DAEMONSETS: Final = Kind("daemonsets", "apps", "v1")
 
 
 class Stale(Exception):
@@ -163,8 +165,16 @@ class Api:
 
 def is_missing(error: NetweatherError) -> bool:
     """Whether the server said that there is no such object or kind."""
-    response = getattr(error.__cause__, "response", None)
-    return getattr(response, "status_code", 0) == 404
+    return _status(error) == 404
+
+
+def is_forbidden(error: NetweatherError) -> bool:
+    """Whether the server said that this account may not, or that it knows no such account (any more)."""
+    return _status(error) in (401, 403)
+
+
+def _status(error: NetweatherError) -> int:
+    return getattr(getattr(error.__cause__, "response", None), "status_code", 0)
 
 
 def _named(name: str) -> Mapping[str, str]:

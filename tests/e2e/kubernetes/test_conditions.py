@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import time
 from collections.abc import Iterator
 
@@ -135,14 +134,13 @@ def test_agent_and_operator_may_restart(app: Shop, kubernetes: Cluster) -> None:
         kubernetes.kubectl("-n", "netweather", "rollout", "restart", workload)
         kubernetes.kubectl("-n", "netweather", "rollout", "status", workload, "--timeout=120s", timeout=130)
         app.slow(client, service)
+    until(lambda: "ready: 2 targets kept" in logs(kubernetes, "daemonset/agent"), 20, "nothing ended with the agent before")
     app.clear()
     app.quick(client, service)
 
 
-def held(node: Node) -> list[str]:
-    """The pods that have conditions, as the agent's own files on the node tell."""
-    listing = node.inside("ls", "/run/netweather/targets")
-    return subprocess.run(listing, capture_output=True, text=True, check=True).stdout.split()
+def logs(cluster: Cluster, workload: str) -> str:
+    return cluster.kubectl("-n", "netweather", "logs", workload)
 
 
 @pytest.mark.full
@@ -159,10 +157,10 @@ def test_the_api_server_is_away_for_a_minute(app: Shop, kubernetes: Cluster) -> 
     app.slow(client, service)
     kubernetes.stop("apiserver")
     try:
-        assert len(held(kubernetes)) == 2
-        until(lambda: len(held(kubernetes)) == 1, 60, "the short one ended on the node")
+        assert len(kubernetes.held()) == 2
+        until(lambda: len(kubernetes.held()) == 1, 60, "the short one ended on the node")
         time.sleep(40)  # a minute in all: what is renewed or retried meanwhile must not pile up
-        assert len(held(kubernetes)) == 1
+        assert len(kubernetes.held()) == 1
     finally:
         kubernetes.start("apiserver")
     until(lambda: app.kubectl("get", "networkconditions", check=False), 60, "it answers again")

@@ -22,6 +22,8 @@ ALLOWED = [
     (OPERATOR, "update", "leases.coordination.k8s.io/netweather-operator", "netweather"),
     (AGENT, "watch", "nodeconditions.netweather.dev", ""),
     (AGENT, "patch", "nodeconditions.netweather.dev/status", ""),
+    (AGENT, "get", "daemonsets.apps/agent", "netweather"),
+    (AGENT, "get", "namespaces/netweather", "netweather"),
     (TENANT, "create", "networkconditions.netweather.dev", "nwt-tenant"),
 ]
 REFUSED = [
@@ -38,6 +40,10 @@ REFUSED = [
     (AGENT, "patch", "nodeconditions.netweather.dev", ""),
     (AGENT, "create", "nodeconditions.netweather.dev", ""),
     (AGENT, "patch", "nodes", ""),
+    (AGENT, "get", "daemonsets.apps/another", "netweather"),
+    (AGENT, "delete", "daemonsets.apps/agent", "netweather"),
+    (AGENT, "list", "daemonsets.apps", "netweather"),
+    (AGENT, "get", "namespaces/default", "default"),
     (TENANT, "create", "networkconditions.netweather.dev", "default"),
     (TENANT, "list", "networkconditions.netweather.dev", "default"),
     (TENANT, "patch", "networkconditions.netweather.dev/status", "nwt-tenant"),

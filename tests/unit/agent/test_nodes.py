@@ -200,3 +200,100 @@ def test_files_of_the_node_are_nobody_s_business(agent: Agent, sandboxes: Sandbo
         assert in_force(agent) == []
 
     working(agent, scenario, asks("a", condition={"trace": "/etc/hostname"}))
+
+
+# the end of the agent
+
+
+def stored(api: FakeApi, **metadata: str) -> None:
+    """The namespace and the DaemonSet that the agent is of."""
+    api.put("namespaces", {"metadata": {"name": "netweather"}})
+    api.put("daemonsets", {"metadata": {"name": "agent", "namespace": "netweather", **metadata}})
+
+
+def going(api: FakeApi) -> None:
+    stored(api, deletionTimestamp="2026-01-01T00:00:00Z")
+
+
+def emptied(api: FakeApi) -> None:
+    stored(api)
+    api.put("namespaces", {"metadata": {"name": "netweather", "deletionTimestamp": "2026-01-01T00:00:00Z"}})
+
+
+def away(api: FakeApi) -> None:
+    going(api)
+    api.away = True
+
+
+def without_rights(api: FakeApi) -> None:
+    stored(api)
+    api.forbidden = True
+
+
+ENDS: list[tuple[Callable[[FakeApi], None], bool]] = [
+    (stored, False),  # a restart, or a rollout
+    (away, False),
+    (going, True),
+    (lambda api: api.put("namespaces", {"metadata": {"name": "netweather"}}) and None, True),
+    (emptied, True),  # its pods go before its DaemonSets
+    (without_rights, True),
+]
+NAMES = ["restarted", "server away", "going", "gone", "namespace", "without rights"]
+
+
+@pytest.mark.parametrize(("cluster", "ends"), ENDS, ids=NAMES)
+def test_conditions_end_with_an_agent_that_is_taken_away_and_with_no_other(
+    agent: Agent, world: World, sandboxes: Sandboxes, cluster: Callable[[FakeApi], None], ends: bool
+) -> None:
+    api = FakeApi()
+    ask(api, asks("a"))
+
+    async def connect() -> FakeApi:
+        return api
+
+    async def run() -> None:
+        node = Node(agent, "node-1", connect, "netweather/agent")
+        task = asyncio.create_task(node.run())
+        await soon(lambda: in_force(agent) == [("a", "slow")])
+        task.cancel()
+        cluster(api)
+        await node.leave()
+
+    asyncio.run(asyncio.wait_for(run(), 40))
+    assert in_force(agent) == ([] if ends else [("a", "slow")])
+
+
+def test_an_account_that_the_server_does_not_know_yet_is_no_end() -> None:
+    api = FakeApi()
+    without_rights(api)
+
+    async def run() -> bool:
+        asked = asyncio.create_task(nodes.is_taken_away(api, "netweather/agent"))  # type: ignore[arg-type]  # it shows the same
+        await asyncio.sleep(0)
+        api.forbidden = False
+        return await asked
+
+    assert not asyncio.run(asyncio.wait_for(run(), 10))
+
+
+def test_what_others_set_through_an_agent_ends_with_it_and_what_a_keeper_keeps_does_not(
+    agent: Agent, world: World, sandboxes: Sandboxes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from netweather.conditions import load
+
+    sandboxes["uid-b"] = "b"
+    for name in ("a", "b"):
+        with world.resolve([f"cri:{name}"])[0] as target:
+            agent.engine.set(target, load({"name": "by-hand", "lease": "1m", "rules": [{"condition": {"delay": "5ms"}}]}))
+    with world.resolve(["cri:a"])[0] as target:
+        ours = target.identity
+    monkeypatch.setattr(agent.keeping, "keeps", lambda identity: identity == ours)
+
+    async def scenario(api: FakeApi) -> None:
+        await soon(lambda: len(in_force(agent)) == 3)
+        node = Node(agent, "node-1", daemonset="netweather/agent")
+        node._api = api  # type: ignore[assignment]  # as after `run`
+        await node.leave()
+
+    working(agent, scenario, asks("b"))
+    assert in_force(agent) == [("b", "by-hand")]

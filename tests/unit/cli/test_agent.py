@@ -30,6 +30,12 @@ def test_without_the_extra(run: Run, world: World, monkeypatch: pytest.MonkeyPat
     assert importlib
 
 
+@pytest.mark.parametrize("word", ["agent", "netweather/", "/agent"])
+def test_a_daemonset_that_is_none(run: Run, world: World, word: str) -> None:
+    outcome = run("agent", "--kubernetes", "node-1", "--daemonset", word)
+    assert (outcome.code, "[bad-daemonset]" in outcome.err) == (2, True)
+
+
 def test_without_root(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     assert "[needs-root]" in run("agent").err

@@ -84,7 +84,7 @@ class Agent:
         self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="agent")
         self.metrics = Metrics(lambda: self.keeping.count, lambda: self.events.listeners, self.engine.show)
         self.started = time.monotonic()
-        self._proving = asyncio.Semaphore(PROOFS)
+        self.proving = asyncio.Semaphore(PROOFS)
 
     async def in_thread(self, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
         """Calls what may block, without blocking the others."""
@@ -105,7 +105,7 @@ class Agent:
         self, who: Principal, conditions: Sequence[NetworkCondition], gone: Callable[[], bool], *, host: bool
     ) -> list[dict[str, Any]]:
         """Puts conditions in force and measures them, while nobody is `gone`. Raises NetweatherError not-proved, and as `set`."""
-        async with self._proving:
+        async with self.proving:
             return await self.in_thread(self.set, who, conditions, host=host, check=proof(self.engine, silent, gone))
 
     def set(
@@ -234,7 +234,7 @@ class Agent:
 
     async def verify(self, who: Principal, target: str, wish: Wish) -> list[dict[str, Any]]:
         """The evidence for a target's conditions. Raises NetweatherError."""
-        async with self._proving:
+        async with self.proving:
             return await self.in_thread(self._verify, who, target, wish)
 
     def _verify(self, who: Principal, target: str, wish: Wish) -> list[dict[str, Any]]:

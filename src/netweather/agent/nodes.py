@@ -10,15 +10,18 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from netweather.agent.paths import refuse_paths
+from netweather.agent.proofs import Proofs
+from netweather.engine.choosing import engines
 from netweather.errors import NetweatherError
 from netweather.kubernetes import api as kinds
 from netweather.kubernetes.api import Api, is_forbidden
 from netweather.kubernetes.following import Followed
-from netweather.kubernetes.nodes import OWNER, Orders, PodOrder, read_orders, status_of
+from netweather.kubernetes.nodes import OWNER, Key, Orders, PodOrder, read_orders, status_of
 from netweather.targets import resolve_peers
 from netweather.targets.cri import open_pod, pods_by_uid
 
@@ -29,7 +32,16 @@ LOG: Final = logging.getLogger("netweather.agent")
 LOOKS_S, WAITS_S = 2.0, 0.2
 """Between two looks at the runtime: as a rule, and while a pod that is asked for is not there yet."""
 RETRIES_S: Final = 2.0
-Key = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Held:
+    """What is in force by our doing. host: the host's addresses of then; engine: what makes it."""
+
+    sandbox: str
+    order: PodOrder
+    host: tuple[str, ...]
+    engine: str
 
 
 class Node:
@@ -39,8 +51,8 @@ class Node:
         self.agent, self.name, self.connect, self.daemonset = agent, name, connect, daemonset
         self._api: Api | None = None
         self._dirty = asyncio.Event()
-        self._held: dict[Key, tuple[str, PodOrder, tuple[str, ...]]] = {}
-        """What is in force by our doing: the sandbox, the order, and the host's addresses of then."""
+        self._held: dict[Key, Held] = {}
+        self._proofs = Proofs(agent, self._dirty.set)
         self._failed: dict[Key, NetweatherError] = {}
         self._told: dict[str, Any] = {}
 
@@ -56,6 +68,7 @@ class Node:
                 self._dirty.clear()
                 orders = followed.objects.get(("", self.name), Orders(0))
                 waiting = await self.agent.in_thread(self._carry_out, orders)
+                self._proofs.follow(group, ((held.sandbox, held.order) for held in self._held.values()))
                 await self._tell(api, orders)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._dirty.wait(), WAITS_S if waiting else LOOKS_S)
@@ -101,7 +114,7 @@ class Node:
             sandbox = sandboxes.get(order.pod_uid)
             if sandbox is None:
                 self._held.pop(key, None)
-            elif self._held.get(key) != (sandbox, order, host):
+            elif (held := self._held.get(key)) is None or (held.sandbox, held.order, held.host) != (sandbox, order, host):
                 self._set(order, sandbox, host)
         return any(order.pod_uid not in sandboxes for order in wanted.values())
 
@@ -124,7 +137,7 @@ class Node:
             self._failed[order.key] = problem
         else:
             self._failed.pop(order.key, None)
-            self._held[order.key] = (sandbox, order, host)
+            self._held[order.key] = Held(sandbox, order, host, engines(condition))
             self.agent.events.publish("condition-set", **told, by=OWNER)
 
     def _clear(self, wanted: set[tuple[str, str]]) -> None:
@@ -160,7 +173,7 @@ class Node:
         if not orders.generation:
             self._told = {}
             return
-        status = status_of(orders, [order for _, order, _ in self._held.values()], self._failed)
+        status = status_of(orders, {key: held.engine for key, held in self._held.items()}, self._failed, self._proofs.found)
         if status == self._told:
             return
         try:

@@ -56,6 +56,13 @@ def look(condition: Condition, direction: Direction, asked: Engine) -> Look:
     return Look(*pump.line_parameters(condition, direction))
 
 
+def engines(condition: NetworkCondition) -> str:
+    """'netem', 'pump', 'netem and pump', or 'classifier' of what needs no line: what makes it on this machine."""
+    return (
+        " and ".join(sorted({choose(rule.condition, condition.engine).engine for rule in _with_lines(condition)})) or "classifier"
+    )
+
+
 def told(condition: NetworkCondition) -> tuple[str, ...]:
     """For people: which engine makes the lines of this condition, and why when it isn't netem though it might be."""
     choices = dict.fromkeys(choose(rule.condition, condition.engine) for rule in _with_lines(condition))

@@ -7,8 +7,8 @@ figures (measure). Nothing is changed; the rule's counters go up by the probe's 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from netweather.conditions import Condition, Match, dump
 from netweather.conditions.effects import effects_of
@@ -37,13 +37,19 @@ def silent(share: float, text: str) -> None:
 
 @dataclass(frozen=True)
 class Wish:
-    """What to verify, and how. to: an address or host name; peer: a reference that can be entered; seconds: about how long."""
+    """What to verify, and how. to: an address or host name; peer: a reference that can be entered; seconds: about how long.
+
+    nearby: of addresses whose network can be entered, its reference; such a peer of a rule is taken before the others.
+    anybody: who answers for the peer of a rule that names none: a reference.
+    """
 
     name: str | None = None
     to: str | None = None
     peer: str | None = None
     samples: int | None = None
     seconds: float = 10.0
+    nearby: Mapping[str, str] = field(default_factory=dict)
+    anybody: str | None = None
 
 
 @dataclass
@@ -205,11 +211,12 @@ def _other(target: Target, match: Match, wish: Wish) -> Iterator[Other | None]:
 
     A host name is what the target's own resolver makes of it, as it was when the condition was set.
     """
-    words = [wish.peer, wish.to, *([] if wish.peer or wish.to else match.to)]
+    words = [wish.peer, wish.to, *([] if wish.peer or wish.to else _peers(match, wish))]
     with contextlib.ExitStack() as stack:
         found: Other | None = None
         for word in [word for word in words if word]:
-            entered = stack.enter_context(_entered(word)) if is_reference(word) else None
+            reference = wish.nearby.get(word, word)
+            entered = stack.enter_context(_entered(reference)) if is_reference(reference) else None
             prefixes = [peer.prefix for peer in resolve_peers(word, target)]
             single = tuple(str(prefix.network_address) for prefix in prefixes if prefix.num_addresses == 1)
             if found is not None:  # --peer and --to: which of its addresses is meant
@@ -219,6 +226,13 @@ def _other(target: Target, match: Match, wish: Wish) -> Iterator[Other | None]:
             if found is not None and not (wish.peer and wish.to):
                 break
         yield found
+
+
+def _peers(match: Match, wish: Wish) -> list[str | None]:
+    """Those of a rule, in the order in which they are tried."""
+    if not match.to:
+        return [wish.anybody]
+    return sorted(match.to, key=lambda word: word not in wish.nearby)
 
 
 @contextlib.contextmanager

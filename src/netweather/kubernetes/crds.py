@@ -38,6 +38,10 @@ def condition_spec() -> Schema:
     lease["pattern"] = lease["pattern"].replace("forever", UNTIL_DELETED)
     lease["description"] = f"for how long from now, or {UNTIL_DELETED}"
     properties["probes"] = {"type": "boolean", "description": "the kubelet's probes of the pods meet it, too"}
+    properties["verify"] = {
+        "type": "boolean",
+        "description": "it is measured on its pods once it is in force, which takes seconds",
+    }
     for matches in (properties["rules"], properties["exclude"]):
         matches["items"]["properties"]["to"] = {
             "type": "array",
@@ -109,11 +113,11 @@ def _status() -> Schema:
     text, number = {"type": "string"}, {"type": "integer"}
     words = ("type", "status", "reason", "message")
     condition = {**dict.fromkeys(words, text), "lastTransitionTime": _WHEN, "observedGeneration": number}
-    pod = dict.fromkeys(("name", "node", "state", "reason", "message"), text)
+    pod = dict.fromkeys(("name", "node", "state", "reason", "message", "engine", "verdict", "evidence"), text)
     return {
         "type": "object",
         "properties": {
-            **dict.fromkeys(("observedGeneration", "selected", "inForce", "failed"), number),
+            **dict.fromkeys(("observedGeneration", "selected", "inForce", "failed", "verified"), number),
             "summary": text,
             "startedAt": _WHEN,
             "endsAt": _WHEN,

@@ -105,7 +105,8 @@ class PodPeer:
 class PodCondition:
     """A NetworkCondition object, read. condition: its rules, in which the words of `peers` stand for what has no address yet.
 
-    started: when its lease began, of this generation; None when that is yet to come. probes: the kubelet's probes meet it, too.
+    started: when its lease began, of this generation; "" when that is yet to come. probes: the kubelet's probes meet it, too.
+    verify: it is measured on its pods once it is in force.
     """
 
     namespace: str
@@ -118,6 +119,7 @@ class PodCondition:
     condition: NetworkCondition
     peers: Mapping[str, PodPeer]
     probes: bool = False
+    verify: bool = False
     started: str = ""
 
     @property

@@ -20,7 +20,7 @@ from netweather.errors import UsageError
 from netweather.kubernetes.model import UNTIL_DELETED, Lease, PodCondition, PodPeer, PodTarget
 from netweather.units import Duration
 
-_OWN: Final = ("targets", "lease", "probes")
+_OWN: Final = ("targets", "lease", "probes", "verify")
 _TAKEN: Final = ("rules", "exclude", "reason", "engine")
 PLACEHOLDER: Final = "peer-of"
 _ADDRESS: Final = re.compile(r"[0-9.]+(/[0-9]+)?|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(/[0-9]+)?")
@@ -54,6 +54,7 @@ def read_condition(found: Mapping[str, Any]) -> PodCondition:
         condition=_rules(metadata["name"], plain),
         peers=peers,
         probes=read(bool, spec.get("probes", False), "probes"),
+        verify=read(bool, spec.get("verify", False), "verify"),
         started=status.get("startedAt", "") if status.get("observedGeneration") == metadata.get("generation", 1) else "",
     )
 

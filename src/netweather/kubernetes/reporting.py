@@ -9,31 +9,31 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from netweather.kubernetes.nodes import Reports
+from netweather.kubernetes.nodes import Report, Reports
 from netweather.kubernetes.resolving import Resolved
 from netweather.kubernetes.snapshot import Pod, text_of
 
 MOST_PODS: Final = 20
 MOST_WARNINGS: Final = 10
+HELD, BROKEN = "PASS", "FAIL"
 _LONGEST_MESSAGE: Final = 1000
 
 
 def status_of(resolved: Resolved, reports: Reports, previous: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """previous: the status that the object has, whose times go on where nothing changed."""
-    key = (resolved.uid, resolved.generation)
-    living = {pod.uid for pod in resolved.pods}
-    holding = reports.in_force.get(key, frozenset()) & living
-    failed = {uid: why for uid, why in reports.failed.get(key, {}).items() if uid in living or not uid}
+    report = _of_living(resolved, reports.get((resolved.uid, resolved.generation), Report()))
     status: dict[str, Any] = {
         "observedGeneration": resolved.generation,
         "selected": len(resolved.pods),
-        "inForce": len(holding),
-        "failed": len(failed),
-        "summary": f"{len(holding)}/{len(resolved.pods)}",
-        "pods": [_pod(pod, holding, failed) for pod in _troubled_first(resolved, holding)[:MOST_PODS]],
+        "inForce": len(report.in_force),
+        "failed": len(report.failed),
+        "summary": f"{len(report.in_force)}/{len(resolved.pods)}",
+        "pods": [_pod(pod, report) for pod in _troubled_first(resolved, report)[:MOST_PODS]],
         "warnings": [warning[:_LONGEST_MESSAGE] for warning in resolved.warnings[:MOST_WARNINGS]],
-        "conditions": _conditions(resolved, holding, failed, previous, now),
+        "conditions": _conditions(resolved, report, previous, now),
     }
+    if resolved.verify:
+        status["verified"] = sum(proof.verdict == HELD for proof in report.proofs.values())
     if resolved.started is not None:
         status["startedAt"] = text_of(resolved.started)
     if resolved.ends is not None:
@@ -41,31 +41,41 @@ def status_of(resolved: Resolved, reports: Reports, previous: Mapping[str, Any],
     return status
 
 
-def _troubled_first(resolved: Resolved, holding: frozenset[str]) -> list[Pod]:
-    return sorted(resolved.pods, key=lambda pod: (pod.uid in holding, pod.key))
+def _of_living(resolved: Resolved, report: Report) -> Report:
+    """What was said of pods that are there; of "" it was said of them all."""
+    living = {pod.uid for pod in resolved.pods}
+    return Report(
+        {uid: engine for uid, engine in report.in_force.items() if uid in living},
+        {uid: why for uid, why in report.failed.items() if uid in living or not uid},
+        {uid: proof for uid, proof in report.proofs.items() if uid in living and resolved.verify},
+    )
 
 
-def _pod(pod: Pod, holding: frozenset[str], failed: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+def _troubled_first(resolved: Resolved, report: Report) -> list[Pod]:
+    good = {uid for uid in report.in_force if uid not in report.proofs or report.proofs[uid].verdict == HELD}
+    return sorted(resolved.pods, key=lambda pod: (pod.uid in good, pod.key))
+
+
+def _pod(pod: Pod, report: Report) -> dict[str, str]:
     found = {"name": pod.name, "node": pod.node}
-    if pod.uid in failed:
-        return {**found, "state": "Failed", "reason": _reason(failed[pod.uid][0]), "message": failed[pod.uid][1]}
-    return {**found, "state": "InForce" if pod.uid in holding else "Pending"}
+    if pod.uid in report.failed:
+        code, message = report.failed[pod.uid]
+        return {**found, "state": "Failed", "reason": _reason(code), "message": message}
+    if pod.uid not in report.in_force:
+        return {**found, "state": "Pending"}
+    found |= {"state": "InForce", "engine": report.in_force[pod.uid]}
+    if pod.uid in report.proofs:
+        found |= {"verdict": report.proofs[pod.uid].verdict, "evidence": report.proofs[pod.uid].evidence}
+    return found
 
 
-def _conditions(
-    resolved: Resolved,
-    holding: frozenset[str],
-    failed: Mapping[str, tuple[str, str]],
-    previous: Mapping[str, Any],
-    now: datetime,
-) -> list[dict[str, Any]]:
+def _conditions(resolved: Resolved, report: Report, previous: Mapping[str, Any], now: datetime) -> list[dict[str, Any]]:
     known = {each["type"]: each for each in previous.get("conditions") or ()}
+    told = {"Resolved": _resolved(resolved), "InForce": _in_force(resolved, report), "Ended": _ended(resolved)}
+    if resolved.verify:
+        told["Verified"] = _verified(resolved, report)
     found = []
-    for kind, (state, reason, message) in (
-        ("Resolved", _resolved(resolved)),
-        ("InForce", _in_force(resolved, holding, failed)),
-        ("Ended", _ended(resolved)),
-    ):
+    for kind, (state, reason, message) in told.items():
         before = known.get(kind, {})
         since = before["lastTransitionTime"] if before.get("status") == state else text_of(now)
         found.append(
@@ -78,6 +88,8 @@ def _conditions(
                 "observedGeneration": resolved.generation,
             }
         )
+    if resolved.over and known.get("Verified", {}).get("observedGeneration") == resolved.generation:
+        found.append(known["Verified"])  # what was found outlives the lease
     return found
 
 
@@ -92,16 +104,31 @@ def _resolved(resolved: Resolved) -> tuple[str, str, str]:
     return "True", "Resolved", "; ".join(resolved.warnings)
 
 
-def _in_force(resolved: Resolved, holding: frozenset[str], failed: Mapping[str, tuple[str, str]]) -> tuple[str, str, str]:
+def _in_force(resolved: Resolved, report: Report) -> tuple[str, str, str]:
     count = len(resolved.pods)
     if resolved.error is not None or resolved.over or not count:
         return "False", "NotResolved" if not resolved.over else "Ended", ""
-    if failed:
-        code, message = failed[min(failed)]
-        return "False", _reason(code), f"on {len(failed)} of {count} pods: {message}"
-    if len(holding) < count:
-        return "False", "Pending", f"in force on {len(holding)} of {count} pods"
+    if report.failed:
+        code, message = report.failed[min(report.failed)]
+        return "False", _reason(code), f"on {len(report.failed)} of {count} pods: {message}"
+    if len(report.in_force) < count:
+        return "False", "Pending", f"in force on {len(report.in_force)} of {count} pods"
     return "True", "ReadBack", f"the kernel was read back on {count} pods"
+
+
+def _verified(resolved: Resolved, report: Report) -> tuple[str, str, str]:
+    """True: measured on every pod, and it holds. False: on one it doesn't. Unknown: yet to come, or nobody can tell."""
+    names = {pod.uid: pod.name for pod in resolved.pods}
+    wrong = sorted(uid for uid, proof in report.proofs.items() if proof.verdict == BROKEN)
+    untold = sorted(uid for uid, proof in report.proofs.items() if proof.verdict not in (HELD, BROKEN))
+    for state, reason, uids in (("False", "NotHeld", wrong), ("Unknown", "CantTell", untold)):
+        if uids:
+            evidence = report.proofs[uids[0]].evidence
+            return state, reason, f"on {len(uids)} of {len(names)} pods, so on {names[uids[0]]}: {evidence}"
+    if not names or len(report.proofs) < len(names):
+        return "Unknown", "Pending", f"measured on {len(report.proofs)} of {len(names)} pods"
+    first = min(names, key=lambda uid: names[uid])
+    return "True", "Held", f"measured on {len(names)} pods; on {names[first]}: {report.proofs[first].evidence}"
 
 
 def _ended(resolved: Resolved) -> tuple[str, str, str]:

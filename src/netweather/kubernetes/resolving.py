@@ -37,6 +37,7 @@ class Resolved:
     started: datetime | None = None
     ends: datetime | None = None
     over: bool = False
+    verify: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,11 +83,11 @@ def _resolve_one(
 ) -> tuple[Resolved, dict[str, Any] | None]:
     """What became of it, and what its nodes are told of it; None when that is nothing."""
     started = time_of(condition.started) if condition.started else snapshot.now.astimezone(UTC).replace(microsecond=0)
-    resolved = Resolved(condition.key, condition.generation, condition.uid, started=started)
+    resolved = Resolved(condition.key, condition.generation, condition.uid, started=started, verify=condition.verify)
     if condition.lease != UNTIL_DELETED:
         resolved = replace(resolved, ends=started + timedelta(seconds=-(-condition.lease.ns // 10**9)))
         if resolved.ends is not None and resolved.ends <= snapshot.now:
-            return replace(resolved, over=True), None
+            return replace(resolved, over=True, verify=False), None
     try:
         chosen = choose(condition, spaces.get(condition.namespace, Space()), len(snapshot.pods), policy)
         peers = {word: _addresses(peer, condition.namespace, snapshot, spaces) for word, peer in condition.peers.items()}
@@ -99,7 +100,8 @@ def _resolve_one(
     spec = dump(meant)["spec"]
     del spec["lease"]
     told = {"namespace": condition.namespace, "name": condition.name, "uid": condition.uid, "generation": condition.generation}
-    return resolved, {**told, "probes": condition.probes, "spec": spec}
+    asked = {"verify": True} if condition.verify else {}
+    return resolved, {**told, "probes": condition.probes, **asked, "spec": spec}
 
 
 def _by_node(pods: Iterable[Pod]) -> dict[str, list[Pod]]:
@@ -133,10 +135,11 @@ def _with_overlaps(resolved: Resolved, having: Mapping[str, list[str]]) -> Resol
 
 
 def _addresses(peer: PodPeer, own: str, snapshot: Snapshot, spaces: Mapping[str, Space]) -> tuple[str, ...]:
-    """Every address that a peer means now, sorted."""
+    """Every address that a peer means now, always in the same order."""
     if peer.service:
         name = peer.service if "/" in peer.service else f"{own}/{peer.service}"
-        return tuple(sorted({*snapshot.services.get(name, ()), *snapshot.endpoints.get(name, ())}))
+        endpoints = sorted(set(snapshot.endpoints.get(name, ())))  # first: of these somebody answers, when it is verified
+        return tuple(dict.fromkeys((*endpoints, *sorted(set(snapshot.services.get(name, ()))))))
     selected = spaces.get(peer.namespace or own, Space()).selected(peer.pod_selector)
     return tuple(sorted({address for pod in selected if not pod.on_host for address in pod.addresses}))
 

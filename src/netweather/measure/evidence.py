@@ -133,6 +133,23 @@ class Evidence:
         }
 
 
+def in_words(evidence: Evidence) -> str:
+    """What the verdict rests on, in a line: first what is wrong, then what can't be told, then what was asked for and seen."""
+    figures = [figure for measured in evidence.measured for figure in measured.figures if figure.asked or figure.why]
+    ordered = [each for verdict in (Verdict.FAIL, Verdict.CANT_TELL, Verdict.PASS) for each in figures if each.verdict is verdict]
+    packets = sum(measured.packets for measured in evidence.measured)
+    return "; ".join([*evidence.problems, *map(_figure_words, ordered), f"{packets} packets met its rules"])
+
+
+def _figure_words(figure: Figure) -> str:
+    """'delay egress: 200.3 ms seen, 200 ms asked (why it doesn't pass)'."""
+    name = f"{figure.name} {figure.direction}".strip()
+    if figure.seen is None:
+        return f"{name}: can't be told, {figure.why}"
+    asked = f", {value_words(figure.asked, figure.unit)} asked" if figure.asked is not None else ""
+    return f"{name}: {value_words(figure.seen, figure.unit)} seen{asked}" + (f" ({figure.why})" if figure.why else "")
+
+
 def value_words(value: float | None, unit: str) -> str:
     """'100.1 ms', '5.2 %', '10 Mbit/s'; '' of None. unit: as of figures."""
     if value is None:

@@ -6,7 +6,7 @@ target is the pod, once. Nothing inside a container is run or looked at.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Final
@@ -175,6 +175,13 @@ def pods_by_uid(api: CriApi | None = None) -> dict[str, str]:
     """The sandboxes that are ready, by the uid of their pod, as kubelets label them. Raises as `CriApi.sandboxes`."""
     found = (api or CriApi.from_environment()).sandboxes()
     return {each.labels[_POD_UID]: each.id for each in reversed(found) if each.ready and _POD_UID in each.labels}
+
+
+def references_by_address(sandboxes: Iterable[str], api: CriApi | None = None) -> dict[str, str]:
+    """cri:ID of those sandboxes that have a network of their own, by each of their addresses. Raises as `CriApi.sandboxes`."""
+    api = api or CriApi.from_environment()
+    found = [inspected for each in sandboxes if (inspected := api.inspect(each)) is not None and not inspected.on_host]
+    return {str(address): f"cri:{each.id}" for each in found for address in each.addresses}
 
 
 def open_pod(sandbox: str) -> Target:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 
@@ -57,6 +58,16 @@ def test_it_is_changed_live_and_expires(app: Shop) -> None:
     until(lambda: app.states().get("Ended") == "True", 30, "its lease is over")
     app.quick(client, service)
     assert app.states() == {"Resolved": "False", "InForce": "False", "Ended": "True"}
+
+
+def test_it_is_verified_on_its_pods_where_that_is_asked(app: Shop) -> None:
+    lost = {"condition": {"block": "drop"}, "direction": "egress"}  # which a busy machine does not make doubtful
+    app.condition(targets=[{**MINE, "count": 1}], rules=[{**lost, "to": [{"service": "server"}]}, lost], verify=True)
+    until(lambda: app.states().get("Verified") == "True", 60, "it is verified")
+    (pod,) = app.status()["pods"]
+    assert (pod["state"], pod["verdict"]) == ("InForce", "PASS")
+    # both rules: an endpoint on this node was entered, and the node stood in for anybody
+    assert re.match("loss egress: 100 % seen, 100 % asked; loss egress: 100 % seen, 100 % asked; ", pod["evidence"]), pod
 
 
 def test_a_pod_created_later_gets_it(app: Shop) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import nullcontext
+from ipaddress import ip_network
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -19,10 +21,11 @@ from netweather.kernel import keeper_process
 from netweather.kernel.fake import FakeKernel, FakeTarget
 from netweather.kernel.namespaces import Namespace
 from netweather.settings import Settings
-from netweather.targets import Target
+from netweather.targets import Peer, Target
 from netweather.units import Duration
 
 Bench = tuple[Engine, FakeKernel, Target]
+ADDRESSES = {"host": "203.0.113.1"}
 DELAY = NetworkCondition(rules=(Rule(Match(), Condition(delay=Delay(Duration(10**8)))),))
 
 
@@ -80,6 +83,21 @@ def test_the_first_single_address_of_the_match_is_the_peer(bench: Bench) -> None
         assert other.addresses == ("192.0.2.9",)
     with verifying._other(target, Match(to=("198.51.100.0/24",)), Wish()) as other:
         assert other is None
+
+
+def test_a_peer_that_can_be_entered_is_taken_first_and_for_who_names_none_somebody_answers(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered: list[str] = []
+    monkeypatch.setattr(verifying, "_entered", lambda word: (entered.append(word), nullcontext())[1])
+    monkeypatch.setattr(verifying, "resolve_peers", lambda word, _: (Peer(ip_network(ADDRESSES.get(word, word)), word),))
+    wish = Wish(nearby={"198.51.100.9": "cri:there"}, anybody="host")
+    with verifying._other(bench[2], Match(to=("192.0.2.7", "198.51.100.9")), wish) as other:
+        assert (other and other.addresses, entered) == (("198.51.100.9",), ["cri:there"])
+    with verifying._other(bench[2], Match(), wish) as other:
+        assert (other and other.addresses, entered) == (("203.0.113.1",), ["cri:there", "host"])
+    with verifying._other(bench[2], Match(to=("192.0.2.7",)), wish) as other:
+        assert (other and other.addresses, entered) == (("192.0.2.7",), ["cri:there", "host"])
 
 
 def test_the_family_of_the_match_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ def test_schemas_are_structural_and_leave_defaults_and_unknown_keys_to_the_opera
 
 def test_a_spec_of_the_tests_fits_and_one_of_wrong_types_does_not() -> None:
     fitting = condition(
-        targets=[{"podSelector": {"matchLabels": {"app": "a"}}, "share": "50%"}], lease="untilDeleted", probes=True
+        targets=[{"podSelector": {"matchLabels": {"app": "a"}}, "share": "50%"}], lease="untilDeleted", probes=True, verify=True
     )
     validator = jsonschema.Draft202012Validator(condition_spec())
     assert list(validator.iter_errors(fitting["spec"])) == []

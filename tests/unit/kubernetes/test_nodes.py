@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from netweather.errors import NetweatherError
-from netweather.kubernetes.nodes import OWNER, Orders, read_orders, read_reports, status_of
+from netweather.kubernetes.nodes import OWNER, Orders, Proof, Report, read_orders, read_reports, status_of
 from netweather.units import Duration
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -48,16 +48,27 @@ def test_what_a_newer_operator_says_is_told_and_the_rest_is_done() -> None:
     newer = {**ENTRY, "name": "new", "uid": "c2", "spec": {"rules": [{"condition": {"gravity": "1"}}]}}
     found = orders(newer, ENTRY)
     assert [order.uid for order in found.pods] == ["c1", "c1"]
-    status = status_of(found, [], {})
+    status = status_of(found, {}, {}, {})
     reports = read_reports([status])
-    assert reports.failed["c2", 3][""][0] == "unknown-key"
+    assert reports["c2", 3].failed[""][0] == "unknown-key"
 
 
 def test_an_answer_is_read_as_it_was_written() -> None:
     found = orders(ENTRY)
-    status = status_of(found, found.pods[:1], {("p2", "slow"): NetweatherError("busy", "x" * 1000, "why", "remedy")})
+    error = NetweatherError("busy", "x" * 1000, "why", "remedy")
+    proofs = {("p1", "slow"): Proof("PASS", "delay egress: 100.2 ms seen"), ("gone", "slow"): Proof("FAIL", "")}
+    status = status_of(found, {("p1", "slow"): "pump"}, {("p2", "slow"): error}, proofs)
     assert status["observedGeneration"] == 7
     reports = read_reports([status, {}, {"conditions": [{"uid": "c1", "generation": 3, "inForce": ["p9"]}]}])
-    assert reports.in_force["c1", 3] == {"p1", "p9"}
-    code, message = reports.failed["c1", 3]["p2"]
+    (key,) = reports
+    assert key == ("c1", 3)
+    code, message = reports[key].failed["p2"]
     assert (code, len(message)) == ("busy", 300)
+    assert reports[key] == Report({"p1": "pump", "p9": ""}, {"p2": (code, message)}, {"p1": proofs["p1", "slow"]})
+
+
+def test_evidence_is_kept_short() -> None:
+    found = orders({**ENTRY, "verify": True})
+    assert [order.verify for order in found.pods] == [True, True]
+    status = status_of(found, {}, {}, {("p1", "slow"): Proof("PASS", "x" * 1000)})
+    assert len(status["conditions"][0]["proofs"][0]["evidence"]) == 300

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from netweather.errors import UsageError
-from netweather.kubernetes.nodes import Reports
+from netweather.kubernetes.nodes import Proof, Report, Reports
 from netweather.kubernetes.reporting import MOST_PODS, status_of
 from netweather.kubernetes.resolving import Resolved
 from netweather.kubernetes.snapshot import Pod
@@ -16,7 +16,13 @@ def resolved(count: int = 2, **more: Any) -> Resolved:
 
 
 def reports(*in_force: str, **failed: tuple[str, str]) -> Reports:
-    return Reports({("c1", 3): frozenset(in_force)}, {("c1", 3): failed})
+    return {("c1", 3): Report(dict.fromkeys(in_force, "pump"), failed)}
+
+
+def proved(**verdicts: str) -> Reports:
+    """Of pods on which it is in force: each one's verdict, "" of those that were not measured."""
+    proofs = {pod: Proof(verdict, f"evidence of {pod}") for pod, verdict in verdicts.items() if verdict}
+    return {("c1", 3): Report(dict.fromkeys(verdicts, "pump"), {}, proofs)}
 
 
 def states(status: dict[str, Any]) -> dict[str, tuple[str, str]]:
@@ -56,6 +62,39 @@ def test_without_pods_it_waits_and_after_its_lease_it_has_ended() -> None:
     assert states(status_of(resolved(0), reports(), {}, NOW))["Resolved"] == ("False", "NoPods")
     over = status_of(resolved(0, over=True), reports(), {}, NOW)
     assert states(over) == {"Resolved": ("False", "Ended"), "InForce": ("False", "Ended"), "Ended": ("True", "LeaseOver")}
+
+
+def test_it_is_verified_when_every_pod_was_measured_and_holds() -> None:
+    def verified(**verdicts: str) -> tuple[str, str]:
+        return states(status_of(resolved(verify=True), proved(**verdicts), {}, NOW))["Verified"]
+
+    assert verified(p0="", p1="") == ("Unknown", "Pending")
+    assert verified(p0="PASS", p1="") == ("Unknown", "Pending")
+    assert verified(p0="PASS", p1="PASS") == ("True", "Held")
+    assert verified(p0="PASS", p1="CAN'T TELL") == ("Unknown", "CantTell")
+    assert verified(p0="FAIL", p1="CAN'T TELL") == ("False", "NotHeld")
+    assert verified(p0="PASS", p1="PASS", gone="FAIL") == ("True", "Held")
+    assert "Verified" not in states(status_of(resolved(), proved(p0="PASS", p1="PASS"), {}, NOW))
+
+
+def test_evidence_is_told_pod_by_pod_what_is_amiss_first() -> None:
+    status = status_of(resolved(verify=True), proved(p0="PASS", p1="FAIL"), {}, NOW)
+    assert status["verified"] == 1
+    assert [(each["name"], each["verdict"], each["engine"]) for each in status["pods"]] == [
+        ("pod-001", "FAIL", "pump"),
+        ("pod-000", "PASS", "pump"),
+    ]
+    (told,) = [each["message"] for each in status["conditions"] if each["type"] == "Verified"]
+    assert told == "on 1 of 2 pods, so on pod-001: evidence of p1"
+
+
+def test_what_was_verified_outlives_the_lease_and_not_a_change() -> None:
+    before = status_of(resolved(verify=True), proved(p0="PASS", p1="PASS"), {}, NOW)
+    after = status_of(resolved(0, over=True), {}, before, NOW + timedelta(minutes=10))
+    assert states(after)["Verified"] == ("True", "Held")
+    assert status_of(resolved(0, over=True), {}, after, NOW + timedelta(minutes=11)) == after
+    changed = Resolved("shop/slow", 4, "c1", over=True)
+    assert "Verified" not in states(status_of(changed, {}, before, NOW + timedelta(minutes=10)))
 
 
 def test_the_same_state_is_the_same_status_and_a_change_has_its_time() -> None:

@@ -42,9 +42,9 @@ def test_a_service_is_its_cluster_addresses_and_its_endpoints() -> None:
         "endpoints": {"shop/db": ("198.51.100.9",), "other/db": ("198.51.100.8",)},
     }
     found = resolve(snapshot([condition(rules=rules)], [pod("a")], **more))
-    assert to(found) == ["192.0.2.7", "198.51.100.9", "2001:db8::7"]
+    assert to(found) == ["198.51.100.9", "192.0.2.7", "2001:db8::7"]  # first those who answer
     elsewhere = [{"to": [{"service": "other/db"}], "condition": DELAY}]
-    assert to(resolve(snapshot([condition(rules=elsewhere)], [pod("a")], **more))) == ["192.0.2.8", "198.51.100.8"]
+    assert to(resolve(snapshot([condition(rules=elsewhere)], [pod("a")], **more))) == ["198.51.100.8", "192.0.2.8"]
 
 
 def test_pods_and_namespaces_are_peers_by_their_addresses() -> None:

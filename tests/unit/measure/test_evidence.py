@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
-from netweather.measure import Evidence, Figure, Measured, Verdict, value_words, worst
+from netweather.measure import Evidence, Figure, Measured, Verdict, in_words, value_words, worst
 from netweather.measure.statistics import Interval
 
 GOOD = Figure("loss", "egress", "share", 0.1, 0.1, Interval(0.08, 0.12), Verdict.PASS, 100)
@@ -55,3 +56,11 @@ def test_the_plain_form_is_json_and_says_all_four() -> None:
 )  # fmt: skip
 def test_values_in_words(value: float | None, unit: str, words: str) -> None:
     assert value_words(value, unit) == words
+
+
+def test_evidence_in_a_line_begins_with_what_is_wrong() -> None:
+    nothing = replace(GOOD, name="duplicate", asked=0.0, seen=0.0)
+    assert in_words(evidence(GOOD, OPEN, nothing, BAD, problems=("its program is gone",))) == (
+        "its program is gone; rate egress: 2 Mbit/s seen, 1 Mbit/s asked (it is more); delay egress: can't be told, nothing arrived; "
+        "loss egress: 10 % seen, 10 % asked; 400 packets met its rules"
+    )

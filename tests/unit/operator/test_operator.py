@@ -72,7 +72,7 @@ def test_endpoints_are_followed() -> None:
         await soon(lambda: to(api) == ["192.0.2.7"])
         api.put("endpointslices", endpoint_slice("db", "198.51.100.2"))
         api.put("endpointslices", endpoint_slice("db", "198.51.100.3", number=2))
-        await soon(lambda: to(api) == ["192.0.2.7", "198.51.100.2", "198.51.100.3"])
+        await soon(lambda: to(api) == ["198.51.100.2", "198.51.100.3", "192.0.2.7"])
 
     service = {"metadata": {"name": "db", "namespace": "shop"}, "spec": {"clusterIP": "192.0.2.7"}}
     rules = [{"to": [{"service": "db"}], "condition": DELAY}]

@@ -9,7 +9,7 @@ import pytest
 
 from netweather.errors import NetweatherError
 from netweather.targets import _addresses
-from netweather.targets.cri import RUNTIME
+from netweather.targets.cri import RUNTIME, references_by_address
 from netweather.targets.model import Target
 from netweather.targets.references import parse
 from tests.unit.targets.fake_cri import OWN_NETWORK, FakePod, Runtime
@@ -120,3 +120,10 @@ def test_the_list_of_a_node_without_cri_is_empty_and_a_broken_one_an_error(
     monkeypatch.delenv("CONTAINER_RUNTIME_ENDPOINT")
     monkeypatch.setattr("netweather.targets._criapi.SOCKETS", ("/nonexistent/cri.sock",))
     assert RUNTIME.listings() == []
+
+
+def test_sandboxes_are_found_by_their_addresses_unless_those_are_the_node_s(cri: Runtime) -> None:
+    cri.add("shop/a", id="aa", addresses=("192.0.2.2", "2001:db8::2"))
+    cri.add("shop/b", id="bb", addresses=("203.0.113.1",), on_host=True)
+    cri.add("shop/c", id="cc", addresses=("192.0.2.3",))
+    assert references_by_address(["aa", "bb", "gone"]) == {"192.0.2.2": "cri:aa", "2001:db8::2": "cri:aa"}

@@ -59,25 +59,29 @@ def stale() -> list[Path]:
 def cli_page() -> str:
     """All --help pages, as a terminal of 80 columns without colours shows them."""
     from netweather.cli.commands import COMMANDS
+    from netweather.cli.kubectl.app import COMMANDS as PLUGIN
 
     parts = ["# The command line", _MADE, "Errors and exit codes: [errors](../errors.md). Values: [conditions](conditions.md)."]
     parts += ["```text", help_page(()), "```"]
     for entry in COMMANDS:
         parts += [f"## netweather {entry.name}", "```text", help_page((entry.name,)), "```"]
+    for entry in PLUGIN:
+        parts += [f"## kubectl netweather {entry.name}", "```text", help_page((entry.name,), plugin=True), "```"]
     return _joined(parts)
 
 
-def help_page(words: tuple[str, ...]) -> str:
-    """What `netweather WORDS --help` prints."""
+def help_page(words: tuple[str, ...], *, plugin: bool = False) -> str:
+    """What `netweather WORDS --help` prints, or `kubectl netweather WORDS --help`."""
     import typer
 
-    from netweather.cli.app import program
+    from netweather.cli import app
+    from netweather.cli.kubectl import app as plugins
 
     before = {name: os.environ.get(name) for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR")}
     os.environ |= {"COLUMNS": "80", "NO_COLOR": "1"}
     try:
-        command: Any = program()
-        context = typer.Context(command, info_name="netweather", help_option_names=["--help", "-h"])
+        command: Any = plugins.program() if plugin else app.program()
+        context = typer.Context(command, info_name=plugins.NAME if plugin else "netweather", help_option_names=["--help", "-h"])
         for word in words:
             command = command.get_command(context, word)
             context = typer.Context(command, info_name=word, parent=context)

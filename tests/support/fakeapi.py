@@ -21,7 +21,8 @@ Key = tuple[str, str, str]
 class FakeApi:
     """away: whether it answers at all. forbidden: whether it says no to reads.
 
-    forgetful: whether it has forgotten what watches would go on from.
+    forgetful: whether it has forgotten what watches would go on from. secret: kinds that may not be read. denied: what an access
+    review says no to, as verb and resource. groups: versions that are served of each. namespace, asked: of whoever connects.
     """
 
     def __init__(self) -> None:
@@ -29,6 +30,11 @@ class FakeApi:
         self.writes = 0
         self.lists = 0
         self.away = self.forbidden = self.forgetful = False
+        self.secret: set[str] = set()
+        self.denied: set[tuple[str, str]] = set()
+        self.groups: dict[str, tuple[str, ...]] = {"netweather.dev": ("v1alpha1",)}
+        self.namespace = "default"
+        self.asked: tuple[str, ...] = ()
         self._version = 0
         self._watchers: list[tuple[str, str, asyncio.Queue[tuple[str, Object] | Exception]]] = []
 
@@ -68,10 +74,27 @@ class FakeApi:
 
     # what `Api` offers
 
-    async def list(self, kind: Kind, name: str = "") -> tuple[list[Object], str]:
+    async def version(self) -> str:
         self._need()
+        return "v1.20.2"
+
+    async def served(self, group: str) -> tuple[str, ...]:
+        self._need()
+        return self.groups.get(group, ())
+
+    async def close(self) -> None:
+        pass
+
+    async def list(self, kind: Kind, name: str = "", namespace: str = "") -> tuple[list[Object], str]:
+        self._need()
+        if kind.plural in self.secret:
+            raise _no(403)
         self.lists += 1
-        found = [each for (plural, _, one), each in self.objects.items() if plural == kind.plural and name in ("", one)]
+        found = [
+            each
+            for (plural, space, one), each in self.objects.items()
+            if plural == kind.plural and name in ("", one) and namespace in ("", space)
+        ]
         return copy.deepcopy(found), str(self._version)
 
     async def watch(self, kind: Kind, since: str, name: str = "") -> AsyncIterator[tuple[str, Object]]:
@@ -89,11 +112,14 @@ class FakeApi:
 
     async def read(self, kind: Kind, name: str, namespace: str = "") -> Object | None:
         self._need()
-        if self.forbidden:
+        if self.forbidden or kind.plural in self.secret:
             raise _no(403)
         return copy.deepcopy(self.objects.get((kind.plural, namespace, name)))
 
     async def create(self, kind: Kind, found: Object, namespace: str = "") -> Object:
+        if kind.plural == "selfsubjectaccessreviews":
+            asked = found["spec"]["resourceAttributes"]
+            return {**found, "status": {"allowed": (asked["verb"], asked["resource"]) not in self.denied}}
         if (kind.plural, namespace, found["metadata"]["name"]) in self.objects:
             raise _no(409)
         return self._written(kind, found, namespace)

@@ -6,6 +6,7 @@ This module is all that is imported before it is known what is wanted; commands 
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from collections.abc import Sequence
@@ -17,15 +18,18 @@ INTERRUPTED: Final = 130
 """The exit code after Ctrl-C, as a shell has it."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command line (the process's own unless given). Returns its exit code; errors are told on stderr."""
+def main(arguments: Sequence[str] | None = None, program: str = "netweather.cli.app") -> int:
+    """Runs a command line (the process's own unless given). Returns its exit code; errors are told on stderr.
+
+    program: the module whose `run` knows the commands.
+    """
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = _take(words, "--debug")
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal that cannot show ± is no reason to fail
     try:
-        code = _run(words, debug=debug)
+        code = _run(words, program, debug=debug)
         sys.stdout.flush()
     except BrokenPipeError:  # `netweather show | head`: nobody reads on, and nothing is to be said about it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -33,11 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _run(words: list[str], *, debug: bool) -> int:
+def _run(words: list[str], program: str, *, debug: bool) -> int:
     try:
-        from netweather.cli.app import run
-
-        return run(words)
+        code: int = importlib.import_module(program).run(words)
+        return code
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:

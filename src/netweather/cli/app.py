@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
-from typing import Annotated, Any
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, ClassVar
 
 import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from netweather.cli.commands import BY_NAME, COMMANDS
+from netweather.cli.commands import COMMANDS, Entry
 from netweather.cli.pages import Page, as_typed, check_words, coloured_help, write_examples
 from netweather.errors import UsageError
 
@@ -24,22 +24,25 @@ netweather clear docker:shop-api
 """
 
 
-class _Commands(TyperGroup):
-    """The commands by name; only the one that is called is imported."""
+class Commands(TyperGroup):
+    """The commands by name; only the one that is called is imported. entries, examples: of the program."""
+
+    entries: ClassVar[Sequence[Entry]] = COMMANDS
+    examples: ClassVar[str] = _EXAMPLES
 
     def get_params(self, ctx: Any) -> list[Any]:
         return as_typed(super().get_params(ctx))
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return [entry.name for entry in COMMANDS]
+        return [entry.name for entry in self.entries]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        entry = BY_NAME.get(cmd_name)
+        entry = next((each for each in self.entries if each.name == cmd_name), None)
         return importlib.import_module(entry.path).command() if entry else None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        if args[0] not in BY_NAME and not ctx.resilient_parsing:
-            raise _unknown_command(args[0])
+        if not ctx.resilient_parsing and args[0] not in (known := self.list_commands(ctx)):
+            raise _unknown_command(args[0], known)
         return super().resolve_command(ctx, args)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -50,13 +53,13 @@ class _Commands(TyperGroup):
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(entry.name, entry.summary) for entry in COMMANDS])
+            formatter.write_dl([(entry.name, entry.summary) for entry in self.entries])
         Page.format_options(self, ctx, formatter)  # type: ignore[arg-type]  # it needs no more than a command's parameters
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
-        write_examples(formatter, _EXAMPLES)
+        write_examples(formatter, self.examples)
         formatter.write_paragraph()
-        formatter.write("  `netweather COMMAND --help` tells more, with examples.\n")
+        formatter.write(f"  `{ctx.command_path} COMMAND --help` tells more, with examples.\n")
 
     def get_help(self, ctx: Any) -> str:
         return coloured_help(super().get_help(ctx))
@@ -66,13 +69,13 @@ class _Commands(TyperGroup):
 
         if incomplete.startswith("-"):
             return super().shell_complete(ctx, incomplete)
-        return items([(entry.name, entry.summary) for entry in COMMANDS], incomplete)
+        return items([(entry.name, entry.summary) for entry in self.entries], incomplete)
 
 
-def _unknown_command(word: str) -> UsageError:
+def _unknown_command(word: str, known: Iterable[str]) -> UsageError:
     from netweather.conditions.nearest import unknown
 
-    return unknown("unknown-command", word, BY_NAME)
+    return unknown("unknown-command", word, known)
 
 
 def _show_version(asked: bool) -> None:
@@ -94,12 +97,17 @@ def _program(
 
 def program() -> Any:
     """The whole program as a command, for `run`, tests and the reference pages."""
+    return make_program(Commands, _ABOUT)
+
+
+def make_program(commands: type[Commands], about: str) -> Any:
+    """A program of these commands."""
     app = typer.Typer(
-        cls=_Commands,
+        cls=commands,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         invoke_without_command=True,
-        help=_ABOUT,
+        help=about,
         context_settings={"help_option_names": ["--help", "-h"]},
     )
     app.callback()(_program)

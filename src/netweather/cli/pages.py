@@ -58,7 +58,7 @@ class Page(TyperCommand):
         return coloured_help(super().get_help(ctx))
 
 
-PANELS: Final = ("Arguments", "What is wrong", "Which traffic", "The network condition", "Options")
+PANELS: Final = ("Arguments", "What is wrong", "Which traffic", "The network condition", "Which cluster", "Options")
 """The sections of a page, in their order."""
 
 

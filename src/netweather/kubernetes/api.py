@@ -38,6 +38,8 @@ SLICES: Final = Kind("endpointslices", "discovery.k8s.io")
 LEASES: Final = Kind("leases", "coordination.k8s.io", "v1")
 NAMESPACES: Final = Kind("namespaces", "", "v1")
 DAEMONSETS: Final = Kind("daemonsets", "apps", "v1")
+DEPLOYMENTS: Final = Kind("deployments", "apps", "v1")
+ACCESS: Final = Kind("selfsubjectaccessreviews", "authorization.k8s.io", "v1")
 
 
 class Stale(Exception):
@@ -54,8 +56,8 @@ class Api:
         """How many there were."""
 
     @classmethod
-    async def connect(cls) -> Api:
-        """Raises NetweatherError no-kubernetes-extra, cluster-unreachable."""
+    async def connect(cls, kubeconfig: str = "", context: str = "", namespace: str = "") -> Api:
+        """Of another kubeconfig, context or namespace than usual. Raises NetweatherError no-kubernetes-extra, cluster-unreachable."""
         try:
             import kr8s
         except ModuleNotFoundError as error:
@@ -66,21 +68,46 @@ class Api:
         with warnings.catch_warnings():  # it says that it has not tried every release of Kubernetes; we have tried 1.20
             warnings.simplefilter("ignore")
             async with _explained("connecting"):
-                client = await kr8s.asyncio.api()
+                client = await kr8s.asyncio.api(
+                    kubeconfig=kubeconfig or None, context=context or None, namespace=namespace or None
+                )
         client.timeout = ANSWERS_S
         return cls(client)
+
+    @property
+    def namespace(self) -> str:
+        """The one that is meant unless another is named."""
+        return str(self._client.namespace)
+
+    async def version(self) -> str:
+        """The API server's, such as v1.20.2. Raises NetweatherError."""
+        async with _explained("GET version"), self._client.call_api("GET", base="/version", version="") as answer:
+            return str(answer.json()["gitVersion"])
+
+    async def served(self, group: str) -> tuple[str, ...]:
+        """The versions of a group of kinds; none of a group that it doesn't know. Raises NetweatherError."""
+        try:
+            async with (
+                _explained(f"GET {group}"),
+                self._client.call_api("GET", base="/apis", version="", url=group) as answer,
+            ):
+                return tuple(each["version"] for each in answer.json()["versions"])
+        except NetweatherError as error:
+            if is_missing(error):
+                return ()
+            raise
 
     async def close(self) -> None:
         """Lets the connections go."""
         if self._client._session is not None:  # kr8s leaves that to the end of the process
             await self._client._session.aclose()
 
-    async def list(self, kind: Kind, name: str = "") -> tuple[list[Object], str]:
-        """All objects of a kind, or that of a name, and what a watch goes on from. Raises NetweatherError."""
+    async def list(self, kind: Kind, name: str = "", namespace: str = "") -> tuple[list[Object], str]:
+        """All objects of a kind, of a namespace or of all, or that of a name; and what a watch goes on from. Raises NetweatherError."""
         found: list[Object] = []
         asked: dict[str, Any] = {"limit": PAGE, **_named(name)}
         while True:
-            page = await self._call("GET", kind, params=asked)
+            page = await self._call("GET", kind, namespace=namespace, params=asked)
             found += page["items"]
             if not (more := page["metadata"].get("continue")):
                 return found, page["metadata"]["resourceVersion"]

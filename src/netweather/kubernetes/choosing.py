@@ -64,7 +64,7 @@ def _is_meant(target: PodTarget, pod: Pod) -> bool:
     """Of one that fits the selector."""
     if target.workload and pod.workload != workload(target.workload):
         return False
-    return target.node in ("", pod.node)
+    return target.node in ("", pod.node) and target.pod in ("", pod.name)
 
 
 def workload(text: str) -> str:

@@ -61,6 +61,7 @@ class PodTarget:
         default="",
         metadata=about("pods of a deployment, statefulset, daemonset, replicaset or job", example="deployment/shop"),
     )
+    pod: str = field(default="", metadata=about("the pod of this name", example="shop-0"))
     node: str = field(default="", metadata=about("only pods on this node", example="node-1"))
     count: int | None = field(
         default=None, metadata=about("only so many of them, and always the same ones", example="1", minimum=1, maximum=2**31 - 1)
@@ -71,9 +72,11 @@ class PodTarget:
     )
 
     def __post_init__(self) -> None:
-        if self.pod_selector is None and not self.workload:
+        if self.pod_selector is None and not self.workload and not self.pod:
             why = "an empty target would be a guess"
-            raise UsageError("bad-pod-target", "a target names no pods", why, "add podSelector ({} is every pod) or workload")
+            raise UsageError(
+                "bad-pod-target", "a target names no pods", why, "add podSelector ({} is every pod), workload or pod"
+            )
         if self.count is not None and self.share is not None:
             raise UsageError("bad-pod-target", "a target has count and share", "only one can hold", "leave one out")
 

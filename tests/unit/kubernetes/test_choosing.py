@@ -30,6 +30,7 @@ def test_pods_by_labels_node_and_workload() -> None:
     assert names(chosen(some_pods, podSelector={"matchLabels": {"app": "db"}})) == []
     of_web = [*some_pods, Pod("shop", "web-0", "uid-web", "node-0", {}, workload="deployment/web")]
     assert names(chosen(of_web, workload="deploy/web")) == ["web-0"]
+    assert names(chosen(of_web, pod="web-0")) == ["web-0"]
 
 
 def test_a_count_or_share_takes_the_same_pods_each_time_and_few_others_when_one_goes() -> None:

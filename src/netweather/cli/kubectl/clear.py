@@ -1,0 +1,117 @@
+"""`kubectl netweather clear`: NetworkConditions are deleted, and waited for until no node is asked for them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from netweather.cli import pages
+from netweather.cli.kubectl import words
+from netweather.cli.kubectl.asking import (
+    LOOKS_S,
+    PATIENCE_S,
+    Context,
+    Kubeconfig,
+    Name,
+    Namespace,
+    Object,
+    Place,
+    Selectors,
+    chosen,
+    progress,
+)
+from netweather.cli.options import Json
+from netweather.cli.output import remark, say, say_json
+from netweather.errors import NetweatherError, UsageError
+from netweather.kubernetes.api import CONDITIONS, NODES, Api, is_forbidden
+
+_EXAMPLES = """
+kubectl netweather clear deployment/shop
+kubectl netweather clear --name slow-database
+kubectl netweather clear --all
+"""
+
+
+def _clear(
+    targets: Annotated[
+        list[str] | None, typer.Argument(metavar="TARGET", show_default=False, help="POD, or deployment/NAME and the like")
+    ] = None,
+    *,
+    selector: Selectors = None,
+    name: Name = "",
+    everything: Annotated[bool, typer.Option("--all", help="every condition of the namespace")] = False,
+    everywhere: Annotated[bool, typer.Option("--all-namespaces", "-A", help="with --all: of all namespaces")] = False,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="return when the objects are deleted")] = False,
+    namespace: Namespace = "",
+    context: Context = "",
+    kubeconfig: Kubeconfig = "",
+    as_json: Json = False,
+) -> None:
+    """Ends conditions: deletes the NetworkConditions of these targets, or of that name, and returns when no node has them.
+
+    Who may not read NodeConditions can't see what the nodes do; then it returns when the objects are deleted.
+    """
+    whose = words.targets(targets or (), selector or ())
+    if not whose and not name and not everything:
+        raise UsageError("missing-target", "no TARGET is given", "", "name one, or --name NAME, or --all")
+
+    async def work(api: Api) -> tuple[list[Object], bool]:
+        found = (await api.list(CONDITIONS, name))[0] if everywhere and everything else await chosen(api, whose, name)
+        for each in found:
+            await api.delete(CONDITIONS, each["metadata"]["name"], each["metadata"]["namespace"])
+        return found, no_wait or await _gone(api, {each["metadata"]["uid"] for each in found})
+
+    found, seen = Place(namespace, context, kubeconfig).ask(work)
+    if not found and not everything:
+        what = f"no condition {name!r} is there" if name else f"no condition is there for {_listed(targets, selector)}"
+        raise NetweatherError("no-such-condition", what, "", "`kubectl netweather show` lists them")
+    names = [f"{each['metadata']['namespace']}/{each['metadata']['name']}" for each in found]
+    if as_json:
+        say_json({"cleared": names, "seen": seen})
+    else:
+        say("\n".join(f"{each}: cleared" for each in names) or "no conditions")
+    if not seen:
+        remark("note", "you may not read NodeConditions, so that it can't be seen when the nodes have acted")
+
+
+def _listed(targets: Sequence[str] | None, selectors: Sequence[str] | None) -> str:
+    return ", ".join([*(targets or ()), *(selectors or ())])
+
+
+async def _gone(api: Api, uids: set[str]) -> bool:
+    """Waits until no node is asked for them, and none has them; False where that can't be seen. Raises NetweatherError not-cleared."""
+    deadline, told = time.monotonic() + PATIENCE_S, ""
+    while True:
+        try:
+            nodes, _ = await api.list(NODES)
+        except NetweatherError as error:
+            if is_forbidden(error):
+                return False
+            raise
+        left = sorted(each["metadata"]["name"] for each in nodes if uids & set(_held(each)))
+        if not left:
+            return True
+        now = f"still on {', '.join(left[:5])}"
+        if now != told:
+            progress(now)
+        told = now
+        if time.monotonic() > deadline:
+            remedy = "see `kubectl netweather doctor`; their leases end them all the same"
+            raise NetweatherError("not-cleared", "nodes have not ended what was cleared", now, remedy)
+        await asyncio.sleep(LOOKS_S)
+
+
+def _held(node: Object) -> Iterable[str]:
+    """The conditions that a node is asked for, or has."""
+    for part in ("spec", "status"):
+        for each in (node.get(part) or {}).get("conditions") or ():
+            yield each["uid"]
+
+
+def command() -> Any:
+    """The Typer command."""
+    return pages.command(_clear, name="clear", examples=_EXAMPLES)

@@ -1,0 +1,150 @@
+"""`kubectl netweather doctor`: whether Netweather is installed in a cluster and ready, and what whoever asks may do there."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import Annotated, Any, Final, Literal
+
+from netweather.cli import pages
+from netweather.cli.kubectl.asking import Context, Kubeconfig, Namespace, Object, Place
+from netweather.cli.options import Json, option
+from netweather.cli.output import say, say_json
+from netweather.errors import NetweatherError
+from netweather.kubernetes.api import ACCESS, DAEMONSETS, DEPLOYMENTS, Api, Kind, is_forbidden
+from netweather.kubernetes.crds import GROUP, VERSION
+
+_EXAMPLES = """
+kubectl netweather doctor
+kubectl netweather doctor --namespace shop --json
+kubectl netweather doctor --installed-in chaos
+"""
+_INSTALL: Final = "kubectl apply -k deploy/kubernetes/base (docs/kubernetes.md)"
+_MAY: Final = (
+    ("networkconditions", ("get", "list", "create", "update", "delete"), "your namespace's role `edit` has it"),
+    ("pods", ("list",), "your namespace's role `view` has it"),
+)
+Answer = Literal["yes", "no", "can't tell"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at. needed: whether conditions can't be had without it."""
+
+    what: str
+    answer: Answer
+    told: str
+    remedy: str = ""
+    needed: bool = True
+
+
+def _doctor(
+    *,
+    installed: Annotated[
+        str, option("installed-in", "NAMESPACE", "where Netweather itself is; netweather unless given")
+    ] = "netweather",
+    namespace: Namespace = "",
+    context: Context = "",
+    kubeconfig: Kubeconfig = "",
+    as_json: Json = False,
+) -> int:
+    """Tells whether conditions can be had in this cluster: its API server, the kinds, the operator, an agent on every node, your rights.
+
+    Exit code: 0 when they can, 1 when something is missing, 3 when that can't be told.
+    """
+    findings = Place(namespace, context, kubeconfig).ask(lambda api: look(api, installed))
+    if as_json:
+        say_json([asdict(each) for each in findings])
+    else:
+        for each in findings:
+            say(f"{each.answer:<10}  {each.what}: {each.told}" + (f"\n            remedy: {each.remedy}" if each.remedy else ""))
+    answers = {each.answer for each in findings if each.needed}
+    return 1 if "no" in answers else 3 if "can't tell" in answers else 0
+
+
+async def look(api: Api, installed: str) -> list[Finding]:
+    """Everything that there is to look at. Raises NetweatherError when the cluster does not answer."""
+    images: dict[str, str] = {}
+    found = [Finding("API server", "yes", await api.version()), await _kinds(api)]
+    found.append(await _told(lambda: _operator(api, installed, images), "operator"))
+    found.append(await _told(lambda: _agents(api, installed, images), "agents"))
+    if len(set(images.values())) > 1:
+        told = ", ".join(f"{name} {image}" for name, image in images.items())
+        found.append(Finding("one version", "no", told, "let both have the same image"))
+    found += [await _right(api, resource, verb, why) for resource, verbs, why in _MAY for verb in verbs]
+    return found
+
+
+async def _told(asked: Callable[[], Awaitable[Finding]], what: str) -> Finding:
+    """The same; an account that may not look can't tell, and needs not."""
+    try:
+        return await asked()
+    except NetweatherError as error:
+        if not is_forbidden(error):
+            raise
+        return Finding(what, "can't tell", "you may not look at its namespace", needed=False)
+
+
+async def _kinds(api: Api) -> Finding:
+    served = await api.served(GROUP)
+    if not served:
+        return Finding("kinds", "no", f"the server knows nothing of {GROUP}", _INSTALL)
+    if VERSION not in served:
+        remedy = "use the netweather of the version that is installed there"
+        return Finding(
+            "kinds", "no", f"{GROUP} is {', '.join(served)}; netweather {version('netweather')} speaks {VERSION}", remedy
+        )
+    return Finding("kinds", "yes", f"{GROUP}/{VERSION}")
+
+
+async def _operator(api: Api, installed: str, images: dict[str, str]) -> Finding:
+    found = await api.read(DEPLOYMENTS, "operator", installed)
+    if found is None:
+        return Finding("operator", "no", f"there is none in the namespace {installed}", _INSTALL)
+    images["operator"] = _image(found)
+    ready, wanted = (found.get("status") or {}).get("readyReplicas", 0), found["spec"].get("replicas", 1)
+    told = f"{ready} of {wanted} ready, {images['operator']}"
+    if ready:
+        return Finding("operator", "yes", told)
+    return Finding("operator", "no", told, f"kubectl -n {installed} describe deployment operator")
+
+
+async def _agents(api: Api, installed: str, images: dict[str, str]) -> Finding:
+    found = await api.read(DAEMONSETS, "agent", installed)
+    if found is None:
+        return Finding("agents", "no", f"there are none in the namespace {installed}", _INSTALL)
+    images["agent"] = _image(found)
+    status = found.get("status") or {}
+    ready, wanted = status.get("numberReady", 0), status.get("desiredNumberScheduled", 0)
+    told = f"ready on {ready} of {wanted} nodes, {images['agent']}"
+    if ready and ready == wanted:
+        return Finding("agents", "yes", told)
+    remedy = f"kubectl -n {installed} get pods -o wide -l app.kubernetes.io/name=netweather-agent"
+    return Finding("agents", "no", told, remedy)
+
+
+def _image(workload: Object) -> str:
+    return str(workload["spec"]["template"]["spec"]["containers"][0]["image"])
+
+
+async def _right(api: Api, resource: str, verb: str, remedy: str) -> Finding:
+    """As `kubectl auth can-i` asks, in the namespace that is meant."""
+    kind = Kind(resource, GROUP if resource == "networkconditions" else "")
+    attributes = {"namespace": api.namespace, "verb": verb, "group": kind.group, "resource": kind.plural}
+    asked = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": attributes},
+    }
+    status = (await api.create(ACCESS, asked)).get("status") or {}
+    may = bool(status.get("allowed"))
+    what = f"you may {verb} {resource}"
+    return Finding(
+        what, "yes" if may else "no", f"in {api.namespace}", "" if may else remedy, needed=resource == "networkconditions"
+    )
+
+
+def command() -> Any:
+    """The Typer command."""
+    return pages.command(_doctor, name="doctor", examples=_EXAMPLES)

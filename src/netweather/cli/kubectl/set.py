@@ -1,0 +1,124 @@
+"""`kubectl netweather set`: flags become a NetworkCondition, which is written, and waited for until it is in force."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from netweather.cli import pages
+from netweather.cli.kubectl import words
+from netweather.cli.kubectl.asking import (
+    Context,
+    Kubeconfig,
+    Namespace,
+    Object,
+    Place,
+    Selectors,
+    apply,
+    need_in_force,
+    progress,
+    settled,
+    states,
+)
+from netweather.cli.kubectl.verify import CODES, verdict
+from netweather.cli.options import Json, given, option, with_flags
+from netweather.cli.output import remark, say, say_json
+from netweather.conditions.flags import FLAGS, FlagValue
+from netweather.errors import UsageError
+from netweather.kubernetes.api import Api
+
+_EXAMPLES = """
+# 100 ms more from the shop's pods to the database, for 10 minutes
+kubectl netweather set deployment/shop --to service/db --delay 100ms
+# one of three pods loses packets, until you clear it
+kubectl netweather set -l app=api --pods 1 --loss 5% --for untilDeleted
+# nothing gets through between two applications
+kubectl netweather set -l app=web --to app=cache --block drop
+# the object alone, for your repository
+kubectl netweather set deployment/shop --profile 3g --dry-run
+"""
+
+
+@with_flags("condition", "match", "common")
+def _set(
+    targets: Annotated[
+        list[str] | None, typer.Argument(metavar="TARGET", show_default=False, help="POD, or deployment/NAME and the like")
+    ] = None,
+    *,
+    selector: Selectors = None,
+    pods: Annotated[str, option("pods", "N|PERCENT", "only so many of each target's pods, and always the same")] = "",
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="return when the object is written")] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="have it measured on its pods (exit 1: it does not hold)")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="print the object, and do nothing")] = False,
+    namespace: Namespace = "",
+    context: Context = "",
+    kubeconfig: Kubeconfig = "",
+    as_json: Json = False,
+    **flags: Any,
+) -> int:
+    """Makes the network of pods bad, and returns when every one of them has it.
+
+    The same words as `netweather set` has. --to takes service/NAME, labels (app=db), namespace/NAME, addresses and host names. The
+    object is named after its targets unless --name says otherwise, and the same name again replaces it.
+    """
+    named = [*(targets or ()), *(selector or ())]
+    wanted = given(flags)
+    _check(named, wanted)
+    condition = words.condition(wanted, words.targets(targets or (), selector or (), pods), named)
+    condition["spec"] |= {"verify": True} if verify else {}
+    if dry_run:
+        _print(condition, as_json=as_json)
+        return 0
+    found = Place(namespace, context, kubeconfig).ask(lambda api: _put(api, condition, wait=not no_wait))
+    if not no_wait:
+        need_in_force(found)
+    if as_json:
+        say_json(found)
+    else:
+        _tell(found, waited=not no_wait)
+    return CODES[verdict(found)[0]] if verify and not no_wait else 0
+
+
+def _check(named: Sequence[str], wanted: Mapping[str, FlagValue]) -> None:
+    if not named:
+        remedy = "name a pod, deployment/NAME, or labels: -l app=shop"
+        raise UsageError("missing-target", "no TARGET is given", "", remedy)
+    if not any(flag.group == "condition" and flag.name in wanted for flag in FLAGS):
+        why = "no option says what is to be wrong with the network"
+        remedy = "add one, such as --delay 100ms, --loss 1% or --block drop"
+        raise UsageError("no-condition", "there is nothing to set", why, remedy)
+
+
+async def _put(api: Api, condition: Object, *, wait: bool) -> Object:
+    written = await apply(api, condition)
+    return await settled(api, written["metadata"]["name"], progress) if wait else written
+
+
+def _print(condition: Object, *, as_json: bool) -> None:
+    if as_json:
+        say_json(condition)
+        return
+    from netweather.conditions.yamltext import dump_yaml_text
+
+    say(dump_yaml_text([condition]).rstrip("\n"))
+
+
+def _tell(found: Object, *, waited: bool) -> None:
+    spec, status, name = found["spec"], found.get("status") or {}, found["metadata"]["name"]
+    whose = ", ".join(words.target_words(each) for each in spec["targets"])
+    say(f"{name}: {whose}" + (f", in force on {status['summary']} pods" if waited else ", written"))
+    for rule in spec["rules"]:
+        say(f"  {words.rule_words(rule)}")
+    if waited:
+        say(f"  until {status['endsAt']}" if "endsAt" in status else "  until it is cleared")
+    if waited and "Verified" in states(found):
+        say(f"  {': '.join(verdict(found))}")
+    for warning in status.get("warnings") or () if waited else ():
+        remark("note", warning)
+
+
+def command() -> Any:
+    """The Typer command."""
+    return pages.command(_set, name="set", examples=_EXAMPLES)

@@ -1,0 +1,82 @@
+"""`kubectl netweather show`: the conditions of a namespace, or of all."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from netweather.cli import pages
+from netweather.cli.kubectl import words
+from netweather.cli.kubectl.asking import Context, Kubeconfig, Name, Namespace, Object, Place, Selectors, chosen, states
+from netweather.cli.options import Json
+from netweather.cli.output import say, say_json, say_table
+from netweather.errors import NetweatherError
+from netweather.kubernetes.api import CONDITIONS, Api
+
+_EXAMPLES = """
+kubectl netweather show
+kubectl netweather show deployment/shop --json
+kubectl netweather show --all-namespaces
+"""
+_TITLES = ("NAME", "TARGETS", "PODS", "IN FORCE", "ENDS", "WHAT")
+
+
+def _show(
+    targets: Annotated[
+        list[str] | None, typer.Argument(metavar="TARGET", show_default=False, help="POD, or deployment/NAME and the like")
+    ] = None,
+    *,
+    selector: Selectors = None,
+    name: Name = "",
+    everywhere: Annotated[bool, typer.Option("--all-namespaces", "-A", help="of all namespaces")] = False,
+    namespace: Namespace = "",
+    context: Context = "",
+    kubeconfig: Kubeconfig = "",
+    as_json: Json = False,
+) -> None:
+    """Lists NetworkConditions: whose network, on how many of the pods they are in force, until when, and what is wrong."""
+    whose = words.targets(targets or (), selector or ())
+
+    async def ask(api: Api) -> list[Object]:
+        if everywhere:
+            return (await api.list(CONDITIONS, name))[0]
+        return await chosen(api, whose, name)
+
+    found = Place(namespace, context, kubeconfig).ask(ask)
+    if as_json:
+        say_json(found)
+    elif found:
+        say_table(_TITLES, [row(each, everywhere=everywhere) for each in found])
+    else:
+        say("no NetworkConditions")
+
+
+def row(found: Object, *, everywhere: bool = False) -> list[str]:
+    """A condition in words."""
+    metadata, spec, status = found["metadata"], found["spec"], found.get("status") or {}
+    known = states(found)
+    in_force = known.get("InForce", {})
+    why = in_force.get("reason") or "NotSeenYet"
+    if known.get("Resolved", {}).get("status") == "False":
+        why = known["Resolved"]["reason"]
+    return [
+        f"{metadata['namespace']}/{metadata['name']}" if everywhere else metadata["name"],
+        ", ".join(words.target_words(each) for each in spec.get("targets") or ()),
+        status.get("summary", ""),
+        "yes" if in_force.get("status") == "True" else f"no: {why}",
+        status.get("endsAt", "") or ("when deleted" if spec.get("lease") == "untilDeleted" else ""),
+        "; ".join(_what(each) for each in spec.get("rules") or ()),
+    ]
+
+
+def _what(rule: Object) -> str:
+    try:
+        return words.rule_words(rule)
+    except NetweatherError as error:  # what the operator refuses, too
+        return f"not understood: {error.what}"
+
+
+def command() -> Any:
+    """The Typer command."""
+    return pages.command(_show, name="show", examples=_EXAMPLES)

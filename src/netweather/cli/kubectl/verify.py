@@ -1,0 +1,81 @@
+"""`kubectl netweather verify`: whether conditions are in force, by what the status says of kernels and measurements."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+import typer
+
+from netweather.cli import pages
+from netweather.cli.kubectl import words
+from netweather.cli.kubectl.asking import Context, Kubeconfig, Name, Namespace, Object, Place, Selectors, chosen, states
+from netweather.cli.options import Json
+from netweather.cli.output import say, say_json
+from netweather.errors import NetweatherError
+
+_EXAMPLES = """
+kubectl netweather verify
+kubectl netweather verify deployment/shop
+kubectl netweather verify --name slow-database --json
+"""
+CODES: Final = {"PASS": 0, "FAIL": 1, "CAN'T TELL": 3}
+
+
+def _verify(
+    targets: Annotated[
+        list[str] | None, typer.Argument(metavar="TARGET", show_default=False, help="POD, or deployment/NAME and the like")
+    ] = None,
+    *,
+    selector: Selectors = None,
+    name: Name = "",
+    namespace: Namespace = "",
+    context: Context = "",
+    kubeconfig: Kubeconfig = "",
+    as_json: Json = False,
+) -> int:
+    """Tells of each condition whether every one of its pods has it, and which has not.
+
+    Each node reads its kernel back; where the condition asks for it (`set --verify`), it measures, too. Exit code: 0 PASS, 1 FAIL, 3 CAN'T
+    TELL, when a condition is not in force yet.
+    """
+    whose = words.targets(targets or (), selector or ())
+    found = Place(namespace, context, kubeconfig).ask(lambda api: chosen(api, whose, name))
+    if not found:
+        raise NetweatherError("no-such-condition", "no such condition is there", "", "`kubectl netweather show` lists them")
+    results = [(each, *verdict(each)) for each in found]
+    if as_json:
+        say_json([{"name": each["metadata"]["name"], "verdict": word, "why": why} for each, word, why in results])
+    else:
+        for each, word, why in results:
+            say(f"{word:<10}  {each['metadata']['name']}: {why}")
+            for pod in _others(each):
+                say(f"            {pod['name']} on {pod.get('node', '')}: {pod['state']} {pod.get('message', '')}".rstrip())
+    return max((CODES[word] for _, word, _ in results), key=lambda code: (code == 1, code))
+
+
+def verdict(found: Object) -> tuple[str, str]:
+    """PASS, FAIL or CAN'T TELL, and why."""
+    known = states(found)
+    if not known:
+        return "CAN'T TELL", "the operator has not seen it yet"
+    resolved, in_force, verified = known["Resolved"], known["InForce"], known.get("Verified", {})
+    if resolved["status"] != "True":
+        return "FAIL", f"{resolved['reason']}: {resolved['message']}"
+    if in_force["status"] != "True":
+        return "CAN'T TELL" if in_force["reason"] == "Pending" else "FAIL", f"{in_force['reason']}: {in_force['message']}"
+    if verified.get("status") == "False":
+        return "FAIL", f"{verified['reason']}: {verified['message']}"
+    if found["spec"].get("verify") and verified.get("status") != "True":
+        return "CAN'T TELL", verified.get("message") or "it is being measured"
+    measured = f"; {verified['message']}" if verified.get("status") == "True" else ""
+    return "PASS", in_force["message"] + measured
+
+
+def _others(found: Object) -> list[Object]:
+    """The pods that don't have it, as far as the status names them."""
+    return [pod for pod in (found.get("status") or {}).get("pods") or () if pod["state"] != "InForce"]
+
+
+def command() -> Any:
+    """The Typer command."""
+    return pages.command(_verify, name="verify", examples=_EXAMPLES)

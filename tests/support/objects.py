@@ -30,6 +30,21 @@ def condition(
     }
 
 
+def profile(name: str = "office", *, generation: int = 1, **spec: Any) -> dict[str, Any]:
+    """A NetworkProfile; 20 ms unless told."""
+    return {
+        "apiVersion": "netweather.dev/v1alpha1",
+        "kind": "NetworkProfile",
+        "metadata": {"name": name, "uid": f"uid-{name}", "generation": generation},
+        "spec": spec or {"both": {"delay": {"time": "20ms"}}},
+    }
+
+
+def machine(name: str, zone: str) -> dict[str, Any]:
+    """A Node."""
+    return {"metadata": {"name": name, "labels": {"topology.kubernetes.io/zone": zone}}}
+
+
 def pod(
     name: str,
     namespace: str = "shop",

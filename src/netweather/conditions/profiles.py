@@ -51,7 +51,7 @@ class Profile:
 @cache
 def builtin_profiles() -> Mapping[str, Profile]:
     """The profiles that come with Netweather, by name, in the order to list them."""
-    return {name: _profile(name, data) for name, data in PROFILES.items()}
+    return {name: load_profile(name, data) for name, data in PROFILES.items()}
 
 
 def find_profile(name: str, own: Mapping[str, Profile] | None = None) -> Profile:
@@ -74,11 +74,12 @@ def load_profiles(text: str) -> dict[str, Profile]:
         if not isinstance(document, Mapping):
             raise bad_type(document, "a mapping of names to profiles", "the top")
         for name, data in document.items():
-            loaded[name] = _profile(name, data)
+            loaded[name] = load_profile(name, data)
     return loaded
 
 
-def _profile(name: str, data: Any) -> Profile:
+def load_profile(name: str, data: Any) -> Profile:
+    """One profile from plain data: a mapping of title, source, both, down, up …. Raises UsageError."""
     if not isinstance(data, Mapping):
         raise bad_type(data, "a profile", name, "write down: {…}, up: {…} or both: {…}")
     for key in data:
@@ -160,4 +161,14 @@ def _over(given: Condition, base: Condition) -> Condition:
     return dataclasses.replace(base, **changed)
 
 
-__all__ = ["REVERSED", "Profile", "builtin_profiles", "directions", "expand", "expand_rule", "find_profile", "load_profiles"]
+__all__ = [
+    "REVERSED",
+    "Profile",
+    "builtin_profiles",
+    "directions",
+    "expand",
+    "expand_rule",
+    "find_profile",
+    "load_profile",
+    "load_profiles",
+]

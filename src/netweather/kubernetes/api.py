@@ -31,10 +31,13 @@ class Kind:
 
 
 CONDITIONS: Final = Kind("networkconditions", "netweather.dev", "v1alpha1")
+PROFILES: Final = Kind("networkprofiles", "netweather.dev", "v1alpha1")
 NODES: Final = Kind("nodeconditions", "netweather.dev", "v1alpha1")
+MACHINES: Final = Kind("nodes", "", "v1")
 PODS: Final = Kind("pods", "", "v1")
 SERVICES: Final = Kind("services", "", "v1")
 SLICES: Final = Kind("endpointslices", "discovery.k8s.io")
+EVENTS: Final = Kind("events", "", "v1")
 LEASES: Final = Kind("leases", "coordination.k8s.io", "v1")
 NAMESPACES: Final = Kind("namespaces", "", "v1")
 DAEMONSETS: Final = Kind("daemonsets", "apps", "v1")
@@ -188,6 +191,12 @@ class Api:
             async with self._client.call_api("GET", base="/apis", version="", url=group) as answer:
                 self._versions[group] = answer.json()["preferredVersion"]["version"]
         return self._versions[group]
+
+
+def is_there_already(error: NetweatherError) -> bool:
+    """Whether the server said that there is such an object, or a newer one."""
+    response = getattr(error.__cause__, "response", None)
+    return getattr(response, "status_code", 0) == 409
 
 
 def is_missing(error: NetweatherError) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from netweather.conditions.nearest import unknown
@@ -37,22 +38,31 @@ class Chosen:
     warnings: tuple[str, ...] = ()
 
 
-def choose(condition: PodCondition, pods: Space, every: int, policy: Policy) -> Chosen:
-    """pods: those of the condition's namespace; every: how many there are in the cluster.
+def choose(
+    condition: PodCondition, pods: Space, every: int, policy: Policy, zones: Mapping[str, str] = MappingProxyType({})
+) -> Chosen:
+    """pods: those of the condition's namespace; every: how many there are in the cluster; zones: of nodes, by name.
 
-    Raises UsageError unknown-workload, protected-namespace, too-many-pods.
+    Raises UsageError unknown-workload, protected-namespace, too-many-pods, host-network-only.
     """
     if condition.namespace in policy.protected:
         why = "the cluster itself runs there"
         raise UsageError("protected-namespace", f"no conditions in the namespace {condition.namespace}", why, "use another one")
     found: dict[str, Pod] = {}
     warnings: list[str] = []
+    left_out: list[str] = []
     for index, target in enumerate(condition.targets):
-        meant = [pod for pod in pods.selected(target.pod_selector) if _is_meant(target, pod)]
+        meant = [pod for pod in pods.selected(target.pod_selector) if _is_meant(target, pod, zones)]
         on_host = [pod.name for pod in meant if pod.on_host]
         if on_host:
             warnings.append(f"targets[{index}]: left out, since they share the node's network: {some(on_host)}")
+        left_out += on_host
         found |= {pod.uid: pod for pod in _part(target, condition.uid, [pod for pod in meant if not pod.on_host])}
+    if left_out and not found:
+        why = f"{some(left_out)}: a condition there would meet the node and everybody on it"
+        raise UsageError(
+            "host-network-only", "all selected pods share the node's network", why, "select pods without hostNetwork"
+        )
     allowed = max(policy.few, every * policy.most.ppb // _WHOLE)
     if len(found) > allowed:
         why = f"of the {every} pods of the cluster one condition may take {policy.most}, {allowed}"
@@ -60,9 +70,11 @@ def choose(condition: PodCondition, pods: Space, every: int, policy: Policy) -> 
     return Chosen(tuple(sorted(found.values(), key=lambda pod: pod.key)), tuple(warnings))
 
 
-def _is_meant(target: PodTarget, pod: Pod) -> bool:
+def _is_meant(target: PodTarget, pod: Pod, zones: Mapping[str, str]) -> bool:
     """Of one that fits the selector."""
     if target.workload and pod.workload != workload(target.workload):
+        return False
+    if target.zone and zones.get(pod.node) != target.zone:
         return False
     return target.node in ("", pod.node) and target.pod in ("", pod.name)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from netweather.conditions.model import Condition
 from netweather.conditions.schema import kubernetes_schema, structural_schema
 from netweather.kubernetes.model import UNTIL_DELETED, PodPeer, PodTarget
 from netweather.kubernetes.nodes import KIND as NODE_KIND
@@ -14,13 +15,15 @@ from netweather.kubernetes.nodes import PLURAL as NODE_PLURAL
 
 GROUP, VERSION = "netweather.dev", "v1alpha1"
 Schema = dict[str, Any]
+Column = tuple[str, str, str, str]
+"""(name, type, path, description)."""
 _FREE: Final[Schema] = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 _WHEN: Final[Schema] = {"type": "string", "format": "date-time"}
 
 
 def crds() -> list[Schema]:
     """All of them, as objects for the API server."""
-    return [_network_condition(), _node_conditions()]
+    return [_network_condition(), _network_profile(), _node_conditions()]
 
 
 def condition_spec() -> Schema:
@@ -71,15 +74,48 @@ def _network_condition() -> Schema:
         ("Ends", "string", ".status.endsAt", "when its lease is over"),
         ("Age", "date", ".metadata.creationTimestamp", ""),
     ]
-    return _crd("NetworkCondition", "networkconditions", ["netcond", "nwc"], "Namespaced", condition_spec(), columns)
+    return _crd("NetworkCondition", ["netcond", "nwc"], "Namespaced", condition_spec(), columns, _status())
+
+
+def profile_spec() -> Schema:
+    """The spec of a NetworkProfile: a profile as its files spell it, conditions in their long form."""
+    text = {"type": "string"}
+    condition = structural_schema(Condition)
+    del condition["properties"]["profile"]
+    ways = {"both": "in both directions", "down": "what the target receives", "up": "what the target sends"}
+    return _for_server(
+        {
+            "type": "object",
+            "properties": {
+                "title": {**text, "description": "what it is, in words"},
+                "source": {**text, "description": "where its figures are from"},
+                "notes": {**text, "description": "what else is to be known"},
+                "aliases": {"type": "array", "items": text, "description": "other names that it has"},
+                **{key: {**condition, "description": words} for key, words in ways.items()},
+            },
+        }
+    )
+
+
+def _network_profile() -> Schema:
+    accepted = '.status.conditions[?(@.type=="Accepted")]'
+    columns = [
+        ("Title", "string", ".spec.title", ""),
+        ("Accepted", "string", f"{accepted}.status", "whether rules may name it"),
+        ("Reason", "string", f"{accepted}.reason", ""),
+        ("Age", "date", ".metadata.creationTimestamp", ""),
+    ]
+    status = {"type": "object", "properties": {"observedGeneration": {"type": "integer"}, "conditions": _status_conditions()}}
+    return _crd("NetworkProfile", ["netprofile", "nwp"], "Cluster", profile_spec(), columns, status)
 
 
 def _node_conditions() -> Schema:
     columns = [("Age", "date", ".metadata.creationTimestamp", "")]
-    return _crd(NODE_KIND, NODE_PLURAL, [], "Cluster", dict(_FREE), columns)
+    return _crd(NODE_KIND, [], "Cluster", dict(_FREE), columns, dict(_FREE))
 
 
-def _crd(kind: str, plural: str, short: list[str], scope: str, spec: Schema, columns: list[tuple[str, str, str, str]]) -> Schema:
+def _crd(kind: str, short: list[str], scope: str, spec: Schema, columns: list[Column], status: Schema) -> Schema:
+    plural = NODE_PLURAL if kind == NODE_KIND else f"{kind.lower()}s"
     listed = [
         {"name": name, "type": of, "jsonPath": path, **({"description": words} if words else {})}
         for name, of, path, words in columns
@@ -87,7 +123,7 @@ def _crd(kind: str, plural: str, short: list[str], scope: str, spec: Schema, col
     schema = {
         "type": "object",
         "required": ["spec"],
-        "properties": {"spec": spec, "status": _status() if kind == "NetworkCondition" else dict(_FREE)},
+        "properties": {"spec": spec, "status": status},
     }
     version = {
         "name": VERSION,
@@ -111,8 +147,6 @@ def _crd(kind: str, plural: str, short: list[str], scope: str, spec: Schema, col
 def _status() -> Schema:
     """What `reporting.status_of` writes."""
     text, number = {"type": "string"}, {"type": "integer"}
-    words = ("type", "status", "reason", "message")
-    condition = {**dict.fromkeys(words, text), "lastTransitionTime": _WHEN, "observedGeneration": number}
     pod = dict.fromkeys(("name", "node", "state", "reason", "message", "engine", "verdict", "evidence"), text)
     return {
         "type": "object",
@@ -123,13 +157,21 @@ def _status() -> Schema:
             "endsAt": _WHEN,
             "warnings": {"type": "array", "items": text},
             "pods": {"type": "array", "items": {"type": "object", "properties": pod}},
-            "conditions": {
-                "type": "array",
-                "x-kubernetes-list-type": "map",
-                "x-kubernetes-list-map-keys": ["type"],
-                "items": {"type": "object", "required": ["type", "status"], "properties": condition},
-            },
+            "conditions": _status_conditions(),
         },
+    }
+
+
+def _status_conditions() -> Schema:
+    """What `statuses.condition_of_status` writes."""
+    text = {"type": "string"}
+    properties: Schema = dict.fromkeys(("type", "status", "reason", "message"), text)
+    properties |= {"lastTransitionTime": _WHEN, "observedGeneration": {"type": "integer"}}
+    return {
+        "type": "array",
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["type"],
+        "items": {"type": "object", "required": ["type", "status"], "properties": properties},
     }
 
 

@@ -63,6 +63,7 @@ class PodTarget:
     )
     pod: str = field(default="", metadata=about("the pod of this name", example="shop-0"))
     node: str = field(default="", metadata=about("only pods on this node", example="node-1"))
+    zone: str = field(default="", metadata=about("only pods on nodes of this zone", example="eu-1b"))
     count: int | None = field(
         default=None, metadata=about("only so many of them, and always the same ones", example="1", minimum=1, maximum=2**31 - 1)
     )
@@ -91,6 +92,10 @@ class PodPeer:
     namespace: str = field(
         default="", metadata=about("the namespace of podSelector; alone: every pod of that namespace", example="payments")
     )
+    zone: str = field(
+        default="",
+        metadata=about("only pods on nodes of this zone; alone: those of every namespace", example="eu-1b"),
+    )
     service: str = field(
         default="", metadata=about("a Service: its cluster addresses and its endpoints; NAME or NAMESPACE/NAME", example="db")
     )
@@ -98,9 +103,14 @@ class PodPeer:
     dns: str = field(default="", metadata=about("a host name, as the pod's own resolver knows it", example="db.example.org"))
 
     def __post_init__(self) -> None:
-        kinds = [bool(self.pod_selector is not None or self.namespace), bool(self.service), bool(self.cidr), bool(self.dns)]
+        kinds = [
+            bool(self.pod_selector is not None or self.namespace or self.zone),
+            bool(self.service),
+            bool(self.cidr),
+            bool(self.dns),
+        ]
         if sum(kinds) != 1:
-            why = "a peer is pods, a Service, a cidr or a dns name"
+            why = "a peer is pods (of a zone), a Service, a cidr or a dns name"
             raise UsageError("bad-peer", "a peer names none of these, or several", why, "write each as an item of the list")
 
 

@@ -12,11 +12,11 @@ from typing import Any, Final
 from netweather.kubernetes.nodes import Report, Reports
 from netweather.kubernetes.resolving import Resolved
 from netweather.kubernetes.snapshot import Pod, text_of
+from netweather.kubernetes.statuses import LONGEST_MESSAGE, Told, condition_of_status, reason_of, refusal
 
 MOST_PODS: Final = 20
 MOST_WARNINGS: Final = 10
 HELD, BROKEN = "PASS", "FAIL"
-_LONGEST_MESSAGE: Final = 1000
 
 
 def status_of(resolved: Resolved, reports: Reports, previous: Mapping[str, Any], now: datetime) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def status_of(resolved: Resolved, reports: Reports, previous: Mapping[str, Any],
         "failed": len(report.failed),
         "summary": f"{len(report.in_force)}/{len(resolved.pods)}",
         "pods": [_pod(pod, report) for pod in _troubled_first(resolved, report)[:MOST_PODS]],
-        "warnings": [warning[:_LONGEST_MESSAGE] for warning in resolved.warnings[:MOST_WARNINGS]],
+        "warnings": [warning[:LONGEST_MESSAGE] for warning in resolved.warnings[:MOST_WARNINGS]],
         "conditions": _conditions(resolved, report, previous, now),
     }
     if resolved.verify:
@@ -60,7 +60,7 @@ def _pod(pod: Pod, report: Report) -> dict[str, str]:
     found = {"name": pod.name, "node": pod.node}
     if pod.uid in report.failed:
         code, message = report.failed[pod.uid]
-        return {**found, "state": "Failed", "reason": _reason(code), "message": message}
+        return {**found, "state": "Failed", "reason": reason_of(code), "message": message}
     if pod.uid not in report.in_force:
         return {**found, "state": "Pending"}
     found |= {"state": "InForce", "engine": report.in_force[pod.uid]}
@@ -74,29 +74,16 @@ def _conditions(resolved: Resolved, report: Report, previous: Mapping[str, Any],
     told = {"Resolved": _resolved(resolved), "InForce": _in_force(resolved, report), "Ended": _ended(resolved)}
     if resolved.verify:
         told["Verified"] = _verified(resolved, report)
-    found = []
-    for kind, (state, reason, message) in told.items():
-        before = known.get(kind, {})
-        since = before["lastTransitionTime"] if before.get("status") == state else text_of(now)
-        found.append(
-            {
-                "type": kind,
-                "status": state,
-                "reason": reason,
-                "message": message[:_LONGEST_MESSAGE],
-                "lastTransitionTime": since,
-                "observedGeneration": resolved.generation,
-            }
-        )
+    found = [condition_of_status(kind, each, previous, resolved.generation, now) for kind, each in told.items()]
     if resolved.over and known.get("Verified", {}).get("observedGeneration") == resolved.generation:
         found.append(known["Verified"])  # what was found outlives the lease
     return found
 
 
-def _resolved(resolved: Resolved) -> tuple[str, str, str]:
+def _resolved(resolved: Resolved) -> Told:
     error = resolved.error
     if error is not None:
-        return "False", _reason(error.code), "; ".join(part for part in (error.what, error.why, error.remedy) if part)
+        return "False", *refusal(error)
     if resolved.over:
         return "False", "Ended", "its lease is over: apply a changed spec to have it again"
     if not resolved.pods:
@@ -104,19 +91,19 @@ def _resolved(resolved: Resolved) -> tuple[str, str, str]:
     return "True", "Resolved", "; ".join(resolved.warnings)
 
 
-def _in_force(resolved: Resolved, report: Report) -> tuple[str, str, str]:
+def _in_force(resolved: Resolved, report: Report) -> Told:
     count = len(resolved.pods)
     if resolved.error is not None or resolved.over or not count:
         return "False", "NotResolved" if not resolved.over else "Ended", ""
     if report.failed:
         code, message = report.failed[min(report.failed)]
-        return "False", _reason(code), f"on {len(report.failed)} of {count} pods: {message}"
+        return "False", reason_of(code), f"on {len(report.failed)} of {count} pods: {message}"
     if len(report.in_force) < count:
         return "False", "Pending", f"in force on {len(report.in_force)} of {count} pods"
     return "True", "ReadBack", f"the kernel was read back on {count} pods"
 
 
-def _verified(resolved: Resolved, report: Report) -> tuple[str, str, str]:
+def _verified(resolved: Resolved, report: Report) -> Told:
     """True: measured on every pod, and it holds. False: on one it doesn't. Unknown: yet to come, or nobody can tell."""
     names = {pod.uid: pod.name for pod in resolved.pods}
     wrong = sorted(uid for uid, proof in report.proofs.items() if proof.verdict == BROKEN)
@@ -131,10 +118,5 @@ def _verified(resolved: Resolved, report: Report) -> tuple[str, str, str]:
     return "True", "Held", f"measured on {len(names)} pods; on {names[first]}: {report.proofs[first].evidence}"
 
 
-def _ended(resolved: Resolved) -> tuple[str, str, str]:
+def _ended(resolved: Resolved) -> Told:
     return ("True", "LeaseOver", "") if resolved.over else ("False", "LeaseRuns" if resolved.started else "NotStarted", "")
-
-
-def _reason(code: str) -> str:
-    """'too-many-pods' as 'TooManyPods', as Kubernetes' reasons are."""
-    return "".join(part.capitalize() for part in code.split("-"))

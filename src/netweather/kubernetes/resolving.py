@@ -18,6 +18,7 @@ from netweather.conditions.model import NetworkCondition
 from netweather.errors import UsageError
 from netweather.kubernetes.choosing import Policy, choose, some
 from netweather.kubernetes.model import UNTIL_DELETED, PodCondition, PodPeer
+from netweather.kubernetes.profiles import written_out
 from netweather.kubernetes.snapshot import Invalid, Pod, Snapshot, Space, text_of, time_of
 
 ROLL_S: Final = 300
@@ -89,11 +90,13 @@ def _resolve_one(
         if resolved.ends is not None and resolved.ends <= snapshot.now:
             return replace(resolved, over=True, verify=False), None
     try:
-        chosen = choose(condition, spaces.get(condition.namespace, Space()), len(snapshot.pods), policy)
+        written_out(condition.condition, snapshot.profiles)  # also of rules that are not in force now
+        chosen = choose(condition, spaces.get(condition.namespace, Space()), len(snapshot.pods), policy, snapshot.zones)
         peers = {word: _addresses(peer, condition.namespace, snapshot, spaces) for word, peer in condition.peers.items()}
+        meant, notes = _with_addresses(condition.condition, peers, condition.peers)
+        meant = written_out(meant, snapshot.profiles)
     except UsageError as error:
         return replace(resolved, error=error, started=None, ends=None), None
-    meant, notes = _with_addresses(condition.condition, peers, condition.peers)
     resolved = replace(resolved, pods=chosen.pods, warnings=(*chosen.warnings, *notes))
     if not meant.rules:
         return resolved, None
@@ -140,8 +143,15 @@ def _addresses(peer: PodPeer, own: str, snapshot: Snapshot, spaces: Mapping[str,
         name = peer.service if "/" in peer.service else f"{own}/{peer.service}"
         endpoints = sorted(set(snapshot.endpoints.get(name, ())))  # first: of these somebody answers, when it is verified
         return tuple(dict.fromkeys((*endpoints, *sorted(set(snapshot.services.get(name, ()))))))
-    selected = spaces.get(peer.namespace or own, Space()).selected(peer.pod_selector)
+    selected = _selected(peer, own, snapshot, spaces)
     return tuple(sorted({address for pod in selected if not pod.on_host for address in pod.addresses}))
+
+
+def _selected(peer: PodPeer, own: str, snapshot: Snapshot, spaces: Mapping[str, Space]) -> Iterable[Pod]:
+    if peer.zone and peer.pod_selector is None and not peer.namespace:
+        return snapshot.by_zone.get(peer.zone, ())
+    pods = spaces.get(peer.namespace or own, Space()).selected(peer.pod_selector)
+    return [pod for pod in pods if snapshot.zones.get(pod.node) == peer.zone] if peer.zone else pods
 
 
 def _with_addresses(
@@ -172,4 +182,4 @@ def _meant(match: Match, peers: Mapping[str, tuple[str, ...]]) -> Match | None:
 def _named(match: Match, words: Mapping[str, PodPeer]) -> str:
     found = [words[word] for word in match.to if word in words]
     services = [f"the Service {peer.service}" for peer in found if peer.service]
-    return " and ".join(services) or "none of its peers"
+    return " and ".join([*services, *(f"the zone {peer.zone}" for peer in found if peer.zone)]) or "none of its peers"

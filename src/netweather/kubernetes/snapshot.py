@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Final
 
+from netweather.conditions.profiles import Profile
 from netweather.errors import UsageError
 from netweather.kubernetes.model import LabelSelector, PodCondition
 from netweather.kubernetes.reading import read_condition
 
 TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
 _ENDED: Final = ("Succeeded", "Failed")
+_ZONE, _OLD_ZONE = "topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone"
 _CONTROLLER_HASH: Final = "pod-template-hash"
 _PROBES: Final = ("livenessProbe", "readinessProbe", "startupProbe")
 _BY_NETWORK: Final = ("httpGet", "tcpSocket", "grpc")
@@ -73,13 +75,26 @@ class Space(tuple[Pod, ...]):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """now: with a time zone. services, endpoints: addresses by NAMESPACE/NAME of the Service (of each of its slices)."""
+    """now: with a time zone. services, endpoints: addresses by NAMESPACE/NAME of the Service (of each of its slices).
+
+    zones: of nodes, by name; profiles: the cluster's own, by name.
+    """
 
     now: datetime
     conditions: tuple[PodCondition | Invalid, ...] = ()
     pods: tuple[Pod, ...] = ()
     services: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     endpoints: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    zones: Mapping[str, str] = field(default_factory=dict)
+    profiles: Mapping[str, Profile] = field(default_factory=dict)
+
+    @cached_property
+    def by_zone(self) -> Mapping[str, Sequence[Pod]]:
+        """The pods, by the zone of their node."""
+        found: dict[str, list[Pod]] = {}
+        for pod in self.pods:
+            found.setdefault(self.zones.get(pod.node, ""), []).append(pod)
+        return found
 
     def by_namespace(self) -> dict[str, Space]:
         """The pods, by namespace."""
@@ -139,6 +154,12 @@ def _probe_ports(spec: Mapping[str, Any]) -> tuple[int, ...]:
                 port = str(names.get(action.get("port"), action.get("port")))
                 ports |= {int(port)} if port.isdecimal() else set()
     return tuple(sorted(ports))
+
+
+def zone_of(found: Mapping[str, Any]) -> str:
+    """The zone of a Node object, "" of one without."""
+    labels = found["metadata"].get("labels") or {}
+    return str(labels.get(_ZONE) or labels.get(_OLD_ZONE) or "")
 
 
 def service_addresses(found: Mapping[str, Any]) -> tuple[str, ...]:

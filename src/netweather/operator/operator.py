@@ -15,9 +15,12 @@ from netweather.kubernetes import nodes, reporting
 from netweather.kubernetes.api import Api
 from netweather.kubernetes.choosing import Policy
 from netweather.kubernetes.following import Followed
+from netweather.kubernetes.profiles import profile_of, profile_status
 from netweather.kubernetes.resolving import Resolution, resolve
-from netweather.kubernetes.snapshot import Invalid, Snapshot, condition_of, pod_of, service_addresses, slice_of
+from netweather.kubernetes.snapshot import Snapshot, condition_of, pod_of, service_addresses, slice_of, zone_of
+from netweather.kubernetes.transitions import transitions
 from netweather.operator.election import Election
+from netweather.operator.events import Events
 
 LOG: Final = logging.getLogger("netweather.operator")
 GATHERS_S: Final = 0.05
@@ -34,8 +37,11 @@ class Operator:
         self._dirty = asyncio.Event()
         self._told = ""
         """The failure that was told last: it is tried again for as long as it lasts, and told once."""
+        self.events = Events(api)
         changed = self._dirty.set
         self.conditions = Followed(kinds.CONDITIONS, lambda found: (condition_of(found), found.get("status") or {}), changed)
+        self.profiles = Followed(kinds.PROFILES, lambda found: (profile_of(found), found.get("status") or {}), changed)
+        self.machines = Followed(kinds.MACHINES, zone_of, changed)
         self.pods = Followed(kinds.PODS, pod_of, changed)
         self.services = Followed(kinds.SERVICES, lambda found: service_addresses(found), changed)
         self.slices = Followed(kinds.SLICES, slice_of, changed)
@@ -43,7 +49,7 @@ class Operator:
 
     @property
     def _followed(self) -> tuple[Followed[Any], ...]:
-        return self.conditions, self.pods, self.services, self.slices, self.nodes
+        return self.conditions, self.profiles, self.pods, self.services, self.slices, self.machines, self.nodes
 
     async def run(self) -> None:
         """For ever."""
@@ -92,29 +98,32 @@ class Operator:
             tuple(self.pods.objects.values()),
             {"/".join(key): addresses for key, addresses in self.services.objects.items()},
             endpoints,
+            {name: zone for (_, name), zone in self.machines.objects.items() if zone},
+            {own.name: own.profile for own, _ in self.profiles.objects.values() if own.profile is not None},
         )
 
     def _status_writes(self, resolution: Resolution, now: datetime) -> Iterable[Callable[[], Awaitable[None]]]:
         reports = nodes.read_reports(status for _, status in self.nodes.objects.values())
         for key, (condition, before) in list(self.conditions.objects.items()):
             resolved = resolution.conditions.get(condition.key)
-            if resolved is None:
-                continue
-            after = reporting.status_of(resolved, reports, before, now)
-            if after != before:
-                yield self._status_write(key, before, after, unread=isinstance(condition, Invalid))
+            if resolved is not None:
+                yield from self._status_write(self.conditions, key, before, reporting.status_of(resolved, reports, before, now))
+        for key, (own, before) in list(self.profiles.objects.items()):
+            yield from self._status_write(self.profiles, key, before, profile_status(own, before, now))
 
     def _status_write(
-        self, key: tuple[str, str], before: dict[str, Any], after: dict[str, Any], *, unread: bool
-    ) -> Callable[[], Awaitable[None]]:
+        self, followed: Followed[Any], key: tuple[str, str], before: dict[str, Any], after: dict[str, Any]
+    ) -> Iterable[Callable[[], Awaitable[None]]]:
+        """What writes a status, when it is another than before, and tells of what is new in it."""
+
         async def write() -> None:
             gone = dict.fromkeys(before.keys() - after.keys())
-            found = await self.api.merge(kinds.CONDITIONS, key[1], {"status": {**gone, **after}}, key[0], "status")
-            self.conditions.put(found)
-            for each in () if unread and before.get("observedGeneration") == after["observedGeneration"] else after["conditions"]:
-                LOG.debug("%s/%s: %s is %s (%s)", *key, each["type"], each["status"], each["reason"])
+            found = await self.api.merge(followed.kind, key[1], {"status": {**gone, **after}}, key[0], "status")
+            followed.put(found)
+            await self.events.tell(found, transitions(before, after))
 
-        return write
+        if after != before:
+            yield write
 
     def _node_writes(self, resolution: Resolution) -> Iterable[Callable[[], Awaitable[None]]]:
         known = {name: spec for (_, name), (spec, _) in self.nodes.objects.items()}

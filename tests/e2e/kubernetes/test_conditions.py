@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -68,6 +69,32 @@ def test_it_is_verified_on_its_pods_where_that_is_asked(app: Shop) -> None:
     assert (pod["state"], pod["verdict"]) == ("InForce", "PASS")
     # both rules: an endpoint on this node was entered, and the node stood in for anybody
     assert re.match("loss egress: 100 % seen, 100 % asked; loss egress: 100 % seen, 100 % asked; ", pod["evidence"]), pod
+
+
+def test_a_profile_of_the_cluster_s_own_is_changed_live_and_events_tell(app: Shop, kubernetes: Cluster) -> None:
+    def profile(**ways: Any) -> None:
+        kind = {"apiVersion": "netweather.dev/v1alpha1", "kind": "NetworkProfile"}
+        kubernetes.apply({**kind, "metadata": {"name": "nwt-far"}, "spec": ways})
+
+    service, client = app.address("service", "server"), app.pods("client")[0]
+    app.condition(rules=[{"to": [{"service": "server"}], "condition": {"profile": "nwt-far"}}])
+    until(lambda: app.states().get("Resolved") == "False", 20, "nobody knows it")
+    try:
+        profile(up={"delay": {"time": "200ms"}}, down={"loss": {"model": "random", "percent": "0%"}})
+        app.in_force(pods=2)
+        app.slow(client, service)
+        profile(up={"delay": {"time": "400ms"}})
+        app.slow(client, service, 0.4)
+        profile(upp={})
+        until(lambda: app.states().get("Resolved") == "False", 20, "it is none any more")
+        app.quick(client, service)
+        told = kubernetes.get("networkprofile", "nwt-far")["status"]["conditions"][0]
+        assert (told["type"], told["reason"]) == ("Accepted", "UnknownKey")
+    finally:
+        kubernetes.kubectl("delete", "networkprofile", "nwt-far", "--ignore-not-found")
+    events = kubernetes.get("-n", app.namespace, "events")["items"]
+    reasons = {each["reason"]: each["type"] for each in events if each["involvedObject"]["kind"] == "NetworkCondition"}
+    assert reasons.items() >= {"Refused": "Warning", "InForce": "Normal"}.items()
 
 
 def test_a_pod_created_later_gets_it(app: Shop) -> None:

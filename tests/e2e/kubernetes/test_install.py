@@ -19,6 +19,9 @@ ALLOWED = [
     (OPERATOR, "watch", "endpointslices.discovery.k8s.io", ""),
     (OPERATOR, "patch", "networkconditions.netweather.dev/status", "default"),
     (OPERATOR, "create", "nodeconditions.netweather.dev", ""),
+    (OPERATOR, "patch", "networkprofiles.netweather.dev/status", ""),
+    (OPERATOR, "watch", "nodes", ""),
+    (OPERATOR, "create", "events", "default"),
     (OPERATOR, "update", "leases.coordination.k8s.io/netweather-operator", "netweather"),
     (AGENT, "watch", "nodeconditions.netweather.dev", ""),
     (AGENT, "patch", "nodeconditions.netweather.dev/status", ""),
@@ -30,6 +33,10 @@ REFUSED = [
     (OPERATOR, "get", "secrets", "netweather"),
     (OPERATOR, "delete", "pods", "default"),
     (OPERATOR, "create", "pods/exec", "default"),
+    (OPERATOR, "patch", "nodes", ""),
+    (OPERATOR, "list", "events", "default"),
+    (OPERATOR, "delete", "events", "default"),
+    (OPERATOR, "patch", "networkprofiles.netweather.dev", ""),
     (OPERATOR, "create", "networkconditions.netweather.dev", "default"),
     (OPERATOR, "patch", "networkconditions.netweather.dev", "default"),
     (OPERATOR, "update", "leases.coordination.k8s.io/another", "netweather"),
@@ -49,6 +56,7 @@ REFUSED = [
     (TENANT, "patch", "networkconditions.netweather.dev/status", "nwt-tenant"),
     (TENANT, "list", "nodeconditions.netweather.dev", ""),
     (TENANT, "create", "nodeconditions.netweather.dev", ""),
+    (TENANT, "create", "networkprofiles.netweather.dev", ""),
 ]
 
 
@@ -98,6 +106,6 @@ def test_the_operator_needs_no_root_and_no_capability(kubernetes: Cluster) -> No
 
 
 def test_kinds_are_found_by_their_short_names_and_print_columns(kubernetes: Cluster) -> None:
-    assert kubernetes.kubectl("get", "nwc,netcond", "-A", check=False) == ""
+    assert kubernetes.kubectl("get", "nwc,netcond,nwp,netprofile", "-A", check=False) == ""
     columns = kubernetes.get("crd", "networkconditions.netweather.dev")["spec"]["versions"][0]["additionalPrinterColumns"]
     assert [each["name"] for each in columns] == ["Pods", "In force", "Reason", "Ends", "Age"]

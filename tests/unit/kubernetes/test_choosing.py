@@ -14,19 +14,24 @@ def pods(count: int, **more: Any) -> list[Pod]:
     return [Pod("shop", f"pod-{n}", f"uid-{n}", f"node-{n % 3}", {"app": "web"}, **more) for n in range(count)]
 
 
+ZONES = {"node-0": "near", "node-1": "near", "node-2": "far"}
+
+
 def chosen(found: list[Pod], policy: Policy | None = None, *, every: int = 100, namespace: str = "shop", **target: Any) -> Chosen:
     meant = read_condition(condition(namespace=namespace, targets=[{"podSelector": {}, **target}]))
-    return choose(meant, Space(found), every, policy or Policy())
+    return choose(meant, Space(found), every, policy or Policy(), ZONES)
 
 
 def names(found: Chosen) -> list[str]:
     return [pod.name for pod in found.pods]
 
 
-def test_pods_by_labels_node_and_workload() -> None:
+def test_pods_by_labels_node_zone_and_workload() -> None:
     some_pods = pods(6)
     assert len(names(chosen(some_pods))) == 6
     assert names(chosen(some_pods, node="node-1")) == ["pod-1", "pod-4"]
+    assert names(chosen(some_pods, zone="far")) == ["pod-2", "pod-5"]
+    assert names(chosen(some_pods, zone="elsewhere")) == []
     assert names(chosen(some_pods, podSelector={"matchLabels": {"app": "db"}})) == []
     of_web = [*some_pods, Pod("shop", "web-0", "uid-web", "node-0", {}, workload="deployment/web")]
     assert names(chosen(of_web, workload="deploy/web")) == ["web-0"]
@@ -49,6 +54,12 @@ def test_pods_on_the_node_s_network_are_left_out_and_told() -> None:
     found = chosen([*pods(1), Pod("shop", "host", "uid-host", "node-1", {}, on_host=True)])
     assert names(found) == ["pod-0"]
     assert found.warnings == ("targets[0]: left out, since they share the node's network: host",)
+
+
+def test_pods_that_all_share_the_node_s_network_are_refused() -> None:
+    with pytest.raises(UsageError, match="proxy-0, proxy-1") as caught:
+        chosen([Pod("shop", f"proxy-{n}", f"uid-{n}", "node-1", {}, on_host=True) for n in range(2)])
+    assert caught.value.code == "host-network-only"
 
 
 @pytest.mark.parametrize(

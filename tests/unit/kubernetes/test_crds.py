@@ -3,8 +3,8 @@ from typing import Any
 
 import jsonschema
 
-from netweather.kubernetes.crds import condition_spec, crds, manifest
-from tests.support.objects import DELAY, condition
+from netweather.kubernetes.crds import condition_spec, crds, manifest, profile_spec
+from tests.support.objects import DELAY, condition, profile
 from tools.gen_docs import ROOT
 
 
@@ -41,14 +41,24 @@ def test_a_spec_of_the_tests_fits_and_one_of_wrong_types_does_not() -> None:
     assert validator.is_valid({"targets": [{"podSelector": {}}], "rules": [{"condition": DELAY}]})
 
 
+def test_a_profile_of_the_tests_fits_and_one_of_wrong_types_does_not() -> None:
+    validator = jsonschema.Draft202012Validator(profile_spec())
+    assert validator.is_valid(profile(title="x", up=DELAY, down={"loss": {"model": "random", "percent": "1%"}})["spec"])
+    wrong = {"title": 7, "up": {"delay": {"time": "soon"}}}
+    assert {error.json_path for error in validator.iter_errors(wrong)} == {"$.title", "$.up.delay.time"}
+    assert not any({"default", "oneOf"} & each.keys() for each in every(profile_spec()))
+
+
 def test_names_columns_and_the_status_subresource() -> None:
     by_kind = {each["spec"]["names"]["kind"]: each["spec"] for each in crds()}
     assert {kind: spec["scope"] for kind, spec in by_kind.items()} == {
         "NetworkCondition": "Namespaced",
+        "NetworkProfile": "Cluster",
         "NodeConditions": "Cluster",
     }
+    assert by_kind["NetworkProfile"]["names"]["shortNames"] == ["netprofile", "nwp"]
     assert by_kind["NetworkCondition"]["names"]["shortNames"] == ["netcond", "nwc"]
     for spec in by_kind.values():
         (version,) = spec["versions"]
         assert version["subresources"] == {"status": {}}
-        assert all(re.match(r"\.(status|metadata)\.", column["jsonPath"]) for column in version["additionalPrinterColumns"])
+        assert all(re.match(r"\.(status|metadata|spec)\.", column["jsonPath"]) for column in version["additionalPrinterColumns"])

@@ -63,6 +63,37 @@ def test_pods_and_namespaces_are_peers_by_their_addresses() -> None:
     ]
 
 
+def test_a_zone_is_the_pods_on_its_nodes_of_all_namespaces_or_of_those_that_are_named() -> None:
+    pods = [
+        pod("a"),
+        pod("b", node="node-2", addresses=["198.51.100.2"]),
+        pod("c", "other", node="node-2", addresses=["198.51.100.3"]),
+        pod("d", "other", node="node-3", addresses=["198.51.100.4"]),
+    ]
+    zones = {"node-1": "near", "node-2": "far"}
+
+    def peers(**peer: Any) -> list[str]:
+        rules = [{"to": [{"zone": "far", **peer}, {"cidr": "192.0.2.1"}], "condition": DELAY}]
+        return to(resolve(snapshot([condition(rules=rules, targets=[{"podSelector": {}, "zone": "near"}])], pods, zones=zones)))
+
+    assert peers() == ["198.51.100.2", "198.51.100.3", "192.0.2.1"]
+    assert peers(podSelector={}) == ["198.51.100.2", "192.0.2.1"]
+    assert peers(namespace="other") == ["198.51.100.3", "192.0.2.1"]
+    alone = [{"to": [{"zone": "none"}], "condition": DELAY}]
+    assert (
+        "the zone none has no address now"
+        in resolve(snapshot([condition(rules=alone)], pods)).conditions["shop/slow"].warnings[0]
+    )
+
+
+def test_an_unknown_profile_is_refused_also_where_its_rule_is_not_in_force() -> None:
+    rules = [{"to": [{"service": "none"}], "condition": {"profile": "3gg"}}, {"condition": DELAY}]
+    found = resolve(snapshot([condition(rules=rules)], [pod("a")]))
+    error = found.conditions["shop/slow"].error
+    assert error is not None
+    assert (error.code, found.nodes) == ("unknown-profile", {})
+
+
 def test_a_rule_whose_peers_have_no_address_matches_nothing_and_says_so() -> None:
     rules = [{"to": [{"service": "db"}], "condition": DELAY}]
     found = resolve(snapshot([condition(rules=rules)], [pod("a")]))

@@ -11,8 +11,9 @@ from netweather.kubernetes.snapshot import (
     slice_of,
     text_of,
     time_of,
+    zone_of,
 )
-from tests.support.objects import condition, endpoint_slice, pod
+from tests.support.objects import condition, endpoint_slice, machine, pod
 
 
 def test_a_pod_counts_while_a_node_has_it_and_it_lives() -> None:
@@ -65,6 +66,12 @@ def test_services_and_slices_tell_addresses() -> None:
     assert service_addresses({"spec": {"clusterIP": "None"}}) == ()
     assert slice_of(endpoint_slice("db", "198.51.100.2", "198.51.100.3")) == ("shop/db", ("198.51.100.2", "198.51.100.3"))
     assert slice_of({**endpoint_slice("db", "db.example.org"), "addressType": "FQDN"}) == ("shop/db", ())
+
+
+def test_a_zone_is_a_label_of_the_node_by_its_name_of_today_or_before() -> None:
+    assert zone_of(machine("node-1", "eu-1b")) == "eu-1b"
+    assert zone_of({"metadata": {"name": "old", "labels": {"failure-domain.beta.kubernetes.io/zone": "eu-1a"}}}) == "eu-1a"
+    assert zone_of({"metadata": {"name": "plain"}}) == ""
 
 
 def test_times_are_kubernetes_own() -> None:

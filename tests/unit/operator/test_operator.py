@@ -9,7 +9,7 @@ from netweather.kubernetes.choosing import Policy
 from netweather.operator import operator as module
 from netweather.operator.operator import Operator
 from tests.support.fakeapi import FakeApi, soon
-from tests.support.objects import DELAY, condition, endpoint_slice, pod
+from tests.support.objects import DELAY, condition, endpoint_slice, machine, pod, profile
 
 
 @pytest.fixture(autouse=True)
@@ -110,6 +110,52 @@ def test_a_refusal_is_explained_and_a_mended_object_works() -> None:
         await soon(lambda: states(api).get("Resolved") == "True")
 
     operating(scenario, ("networkconditions", condition(rules=[{"condition": {"dealy": "1ms"}}])), ("pods", pod("a")))
+
+
+def test_a_profile_is_accepted_and_a_changed_one_changes_the_conditions_that_name_it() -> None:
+    def delay(api: FakeApi) -> str:
+        found = api.objects.get(("nodeconditions", "", "node-1"))
+        return "" if found is None else str(found["spec"]["conditions"][0]["spec"]["rules"][0]["condition"]["delay"]["time"])
+
+    async def scenario(api: FakeApi) -> None:
+        await soon(lambda: states(api).get("Resolved") == "False")
+        assert told(api) == []
+        api.put("networkprofiles", profile())
+        await soon(lambda: delay(api) == "20ms")
+        (accepted,) = api.objects["networkprofiles", "", "office"]["status"]["conditions"]
+        assert (accepted["type"], accepted["status"]) == ("Accepted", "True")
+        changed = api.objects["networkprofiles", "", "office"]["status"]
+        api.put("networkprofiles", {**profile(generation=2, both={"delay": {"time": "30ms"}}), "status": changed})
+        await soon(lambda: delay(api) == "30ms")
+
+    rules = [{"condition": {"profile": "office"}}]
+    operating(scenario, ("networkconditions", condition(rules=rules)), ("pods", pod("a")))
+
+
+def test_zones_are_those_of_the_nodes() -> None:
+    def to(api: FakeApi) -> list[str]:
+        found = api.objects.get(("nodeconditions", "", "node-1"))
+        return [] if found is None else found["spec"]["conditions"][0]["spec"]["rules"][0]["to"]
+
+    async def scenario(api: FakeApi) -> None:
+        await soon(lambda: to(api) == ["198.51.100.2"])
+        api.put("nodes", machine("node-3", "far"))
+        await soon(lambda: to(api) == ["198.51.100.2", "198.51.100.3"])
+
+    there = [("pods", pod(f"p{n}", "other", node=f"node-{n}", addresses=[f"198.51.100.{n}"])) for n in (1, 2, 3)]
+    rules = [{"to": [{"zone": "far"}], "condition": DELAY}]
+    nodes = [("nodes", machine("node-1", "near")), ("nodes", machine("node-2", "far"))]
+    operating(scenario, ("networkconditions", condition(rules=rules)), ("pods", pod("a")), *there, *nodes)
+
+
+def test_transitions_become_events() -> None:
+    def events(api: FakeApi) -> list[str]:
+        return [each["reason"] for (plural, _, _), each in api.objects.items() if plural == "events"]
+
+    async def scenario(api: FakeApi) -> None:
+        await soon(lambda: events(api) == ["Ended"])
+
+    operating(scenario, ("networkconditions", condition(lease="1s")), ("pods", pod("a")))
 
 
 def test_only_what_changed_is_written_and_a_new_operator_writes_nothing() -> None:

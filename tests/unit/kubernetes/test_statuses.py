@@ -1,0 +1,22 @@
+from datetime import UTC, datetime, timedelta
+
+from netweather.errors import NetweatherError
+from netweather.kubernetes.statuses import LONGEST_MESSAGE, condition_of_status, reason_of, refusal
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def test_a_transition_has_its_time_and_what_stays_keeps_it() -> None:
+    first = condition_of_status("Ended", ("False", "LeaseRuns", "x" * 9000), {}, 1, NOW)
+    assert (first["lastTransitionTime"], len(first["message"])) == ("2026-01-01T12:00:00Z", LONGEST_MESSAGE)
+    before = {"conditions": [first]}
+    later = NOW + timedelta(seconds=5)
+    assert condition_of_status("Ended", ("False", "Other", ""), before, 2, later)["lastTransitionTime"] == "2026-01-01T12:00:00Z"
+    assert (
+        condition_of_status("Ended", ("True", "LeaseOver", ""), before, 1, later)["lastTransitionTime"] == "2026-01-01T12:00:05Z"
+    )
+
+
+def test_an_error_is_a_reason_in_one_word_and_a_message() -> None:
+    assert reason_of("too-many-pods") == "TooManyPods"
+    assert refusal(NetweatherError("bad-peer", "what", "", "remedy")) == ("BadPeer", "what; remedy")

@@ -195,8 +195,7 @@ class Api:
 
 def is_there_already(error: NetweatherError) -> bool:
     """Whether the server said that there is such an object, or a newer one."""
-    response = getattr(error.__cause__, "response", None)
-    return getattr(response, "status_code", 0) == 409
+    return _status(error) == 409
 
 
 def is_missing(error: NetweatherError) -> bool:

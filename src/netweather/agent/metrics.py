@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter as Tally
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
@@ -16,17 +16,27 @@ from prometheus_client.registry import Collector
 
 from netweather.engine import Shown
 from netweather.errors import NetweatherError
+from netweather.journal import Whose
+from netweather.kernel.faring import Faring, farings
 
 LISTED: Final = 200
 """So many conditions have series of their own; the rest are counted."""
+Fares = Callable[[Iterable[Whose]], Mapping[tuple[int, int], Faring]]
 _BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0)
 
 
 class Metrics:
-    """One agent's figures. targets, listeners: how many there are now. shown: the conditions in force, asked at each reading."""
+    """One agent's figures. targets, listeners: how many there are now.
+
+    shown: the conditions in force, fares: how their targets fare, asked at each reading.
+    """
 
     def __init__(
-        self, targets: Callable[[], int], listeners: Callable[[], int], shown: Callable[[], Sequence[Shown]] = lambda: ()
+        self,
+        targets: Callable[[], int],
+        listeners: Callable[[], int],
+        shown: Callable[[], Sequence[Shown]] = lambda: (),
+        fares: Fares = farings,
     ) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter(
@@ -40,7 +50,8 @@ class Metrics:
         listening = Gauge("netweather_event_listeners", "clients that follow the events", registry=self.registry)
         listening.set_function(listeners)
         ProcessCollector(registry=self.registry)
-        self.registry.register(Conditions(shown))
+        self.conditions = Conditions(shown, fares)
+        self.registry.register(self.conditions)
 
     def text(self) -> bytes:
         """All of it in the text format."""
@@ -50,8 +61,8 @@ class Metrics:
 class Conditions(Collector):
     """The conditions in force as series, read from the kernel when they are asked for."""
 
-    def __init__(self, shown: Callable[[], Sequence[Shown]], listed: int = LISTED) -> None:
-        self.shown, self.listed = shown, listed
+    def __init__(self, shown: Callable[[], Sequence[Shown]], fares: Fares, listed: int = LISTED) -> None:
+        self.shown, self.fares, self.listed = shown, fares, listed
 
     def collect(self) -> Iterator[Metric]:
         """All of them; a reading that fails is a figure, too."""
@@ -71,6 +82,8 @@ class Conditions(Collector):
             "netweather_conditions_unlisted", "conditions without series of their own: there are too many", unlisted
         )
         yield from _of_conditions(found[: self.listed])
+        targets = {each.target.identity: each.target for each in reversed(found[: self.listed])}
+        yield from _of_targets(targets.values(), self.fares(targets.values()))
 
 
 def _of_conditions(listed: Sequence[Shown]) -> Iterator[Metric]:
@@ -93,6 +106,28 @@ def _of_conditions(listed: Sequence[Shown]) -> Iterator[Metric]:
     for (reference, identity), number in drops.items():
         unwanted.add_metric([reference, identity], number)
     yield from (packets, size, dropped, in_force, left, unwanted)
+
+
+def _of_targets(targets: Iterable[Whose], fares: Mapping[tuple[int, int], Faring]) -> Iterator[Metric]:
+    """Of each network once, whatever it is called. One that is gone has none."""
+    labels = ["target", "identity"]
+    connections = GaugeMetricFamily("netweather_target_connections", "TCP connections with somebody elsewhere", labels=labels)
+    rtt = GaugeMetricFamily("netweather_target_rtt_seconds", "the median of their round trips; none without any", labels=labels)
+    again = CounterMetricFamily("netweather_target_retransmits", "segments that TCP sent again", labels=labels)
+    received = CounterMetricFamily("netweather_target_received_bytes", "that its interfaces received", labels=labels)
+    sent = CounterMetricFamily("netweather_target_sent_bytes", "that its interfaces sent", labels=labels)
+    for each in targets:
+        faring = fares.get((each.dev, each.ino))
+        if faring is None:
+            continue
+        values = [each.reference, each.identity]
+        connections.add_metric(values, faring.connections)
+        again.add_metric(values, faring.retransmits)
+        received.add_metric(values, faring.received)
+        sent.add_metric(values, faring.sent)
+        if faring.rtt is not None:
+            rtt.add_metric(values, faring.rtt / 1e6)
+    yield from (connections, rtt, again, received, sent)
 
 
 class Counting:

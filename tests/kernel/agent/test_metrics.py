@@ -1,4 +1,4 @@
-"""The agent's figures of conditions are the kernel's own."""
+"""The agent's figures of conditions and their targets are the kernel's own."""
 
 from __future__ import annotations
 
@@ -17,5 +17,7 @@ def test_what_a_condition_met_is_counted(agent: RealAgent, net: Lab) -> None:
         text = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout
         (packets,) = re.findall(r'^netweather_condition_packets_total{.*name="slow".*} ([0-9.]+)$', text, re.MULTILINE)
         (shown,) = client.show()
+        (sent,) = re.findall(r"^netweather_target_sent_bytes_total{.*} ([0-9.e+]+)$", text, re.MULTILINE)
+        assert float(sent) >= 3 * 98, "three requests of 98 bytes each"
         assert 6 <= float(packets) <= sum(rule.packets for rule in shown.rules)  # three requests, three answers
         client.clear()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from netweather.kernel.faring import Faring
 from tests.support.repository import ROOT
 from tests.unit.agent.conftest import Api
 
@@ -29,6 +30,7 @@ GRAMMAR = re.compile(rf"(8 \* )?({SUM}|{RATE}|{VECTOR})|histogram_quantile\(0\.\
 def told(api: Api) -> dict[str, set[str]]:
     """The names of all samples of an agent that has been used, with the labels of each."""
     api.put("slow")
+    api.agent.metrics.conditions.fares = lambda targets: {(each.dev, each.ino): Faring(1, 100.0, 0, 1, 1) for each in targets}
     found: dict[str, set[str]] = {}
     for family in text_string_to_metric_families(api("GET", "/v1/metrics").text):
         for sample in family.samples:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from netweather.agent.metrics import LISTED, Metrics
@@ -7,6 +8,7 @@ from netweather.conditions import NetworkCondition, Rule
 from netweather.engine import RuleCounters, Shown
 from netweather.errors import NetweatherError
 from netweather.journal import Whose
+from netweather.kernel.faring import Faring
 from tests.unit.agent.conftest import Api
 
 A = Whose("netns:a", "a", 4, 7, None, None, "netns")
@@ -76,3 +78,31 @@ def test_what_can_not_be_read_is_a_figure() -> None:
 
     text = Metrics(int, int, broken).text().decode()
     assert "netweather_conditions_readable 0.0" in text
+
+
+def test_how_a_network_fares_is_told_once() -> None:
+    """Two conditions on one network, one on another that is gone."""
+    gone = Whose("netns:gone", "gone", 4, 8, None, None, "netns")
+    asked: list[list[Whose]] = []
+
+    def fares(targets: Iterable[Whose]) -> dict[tuple[int, int], Faring]:
+        asked.append(list(targets))
+        return {(4, 7): Faring(3, 2500.0, 11, 1000, 2000)}
+
+    text = Metrics(int, int, lambda: [shown(), shown(name="other"), shown(gone)], fares).text().decode()
+    assert {each.reference for each in asked[0]} == {"netns:a", "netns:gone"}
+    values = dict(line.rsplit(" ", 1) for line in text.splitlines() if line.startswith("netweather_target_"))
+    of_a = '{identity="4-7",target="netns:a"}'
+    assert {name: float(value) for name, value in values.items() if "_created" not in name} == {
+        f"netweather_target_connections{of_a}": 3,
+        f"netweather_target_rtt_seconds{of_a}": 0.0025,
+        f"netweather_target_retransmits_total{of_a}": 11,
+        f"netweather_target_received_bytes_total{of_a}": 1000,
+        f"netweather_target_sent_bytes_total{of_a}": 2000,
+    }
+
+
+def test_without_connections_there_is_no_round_trip() -> None:
+    text = Metrics(int, int, lambda: [shown()], lambda targets: {(4, 7): Faring(0, None, 0, 0, 0)}).text().decode()
+    assert "netweather_target_connections{" in text
+    assert "netweather_target_rtt_seconds{" not in text

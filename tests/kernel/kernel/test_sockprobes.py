@@ -15,7 +15,10 @@ from netweather.kernel.hostinfo import Host
 
 @pytest.mark.parametrize(("name", "option"), [("sock-diag", "INET_DIAG"), ("sock-destroy", "INET_DIAG_DESTROY")])
 def test_they_agree_with_the_kernels_configuration(name: str, option: str) -> None:
-    has = Host.here().configuration.get(option, "n") != "n"
+    configuration = Host.here().configuration
+    if configuration is None:
+        pytest.skip("this kernel doesn't tell its configuration (IKCONFIG)")
+    has = configuration.get(option, "n") != "n"
     assert answer(name).state == ("yes" if has else "no"), answer(name)
 
 

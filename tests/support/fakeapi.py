@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,6 +24,7 @@ class FakeApi:
 
     forgetful: whether it has forgotten what watches would go on from. secret: kinds that may not be read. denied: what an access
     review says no to, as verb and resource. groups: versions that are served of each. namespace, asked: of whoever connects.
+    closed: namespaces in which labels and logs are not ours to ask for. logs: by pod.
     """
 
     def __init__(self) -> None:
@@ -35,6 +37,8 @@ class FakeApi:
         self.groups: dict[str, tuple[str, ...]] = {"netweather.dev": ("v1alpha1",)}
         self.namespace = "default"
         self.asked: tuple[str, ...] = ()
+        self.closed: set[str] = set()
+        self.logs: dict[str, str] = {}
         self._version = 0
         self._watchers: list[tuple[str, str, asyncio.Queue[tuple[str, Object] | Exception]]] = []
 
@@ -110,6 +114,16 @@ class FakeApi:
                 raise event
             yield event
 
+    async def labelled(self, kind: Kind, namespace: str, labels: str) -> tuple[Object, ...]:
+        self._allow(namespace)
+        key, value = labels.split("=")
+        found = [each for (plural, where, _), each in self.objects.items() if (plural, where) == (kind.plural, namespace)]
+        return tuple(copy.deepcopy(each) for each in found if (each["metadata"].get("labels") or {}).get(key) == value)
+
+    async def log(self, pod: str, container: str, namespace: str, most: int) -> str:
+        self._allow(namespace)
+        return self.logs[pod][-most:]
+
     async def read(self, kind: Kind, name: str, namespace: str = "") -> Object | None:
         self._need()
         if self.forbidden or kind.plural in self.secret:
@@ -122,7 +136,8 @@ class FakeApi:
             return {**found, "status": {"allowed": (asked["verb"], asked["resource"]) not in self.denied}}
         if (kind.plural, namespace, found["metadata"]["name"]) in self.objects:
             raise _no(409)
-        return self._written(kind, found, namespace)
+        given = {"uid": f"uid-{found['metadata']['name']}", "generation": 1, "creationTimestamp": _now()}
+        return self._written(kind, {**found, "metadata": {**given, **found["metadata"]}}, namespace)
 
     async def replace(self, kind: Kind, found: Object, namespace: str = "") -> Object:
         known = self._known(kind, found["metadata"]["name"], namespace)
@@ -132,7 +147,8 @@ class FakeApi:
 
     async def merge(self, kind: Kind, name: str, change: Object, namespace: str = "", part: str = "") -> Object:
         known = self._known(kind, name, namespace)
-        assert kind.plural == "events" or set(change) == {part or "spec"}, (
+        whole = "data" if kind.plural == "configmaps" else "spec"
+        assert kind.plural == "events" or set(change) == {part or whole}, (
             "a subresource takes its own part, and the object the rest"
         )
         return self._written(kind, _merged(known, change), namespace)
@@ -154,6 +170,11 @@ class FakeApi:
             raise _no(404)
         return self.objects[kind.plural, namespace, name]
 
+    def _allow(self, namespace: str) -> None:
+        self._need()
+        if namespace in self.closed:
+            raise _no(403)
+
     def _need(self) -> None:
         if self.away:
             raise _away()
@@ -170,6 +191,10 @@ def _merged(known: Any, change: Any) -> Any:
         else:
             found[key] = _merged(found.get(key), value)
     return found
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _away() -> NetweatherError:

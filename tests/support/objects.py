@@ -75,3 +75,28 @@ def endpoint_slice(service: str, *addresses: str, namespace: str = "shop", numbe
         "addressType": "IPv4",
         "endpoints": [{"addresses": [each]} for each in addresses],
     }
+
+
+def network_test(name: str = "checkout", namespace: str = "shop", *, status: Any = None, **spec: Any) -> dict[str, Any]:
+    """A NetworkTest on the perfect network and on a slow one of the pods app=api; another Job unless told."""
+    networks = [{"name": "perfect"}, {"name": "slow", "condition": {"rules": [{"condition": DELAY}]}}]
+    template = {"spec": {"containers": [{"name": "test", "image": "example/test"}]}}
+    whole = {
+        "targets": [{"podSelector": {"matchLabels": {"app": "api"}}}],
+        "networks": networks,
+        "jobTemplate": {"spec": {"template": template}},
+        **spec,
+    }
+    metadata = {"name": name, "namespace": namespace, "uid": f"uid-{name}", "generation": 1, "creationTimestamp": CREATED}
+    kind = {"apiVersion": "netweather.dev/v1alpha1", "kind": "NetworkTest"}
+    return {**kind, "metadata": metadata, "spec": whole, "status": status or {}}
+
+
+def states(**found: str) -> dict[str, Any]:
+    """A NetworkCondition's status by its conditions' states, and their reasons: states(InForce="False Pending")."""
+    parts = {kind: state.partition(" ") for kind, state in found.items()}
+    listed = [
+        {"type": kind, "status": state, "reason": reason, "lastTransitionTime": CREATED}
+        for kind, (state, _, reason) in parts.items()
+    ]
+    return {"observedGeneration": 1, "conditions": listed, "endsAt": "2026-01-01T00:10:00Z"}

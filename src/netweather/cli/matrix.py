@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
+
 from netweather.cli import pages
-from netweather.cli.options import Direct, Json, option, with_flags
+from netweather.cli.clustered import matrix_in_cluster, refuse_others
+from netweather.cli.options import Direct, Json, given, option, with_flags
 from netweather.cli.output import drawn, remark, say, say_json
 from netweather.cli.trying import (
     CANT_TELL,
@@ -27,7 +30,7 @@ from netweather.errors import UsageError
 
 if TYPE_CHECKING:
     from netweather.testing.matrix import Matrix
-    from netweather.testing.trials import Trial
+    from netweather.testing.outcomes import Trial
 
 _EXAMPLES = """
 # the tests of a Go program, whose database is far away
@@ -36,6 +39,8 @@ netweather matrix --profiles perfect,3g --target docker:shop --to docker:db \\
 # in a network of its own; 3g may fail, and nothing may take 3 times as long
 netweather matrix --profiles perfect,4g,3g --must-pass perfect,4g \\
   --max-slowdown 3 --localhost -- npm test
+# the Jobs of a NetworkTest, in the cluster that KUBECONFIG names
+netweather matrix --kubernetes checkout.yaml --report checkout.html
 """
 
 
@@ -52,6 +57,8 @@ def _matrix(  # long: a line for each option
     must_pass: Annotated[str | None, option("must-pass", "NAMES", "networks on which all must pass (all of them)")] = None,
     max_slowdown: Annotated[str | None, option("max-slowdown", "TIMES", "as long as on the perfect network, at most")] = None,
     timeout: Timeout = None,
+    kubernetes: Annotated[str | None, option("kubernetes", "FILE", "run the NetworkTest in FILE in a cluster, as its Jobs")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="leave the NetworkTest in the cluster")] = False,
     allow_unmatched: Unmatched = False,
     direct: Direct = False,
     as_json: Json = False,
@@ -64,17 +71,25 @@ def _matrix(  # long: a line for each option
     """
     from netweather.testing.comparing import Comparison
     from netweather.testing.matrix import network_names
-    from netweather.testing.pages import kind_of, write
+    from netweather.testing.pages import kind_of
 
+    most = _times(max_slowdown)
+    paths = [Path(each) for each in report or ()]
+    for path in paths:
+        kind_of(path)
+    if kubernetes is not None:
+        others = {"COMMAND": command, "--profiles": profiles, "--target": target, "--reach": reach, "--localhost": localhost}
+        refuse_others({**others, "--junit": junit, "--timeout": timeout, "--direct": direct, "a match": given(flags)})
+        try:
+            matrix, wrong = matrix_in_cluster(kubernetes, _listed(must_pass), most, keep=keep)
+        except Stopped as stopped:
+            return stopped.exit_code
+        return _report(matrix, wrong, paths, as_json=as_json)
     words = command_of(command, "matrix")
     if profiles is None:
         raise UsageError("no-networks", "the matrix names no network", "", "write --profiles perfect,3g")
     networks = network_names(profiles)
     needed = network_names(must_pass) if must_pass else None
-    most = _times(max_slowdown)
-    paths = [Path(each) for each in report or ()]
-    for path in paths:
-        kind_of(path)
     place = place_of(target, reach, localhost=localhost, direct=direct)
     comparison = Comparison(
         place, words, words_of(flags, unmatched=allow_unmatched), Path(junit) if junit else None, seconds_of(timeout)
@@ -84,16 +99,16 @@ def _matrix(  # long: a line for each option
             matrix = comparison.run(networks, _Progress(len(networks)))
     except Stopped as stopped:
         return stopped.exit_code
-    wrong = matrix.shortcomings(needed, most)
-    for path in paths:
-        write(matrix, path, wrong)
-    _tell(matrix, wrong, paths, as_json=as_json)
-    return _exit_code(matrix, wrong)
+    return _report(matrix, matrix.shortcomings(needed, most), paths, as_json=as_json)
 
 
 def command() -> Any:
     """The Typer command."""
     return pages.command(_matrix, name="matrix", examples=_EXAMPLES)
+
+
+def _listed(names: str | None) -> list[str]:
+    return [name.strip() for name in (names or "").split(",") if name.strip()]
 
 
 def _times(text: str | None) -> float | None:
@@ -125,9 +140,12 @@ class _Progress:
             remark("network", f"{name}: {ended} after {seconds(done.seconds)}{'; ' + done.problem if done.problem else ''}")
 
 
-def _tell(matrix: Matrix, wrong: list[str], paths: list[Path], *, as_json: bool) -> None:
-    from netweather.testing.pages import plain, table
+def _report(matrix: Matrix, wrong: list[str], paths: list[Path], *, as_json: bool) -> int:
+    """Writes and prints it; the exit code."""
+    from netweather.testing.pages import plain, table, write
 
+    for path in paths:
+        write(matrix, path, wrong)
     if as_json:
         say_json(plain(matrix, wrong))
     else:
@@ -136,8 +154,5 @@ def _tell(matrix: Matrix, wrong: list[str], paths: list[Path], *, as_json: bool)
         remark("!", each)
     for path in paths:
         remark("written", str(path))
-
-
-def _exit_code(matrix: Matrix, wrong: list[str]) -> int:
     errors = sum(cell.outcome == "error" for cell in matrix.cells)
     return 1 if len(wrong) > errors else CANT_TELL if wrong else 0

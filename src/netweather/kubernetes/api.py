@@ -17,6 +17,8 @@ from netweather.errors import NetweatherError
 
 PAGE: Final = 500
 ANSWERS_S, WATCHES_S = 10, 60
+LOG_LINES, LOG_BYTES = 20_000, 64 << 20
+"""Of a log that is read: its last lines, and so much of them at most."""
 _MERGE: Final = {"Content-Type": "application/merge-patch+json"}
 Object = dict[str, Any]
 
@@ -34,6 +36,9 @@ CONDITIONS: Final = Kind("networkconditions", "netweather.dev", "v1alpha1")
 PROFILES: Final = Kind("networkprofiles", "netweather.dev", "v1alpha1")
 NODES: Final = Kind("nodeconditions", "netweather.dev", "v1alpha1")
 MACHINES: Final = Kind("nodes", "", "v1")
+TESTS: Final = Kind("networktests", "netweather.dev", "v1alpha1")
+JOBS: Final = Kind("jobs", "batch", "v1")
+CONFIGS: Final = Kind("configmaps", "", "v1")
 PODS: Final = Kind("pods", "", "v1")
 SERVICES: Final = Kind("services", "", "v1")
 SLICES: Final = Kind("endpointslices", "discovery.k8s.io")
@@ -116,6 +121,23 @@ class Api:
                 return found, page["metadata"]["resourceVersion"]
             asked["continue"] = more
 
+    async def labelled(self, kind: Kind, namespace: str, labels: str) -> tuple[Object, ...]:
+        """The objects of a namespace with these labels ("key=value,…"); the rights of that namespace are enough. Raises NetweatherError."""
+        page = await self._call("GET", kind, namespace=namespace, params={"labelSelector": labels})
+        return tuple(page["items"])
+
+    async def log(self, pod: str, container: str, namespace: str, most: int) -> str:
+        """The last `most` bytes of what a container printed. Raises NetweatherError."""
+        asked = {"container": container, "tailLines": LOG_LINES, "limitBytes": LOG_BYTES}
+        end = b""
+        async with _explained(f"the log of {pod}"):
+            place = await self._place(PODS)
+            place["url"] += f"/{pod}/log"
+            async with self._client.call_api("GET", **place, namespace=namespace, params=asked, stream=True) as answer:
+                async for part in answer.aiter_bytes():
+                    end = (end + part)[-most:]
+        return end.decode(errors="replace")
+
     async def watch(self, kind: Kind, since: str, name: str = "") -> AsyncIterator[tuple[str, Object]]:
         """('ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK', object) as it happens, for a minute. Raises Stale, NetweatherError."""
         import httpx
@@ -161,9 +183,9 @@ class Api:
         return await self._write("PATCH", kind, namespace, rest, content=json.dumps(change), headers=_MERGE)
 
     async def delete(self, kind: Kind, name: str, namespace: str = "") -> None:
-        """One that is gone already is no error."""
+        """One that is gone already is no error; what it owns goes with it (a Job's pods would stay, unless told)."""
         try:
-            await self._write("DELETE", kind, namespace, f"/{name}")
+            await self._write("DELETE", kind, namespace, f"/{name}", params={"propagationPolicy": "Background"})
         except NetweatherError as error:
             if not is_missing(error):
                 raise
@@ -195,21 +217,22 @@ class Api:
 
 def is_there_already(error: NetweatherError) -> bool:
     """Whether the server said that there is such an object, or a newer one."""
-    return _status(error) == 409
+    return said(error) == 409
 
 
 def is_missing(error: NetweatherError) -> bool:
     """Whether the server said that there is no such object or kind."""
-    return _status(error) == 404
+    return said(error) == 404
 
 
 def is_forbidden(error: NetweatherError) -> bool:
     """Whether the server said that this account may not, or that it knows no such account (any more)."""
-    return _status(error) in (401, 403)
+    return said(error) in (401, 403)
 
 
-def _status(error: NetweatherError) -> int:
-    return getattr(getattr(error.__cause__, "response", None), "status_code", 0)
+def said(error: NetweatherError) -> int:
+    """The status with which the server said no; 0 when it did not answer."""
+    return int(getattr(getattr(error.__cause__, "response", None), "status_code", 0))
 
 
 def _named(name: str) -> Mapping[str, str]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -68,6 +68,12 @@ def choose(
         why = f"of the {every} pods of the cluster one condition may take {policy.most}, {allowed}"
         raise UsageError("too-many-pods", f"{len(found)} pods are selected", why, "select fewer, by count or share")
     return Chosen(tuple(sorted(found.values(), key=lambda pod: pod.key)), tuple(warnings))
+
+
+def could_be(targets: Iterable[PodTarget], pods: Space) -> frozenset[str]:
+    """The uids of all pods that targets may choose, whichever of them they choose, in whatever zone."""
+    anywhere = [replace(target, zone="") for target in targets]
+    return frozenset(pod.uid for target in anywhere for pod in pods.selected(target.pod_selector) if _is_meant(target, pod, {}))
 
 
 def _is_meant(target: PodTarget, pod: Pod, zones: Mapping[str, str]) -> bool:

@@ -10,6 +10,8 @@ from typing import Any, Final
 from netweather.conditions.model import Condition
 from netweather.conditions.schema import kubernetes_schema, structural_schema
 from netweather.kubernetes.model import UNTIL_DELETED, PodPeer, PodTarget
+from netweather.kubernetes.networktest import KIND as TEST_KIND
+from netweather.kubernetes.networktest import MOST_NETWORKS, Words
 from netweather.kubernetes.nodes import KIND as NODE_KIND
 from netweather.kubernetes.nodes import PLURAL as NODE_PLURAL
 
@@ -23,7 +25,7 @@ _WHEN: Final[Schema] = {"type": "string", "format": "date-time"}
 
 def crds() -> list[Schema]:
     """All of them, as objects for the API server."""
-    return [_network_condition(), _network_profile(), _node_conditions()]
+    return [_network_condition(), _network_profile(), _network_test(), _node_conditions()]
 
 
 def condition_spec() -> Schema:
@@ -52,6 +54,23 @@ def condition_spec() -> Schema:
             "description": "the other end: any of these",
         }
     spec["required"] = ["rules", "targets"]
+    return _for_server(spec)
+
+
+def spec_of_test() -> Schema:
+    """The spec of a NetworkTest: its conditions are those of a NetworkCondition, whose lease the test's timeout bounds."""
+    spec = structural_schema(Words)
+    condition = condition_spec()
+    del condition["properties"]["lease"]
+    condition |= {"required": ["rules"], "description": "what is wrong, as the spec of a NetworkCondition without a lease"}
+    network = spec["properties"]["networks"]
+    network |= {"minItems": 1, "maxItems": MOST_NETWORKS}
+    network["items"]["properties"]["condition"] = condition
+    to = {"type": "array", "items": structural_schema(PodPeer), "description": "the other end, on networks that are profiles"}
+    times = {"type": "number", "minimum": 1, "description": "as long as on the perfect network, at most"}
+    job = {**_FREE, "description": "the Job, as in a CronJob", "required": ["spec"]}
+    spec["properties"] |= {"to": to, "maxSlowdown": times, "jobTemplate": job}
+    spec["required"] = ["jobTemplate", "networks"]
     return _for_server(spec)
 
 
@@ -109,6 +128,16 @@ def _network_profile() -> Schema:
     return _crd("NetworkProfile", ["netprofile", "nwp"], "Cluster", profile_spec(), columns, status)
 
 
+def _network_test() -> Schema:
+    columns = [
+        ("Networks", "string", ".status.summary", "networks on which the Job has ended, of all"),
+        ("Complete", "string", '.status.conditions[?(@.type=="Complete")].status', ""),
+        ("Result", "string", '.status.conditions[?(@.type=="Complete")].reason', ""),
+        ("Age", "date", ".metadata.creationTimestamp", ""),
+    ]
+    return _crd(TEST_KIND, ["nettest", "nwt"], "Namespaced", spec_of_test(), columns, _test_status())
+
+
 def _node_conditions() -> Schema:
     columns = [("Age", "date", ".metadata.creationTimestamp", "")]
     return _crd(NODE_KIND, [], "Cluster", dict(_FREE), columns, dict(_FREE))
@@ -157,6 +186,24 @@ def _status() -> Schema:
             "endsAt": _WHEN,
             "warnings": {"type": "array", "items": text},
             "pods": {"type": "array", "items": {"type": "object", "properties": pod}},
+            "conditions": _status_conditions(),
+        },
+    }
+
+
+def _test_status() -> Schema:
+    """What `progress.status_of` writes."""
+    text, number = {"type": "string"}, {"type": "integer"}
+    words = dict.fromkeys(("network", "state", "message", "condition", "job"), text)
+    cell = {**words, "startedAt": _WHEN, "endedAt": _WHEN, "tests": number, "failed": number}
+    return {
+        "type": "object",
+        "properties": {
+            "observedGeneration": number,
+            "summary": text,
+            "report": text,
+            "cells": {"type": "array", "items": {"type": "object", "properties": cell}},
+            "shortcomings": {"type": "array", "items": text},
             "conditions": _status_conditions(),
         },
     }

@@ -67,7 +67,8 @@ class Operator:
         pause: float | None = 0.0
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._dirty.wait(), pause)
+                async with asyncio.timeout(pause):  # wait_for forgets that it was cancelled when both happen at once
+                    await self._dirty.wait()
             await asyncio.sleep(GATHERS_S)
             self._dirty.clear()
             if self.election is not None and not self.election.leads:
@@ -127,8 +128,11 @@ class Operator:
 
     def _node_writes(self, resolution: Resolution) -> Iterable[Callable[[], Awaitable[None]]]:
         known = {name: spec for (_, name), (spec, _) in self.nodes.objects.items()}
+        alive = {pod.node for pod in self.pods.objects.values()}
         for name in sorted(known.keys() | resolution.nodes.keys()):
             wanted = resolution.nodes.get(name)
+            if wanted is None and name in alive and self.nodes.objects["", name][1].get("conditions"):
+                wanted = {"conditions": []}  # until the node says that nothing is in force any more
             if known.get(name) != wanted:
                 yield self._node_write(name, wanted, new=name not in known)
 

@@ -9,6 +9,7 @@ from netweather.kubernetes.api import Api
 from netweather.kubernetes.choosing import Policy
 from netweather.operator.election import Election
 from netweather.operator.operator import Operator
+from netweather.operator.trials import Trials
 from netweather.serving import at_end, log_to_stderr
 
 
@@ -33,6 +34,7 @@ async def _run(options: Options) -> None:
     stop = asyncio.Event()
     at_end(stop.set)
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(operator.run())
+        tasks = [group.create_task(each.run()) for each in (operator, Trials(operator.api, operator))]
         await stop.wait()
-        task.cancel()
+        for task in tasks:
+            task.cancel()

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from netweather.errors import NetweatherError
 from netweather.testing.junit import read
-from netweather.testing.matrix import PERFECT, Cell, Matrix, Outcome
+from netweather.testing.matrix import PERFECT, Cell, Matrix
+from netweather.testing.outcomes import Trial, cells_of
 from netweather.testing.places import Place
-from netweather.testing.trials import Trial, Wanted, trial
+from netweather.testing.trials import Wanted, trial
 
 Tell = Callable[[str, Trial | None], None]
 """Is told a network's name before its run, with None, and after it."""
@@ -45,28 +46,9 @@ class Comparison:
 
     def _cells(self, network: str, done: Trial) -> list[Cell]:
         cases = []
-        log = done.output
         if self.junit is not None:
             try:
                 cases = read(self.junit)
             except NetweatherError as error:
-                log += f"\n{error}"
-        cells = [
-            Cell(case.test, network, "error" if done.problem else case.outcome, case.seconds, case.log, done.evidence)
-            for case in cases
-        ]
-        failed = any(cell.outcome in ("failed", "error") for cell in cells)
-        if not cells or (done.code != 0 and not failed):  # what it says of its tests is not all that went wrong
-            cells.append(self._whole(network, done, log))
-        return cells
-
-    def _whole(self, network: str, done: Trial, log: str) -> Cell:
-        """The command itself, as a test."""
-        outcome: Outcome = "passed" if done.passed else "failed"
-        if done.problem:
-            outcome, log = "error", f"{log}\n{done.problem}"
-        if done.code is None:
-            log += f"\nit was killed after {done.seconds:.1f} s"
-        elif done.code:
-            log += f"\nexit code {done.code}"
-        return Cell(Path(self.command[0]).name, network, outcome, done.seconds, log, done.evidence)
+                done = replace(done, output=f"{done.output}\n{error}")
+        return cells_of(Path(self.command[0]).name, network, done, cases)

@@ -68,8 +68,8 @@ class Evidence:
 
 def told(plain: dict[str, Any]) -> str:
     """A line of evidence, from what a report carries."""
-    packets = plain["packets"]
-    lost = f", {plain['dropped']} of them dropped" if plain["dropped"] else ""
+    lost = f", {plain['dropped']} of them dropped" if plain.get("dropped") else ""
+    met = f", met by {plain['packets']} packets{lost}" if "packets" in plain else ""  # a cluster doesn't count them
     state = "in force" if plain["inForce"] else "NOT AS DECLARED"
-    line = f"{plain['target']}: {plain['condition']}: {state} for {plain['seconds']:.1f} s, met by {packets} packets{lost}"
+    line = f"{plain['target']}: {plain['condition']}: {state} for {plain['seconds']:.1f} s{met}"
     return "; ".join([line, *plain.get("measured", ()), *plain.get("problems", ())])

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 from xml.etree import ElementTree
 
 from netweather.errors import NetweatherError
 from netweather.testing.matrix import Outcome
+
+_ROOTS: Final = ("testsuites", "testsuite")
+_HEAD: Final = re.compile(r"<\?xml[^<>]*\?>\s*\Z")
+_COMMENTS_AND_DATA: Final = re.compile(r"<!--.*?-->|<!\[CDATA\[.*?\]\]>", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,26 @@ def read(path: Path) -> list[Case]:
         why, remedy = str(error), "have COMMAND write its JUnit XML there (pytest --junit-xml=FILE, gotestsum --junitfile FILE …)"
         raise NetweatherError("bad-junit", f"{path} can't be read as JUnit XML", why, remedy) from error
     return [_case(each) for each in root.iter("testcase")]
+
+
+def find(log: str) -> tuple[list[Case], str]:
+    """The tests of the last JUnit document that a log has, and the log without it. Raises NetweatherError(code="bad-junit")."""
+    end = max(log.rfind(f"</{word}>") for word in _ROOTS)
+    word = next((word for word in _ROOTS if end >= 0 and log.startswith(f"</{word}>", end)), "")
+    begin = log.rfind(f"<{word}", 0, end) if word == "testsuites" else log.find("<testsuite") if word else -1
+    if begin < 0:
+        remedy = "print it at the Job's end: pytest --junit-xml=/tmp/out.xml; code=$?; cat /tmp/out.xml; exit $code"
+        raise NetweatherError("bad-junit", "the log has no JUnit XML", "no document of test suites was printed whole", remedy)
+    text = log[begin : end + len(f"</{word}>")]
+    try:
+        if "<!" in _COMMENTS_AND_DATA.sub("", text):  # entities can be made to fill a machine's memory
+            raise ElementTree.ParseError("it declares entities or types of its own")
+        root = ElementTree.fromstring(text)
+    except ElementTree.ParseError as error:
+        remedy = "print the file as the test runner wrote it, and nothing after it"
+        raise NetweatherError("bad-junit", "the log's JUnit XML can't be read", str(error), remedy) from error
+    rest = _HEAD.sub("", log[:begin]) + log[end + len(f"</{word}>") :].lstrip("\n")
+    return [_case(each) for each in root.iter("testcase")], rest
 
 
 def _case(element: ElementTree.Element) -> Case:

@@ -13,6 +13,7 @@ from typing import IO, Any
 from netweather.errors import NetweatherError
 from netweather.testing.evidence import Evidence
 from netweather.testing.network import Degraded, Network
+from netweather.testing.outcomes import Trial
 from netweather.testing.places import Place, Spot
 
 LEASE = "30s"
@@ -30,21 +31,6 @@ class Wanted:
     profile: str | None = None
     words: Mapping[str, Any] = field(default_factory=dict)
     bad: bool = True
-
-
-@dataclass(frozen=True)
-class Trial:
-    """code: as a shell has it; None when it took too long and was killed. problem: why its network can't be believed, or ""."""
-
-    code: int | None
-    seconds: float
-    output: str
-    evidence: tuple[dict[str, Any], ...] = ()
-    problem: str = ""
-
-    @property
-    def passed(self) -> bool:
-        return self.code == 0
 
 
 def trial(place: Place, wanted: Wanted, command: Sequence[str], *, patience: float | None = None) -> Trial:

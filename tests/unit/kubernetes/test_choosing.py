@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from netweather.errors import UsageError
-from netweather.kubernetes.choosing import Chosen, Policy, choose, some, workload
+from netweather.kubernetes.choosing import Chosen, Policy, choose, could_be, some, workload
 from netweather.kubernetes.reading import read_condition
 from netweather.kubernetes.snapshot import Pod, Space
 from netweather.units import Percent
@@ -36,6 +36,11 @@ def test_pods_by_labels_node_zone_and_workload() -> None:
     of_web = [*some_pods, Pod("shop", "web-0", "uid-web", "node-0", {}, workload="deployment/web")]
     assert names(chosen(of_web, workload="deploy/web")) == ["web-0"]
     assert names(chosen(of_web, pod="web-0")) == ["web-0"]
+
+
+def test_what_a_part_could_be_is_every_pod_of_its_whole() -> None:
+    targets = read_condition(condition(targets=[{"podSelector": {}, "count": 1, "node": "node-1"}])).targets
+    assert could_be(targets, Space(pods(6))) == {"uid-1", "uid-4"}
 
 
 def test_a_count_or_share_takes_the_same_pods_each_time_and_few_others_when_one_goes() -> None:

@@ -3,8 +3,8 @@ from typing import Any
 
 import jsonschema
 
-from netweather.kubernetes.crds import condition_spec, crds, manifest, profile_spec
-from tests.support.objects import DELAY, condition, profile
+from netweather.kubernetes.crds import condition_spec, crds, manifest, profile_spec, spec_of_test
+from tests.support.objects import DELAY, condition, network_test, profile
 from tools.gen_docs import ROOT
 
 
@@ -49,15 +49,31 @@ def test_a_profile_of_the_tests_fits_and_one_of_wrong_types_does_not() -> None:
     assert not any({"default", "oneOf"} & each.keys() for each in every(profile_spec()))
 
 
+def test_a_test_s_conditions_are_those_of_a_network_condition_without_a_lease() -> None:
+    validator = jsonschema.Draft202012Validator(spec_of_test())
+    fitting = network_test(timeout="5m", maxSlowdown=2.5, parallelism=2, junit=True, mustPass=["perfect"], to=[{"service": "db"}])
+    assert list(validator.iter_errors(fitting["spec"])) == []
+    wrong = network_test(
+        networks=[{"name": 7, "condition": {"rules": [{"condition": {"delay": {"time": "soon"}}}]}}], junit="yes"
+    )
+    paths = {error.json_path for error in validator.iter_errors(wrong["spec"])}
+    assert paths == {"$.junit", "$.networks[0].name", "$.networks[0].condition.rules[0].condition.delay.time"}
+    items = spec_of_test()["properties"]["networks"]["items"]["properties"]
+    assert set(condition_spec()["properties"]) - set(items["condition"]["properties"]) == {"lease"}
+    assert not {"oneOf", "default"} & {key for each in every(spec_of_test()) for key in each}
+
+
 def test_names_columns_and_the_status_subresource() -> None:
     by_kind = {each["spec"]["names"]["kind"]: each["spec"] for each in crds()}
     assert {kind: spec["scope"] for kind, spec in by_kind.items()} == {
         "NetworkCondition": "Namespaced",
         "NetworkProfile": "Cluster",
+        "NetworkTest": "Namespaced",
         "NodeConditions": "Cluster",
     }
     assert by_kind["NetworkProfile"]["names"]["shortNames"] == ["netprofile", "nwp"]
     assert by_kind["NetworkCondition"]["names"]["shortNames"] == ["netcond", "nwc"]
+    assert by_kind["NetworkTest"]["names"]["shortNames"] == ["nettest", "nwt"]
     for spec in by_kind.values():
         (version,) = spec["versions"]
         assert version["subresources"] == {"status": {}}

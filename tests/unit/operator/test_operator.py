@@ -92,6 +92,20 @@ def test_what_nodes_answer_becomes_the_status() -> None:
     operating(scenario, ("networkconditions", condition()), ("pods", pod("a")))
 
 
+def test_a_node_s_object_stays_until_it_says_that_nothing_is_in_force() -> None:
+    async def scenario(api: FakeApi) -> None:
+        await soon(lambda: told(api) == ["a"])
+        node = api.objects["nodeconditions", "", "node-1"]
+        api.put("nodeconditions", {**node, "status": {"conditions": [{"uid": "uid-slow", "generation": 1}]}})
+        api.remove("networkconditions", "slow", "shop")
+        await soon(lambda: api.objects["nodeconditions", "", "node-1"]["spec"] == {"conditions": []})
+        await asyncio.sleep(0.05)
+        api.put("nodeconditions", {**api.objects["nodeconditions", "", "node-1"], "status": {"conditions": []}})
+        await soon(lambda: ("nodeconditions", "", "node-1") not in api.objects)
+
+    operating(scenario, ("networkconditions", condition()), ("pods", pod("a")))
+
+
 def test_a_lease_ends_by_itself_and_a_changed_spec_begins_it_anew() -> None:
     async def scenario(api: FakeApi) -> None:
         await soon(lambda: states(api).get("Ended") == "True" and told(api) == [])  # the status is written first

@@ -11,7 +11,8 @@ import pytest
 from netweather.testing import comparing
 from netweather.testing.comparing import Comparison
 from netweather.testing.matrix import Cell
-from netweather.testing.trials import Trial, Wanted
+from netweather.testing.outcomes import Trial
+from netweather.testing.trials import Wanted
 
 EVIDENCE: dict[str, Any] = {"target": "docker:shop", "packets": 7}
 PLACE: Any = None

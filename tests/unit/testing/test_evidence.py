@@ -12,6 +12,11 @@ def test_a_line_says_what_was_seen() -> None:
     assert told(found.plain()).endswith("; measured: PASS")
 
 
+def test_where_packets_are_not_counted_none_are_told() -> None:
+    plain = {"target": "shop: api-1", "condition": "delay", "inForce": True, "seconds": 3.0}
+    assert told(plain) == "shop: api-1: delay: in force for 3.0 s"
+
+
 def test_a_problem_is_told_once_and_takes_the_proof_away() -> None:
     found = Evidence("n", "docker:shop", "loss 3%")
     found.complain("no packet met it")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from netweather.errors import NetweatherError
-from netweather.testing.junit import Case, read
+from netweather.testing.junit import Case, find, read
 
 WRITTEN = """<?xml version="1.0" encoding="utf-8"?>
 <testsuites><testsuite name="a"><properties/>
@@ -39,3 +39,34 @@ def test_what_is_none(tmp_path: Path, text: str | None) -> None:
         (tmp_path / "out.xml").write_text(text)
     with pytest.raises(NetweatherError, match="can't be read as JUnit XML"):
         read(tmp_path / "out.xml")
+
+
+SMALL = '<testsuite name="a"><testcase name="b" time="1"><system-out><![CDATA[<!x>]]></system-out></testcase></testsuite>'
+
+
+@pytest.mark.parametrize("wrapped", ["{}", '<?xml version="1.0"?>\n<testsuites>{}</testsuites>\n'])
+def test_a_log_may_have_a_document_at_its_end(wrapped: str) -> None:
+    cases, rest = find("begun\n" + wrapped.format(SMALL) + "bye\n")
+    assert (cases, rest) == ([Case("b", "passed", 1.0, "<!x>")], "begun\nbye\n")
+
+
+def test_of_several_documents_the_last_counts() -> None:
+    first, last = (f"<testsuites><testsuite><testcase name='{name}'/></testsuite></testsuites>\n" for name in "ab")
+    cases, rest = find(first + last)
+    assert ([case.test for case in cases], rest) == (["b"], first)
+
+
+BOMB = '<!DOCTYPE testsuites [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]>'
+
+
+@pytest.mark.parametrize("log", ["", "<testsuite", "</testsuite>", "<testsuite><testcase></testsuite>"])
+def test_a_log_without_a_whole_one_is_refused(log: str) -> None:
+    with pytest.raises(NetweatherError, match="JUnit XML"):
+        find(log)
+
+
+def test_entities_are_no_part_of_a_document() -> None:
+    with pytest.raises(NetweatherError):
+        find(f"{BOMB}<testsuites><testcase name='&b;'/></testsuites>")
+    with pytest.raises(NetweatherError, match="can't be read"):
+        find(f"<testsuites>{BOMB}<testcase name='b'/></testsuites>")

@@ -11,8 +11,9 @@ import pytest
 
 from netweather.errors import NetweatherError
 from netweather.testing import limitplot, searching
+from netweather.testing.outcomes import Trial
 from netweather.testing.searching import Found, Run, Search
-from netweather.testing.trials import Trial, Wanted
+from netweather.testing.trials import Wanted
 from netweather.testing.vary import parse
 from netweather.units import Duration
 

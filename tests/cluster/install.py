@@ -49,7 +49,8 @@ def _overlay(node: Node) -> Path:
     """This node's runtime listens elsewhere, and its image comes from no registry."""
     overlay = node.home / "install"
     overlay.mkdir(exist_ok=True)
-    shutil.copytree(BASE, overlay / "base", dirs_exist_ok=True)  # kustomize takes no absolute paths
+    shutil.copytree(BASE.parent, overlay / "kubernetes", dirs_exist_ok=True)  # kustomize takes no absolute paths
+    base = "base" if "policy/v1" in node.kubectl("api-versions").split() else "before-1.21"
     changes = [
         {"op": "replace", "path": "/spec/template/spec/volumes/0/hostPath/path", "value": str(node.home)},
         {"op": "add", "path": "/spec/template/spec/containers/0/imagePullPolicy", "value": "Never"},
@@ -58,11 +59,5 @@ def _overlay(node: Node) -> Path:
         {"target": {"kind": "DaemonSet"}, "patch": yaml.safe_dump(changes)},
         {"target": {"kind": "Deployment"}, "patch": yaml.safe_dump(changes[1:])},
     ]
-    (overlay / "kustomization.yaml").write_text(yaml.safe_dump({"resources": ["base"], "patches": patches}))
+    (overlay / "kustomization.yaml").write_text(yaml.safe_dump({"resources": [f"kubernetes/{base}"], "patches": patches}))
     return overlay
-
-
-def rendered(folder: Path = BASE) -> list[dict[str, object]]:
-    """The objects of the base's files."""
-    names = yaml.safe_load((folder / "kustomization.yaml").read_text())["resources"]
-    return [each for name in names for each in yaml.safe_load_all((folder / name).read_text())]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 
+from netweather.errors import NetweatherError
 from netweather.kubernetes.api import Api
 from netweather.kubernetes.choosing import Policy
 from netweather.operator.election import Election
@@ -38,3 +40,6 @@ async def _run(options: Options) -> None:
         await stop.wait()
         for task in tasks:
             task.cancel()
+    if election is not None and election.leads:
+        with suppress(NetweatherError):  # then the others wait until it is over
+            await election.release(operator.api)

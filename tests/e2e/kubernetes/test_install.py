@@ -98,14 +98,23 @@ def test_nobody_of_a_node_s_account_reads_more_than_its_own_kind(kubernetes: Clu
 
 
 def test_the_operator_needs_no_root_and_no_capability(kubernetes: Cluster) -> None:
-    (pod,) = kubernetes.get("-n", "netweather", "pods", "-l", "app.kubernetes.io/name=netweather-operator")["items"]
+    pod, *_ = kubernetes.get("-n", "netweather", "pods", "-l", "app.kubernetes.io/name=netweather-operator")["items"]
     assert pod["spec"]["securityContext"]["runAsNonRoot"] is True
     status = kubernetes.kubectl("-n", "netweather", "exec", pod["metadata"]["name"], "--", "cat", "/proc/1/status")
     told = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
     assert (told["Uid"].split()[0], told["CapEff"], told["NoNewPrivs"]) == ("65534", "0000000000000000", "1")
 
 
+def test_one_operator_is_always_left_when_a_node_is_drained(kubernetes: Cluster) -> None:
+    """The API server has it in the version that it knows: before 1.21 another."""
+    allowed = ("-n", "netweather", "get", "poddisruptionbudget", "operator", "-o", "jsonpath={.status.disruptionsAllowed}")
+    until(lambda: kubernetes.kubectl(*allowed) == "1", 60, "one of the two may go")
+    lease = kubernetes.get("-n", "netweather", "lease", "netweather-operator")["spec"]["holderIdentity"]
+    pods = kubernetes.get("-n", "netweather", "pods", "-l", "app.kubernetes.io/name=netweather-operator")["items"]
+    assert any(lease.startswith(each["metadata"]["name"]) for each in pods)
+
+
 def test_kinds_are_found_by_their_short_names_and_print_columns(kubernetes: Cluster) -> None:
-    assert kubernetes.kubectl("get", "nwc,netcond,nwp,netprofile", "-A", check=False) == ""
+    kubernetes.kubectl("get", "nwc,netcond,nwp,netprofile", "-A")  # which says no to a name that it doesn't know
     columns = kubernetes.get("crd", "networkconditions.netweather.dev")["spec"]["versions"][0]["additionalPrinterColumns"]
     assert [each["name"] for each in columns] == ["Pods", "In force", "Reason", "Ends", "Age"]

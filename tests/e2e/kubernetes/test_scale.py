@@ -47,7 +47,7 @@ def crowd(kubernetes: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clus
             # The server takes half a minute for a request, and for ten thousand pods several of them.
             until(lambda path=path: kubernetes.kubectl("delete", "--raw", path, check=False), 300, f"{path} is empty")
         kubernetes.kubectl("delete", "namespace", SPACE, "--wait=false")
-        kubernetes.kubectl("-n", "netweather", "scale", "deployment/operator", "--replicas=1")
+        kubernetes.kubectl("-n", "netweather", "scale", "deployment/operator", "--replicas=2")
 
 
 def machine(number: int) -> dict[str, Any]:

@@ -38,6 +38,16 @@ def test_one_leads_and_the_other_waits_until_it_is_silent() -> None:
     assert (spec["holderIdentity"], spec["leaseTransitions"]) == ("two", 2)
 
 
+def test_one_that_ends_in_order_is_followed_at_once() -> None:
+    api, clock = FakeApi(), Clock()
+    one, two = Election("one", "netweather", clock), Election("two", "netweather", clock)
+    assert turns(api, one, two) == [True, False]
+    asyncio.run(two.release(api))
+    assert api.objects["leases", "netweather", NAME]["spec"]["holderIdentity"] == "one", "another's stays"
+    asyncio.run(one.release(api))
+    assert (one.leads, turns(api, two, one)) == (False, [True, False])
+
+
 def test_who_can_not_renew_leads_no_more_before_another_may() -> None:
     api, clock = FakeApi(), Clock()
     one = Election("one", "netweather", clock)

@@ -141,6 +141,14 @@ def networktest_of(found: Mapping[str, Any]) -> NetworkTest | InvalidTest:
 
 def read_test(found: Mapping[str, Any]) -> NetworkTest:
     """The test that an object spells. Raises UsageError."""
+    try:
+        return _read(found)
+    except (AttributeError, TypeError, ValueError, KeyError) as error:  # the template has no schema
+        what, remedy = "the test has a value of another kind than its place takes", "compare jobTemplate with that of a CronJob"
+        raise UsageError("bad-network-test", what, str(error)[:200], remedy) from error
+
+
+def _read(found: Mapping[str, Any]) -> NetworkTest:
     spec, metadata = found.get("spec") or {}, found["metadata"]
     if not _LABEL.fullmatch(metadata["name"]):
         why = "its name is a label of its Jobs' pods: small letters, digits and -, 63 at most"

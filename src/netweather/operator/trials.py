@@ -31,6 +31,8 @@ LOOKS_S: Final = 0.5
 SETTLES_S: Final = 15.0
 """So long what the API server refuses is tried again: rights are told to it a moment after they were given."""
 ROLE: Final = "netweather-tests"
+ANY: Final = (NetweatherError, AttributeError, TypeError, ValueError, KeyError)
+"""A test that makes us stumble, by a template that nobody checked, must not take the others with it."""
 Parsed = tuple[NetworkTest | InvalidTest, dict[str, Any]]
 
 
@@ -78,13 +80,13 @@ class Trials:
         for test, status in tests:
             try:
                 seen.append((await self._look(test, status), status))
-            except NetweatherError as error:
+            except ANY as error:
                 await self._explain(test, status, error)
         pods = Space(pod for pod in self.operator.pods.objects.values() if tests and pod.namespace == tests[0][0].namespace)
         for (each, status), planned in zip(seen, plan([each for each, _ in seen], pods), strict=True):
             try:
                 await self._carry_on(each, planned, status)
-            except NetweatherError as error:
+            except ANY as error:
                 await self._explain(each.test, status, error)
 
     async def _look(self, test: NetworkTest, status: Mapping[str, Any]) -> Seen:
@@ -101,16 +103,22 @@ class Trials:
             datetime.now(UTC),
             jobs.owned(await self.api.labelled(kinds.CONDITIONS, test.namespace, labels), test),
             jobs.owned(await self.api.labelled(kinds.JOBS, test.namespace, labels), test),
-            results_of(await self._data(test)),
+            results_of(await self._data(test) or {}),
             {each["network"]: each for each in status.get("cells") or ()},
             self._held(),
         )
 
-    async def _data(self, test: NetworkTest) -> dict[str, str]:
-        """What the ConfigMap holds; of another test's, that had the name before, nothing."""
+    async def _data(self, test: NetworkTest) -> dict[str, str] | None:
+        """What the test's ConfigMap holds; None when there is none. Raises NetweatherError when that is somebody else's."""
         found = await self.api.read(kinds.CONFIGS, report_name(test.name), test.namespace)
-        mine = found is not None and any(one.get("uid") == test.uid for one in found["metadata"].get("ownerReferences") or ())
-        return dict(found.get("data") or {}) if found is not None and mine else {}
+        if found is None:
+            return None
+        if not any(one.get("uid") == test.uid for one in found["metadata"].get("ownerReferences") or ()):
+            what, why = f"there is another ConfigMap {report_name(test.name)}", "the test's results would be written into it"
+            if self._is_young(test):  # of a test of the same name, perhaps, that was deleted a moment ago
+                raise NetweatherError("cluster-refused", what, why)
+            raise UsageError("bad-network-test", what, why, "delete it, or give the test another name")
+        return dict(found.get("data") or {})
 
     def _held(self) -> frozenset[str]:
         """The uids of all conditions that a node was told of, or tells of."""
@@ -191,16 +199,18 @@ class Trials:
 
     async def _keep(self, test: NetworkTest, data: dict[str, str]) -> None:
         name = report_name(test.name)
-        try:
+        if await self._data(test) is not None:
             await self.api.merge(kinds.CONFIGS, name, {"data": data}, test.namespace)
-        except NetweatherError as error:
-            if said(error) != 404:
-                raise
+        else:
             metadata = {"name": name, "ownerReferences": [test.owner], "labels": {TEST_LABEL: test.name}}
             await self.api.create(kinds.CONFIGS, {"metadata": metadata, "data": data}, test.namespace)
 
-    async def _explain(self, test: NetworkTest, status: Mapping[str, Any], error: NetweatherError) -> None:
+    async def _explain(self, test: NetworkTest, status: Mapping[str, Any], error: Exception) -> None:
         """Why nothing goes on: what the server refuses for good ends the test, and whatever it has in force."""
+        if not isinstance(error, NetweatherError):
+            LOG.warning("%s/%s: %s", test.namespace, test.name, error, exc_info=error)
+            what, remedy = "the test can't be understood", "compare jobTemplate with that of a CronJob"
+            error = UsageError("bad-network-test", what, f"{type(error).__name__}: {error}"[:200], remedy)
         if isinstance(error, UsageError):
             await self._end_all(test)
             await self._refuse(test, status, error)

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import Any, Final
 
 from netweather.errors import NetweatherError
+from netweather.kubernetes.cells import FINAL
 from netweather.kubernetes.networktest import NetworkTest
+from netweather.kubernetes.snapshot import time_of
+from netweather.testing.drawing import MARKS
 from netweather.testing.junit import Case, find
 from netweather.testing.matrix import Cell, Matrix
 from netweather.testing.outcomes import Trial, cells_of
@@ -91,18 +95,28 @@ def _worst(cells: Sequence[Cell]) -> list[Cell]:
 
 
 def results_of(data: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """By network, of the ConfigMap's data; what can't be read is as if it was not there."""
+    """By network, of the ConfigMap's data, which others may write, too: what we didn't write is as if it was not there."""
     found = {}
     for key, text in data.items():
-        if not key.endswith(_KEY):
-            continue
-        try:
-            told = json.loads(text)
-            _cells(told)
-            found[key.removesuffix(_KEY)] = told
-        except (ValueError, TypeError, KeyError):
-            continue
+        if key.endswith(_KEY):
+            with suppress(ValueError, TypeError, KeyError, AttributeError, RecursionError):
+                told = json.loads(text)
+                _check(told)
+                found[key.removesuffix(_KEY)] = told
     return found
+
+
+def _check(told: Mapping[str, Any]) -> None:
+    """Raises ValueError, TypeError, KeyError when it is not as `kept` writes it."""
+    texts = [told[key] for key in ("state", "message", "condition", "startedAt", "endedAt")]
+    cells = _cells(told)
+    texts += [part for cell in cells for part in (cell.test, cell.network, cell.log)]
+    evidence = [part for each in told["evidence"] for part in (each["name"], each["target"], each["condition"])]
+    numbers = [told["tests"], told["failed"], *(cell.seconds for cell in cells), *(each["seconds"] for each in told["evidence"])]
+    time_of(told["leaseEnds"])
+    well = all(isinstance(each, str) for each in texts + evidence) and all(isinstance(each, int | float) for each in numbers)
+    if not well or told["state"] not in FINAL or any(cell.outcome not in MARKS for cell in cells):
+        raise ValueError("not ours")
 
 
 def _cells(told: Mapping[str, Any]) -> list[Cell]:

@@ -23,11 +23,14 @@ ALLOWED = [
     (OPERATOR, "watch", "nodes", ""),
     (OPERATOR, "create", "events", "default"),
     (OPERATOR, "update", "leases.coordination.k8s.io/netweather-operator", "netweather"),
+    (OPERATOR, "watch", "networktests.netweather.dev", ""),
+    (OPERATOR, "patch", "networktests.netweather.dev/status", "default"),
     (AGENT, "watch", "nodeconditions.netweather.dev", ""),
     (AGENT, "patch", "nodeconditions.netweather.dev/status", ""),
     (AGENT, "get", "daemonsets.apps/agent", "netweather"),
     (AGENT, "get", "namespaces/netweather", "netweather"),
     (TENANT, "create", "networkconditions.netweather.dev", "nwt-tenant"),
+    (TENANT, "create", "networktests.netweather.dev", "nwt-tenant"),
 ]
 REFUSED = [
     (OPERATOR, "get", "secrets", "netweather"),
@@ -39,6 +42,11 @@ REFUSED = [
     (OPERATOR, "patch", "networkprofiles.netweather.dev", ""),
     (OPERATOR, "create", "networkconditions.netweather.dev", "default"),
     (OPERATOR, "patch", "networkconditions.netweather.dev", "default"),
+    (OPERATOR, "create", "jobs.batch", "default"),
+    (OPERATOR, "get", "pods/log", "default"),
+    (OPERATOR, "get", "configmaps", "netweather"),
+    (OPERATOR, "create", "configmaps", "default"),
+    (OPERATOR, "create", "networktests.netweather.dev", "default"),
     (OPERATOR, "update", "leases.coordination.k8s.io/another", "netweather"),
     (OPERATOR, "update", "leases.coordination.k8s.io/netweather-operator", "kube-system"),
     (AGENT, "list", "pods", "default"),
@@ -57,6 +65,8 @@ REFUSED = [
     (TENANT, "list", "nodeconditions.netweather.dev", ""),
     (TENANT, "create", "nodeconditions.netweather.dev", ""),
     (TENANT, "create", "networkprofiles.netweather.dev", ""),
+    (TENANT, "create", "networktests.netweather.dev", "default"),
+    (TENANT, "patch", "networktests.netweather.dev/status", "nwt-tenant"),
 ]
 
 
@@ -79,7 +89,7 @@ def tenant(kubernetes: Cluster) -> Iterator[str]:
 
 def may(cluster: Cluster, who: str, verb: str, what: str, namespace: str) -> bool:
     resource, _, rest = what.partition("/")
-    named = rest not in ("", "status", "exec")
+    named = rest not in ("", "status", "exec", "log")
     words = [f"{resource}/{rest}"] if named else [resource, *([f"--subresource={rest}"] if rest else [])]
     where = ["-n", namespace] if namespace else ["-A"]
     return cluster.kubectl("auth", "can-i", "--as", who, verb, *words, *where, check=False).strip() == "yes"
@@ -88,6 +98,41 @@ def may(cluster: Cluster, who: str, verb: str, what: str, namespace: str) -> boo
 def test_accounts_can_do_what_they_need_and_nothing_else(kubernetes: Cluster, tenant: str) -> None:
     assert [one for one in ALLOWED if not may(kubernetes, *one)] == []
     assert [one for one in REFUSED if may(kubernetes, *one)] == []
+
+
+def test_only_who_may_do_it_himself_lets_the_operator_run_tests(kubernetes: Cluster, tenant: str) -> None:
+    def bound(who: str) -> str:
+        """What the server says to an account that gives the operator the role."""
+        words = [
+            "create",
+            "rolebinding",
+            "netweather-tests",
+            "--clusterrole=netweather-tests",
+            "--serviceaccount=netweather:operator",
+        ]
+        try:
+            return kubernetes.kubectl("-n", tenant, "--as", f"system:serviceaccount:{tenant}:{who}", *words)
+        except AssertionError as error:
+            return str(error)
+
+    group = {"apiGroup": "rbac.authorization.k8s.io"}
+    metadata = {"namespace": tenant}
+    limited = [
+        {"apiGroups": ["netweather.dev"], "resources": ["networktests", "networkconditions"], "verbs": ["*"]},
+        {"apiGroups": ["rbac.authorization.k8s.io"], "resources": ["rolebindings"], "verbs": ["create"]},
+    ]
+    kind = {"apiVersion": "rbac.authorization.k8s.io/v1"}
+    kubernetes.apply({**kind, "kind": "Role", "metadata": {**metadata, "name": "limited"}, "rules": limited})
+    for who, role in (("limited", "Role"), ("admin", "ClusterRole")):
+        subjects = [{"kind": "ServiceAccount", "name": who, "namespace": tenant}]
+        binding = {"roleRef": {**group, "kind": role, "name": who}, "subjects": subjects}
+        kubernetes.apply({**kind, "kind": "RoleBinding", "metadata": {**metadata, "name": who}, **binding})
+    assert "cannot create resource" in bound("default")  # the role edit
+    assert "attempting to grant RBAC permissions not currently held" in bound("limited")  # who may not run Jobs
+    assert "created" in bound("admin")
+    until(lambda: may(kubernetes, OPERATOR, "create", "jobs.batch", tenant), 10, "the operator may run Jobs there")
+    assert not may(kubernetes, OPERATOR, "create", "jobs.batch", "default")
+    assert not may(kubernetes, OPERATOR, "get", "secrets", tenant)
 
 
 def test_nobody_of_a_node_s_account_reads_more_than_its_own_kind(kubernetes: Cluster) -> None:
@@ -115,6 +160,6 @@ def test_one_operator_is_always_left_when_a_node_is_drained(kubernetes: Cluster)
 
 
 def test_kinds_are_found_by_their_short_names_and_print_columns(kubernetes: Cluster) -> None:
-    kubernetes.kubectl("get", "nwc,netcond,nwp,netprofile", "-A")  # which says no to a name that it doesn't know
+    kubernetes.kubectl("get", "nwc,netcond,nwp,netprofile,nwt,nettest", "-A")  # which says no to a name that it doesn't know
     columns = kubernetes.get("crd", "networkconditions.netweather.dev")["spec"]["versions"][0]["additionalPrinterColumns"]
     assert [each["name"] for each in columns] == ["Pods", "In force", "Reason", "Ends", "Age"]

@@ -217,6 +217,45 @@ def test_rights_that_come_a_moment_later_are_enough(monkeypatch: pytest.MonkeyPa
     running(scenario, network_test(), api=api)
 
 
+def test_nobody_else_s_objects_are_written_or_deleted() -> None:
+    foreign = {"metadata": {"name": "checkout-report", "namespace": "shop", "uid": "x"}, "data": {"a": "b"}}
+    metadata = {"name": "checkout-slow", "namespace": "shop", "uid": "y", "labels": {"netweather.dev/test": "checkout"}}
+    job = {"metadata": metadata, "status": {"conditions": []}}
+
+    async def scenario(api: FakeApi) -> None:
+        await soon(lambda: reason(api))
+
+    api = FakeApi()
+    api.put("configmaps", foreign)
+    running(scenario, network_test(), api=api)
+    assert reason(api) == "Refused"
+    assert api.objects["configmaps", "shop", "checkout-report"]["data"] == {"a": "b"}
+    api = FakeApi()
+    api.put("jobs", job)
+    running(scenario, network_test(), api=api)
+    assert (reason(api), states(api)) == ("CantTell", {"perfect": "Passed", "slow": "CantTell"})
+    assert api.objects["jobs", "shop", "checkout-slow"]["metadata"]["uid"] == "y"
+    assert "no Job" in status(api)["cells"][1]["message"]
+
+
+def test_a_template_that_nobody_checked_hurts_no_other_test() -> None:
+    containers = [{"name": "test", "env": "A=1"}]
+    bad = [
+        {"spec": {"template": {"metadata": "none", "spec": {"containers": [{}]}}}},
+        {"spec": {"template": {"spec": {"containers": containers}}}},
+        {"spec": {"activeDeadlineSeconds": "soon", "template": {"spec": {"containers": [{}]}}}},
+    ]
+    names = [f"bad-{number}" for number in range(len(bad))]
+
+    async def scenario(api: FakeApi) -> None:
+        await soon(lambda: all(reason(api, name) for name in [*names, "checkout"]))
+
+    tests = [network_test(name, jobTemplate=template) for name, template in zip(names, bad, strict=True)]
+    api = running(scenario, *tests, network_test())
+    assert [reason(api, name) for name in names] == ["Refused"] * 3
+    assert reason(api) == "AllIsWell"
+
+
 @pytest.mark.parametrize(
     ("spec", "namespace", "words"),
     [({"networks": []}, "shop", "names 0 networks"), ({}, "kube-system", "no tests in the namespace kube-system")],

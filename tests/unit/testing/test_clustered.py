@@ -64,7 +64,7 @@ def followed(monkeypatch: pytest.MonkeyPatch, api: Operated, *, keep: bool = Fal
 
 def ends(api: Operated) -> None:
     test = clustered.read_test(network_test())
-    facts = {"startedAt": "", "endedAt": "", "condition": "", "leaseEnds": ""}
+    facts = {"startedAt": "", "endedAt": "", "condition": "", "leaseEnds": "2026-01-01T00:01:00Z"}
     data = kept(test, "perfect", Trial(0, 1.0, ""), facts) | kept(test, "slow", Trial(1, 3.0, "no"), facts)
     api.put("configmaps", {"metadata": {"name": "checkout-report", "namespace": "shop"}, "data": data})
     api.tell("Shortcomings", perfect="Passed", slow="Failed")

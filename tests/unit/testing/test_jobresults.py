@@ -15,7 +15,8 @@ from netweather.testing.outcomes import Trial
 from tests.support.objects import network_test
 
 EVIDENCE = {"name": "checkout-slow", "target": "shop: api-1", "condition": "delay", "inForce": True, "seconds": 3.0}
-FACTS = {"startedAt": "2026-01-01T00:00:00Z", "endedAt": "2026-01-01T00:00:03Z", "condition": "uid", "leaseEnds": ""}
+FACTS = {"startedAt": "2026-01-01T00:00:00Z", "endedAt": "2026-01-01T00:00:03Z", "condition": "uid"}
+FACTS |= {"leaseEnds": "2026-01-01T00:01:00Z"}
 XML = '<?xml version="1.0"?>\n<testsuites><testsuite><testcase name="a" time="1"/>{}</testsuite></testsuites>\n'
 BAD = '<testcase name="b"><failure message="no">x</failure></testcase>'
 
@@ -99,8 +100,13 @@ def test_everything_is_bounded_and_says_so(monkeypatch: pytest.MonkeyPatch) -> N
     assert "t777" in told["report.json"]
 
 
-def test_what_somebody_else_wrote_there_is_as_if_it_was_not() -> None:
-    data = kept(made(), "slow", Trial(0, 1.0, ""), FACTS)
-    assert results_of(
-        {**data, "perfect.cell.json": "{", "x.cell.json": '{"cells": [{"test": 1}]}', "report.json": "{}"}
-    ) == results_of(data)
+@pytest.mark.parametrize("change", ["state", "leaseEnds", "tests", "cells", "evidence", "message"])
+def test_what_somebody_else_wrote_there_is_as_if_it_was_not(change: str) -> None:
+    data = kept(made(), "slow", Trial(0, 1.0, "", (EVIDENCE,)), FACTS)
+    (text,) = data.values()
+    assert set(results_of({**data, "perfect.cell.json": text})) == {"slow", "perfect"}
+    for value in (None, "x", [{}], [1], {"a": 1}):
+        if (change, value) == ("message", "x"):
+            continue
+        wrong = json.dumps({**json.loads(text), change: value})
+        assert set(results_of({**data, "perfect.cell.json": wrong, "x.cell.json": "{", "report.json": "{}"})) == {"slow"}

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from netweather.kubernetes.choosing import could_be
-from netweather.kubernetes.jobs import PREPARES_S, Object, created, doubt, ending, standing
+from netweather.kubernetes.jobs import Object, created, doubt, ending, prepares, standing
 from netweather.kubernetes.networktest import NetworkTest, TriedNetwork
 from netweather.kubernetes.snapshot import Space, time_of
 
@@ -124,7 +124,7 @@ def _cell(network: TriedNetwork, seen: Seen) -> tuple[Cell, list[Step]]:
     now = standing(condition, verified=network.verified)
     if now.state == "holds":
         return Cell(name, "Preparing"), [Step("job", network)]
-    if now.state == "refused" or seen.now > created(condition) + timedelta(seconds=PREPARES_S):
+    if now.state == "refused" or seen.now > created(condition) + timedelta(seconds=prepares(network)):
         return _given_up(network, now.message)
     return Cell(name, "Preparing", now.message), []
 

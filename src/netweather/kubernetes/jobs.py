@@ -21,7 +21,7 @@ _LONGEST: Final = 300
 _MOST_MEASURED: Final = 5
 VARIABLE: Final = "NETWEATHER_NETWORK"
 PREPARES_S: Final = 60
-"""A condition that is not in force by then never will be."""
+"""A condition that is not in force by then never will be; as long again it may be measured."""
 GATHERS_S: Final = 30
 """So long after its time-out a Job is there for its log to be read; then Kubernetes ends it."""
 _NAMED: Final = "kubectl.kubernetes.io/default-container"
@@ -29,13 +29,18 @@ _NAMED: Final = "kubectl.kubernetes.io/default-container"
 
 def condition_for(test: NetworkTest, network: TriedNetwork) -> Object:
     """The NetworkCondition of a network that has one."""
-    lease = f"{test.timeout.ns // 10**9 + PREPARES_S + GATHERS_S}s"
+    lease = f"{test.timeout.ns // 10**9 + prepares(network) + GATHERS_S}s"
     return {
         "apiVersion": "netweather.dev/v1alpha1",
         "kind": "NetworkCondition",
         "metadata": _metadata(test, network),
         "spec": {**(network.spec or {}), "lease": lease},
     }
+
+
+def prepares(network: TriedNetwork) -> int:
+    """Seconds that its condition has to be such that the Job may begin."""
+    return PREPARES_S * 2 if network.verified else PREPARES_S
 
 
 def job_for(test: NetworkTest, network: TriedNetwork) -> Object:

@@ -215,9 +215,8 @@ class Trials:
             await self._end_all(test)
             await self._refuse(test, status, error)
         elif said(error) == 403 and not self._is_young(test):
-            bind = (
-                f"kubectl -n {test.namespace} create rolebinding {ROLE} --clusterrole={ROLE} --serviceaccount=netweather:operator"
-            )
+            account = f"{self.operator.election.namespace if self.operator.election else 'netweather'}:operator"
+            bind = f"kubectl -n {test.namespace} create rolebinding {ROLE} --clusterrole={ROLE} --serviceaccount={account}"
             await self._refuse(test, status, UsageError("cluster-refused", error.what, error.why, f"let it: {bind}"))
         else:
             words = f"{test.namespace}/{test.name}: {error}"

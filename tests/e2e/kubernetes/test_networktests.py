@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -16,12 +18,15 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
+from netweather.kubernetes.networktest import read_test
 from tests.cluster.node import Cluster
+from tests.support.repository import ROOT
 from tests.support.rig import until
 from tests.support.shop import Shop, shop
 
 pytestmark = pytest.mark.timeout(300)
-OPERATOR = {"kind": "ServiceAccount", "name": "operator", "namespace": "netweather"}
+PAGE = ROOT / "docs" / "kubernetes-tests.md"
+COMMANDS = re.findall(r"^    (kubectl .*)$", PAGE.read_text(), re.MULTILINE)
 BUYS = """
 sleep {sleep}
 told=$( (time nc -w 9 ${{TO:-$SERVER_SERVICE_HOST}} 80 </dev/null) 2>&1 )
@@ -37,11 +42,16 @@ exit $late
 def app(kubernetes: Cluster) -> Iterator[Shop]:
     """The application, in a namespace whose tests the operator may run."""
     with shop(kubernetes, clients=1, servers=1) as made:
-        kind = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding"}
-        metadata = {"name": "netweather-tests", "namespace": made.namespace}
-        role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "netweather-tests"}
-        kubernetes.apply({**kind, "metadata": metadata, "roleRef": role, "subjects": [OPERATOR]})
+        printed(made, "create rolebinding")
         yield made
+
+
+def printed(app: Shop, words: str) -> str:
+    """The command of the page with these words, in the application's namespace."""
+    (line,) = [line for line in COMMANDS if words in line]
+    command = shlex.split(line.replace("-n shop", "").partition(" > ")[0])
+    assert command[0] == "kubectl"
+    return app.kubectl(*command[1:])
 
 
 def network(name: str, on: str, **more: Any) -> dict[str, Any]:
@@ -79,6 +89,14 @@ def ran(app: Shop, network: str) -> tuple[datetime, datetime]:
     return datetime.fromisoformat(job["status"]["startTime"]), datetime.fromisoformat(ended)
 
 
+def test_the_page_s_example_is_taken_by_the_server(app: Shop) -> None:
+    (text,) = re.findall(r"^```yaml\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    document = yaml.safe_load(text)
+    read_test({**document, "metadata": {**document["metadata"], "uid": ""}})
+    document["metadata"]["namespace"] = app.namespace
+    app.cluster.kubectl("create", "--dry-run=server", "--validate=false", "-f", "-", stdin=json.dumps(document))
+
+
 def test_a_run_from_a_file_to_the_report(app: Shop, tmp_path: Path) -> None:
     slow = network("slow", "server", variables={"VARIANT": "b"})
     networks = [{"name": "perfect"}, slow, network("other", "client", variables={"TO": "127.0.0.1"})]
@@ -101,8 +119,9 @@ def test_a_run_from_a_file_to_the_report(app: Shop, tmp_path: Path) -> None:
     perfect, first, second = (ran(app, name) for name in ("perfect", "slow", "other"))
     assert perfect[1] <= min(first[0], second[0])
     assert max(first[0], second[0]) < min(first[1], second[1])
-    app.kubectl("wait", "--for=condition=Complete", "nwt/checkout", "--timeout=5s")
-    assert app.kubectl("get", "nwt", "checkout").split()[-4:-1] == ["3/3", "True", "Shortcomings"]
+    printed(app, "wait --for=condition=Complete")
+    assert printed(app, "get nwt").split()[-4:-1] == ["3/3", "True", "Shortcomings"]
+    assert ElementTree.fromstring(printed(app, "report")).find("testsuite[@name='slow']") is not None
     kept = app.cluster.get("-n", app.namespace, "configmap", "checkout-report")["data"]
     assert json.loads(kept["report.json"])["shortcomings"] == told["shortcomings"]
     assert app.cluster.get("-n", app.namespace, "networkconditions")["items"] == []
@@ -141,8 +160,11 @@ def test_who_stops_it_ends_its_conditions(app: Shop, tmp_path: Path) -> None:
 @pytest.mark.full
 def test_a_namespace_that_nobody_opened_runs_no_jobs(app: Shop, tmp_path: Path) -> None:
     app.kubectl("delete", "rolebinding", "netweather-tests")
-    running = matrix(app, "--kubernetes", str(written(app, tmp_path, [{"name": "perfect"}])))
-    _, err = running.communicate(timeout=90)
-    assert running.returncode == 1
-    assert "create rolebinding netweather-tests --clusterrole=netweather-tests" in err
-    assert app.kubectl("get", "jobs", "-o", "name") == ""
+    try:
+        running = matrix(app, "--kubernetes", str(written(app, tmp_path, [{"name": "perfect"}])))
+        _, err = running.communicate(timeout=90)
+        assert running.returncode == 1
+        assert f"-n {app.namespace} create rolebinding netweather-tests --clusterrole=netweather-tests" in err
+        assert app.kubectl("get", "jobs", "-o", "name") == ""
+    finally:
+        printed(app, "create rolebinding")

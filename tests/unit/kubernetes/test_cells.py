@@ -128,6 +128,14 @@ def test_what_can_t_be_told_says_why(found: dict[str, Any], why: str) -> None:
     assert why in step.problem
 
 
+def test_what_is_to_be_measured_may_take_longer() -> None:
+    found = {"slow": condition(status=states(InForce="True", Verified="Unknown Pending"))}
+    test = made(networks=[{"name": "slow", "condition": {**RULES, "verify": True}}])
+    assert one(Seen(test, NOW + timedelta(seconds=80), conditions=found)).steps == ()
+    (step,) = one(Seen(test, NOW + timedelta(seconds=91), conditions=found)).steps
+    assert step.problem == "it is being measured"
+
+
 def test_a_job_that_takes_too_long_is_late() -> None:
     test = made(networks=[{"name": "perfect"}], timeout="29s")
     (step,) = one(Seen(test, NOW, jobs={"perfect": JOB})).steps

@@ -12,10 +12,9 @@ from typing import Any, Final
 from netweather.errors import NetweatherError
 from netweather.kubernetes.cells import FINAL, Cell
 from netweather.kubernetes.networktest import NetworkTest, report_name
-from netweather.kubernetes.snapshot import text_of
+from netweather.kubernetes.statuses import LONGEST_MESSAGE, Told, condition_of_status, refusal
 
 MOST_SHORTCOMINGS: Final = 20
-_LONGEST_MESSAGE: Final = 1000
 _FACTS: Final = ("startedAt", "endedAt", "tests", "failed")
 
 
@@ -37,20 +36,22 @@ def status_of(
     result, why = verdict or ("", ())
     if result:
         status["report"] = f"configmap/{report_name(test.name)}"
-        status["shortcomings"] = [each[:_LONGEST_MESSAGE] for each in why[:MOST_SHORTCOMINGS]]
+        status["shortcomings"] = [each[:LONGEST_MESSAGE] for each in why[:MOST_SHORTCOMINGS]]
     wrong = "; ".join(why) if result else ""
-    states = (
-        ("Complete", "True" if result else "False", result or "Running", wrong),
-        ("Failed", str(result not in ("", "AllIsWell")), result or "Running", wrong),
-    )
-    return {**status, "conditions": _conditions(states, test.generation, previous, now)}
+    told: Mapping[str, Told] = {
+        "Complete": ("True" if result else "False", result or "Running", wrong),
+        "Failed": (str(result not in ("", "AllIsWell")), result or "Running", wrong),
+    }
+    return {**status, "conditions": _conditions(told, test.generation, previous, now)}
 
 
 def refused(generation: int, error: NetweatherError, previous: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """Of one that is never run: why, and that nothing more will come."""
-    message = "; ".join(part for part in (error.what, error.why, error.remedy) if part)
-    states = (("Complete", "True", "Refused", message), ("Failed", "True", "Refused", message))
-    return {"observedGeneration": generation, "conditions": _conditions(states, generation, previous, now)}
+    told: Told = ("True", "Refused", refusal(error)[1])
+    return {
+        "observedGeneration": generation,
+        "conditions": _conditions({"Complete": told, "Failed": told}, generation, previous, now),
+    }
 
 
 def is_complete(status: Mapping[str, Any]) -> bool:
@@ -63,24 +64,9 @@ def _cell(test: NetworkTest, cell: Cell, result: Mapping[str, Any]) -> dict[str,
     if any(network.name == cell.network and network.spec for network in test.networks):
         found["condition"] = test.object_name(cell.network)
     if cell.message:
-        found["message"] = cell.message[:_LONGEST_MESSAGE]
+        found["message"] = cell.message[:LONGEST_MESSAGE]
     return found | {key: result[key] for key in _FACTS if result.get(key) not in (None, "")}
 
 
-def _conditions(
-    states: Sequence[tuple[str, str, str, str]], generation: int, previous: Mapping[str, Any], now: datetime
-) -> list[dict[str, Any]]:
-    known = {each["type"]: each for each in previous.get("conditions") or ()}
-    return [
-        {
-            "type": kind,
-            "status": state,
-            "reason": reason,
-            "message": message[:_LONGEST_MESSAGE],
-            "lastTransitionTime": known[kind]["lastTransitionTime"]
-            if known.get(kind, {}).get("status") == state
-            else text_of(now),
-            "observedGeneration": generation,
-        }
-        for kind, state, reason, message in states
-    ]
+def _conditions(told: Mapping[str, Told], generation: int, previous: Mapping[str, Any], now: datetime) -> list[dict[str, Any]]:
+    return [condition_of_status(kind, each, previous, generation, now) for kind, each in told.items()]

@@ -30,6 +30,16 @@ def condition(
     }
 
 
+def scenario(name: str = "evening", *, status: Any = None, generation: int = 1, **spec: Any) -> dict[str, Any]:
+    """A NetworkScenario in shop, on all pods: 10 s of delay, and 10 s of loss after 5 s, unless told."""
+    steps = [
+        {"at": "0s", "for": "10s", "name": "slow", "condition": DELAY},
+        {"at": "5s", "for": "10s", "name": "lossy", "condition": {"loss": {"model": "random", "percent": "5%"}}},
+    ]
+    found = condition(name, status=status, generation=generation)
+    return {**found, "kind": "NetworkScenario", "spec": {"targets": [{"podSelector": {}}], "steps": steps} | spec}
+
+
 def profile(name: str = "office", *, generation: int = 1, **spec: Any) -> dict[str, Any]:
     """A NetworkProfile; 20 ms unless told."""
     return {

@@ -32,6 +32,8 @@ LOG: Final = logging.getLogger("netweather.agent")
 LOOKS_S, WAITS_S = 2.0, 0.2
 """Between two looks at the runtime: as a rule, and while a pod that is asked for is not there yet."""
 RETRIES_S: Final = 2.0
+SUCCEEDS_S: Final = 1.0
+"""So much longer the kernel holds what another state of a scenario is about to take the place of, lest there be a gap."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class Node:
                 self._proofs.follow(group, ((held.sandbox, held.order) for held in self._held.values()))
                 await self._tell(api, orders)
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._dirty.wait(), WAITS_S if waiting else LOOKS_S)
+                    await asyncio.wait_for(self._dirty.wait(), _pause(orders, waiting=waiting))
 
     async def leave(self) -> None:
         """The agent ends. When that is since Netweather is taken off the cluster, so does all that it keeps; a restart changes nothing."""
@@ -106,20 +108,21 @@ class Node:
             LOG.warning("node %s: %s", self.name, error)
             return False
         now = datetime.now(UTC)
-        wanted = {order.key: order for order in orders.pods if order.ends > now}
+        wanted = orders.there(now)
         self._clear({(sandboxes[uid], name) for uid, name in wanted if uid in sandboxes})
         self._held = {key: held for key, held in self._held.items() if key in wanted}
-        self._failed = {key: error for key, error in self._failed.items() if key in wanted}
+        known = {order.key for order in orders.pods if order.ends > now}
+        self._failed = {key: error for key, error in self._failed.items() if key in known}
         for key, order in wanted.items():
             sandbox = sandboxes.get(order.pod_uid)
             if sandbox is None:
                 self._held.pop(key, None)
             elif (held := self._held.get(key)) is None or (held.sandbox, held.order, held.host) != (sandbox, order, host):
-                self._set(order, sandbox, host)
+                self._set(order, sandbox, host, SUCCEEDS_S if (key, order.ends) in orders.followed else 0.0)
         return any(order.pod_uid not in sandboxes for order in wanted.values())
 
-    def _set(self, order: PodOrder, sandbox: str, host: tuple[str, ...]) -> None:
-        condition = order.at(datetime.now(UTC), host)
+    def _set(self, order: PodOrder, sandbox: str, host: tuple[str, ...], longer_s: float) -> None:
+        condition = order.at(datetime.now(UTC), host, longer_s)
         if condition is None:
             return
         told = {"name": condition.name, "target": order.pod, "owner": OWNER}
@@ -173,7 +176,8 @@ class Node:
         if not orders.generation:
             self._told = {}
             return
-        status = status_of(orders, {key: held.engine for key, held in self._held.items()}, self._failed, self._proofs.found)
+        in_force = {key: held.engine for key, held in self._held.items()}
+        status = status_of(orders, in_force, self._failed, self._proofs.found, datetime.now(UTC))
         if status == self._told:
             return
         try:
@@ -181,6 +185,14 @@ class Node:
             self._told = status
         except NetweatherError as error:
             LOG.debug("status of %s: %s", self.name, error)
+
+
+def _pause(orders: Orders, *, waiting: bool) -> float:
+    """Seconds until the next look: at the latest when a state of a scenario begins or ends."""
+    now = datetime.now(UTC)
+    edge = orders.next_edge(now)
+    usual = WAITS_S if waiting else LOOKS_S
+    return usual if edge is None else min(usual, (edge - now).total_seconds())
 
 
 async def is_taken_away(api: Api, daemonset: str) -> bool:

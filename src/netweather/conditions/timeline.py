@@ -42,11 +42,13 @@ class Timeline:
 
 
 @dataclass(frozen=True)
-class _Stretch:
-    """One step's conditions from begin until end, ns."""
+class Stretch:
+    """One state of a step: its conditions from begin until end, ns from the round's start. number: the step's, from 0."""
 
     begin: int
     end: int
+    number: int
+    step: str
     conditions: tuple[NetworkCondition, ...]
 
 
@@ -55,27 +57,41 @@ def timeline(scenario: Scenario, is_target: IsTarget) -> Timeline:
 
     Raises UsageError: what validation says of the conditions, missing-key, missing-target, conflicting-fields, out-of-range.
     """
+    found, length = stretches(scenario, is_target)
+    return Timeline(tuple(_moments(_edges(found, length), found)), length)
+
+
+def stretches(scenario: Scenario, is_target: IsTarget) -> tuple[list[Stretch], int]:
+    """The same, state by state, step after step, and the length of a round in ns. Raises as `timeline`."""
     steps = sorted(enumerate(scenario.steps), key=lambda each: each[1].at.ns)
     length = _length(scenario)
     if scenario.lease.ns < 10**9:
         raise UsageError("bad-lease", f"lease: {scenario.lease} is too short", "it must be renewed in time", "write 1s or more")
-    stretches: list[_Stretch] = []
+    found: list[Stretch] = []
     for place, (number, step) in enumerate(steps):
         where = f"steps[{number}]"
         end = _end(step, [other for _, other in steps[place + 1 :]], length, where)
-        name = f"{scenario.name}.{step.name or f'step-{number + 1}'}"
-        stretches += _stretches(scenario, step, name, -place, end, where, is_target)
-    edges = sorted({0, *(edge for each in stretches for edge in (each.begin, each.end) if edge < length)})
+        for begin, until, conditions in _states(scenario, step, _name(step, number), -place, end, where, is_target):
+            found.append(Stretch(begin, until, number, _name(step, number), conditions))
+    edges = _edges(found, length)
     if len(edges) > MOST_MOMENTS:
         why = f"{MOST_MOMENTS} are the most"
         raise UsageError("out-of-range", f"the scenario has {len(edges)} moments", why, "flap or ramp more slowly")
-    return Timeline(tuple(_moments(edges, stretches)), length)
+    return found, length
 
 
-def _moments(edges: list[int], stretches: list[_Stretch]) -> Iterator[Moment]:
+def _name(step: Step, number: int) -> str:
+    return step.name or f"step-{number + 1}"
+
+
+def _edges(found: list[Stretch], length: int) -> list[int]:
+    return sorted({0, *(edge for each in found for edge in (each.begin, each.end) if edge < length)})
+
+
+def _moments(edges: list[int], stretches: list[Stretch]) -> Iterator[Moment]:
     """What is there at each edge, in the order of the steps."""
     coming = sorted(enumerate(stretches), key=lambda each: -each[1].begin)
-    there: dict[int, _Stretch] = {}
+    there: dict[int, Stretch] = {}
     for edge in edges:
         while coming and coming[-1][1].begin <= edge:
             number, stretch = coming.pop()
@@ -110,10 +126,10 @@ def _end(step: Step, later: list[Step], length: int, where: str) -> int:
     return end
 
 
-def _stretches(
+def _states(
     scenario: Scenario, step: Step, name: str, priority: int, end: int, where: str, is_target: IsTarget
-) -> Iterator[_Stretch]:
-    """A step as stretches of one state each. Raises UsageError."""
+) -> Iterator[tuple[int, int, tuple[NetworkCondition, ...]]]:
+    """(begin, end, conditions) of each state of a step. Raises UsageError."""
     if step.condition is None and not step.partition:
         raise UsageError(
             "missing-key", f"{where}: condition is missing", "nothing would change", "add a condition or a partition"
@@ -123,8 +139,8 @@ def _stretches(
     made: dict[Condition | None, tuple[NetworkCondition, ...]] = {}
     for begin, until, condition in _shaped(step, end, where):
         if condition not in made:
-            made[condition] = _conditions(scenario, step, name, priority, condition, where, is_target)
-        yield _Stretch(begin, until, made[condition])
+            made[condition] = _conditions(scenario, step, f"{scenario.name}.{name}", priority, condition, where, is_target)
+        yield begin, until, made[condition]
 
 
 def _shaped(step: Step, end: int, where: str) -> Iterator[tuple[int, int, Condition | None]]:
@@ -196,4 +212,4 @@ def _even(one: int, other: int, number: int, parts: int) -> int:
     return one + (other - one) * number // parts
 
 
-__all__ = ["MOST_MOMENTS", "Moment", "Timeline", "between", "timeline"]
+__all__ = ["MOST_MOMENTS", "Moment", "Stretch", "Timeline", "between", "stretches", "timeline"]

@@ -33,6 +33,7 @@ class Kind:
 
 
 CONDITIONS: Final = Kind("networkconditions", "netweather.dev", "v1alpha1")
+SCENARIOS: Final = Kind("networkscenarios", "netweather.dev", "v1alpha1")
 PROFILES: Final = Kind("networkprofiles", "netweather.dev", "v1alpha1")
 NODES: Final = Kind("nodeconditions", "netweather.dev", "v1alpha1")
 MACHINES: Final = Kind("nodes", "", "v1")

@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Protocol
 
 from netweather.conditions.nearest import unknown
 from netweather.errors import UsageError
-from netweather.kubernetes.model import PodCondition, PodTarget
+from netweather.kubernetes.model import PodTarget
 from netweather.kubernetes.snapshot import Pod, Space
 from netweather.units import Percent
 
@@ -38,8 +38,19 @@ class Chosen:
     warnings: tuple[str, ...] = ()
 
 
+class Choosing(Protocol):
+    """What chooses pods: a condition, or a scenario."""
+
+    @property
+    def namespace(self) -> str: ...
+    @property
+    def uid(self) -> str: ...
+    @property
+    def targets(self) -> tuple[PodTarget, ...]: ...
+
+
 def choose(
-    condition: PodCondition, pods: Space, every: int, policy: Policy, zones: Mapping[str, str] = MappingProxyType({})
+    condition: Choosing, pods: Space, every: int, policy: Policy, zones: Mapping[str, str] = MappingProxyType({})
 ) -> Chosen:
     """pods: those of the condition's namespace; every: how many there are in the cluster; zones: of nodes, by name.
 
@@ -74,6 +85,12 @@ def could_be(targets: Iterable[PodTarget], pods: Space) -> frozenset[str]:
     """The uids of all pods that targets may choose, whichever of them they choose, in whatever zone."""
     anywhere = [replace(target, zone="") for target in targets]
     return frozenset(pod.uid for target in anywhere for pod in pods.selected(target.pod_selector) if _is_meant(target, pod, {}))
+
+
+def pods_of(target: PodTarget, uid: str, pods: Space, zones: Mapping[str, str]) -> list[Pod]:
+    """Those of one target that have a network of their own, as `choose` takes them for who has this uid. Raises as `choose`."""
+    meant = [pod for pod in pods.selected(target.pod_selector) if _is_meant(target, pod, zones)]
+    return _part(target, uid, [pod for pod in meant if not pod.on_host])
 
 
 def _is_meant(target: PodTarget, pod: Pod, zones: Mapping[str, str]) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from netweather.conditions.model import Condition
+from netweather.conditions.scenario import MOST_STEPS, Scenario
 from netweather.conditions.schema import kubernetes_schema, structural_schema
 from netweather.kubernetes.model import UNTIL_DELETED, PodPeer, PodTarget
 from netweather.kubernetes.networktest import KIND as TEST_KIND
@@ -25,7 +26,7 @@ _WHEN: Final[Schema] = {"type": "string", "format": "date-time"}
 
 def crds() -> list[Schema]:
     """All of them, as objects for the API server."""
-    return [_network_condition(), _network_profile(), _network_test(), _node_conditions()]
+    return [_network_condition(), _network_profile(), _network_scenario(), _network_test(), _node_conditions()]
 
 
 def condition_spec() -> Schema:
@@ -114,6 +115,46 @@ def profile_spec() -> Schema:
             },
         }
     )
+
+
+def scenario_spec() -> Schema:
+    """The spec of a NetworkScenario: the language's own, with pods in place of references."""
+    spec = structural_schema(Scenario)
+    properties = spec["properties"]
+    for key in ("name", "owner"):
+        del properties[key]
+    targets = {"type": "array", "items": structural_schema(PodTarget)}
+    properties["targets"] = {**targets, "description": "whose network, in steps that don't say"}
+    condition = condition_spec()["properties"]
+    until = f"its end at the latest; {UNTIL_DELETED}: round after round. Unless given, when its rounds are over"
+    properties |= {"lease": {**condition["lease"], "description": until}, "probes": condition["probes"]}
+    properties["steps"] |= {"minItems": 1, "maxItems": MOST_STEPS}
+    step = properties["steps"]["items"]["properties"]
+    step["for"] = {**step["duration"], "description": "the same as duration"}
+    step["targets"] = {**targets, "description": "whose network; the scenario's targets unless given"}
+    step["to"] = {**step["to"], "items": structural_schema(PodPeer)}
+    member = {
+        "type": "object",
+        "properties": structural_schema(PodTarget)["properties"] | structural_schema(PodPeer)["properties"],
+    }
+    step["partition"] = {**step["partition"], "items": {"type": "array", "items": member}}
+    spec["required"] = ["steps"]
+    return _for_server(spec)
+
+
+def _network_scenario() -> Schema:
+    columns = [
+        ("Step", "string", ".status.step", "the steps that are there now"),
+        ("Round", "integer", ".status.round", ""),
+        ("Pods", "string", ".status.summary", "pods on which it is in force, of those selected"),
+        ("In force", "string", '.status.conditions[?(@.type=="InForce")].status', ""),
+        ("Ended", "string", '.status.conditions[?(@.type=="Ended")].status', ""),
+        ("Ends", "string", ".status.endsAt", "when all of it is over"),
+        ("Age", "date", ".metadata.creationTimestamp", ""),
+    ]
+    status = _status()
+    status["properties"] |= {"step": {"type": "string"}, "round": {"type": "integer"}}
+    return _crd("NetworkScenario", ["netscenario", "nws"], "Namespaced", scenario_spec(), columns, status)
 
 
 def _network_profile() -> Schema:

@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from netweather.conditions.embedding import embedded, paths
+from netweather.conditions.embedding import embedded
 from netweather.conditions.model import NetworkCondition, Rule
 from netweather.conditions.profiles import Profile, builtin_profiles, load_profile
 from netweather.errors import UsageError
+from netweather.kubernetes.reading import without_paths
 from netweather.kubernetes.statuses import condition_of_status, refusal
 
 
@@ -34,9 +35,7 @@ def profile_of(found: Mapping[str, Any]) -> OwnProfile:
     name, generation = found["metadata"]["name"], found["metadata"].get("generation", 1)
     try:
         profile = load_profile(name, found.get("spec"))
-        if files := paths(NetworkCondition(rules=(Rule(condition=profile.up), Rule(condition=profile.down)))):
-            why = "a node opens no file of its own for who asks through the cluster"
-            raise UsageError("path-refused", f"{files[0][:60]!r} is a path", why, "write the trace's or table's own lines")
+        without_paths(NetworkCondition(rules=(Rule(condition=profile.up), Rule(condition=profile.down))))
     except UsageError as error:
         return OwnProfile(name, generation, error=error)
     return OwnProfile(name, generation, replace(profile, file=f"networkprofile/{name}"))

@@ -37,8 +37,8 @@ def read_condition(found: Mapping[str, Any]) -> PodCondition:
     plain = {key: spec[key] for key in _TAKEN if key in spec}
     for key in ("rules", "exclude"):
         if key in plain:
-            plain[key] = [_without_peers(each, f"{key}[{index}]", peers) for index, each in enumerate(_listed(plain[key], key))]
-    targets = read(tuple[PodTarget, ...], _listed(spec.get("targets"), "targets"), "targets")
+            plain[key] = [without_peers(each, f"{key}[{index}]", peers) for index, each in enumerate(listed(plain[key], key))]
+    targets = read(tuple[PodTarget, ...], listed(spec.get("targets"), "targets"), "targets")
     if not targets:
         raise UsageError(
             "missing-key", "spec: targets is missing", "", "add targets: [{podSelector: {matchLabels: {app: shop}}}]"
@@ -50,7 +50,7 @@ def read_condition(found: Mapping[str, Any]) -> PodCondition:
         generation=metadata.get("generation", 1),
         created=metadata.get("creationTimestamp", ""),
         targets=targets,
-        lease=_lease(spec.get("lease")),
+        lease=lease_of(spec.get("lease")),
         condition=_rules(metadata["name"], plain),
         peers=peers,
         probes=read(bool, spec.get("probes", False), "probes"),
@@ -62,14 +62,19 @@ def read_condition(found: Mapping[str, Any]) -> PodCondition:
 def _rules(name: str, plain: dict[str, Any]) -> NetworkCondition:
     if not plain.get("rules"):
         raise UsageError("missing-key", "spec: rules is missing", "nothing would change", "add rules: [{condition: {…}}]")
-    condition = load({"name": name, **plain})
+    return without_paths(load({"name": name, **plain}))
+
+
+def without_paths(condition: NetworkCondition) -> NetworkCondition:
+    """The same, when it names no file. Raises UsageError path-refused."""
     if found := paths(condition):
         why = "a node opens no file of its own for who asks through the cluster"
         raise UsageError("path-refused", f"{found[0][:60]!r} is a path", why, "write the trace's or table's own lines")
     return condition
 
 
-def _listed(data: object, where: str) -> list[Any]:
+def listed(data: object, where: str) -> list[Any]:
+    """A list, or none given. Raises UsageError."""
     if data is None:
         return []
     if not isinstance(data, list):
@@ -77,7 +82,8 @@ def _listed(data: object, where: str) -> list[Any]:
     return data
 
 
-def _lease(data: object) -> Lease:
+def lease_of(data: object) -> Lease:
+    """A lease as it is spelt; 10 minutes unless given. Raises UsageError."""
     if data is None:
         return DEFAULT_LEASE
     if data == UNTIL_DELETED:
@@ -91,14 +97,14 @@ def _lease(data: object) -> Lease:
     return lease
 
 
-def _without_peers(rule: Any, where: str, peers: dict[str, PodPeer]) -> Any:
-    """The rule with words of our own in place of peers that the cluster knows; addresses and host names stay as they are."""
+def without_peers(rule: Any, where: str, peers: dict[str, PodPeer]) -> Any:
+    """A rule or step with words of our own in place of peers that the cluster knows; addresses and host names stay as they are."""
     if not isinstance(rule, Mapping) or "to" not in rule:
         return rule
     words = []
-    for index, data in enumerate(_listed(rule["to"], f"{where}.to")):
+    for index, data in enumerate(listed(rule["to"], f"{where}.to")):
         place = f"{where}.to[{index}]"
-        peer = _peer(data, place)
+        peer = peer_of(data, place)
         word = peer.cidr or peer.dns
         if not word:
             word = f"{PLACEHOLDER}-{where}.{index}"
@@ -109,7 +115,7 @@ def _without_peers(rule: Any, where: str, peers: dict[str, PodPeer]) -> Any:
     return {**rule, "to": words}
 
 
-def _peer(data: object, where: str) -> PodPeer:
+def peer_of(data: object, where: str) -> PodPeer:
     if isinstance(data, str):
         known = ", ".join(field.key for field in declared_fields(PodPeer))
         raise bad_type(data, f"a mapping of {known}", where, "write {service: db} or {cidr: 198.51.100.0/24}")

@@ -1,4 +1,4 @@
-"""The status of a NetworkCondition: what became of it, pod by pod as far as there is room, and its conditions as Kubernetes has them.
+"""The status of a NetworkCondition or NetworkScenario: what became of it, pod by pod as far as there is room.
 
 Level-triggered: the same state gives the same status, times of transition and all, so that nothing is written twice.
 """
@@ -32,6 +32,8 @@ def status_of(resolved: Resolved, reports: Reports, previous: Mapping[str, Any],
         "warnings": [warning[:LONGEST_MESSAGE] for warning in resolved.warnings[:MOST_WARNINGS]],
         "conditions": _conditions(resolved, report, previous, now),
     }
+    if resolved.round:
+        status |= {"step": resolved.step, "round": resolved.round}
     if resolved.verify:
         status["verified"] = sum(proof.verdict == HELD for proof in report.proofs.values())
     if resolved.started is not None:
@@ -63,7 +65,7 @@ def _pod(pod: Pod, report: Report) -> dict[str, str]:
         return {**found, "state": "Failed", "reason": reason_of(code), "message": message}
     if pod.uid not in report.in_force:
         return {**found, "state": "Pending"}
-    found |= {"state": "InForce", "engine": report.in_force[pod.uid]}
+    found |= {"state": "InForce", **({"engine": engine} if (engine := report.in_force[pod.uid]) else {})}
     if pod.uid in report.proofs:
         found |= {"verdict": report.proofs[pod.uid].verdict, "evidence": report.proofs[pod.uid].evidence}
     return found

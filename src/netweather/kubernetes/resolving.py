@@ -1,6 +1,6 @@
 """What each node is to do, of what the cluster is like: a pure function, the same for the same snapshot.
 
-    resolve(snapshot) -> Resolution     nodes: the spec of each node's NodeConditions; conditions: what became of each NetworkCondition
+    resolve(snapshot) -> Resolution     nodes: the spec of each node's NodeConditions; conditions, scenarios: what became of each
 A rule whose peers have no address yet is left out: without peers it would match everything.
 """
 
@@ -15,19 +15,26 @@ from typing import Any, Final
 from netweather.conditions.dumping import dump
 from netweather.conditions.match import Match
 from netweather.conditions.model import NetworkCondition
+from netweather.conditions.profiles import find_profile
 from netweather.errors import UsageError
-from netweather.kubernetes.choosing import Policy, choose, some
+from netweather.kubernetes.choosing import Policy, choose, pods_of, some
 from netweather.kubernetes.model import UNTIL_DELETED, PodCondition, PodPeer
+from netweather.kubernetes.playing import Playing, first_moment, play
 from netweather.kubernetes.profiles import written_out
-from netweather.kubernetes.snapshot import Invalid, Pod, Snapshot, Space, text_of, time_of
+from netweather.kubernetes.scenarios import PodScenario
+from netweather.kubernetes.snapshot import Invalid, Pod, Snapshot, Space, exact_text_of, text_of, time_of
 
+_SCENARIO: Final = "scenario "
 ROLL_S: Final = 300
 """How often the end of what holds until it is deleted moves on. It is always at least as far away, and at most twice."""
 
 
 @dataclass(frozen=True)
 class Resolved:
-    """What became of a NetworkCondition. ends: None while it was refused, or holds until it is deleted. over: its lease is."""
+    """What became of a NetworkCondition or NetworkScenario. ends: None while it was refused, or holds until it is deleted.
+
+    over: its lease is. step, round: where a scenario is, the round from 1; "" and 0 before it begins, and of a condition.
+    """
 
     key: str
     generation: int
@@ -39,6 +46,8 @@ class Resolved:
     ends: datetime | None = None
     over: bool = False
     verify: bool = False
+    step: str = ""
+    round: int = 0
 
 
 @dataclass(frozen=True)
@@ -47,6 +56,7 @@ class Resolution:
 
     nodes: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     conditions: Mapping[str, Resolved] = field(default_factory=dict)
+    scenarios: Mapping[str, Resolved] = field(default_factory=dict)
     again: datetime | None = None
 
 
@@ -71,11 +81,14 @@ def resolve(snapshot: Snapshot, policy: Policy | None = None) -> Resolution:
             nodes.setdefault(node, []).append({**plain, "endsAt": text_of(end), "pods": [_pod(pod) for pod in pods]})
         for pod in resolved.pods:
             having.setdefault(pod.key, []).append(each.key)
-    done = {key: _with_overlaps(each, having) for key, each in done.items()}
-    return Resolution({name: {"conditions": found} for name, found in sorted(nodes.items())}, done, min(changes, default=None))
+    played = _scenarios(snapshot, spaces, policy or Policy(), nodes, having, changes)
+    done = {key: _with_overlaps(each, key, having) for key, each in done.items()}
+    played = {key: _with_overlaps(each, f"{_SCENARIO}{key}", having) for key, each in played.items()}
+    specs = {name: {"conditions": found} for name, found in sorted(nodes.items())}
+    return Resolution(specs, done, played, min(changes, default=None))
 
 
-def _order(condition: PodCondition | Invalid) -> tuple[str, str]:
+def _order(condition: PodCondition | PodScenario | Invalid) -> tuple[str, str]:
     return (getattr(condition, "created", ""), condition.key)
 
 
@@ -100,11 +113,9 @@ def _resolve_one(
     resolved = replace(resolved, pods=chosen.pods, warnings=(*chosen.warnings, *notes))
     if not meant.rules:
         return resolved, None
-    spec = dump(meant)["spec"]
-    del spec["lease"]
     told = {"namespace": condition.namespace, "name": condition.name, "uid": condition.uid, "generation": condition.generation}
     asked = {"verify": True} if condition.verify else {}
-    return resolved, {**told, "probes": condition.probes, **asked, "spec": spec}
+    return resolved, {**told, "probes": condition.probes, **asked, "spec": _spec(meant)}
 
 
 def _by_node(pods: Iterable[Pod]) -> dict[str, list[Pod]]:
@@ -126,12 +137,90 @@ def _rolling_end(now: datetime, node: str) -> datetime:
     return datetime.fromtimestamp((turns + 2) * ROLL_S + shift, UTC)
 
 
-def _with_overlaps(resolved: Resolved, having: Mapping[str, list[str]]) -> Resolved:
-    others = {key for pod in resolved.pods for key in having.get(pod.key, ()) if key != resolved.key}
+def _with_overlaps(resolved: Resolved, own: str, having: Mapping[str, list[str]]) -> Resolved:
+    others = {key for pod in resolved.pods for key in having.get(pod.key, ()) if key != own}
     if not others:
         return resolved
     note = f"pods have other conditions, too, and the first rule that matches wins: {some(sorted(others))}"
     return replace(resolved, warnings=(*resolved.warnings, note))
+
+
+# scenarios
+
+
+def _scenarios(  # long: what it adds to
+    snapshot: Snapshot, spaces: Mapping[str, Space], policy: Policy, nodes: dict[str, list[dict[str, Any]]],
+    having: dict[str, list[str]], changes: list[datetime],
+) -> dict[str, Resolved]:  # fmt: skip
+    """What became of each; adds to what nodes are told, to which pods have what, and to when anything changes."""
+    done: dict[str, Resolved] = {}
+    for each in sorted(snapshot.scenarios, key=_order):
+        if isinstance(each, Invalid):
+            done[each.key] = Resolved(each.key, each.generation, error=each.error)
+            continue
+        try:
+            resolved, playing = _chosen(each, snapshot, spaces, policy)
+            told, notes = _told(each, playing, snapshot, spaces)
+        except UsageError as error:
+            done[each.key] = Resolved(each.key, each.generation, each.uid, error=error)
+            continue
+        done[each.key] = replace(resolved, warnings=(*resolved.warnings, *notes))
+        for node, entry in told:
+            nodes.setdefault(node, []).append(entry)
+        for pod in resolved.pods:
+            having.setdefault(pod.key, []).append(f"{_SCENARIO}{each.key}")
+        changes += [playing.again] if playing.again is not None else []
+    return done
+
+
+def _chosen(scenario: PodScenario, snapshot: Snapshot, spaces: Mapping[str, Space], policy: Policy) -> tuple[Resolved, Playing]:
+    """Its pods, and where it is. Raises UsageError."""
+    now = snapshot.now.astimezone(UTC)
+    playing = play(scenario, time_of(scenario.started) if scenario.started else first_moment(now), now)
+    resolved = Resolved(
+        scenario.key, scenario.generation, scenario.uid, started=playing.started, ends=playing.ends, over=playing.over,
+        step=playing.step, round=playing.round,
+    )  # fmt: skip
+    if playing.over:
+        return resolved, playing
+    for name in scenario.profiles:
+        find_profile(name, snapshot.profiles)
+    chosen = choose(scenario, spaces.get(scenario.namespace, Space()), len(snapshot.pods), policy, snapshot.zones)
+    return replace(resolved, pods=chosen.pods, warnings=chosen.warnings), playing
+
+
+def _told(
+    scenario: PodScenario, playing: Playing, snapshot: Snapshot, spaces: Mapping[str, Space]
+) -> tuple[list[tuple[str, dict[str, Any]]], list[str]]:
+    """What each node is told of the states that are there and to come, and what is not in force. Raises UsageError."""
+    own = spaces.get(scenario.namespace, Space())
+    pods = {word: pods_of(target, scenario.uid, own, snapshot.zones) for word, target in scenario.words.items()}
+    peers = {word: _addresses(peer, scenario.namespace, snapshot, spaces) for word, peer in scenario.peers.items()}
+    peers |= {word: tuple(sorted(address for pod in found for address in pod.addresses)) for word, found in pods.items()}
+    whose = {"namespace": scenario.namespace, "uid": scenario.uid, "generation": scenario.generation, "probes": scenario.probes}
+    found: list[tuple[str, dict[str, Any]]] = []
+    notes: dict[str, None] = {}
+    specs: dict[NetworkCondition, dict[str, Any]] = {}
+    for since, until, stretch in playing.states:
+        for condition in stretch.conditions:
+            if condition not in specs:
+                meant, missing = _with_addresses(condition, peers, scenario.peers)
+                notes |= dict.fromkeys(f"{condition.name}: {each}" for each in missing)
+                specs[condition] = _spec(written_out(meant, snapshot.profiles))
+            if not specs[condition]["rules"]:
+                continue
+            times = {"startsAt": exact_text_of(since), "endsAt": exact_text_of(until)}
+            entry = {**whose, "name": condition.name, **times, "spec": specs[condition]}
+            meant_pods = {pod.uid: pod for word in condition.targets for pod in pods[word]}
+            for node, some_pods in _by_node(sorted(meant_pods.values(), key=lambda pod: pod.key)).items():
+                found.append((node, {**entry, "pods": [_pod(pod) for pod in some_pods]}))
+    return found, list(notes)
+
+
+def _spec(condition: NetworkCondition) -> dict[str, Any]:
+    """As nodes are told of it: what for and until when stands beside it."""
+    spec: dict[str, Any] = dump(condition)["spec"]
+    return {key: value for key, value in spec.items() if key not in ("lease", "targets")}
 
 
 # peers

@@ -12,8 +12,10 @@ from netweather.conditions.profiles import Profile
 from netweather.errors import UsageError
 from netweather.kubernetes.model import LabelSelector, PodCondition
 from netweather.kubernetes.reading import read_condition
+from netweather.kubernetes.scenarios import PodScenario, read_scenario
 
 TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
+_EXACT: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
 _ENDED: Final = ("Succeeded", "Failed")
 _ZONE, _OLD_ZONE = "topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone"
 _CONTROLLER_HASH: Final = "pod-template-hash"
@@ -42,7 +44,7 @@ class Pod:
 
 @dataclass(frozen=True, slots=True)
 class Invalid:
-    """A NetworkCondition that can't be read, and why."""
+    """A NetworkCondition or NetworkScenario that can't be read, and why."""
 
     namespace: str
     name: str
@@ -87,6 +89,7 @@ class Snapshot:
     endpoints: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     zones: Mapping[str, str] = field(default_factory=dict)
     profiles: Mapping[str, Profile] = field(default_factory=dict)
+    scenarios: tuple[PodScenario | Invalid, ...] = ()
 
     @cached_property
     def by_zone(self) -> Mapping[str, Sequence[Pod]]:
@@ -108,6 +111,15 @@ def condition_of(found: Mapping[str, Any]) -> PodCondition | Invalid:
     """A NetworkCondition object."""
     try:
         return read_condition(found)
+    except UsageError as error:
+        metadata = found["metadata"]
+        return Invalid(metadata["namespace"], metadata["name"], metadata.get("generation", 1), error)
+
+
+def scenario_of(found: Mapping[str, Any]) -> PodScenario | Invalid:
+    """A NetworkScenario object."""
+    try:
+        return read_scenario(found)
     except UsageError as error:
         metadata = found["metadata"]
         return Invalid(metadata["namespace"], metadata["name"], metadata.get("generation", 1), error)
@@ -182,10 +194,15 @@ def _addresses(endpoints: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def time_of(text: str) -> datetime:
-    """A time as Kubernetes writes it."""
-    return datetime.strptime(text, TIME).replace(tzinfo=UTC)
+    """A time as Kubernetes writes it; with fractions of a second, or without."""
+    return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def text_of(time: datetime) -> str:
-    """The same, written."""
+    """The same, written, in whole seconds."""
     return time.astimezone(UTC).strftime(TIME)
+
+
+def exact_text_of(time: datetime) -> str:
+    """The same, with a fraction of a second where there is one."""
+    return time.astimezone(UTC).strftime(_EXACT) if time.microsecond else text_of(time)

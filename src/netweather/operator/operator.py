@@ -17,7 +17,7 @@ from netweather.kubernetes.choosing import Policy
 from netweather.kubernetes.following import Followed
 from netweather.kubernetes.profiles import profile_of, profile_status
 from netweather.kubernetes.resolving import Resolution, resolve
-from netweather.kubernetes.snapshot import Snapshot, condition_of, pod_of, service_addresses, slice_of, zone_of
+from netweather.kubernetes.snapshot import Snapshot, condition_of, pod_of, scenario_of, service_addresses, slice_of, zone_of
 from netweather.kubernetes.transitions import transitions
 from netweather.operator.election import Election
 from netweather.operator.events import Events
@@ -40,6 +40,7 @@ class Operator:
         self.events = Events(api)
         changed = self._dirty.set
         self.conditions = Followed(kinds.CONDITIONS, lambda found: (condition_of(found), found.get("status") or {}), changed)
+        self.scenarios = Followed(kinds.SCENARIOS, lambda found: (scenario_of(found), found.get("status") or {}), changed)
         self.profiles = Followed(kinds.PROFILES, lambda found: (profile_of(found), found.get("status") or {}), changed)
         self.machines = Followed(kinds.MACHINES, zone_of, changed)
         self.pods = Followed(kinds.PODS, pod_of, changed)
@@ -49,7 +50,8 @@ class Operator:
 
     @property
     def _followed(self) -> tuple[Followed[Any], ...]:
-        return self.conditions, self.profiles, self.pods, self.services, self.slices, self.machines, self.nodes
+        asked = (self.conditions, self.scenarios, self.profiles)
+        return *asked, self.pods, self.services, self.slices, self.machines, self.nodes
 
     async def run(self) -> None:
         """For ever."""
@@ -101,14 +103,17 @@ class Operator:
             endpoints,
             {name: zone for (_, name), zone in self.machines.objects.items() if zone},
             {own.name: own.profile for own, _ in self.profiles.objects.values() if own.profile is not None},
+            tuple(scenario for scenario, _ in self.scenarios.objects.values()),
         )
 
     def _status_writes(self, resolution: Resolution, now: datetime) -> Iterable[Callable[[], Awaitable[None]]]:
         reports = nodes.read_reports(status for _, status in self.nodes.objects.values())
         for key, (condition, before) in list(self.conditions.objects.items()):
-            resolved = resolution.conditions.get(condition.key)
-            if resolved is not None:
+            if (resolved := resolution.conditions.get(condition.key)) is not None:
                 yield from self._status_write(self.conditions, key, before, reporting.status_of(resolved, reports, before, now))
+        for key, (scenario, before) in list(self.scenarios.objects.items()):
+            if (resolved := resolution.scenarios.get(scenario.key)) is not None:
+                yield from self._status_write(self.scenarios, key, before, reporting.status_of(resolved, reports, before, now))
         for key, (own, before) in list(self.profiles.objects.items()):
             yield from self._status_write(self.profiles, key, before, profile_status(own, before, now))
 

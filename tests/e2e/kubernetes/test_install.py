@@ -31,6 +31,7 @@ ALLOWED = [
     (AGENT, "get", "namespaces/netweather", "netweather"),
     (TENANT, "create", "networkconditions.netweather.dev", "nwt-tenant"),
     (TENANT, "create", "networktests.netweather.dev", "nwt-tenant"),
+    (TENANT, "create", "networkscenarios.netweather.dev", "nwt-tenant"),
 ]
 REFUSED = [
     (OPERATOR, "get", "secrets", "netweather"),
@@ -67,6 +68,7 @@ REFUSED = [
     (TENANT, "create", "networkprofiles.netweather.dev", ""),
     (TENANT, "create", "networktests.netweather.dev", "default"),
     (TENANT, "patch", "networktests.netweather.dev/status", "nwt-tenant"),
+    (TENANT, "list", "networkscenarios.netweather.dev", "default"),
 ]
 
 
@@ -160,6 +162,8 @@ def test_one_operator_is_always_left_when_a_node_is_drained(kubernetes: Cluster)
 
 
 def test_kinds_are_found_by_their_short_names_and_print_columns(kubernetes: Cluster) -> None:
-    kubernetes.kubectl("get", "nwc,netcond,nwp,netprofile,nwt,nettest", "-A")  # which says no to a name that it doesn't know
+    kubernetes.kubectl(
+        "get", "nwc,netcond,nws,netscenario,nwp,netprofile,nwt,nettest", "-A"
+    )  # which says no to a name that it doesn't know
     columns = kubernetes.get("crd", "networkconditions.netweather.dev")["spec"]["versions"][0]["additionalPrinterColumns"]
     assert [each["name"] for each in columns] == ["Pods", "In force", "Reason", "Ends", "Age"]

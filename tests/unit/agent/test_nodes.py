@@ -15,7 +15,7 @@ from netweather.agent.agent import Agent
 from netweather.agent.nodes import Node
 from netweather.errors import NetweatherError
 from netweather.kubernetes.nodes import OWNER
-from netweather.kubernetes.snapshot import text_of
+from netweather.kubernetes.snapshot import exact_text_of, text_of
 from netweather.targets import Peer
 from tests.support.fakeapi import FakeApi, soon
 from tests.support.objects import DELAY
@@ -119,6 +119,28 @@ def test_a_changed_condition_replaces_the_one_before(agent: Agent, sandboxes: Sa
         await soon(lambda: delays() == ["200ms"])
 
     working(agent, scenario, asks("a"))
+
+
+def test_states_of_a_scenario_come_and_go_in_time_while_nobody_can_be_asked(agent: Agent, sandboxes: Sandboxes) -> None:
+    now = datetime.now(UTC)
+
+    def state(begin: float, end: float, ms: int) -> dict[str, Any]:
+        times = {"startsAt": exact_text_of(now + timedelta(seconds=begin)), "endsAt": exact_text_of(now + timedelta(seconds=end))}
+        return asks("a", condition={"delay": {"time": f"{ms}ms"}}, **times)
+
+    def delays() -> list[str]:
+        return [each["spec"]["rules"][0]["condition"]["delay"]["time"] for each in agent.show()]
+
+    async def scenario(api: FakeApi) -> None:
+        await soon(lambda: answers(api).get("uid-slow", {}).get("inForce") == ["uid-a"])
+        api.away = True
+        api.hang_up()
+        writes = api.writes
+        for wanted in (["1ms"], ["2ms"], [], ["3ms"], []):
+            await soon(lambda wanted=wanted: delays() == wanted)  # type: ignore[misc]
+        assert api.writes == writes
+
+    working(agent, scenario, state(0.3, 1.3, 1), state(1.3, 2.3, 2), state(2.8, 3.8, 3))
 
 
 def test_what_is_in_force_is_not_set_again(agent: Agent, sandboxes: Sandboxes, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,8 +3,8 @@ from typing import Any
 
 import jsonschema
 
-from netweather.kubernetes.crds import condition_spec, crds, manifest, profile_spec, spec_of_test
-from tests.support.objects import DELAY, condition, network_test, profile
+from netweather.kubernetes.crds import condition_spec, crds, manifest, profile_spec, scenario_spec, spec_of_test
+from tests.support.objects import DELAY, condition, network_test, profile, scenario
 from tools.gen_docs import ROOT
 
 
@@ -63,11 +63,29 @@ def test_a_test_s_conditions_are_those_of_a_network_condition_without_a_lease() 
     assert not {"oneOf", "default"} & {key for each in every(spec_of_test()) for key in each}
 
 
+def test_a_scenario_of_the_tests_fits_and_one_of_wrong_types_does_not() -> None:
+    validator = jsonschema.Draft202012Validator(scenario_spec())
+    partition = {"at": "0s", "for": "5s", "partition": [[{"podSelector": {}}], [{"service": "db"}]]}
+    ramp = {"at": "5s", "for": "5s", "to": [{"zone": "far"}], "condition": DELAY, "ramp": {"to": DELAY}}
+    fitting = scenario(lease="untilDeleted", steps=[partition, ramp], repeat=3)["spec"]
+    assert list(validator.iter_errors(fitting)) == []
+    wrong = {"steps": [{"for": 5, "condition": {"delay": {"time": "soon"}}}], "repeat": 0, "lease": "forever"}
+    assert {error.json_path for error in validator.iter_errors(wrong)} == {
+        "$.steps[0]",
+        "$.steps[0].for",
+        "$.steps[0].condition.delay.time",
+        "$.repeat",
+        "$.lease",
+    }
+    assert not any({"default", "oneOf"} & each.keys() for each in every(scenario_spec()))
+
+
 def test_names_columns_and_the_status_subresource() -> None:
     by_kind = {each["spec"]["names"]["kind"]: each["spec"] for each in crds()}
     assert {kind: spec["scope"] for kind, spec in by_kind.items()} == {
         "NetworkCondition": "Namespaced",
         "NetworkProfile": "Cluster",
+        "NetworkScenario": "Namespaced",
         "NetworkTest": "Namespaced",
         "NodeConditions": "Cluster",
     }

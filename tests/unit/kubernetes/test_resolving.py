@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from netweather.kubernetes.choosing import Policy
 from netweather.kubernetes.nodes import read_orders
 from netweather.kubernetes.resolving import ROLL_S, Resolution, resolve
-from netweather.kubernetes.snapshot import Snapshot, condition_of, pod_of, text_of, time_of
+from netweather.kubernetes.snapshot import Snapshot, condition_of, pod_of, scenario_of, text_of, time_of
 from netweather.units import Percent
-from tests.support.objects import DELAY, condition, pod
+from tests.support.objects import DELAY, condition, pod, scenario
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 ALL = Policy(most=Percent.parse("100%"))
@@ -147,6 +147,49 @@ def test_what_can_not_be_read_or_is_refused_touches_nobody() -> None:
     refused = found.conditions["kube-system/not-here"]
     assert refused.error is not None
     assert (refused.error.code, refused.started) == ("protected-namespace", None)
+
+
+def test_a_scenario_is_told_ahead_and_its_states_end_by_themselves() -> None:
+    begun = scenario(status={"observedGeneration": 1, "startedAt": text_of(NOW)}, steps=scenario()["spec"]["steps"])
+    pods = [pod("a"), pod("b", node="node-2")]
+    found = resolve(snapshot([], pods, NOW + timedelta(seconds=6), scenarios=(scenario_of(begun),)))
+    assert [(each["name"], each["startsAt"], each["endsAt"]) for each in entries(found)] == [
+        ("evening.slow", text_of(NOW), text_of(NOW + timedelta(seconds=10))),
+        ("evening.lossy", text_of(NOW + timedelta(seconds=5)), text_of(NOW + timedelta(seconds=15))),
+    ]
+    resolved = found.scenarios["shop/evening"]
+    assert (resolved.step, resolved.round, len(resolved.pods)) == ("slow, lossy", 1, 2)
+    later = resolve(snapshot([], pods, NOW + timedelta(seconds=12), scenarios=(scenario_of(begun),)))
+    assert later.nodes == found.nodes  # nothing is written as steps come and go
+    over = resolve(snapshot([], pods, NOW + timedelta(seconds=15), scenarios=(scenario_of(begun),)))
+    assert (over.nodes, over.scenarios["shop/evening"].over) == ({}, True)
+
+
+def test_a_new_scenario_begins_in_a_moment_and_overlaps_are_told() -> None:
+    found = resolve(snapshot([condition()], [pod("a")], scenarios=(scenario_of(scenario()),)))
+    assert found.scenarios["shop/evening"].started == NOW + timedelta(seconds=2)
+    assert "shop/slow" in found.scenarios["shop/evening"].warnings[0]
+    assert "scenario shop/evening" in found.conditions["shop/slow"].warnings[0]
+
+
+def test_pods_of_a_partition_are_each_others_far_side() -> None:
+    shop, db = ({"podSelector": {"matchLabels": {"app": name}}} for name in ("shop", "db"))
+    step = {"at": "0s", "for": "5s", "partition": [[shop], [db]]}
+    pods = [pod("a", labels={"app": "shop"}), pod("b", labels={"app": "db"}, addresses=["198.51.100.2"])]
+    found = resolve(snapshot([], pods, scenarios=(scenario_of(scenario(targets=[], steps=[step])),)))
+    (entry,) = entries(found)
+    assert ([each["name"] for each in entry["pods"]], entry["spec"]["rules"][0]["to"]) == (["a"], ["198.51.100.2"])
+
+
+def test_a_scenario_that_can_not_be_is_refused() -> None:
+    one = scenario("unknown", steps=[{"at": "0s", "for": "1s", "condition": {"profile": "3gg"}}])
+    two = scenario("mistyped", steps=[{"at": "0s", "for": "1s", "condition": {"dealy": "1ms"}}])
+    found = resolve(snapshot([], [pod("a")], scenarios=(scenario_of(one), scenario_of(two))))
+    assert {key: each.error and each.error.code for key, each in found.scenarios.items()} == {
+        "shop/unknown": "unknown-profile",
+        "shop/mistyped": "unknown-key",
+    }
+    assert found.nodes == {}
 
 
 names = st.sampled_from(["a", "b", "c", "d", "e", "f"])

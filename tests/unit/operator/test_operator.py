@@ -9,7 +9,7 @@ from netweather.kubernetes.choosing import Policy
 from netweather.operator import operator as module
 from netweather.operator.operator import Operator
 from tests.support.fakeapi import FakeApi, soon
-from tests.support.objects import DELAY, condition, endpoint_slice, machine, pod, profile
+from tests.support.objects import DELAY, condition, endpoint_slice, machine, pod, profile, scenario
 
 
 @pytest.fixture(autouse=True)
@@ -144,6 +144,20 @@ def test_a_profile_is_accepted_and_a_changed_one_changes_the_conditions_that_nam
 
     rules = [{"condition": {"profile": "office"}}]
     operating(scenario, ("networkconditions", condition(rules=rules)), ("pods", pod("a")))
+
+
+def test_a_scenario_s_start_is_remembered_and_its_end_told() -> None:
+    async def scenario_plays(api: FakeApi) -> None:
+        def status(key: str) -> Any:
+            return api.objects["networkscenarios", "shop", "evening"].get("status", {}).get(key)
+
+        await soon(lambda: status("step") == "only")
+        assert api.objects["nodeconditions", "", "node-1"]["spec"]["conditions"][0]["startsAt"] == status("startedAt")
+        await soon(lambda: status("conditions")[-1]["status"] == "True")
+        await soon(lambda: ("nodeconditions", "", "node-1") not in api.objects)
+
+    steps = [{"at": "0s", "for": "1s", "name": "only", "condition": DELAY}]
+    operating(scenario_plays, ("networkscenarios", scenario(steps=steps)), ("pods", pod("a")))
 
 
 def test_zones_are_those_of_the_nodes() -> None:

@@ -137,6 +137,65 @@ def test_only_who_may_do_it_himself_lets_the_operator_run_tests(kubernetes: Clus
     assert not may(kubernetes, OPERATOR, "get", "secrets", tenant)
 
 
+def rules(cluster: Cluster, who: str, namespace: str) -> set[str]:
+    """All that an account may do in a namespace, as the API server itself lists it."""
+    listed = cluster.kubectl("auth", "can-i", "--list", "--as", who, "-n", namespace, "--no-headers")
+    return {" ".join(line.split()) for line in listed.splitlines() if "get" in line or "[" in line}
+
+
+def test_accounts_can_do_nothing_that_is_not_in_this_list(kubernetes: Cluster) -> None:
+    """What is in no line is refused: compared with an account that has no rights of its own."""
+    anybody = rules(kubernetes, "system:serviceaccount:nwt-none:default", "default")
+    assert anybody, "everybody may at least ask what he may do"
+    assert rules(kubernetes, AGENT, "default") - anybody == {
+        "nodeconditions.netweather.dev [] [] [list watch]",
+        "nodeconditions.netweather.dev/status [] [] [patch]",
+    }
+    assert rules(kubernetes, AGENT, "netweather") - rules(kubernetes, AGENT, "default") == {
+        "daemonsets.apps [] [agent] [get]",
+        "namespaces [] [netweather] [get]",
+    }
+    changing = ("create", "update", "patch", "delete", "*")
+    writes = {rule for rule in rules(kubernetes, OPERATOR, "default") - anybody if any(verb in rule for verb in changing)}
+    assert {rule.split()[0] for rule in writes} == {
+        "events",
+        "networkconditions.netweather.dev/status",
+        "networkprofiles.netweather.dev/status",
+        "networktests.netweather.dev/status",
+        "nodeconditions.netweather.dev",
+    }
+    here = rules(kubernetes, OPERATOR, "netweather") - rules(kubernetes, OPERATOR, "default")
+    assert here == {
+        "leases.coordination.k8s.io [] [] [create]",
+        "leases.coordination.k8s.io [] [netweather-operator] [get update]",
+    }
+
+
+def test_a_tenant_reaches_no_pods_of_others(kubernetes: Cluster, tenant: str) -> None:
+    """`{}` is every pod of his namespace, where there is none; and no key names another one."""
+
+    def resolved(target: dict[str, Any]) -> dict[str, str]:
+        rules = [{"condition": {"delay": {"time": "1ms"}}}]
+        metadata = {"name": "greedy", "namespace": tenant}
+        kind = {"apiVersion": "netweather.dev/v1alpha1", "kind": "NetworkCondition"}
+        written = json.dumps({**kind, "metadata": metadata, "spec": {"targets": [target], "rules": rules}})
+        kubernetes.kubectl("apply", "--as", TENANT, "--validate=false", "-f", "-", stdin=written)
+
+        def told() -> dict[str, str]:
+            found = kubernetes.get("-n", tenant, "networkcondition", "greedy")
+            status = found.get("status", {})
+            if status.get("observedGeneration") != found["metadata"]["generation"]:
+                return {}
+            return next(each for each in status["conditions"] if each["type"] == "Resolved")
+
+        until(told, 30, "the operator has seen it")
+        return told()
+
+    assert resolved({"podSelector": {}})["reason"] == "NoPods"
+    elsewhere = resolved({"podSelector": {}, "namespace": "netweather"})
+    assert (elsewhere["status"], "unknown" in elsewhere["reason"].lower()) == ("False", True), elsewhere
+
+
 def test_nobody_of_a_node_s_account_reads_more_than_its_own_kind(kubernetes: Cluster) -> None:
     def rules(name: str) -> list[Any]:
         return list(kubernetes.get("clusterrole", name)["rules"])

@@ -189,7 +189,9 @@ def test_the_api_server_is_away_for_a_minute(app: Shop, kubernetes: Cluster) -> 
         pytest.skip("this cluster's API server is not ours to stop")
     service, client = app.address("service", "server"), app.pods("client")[0]
     app.condition(lease="20s")
-    app.condition("long", targets=[{**MINE, "count": 1}], rules=[{"condition": {"delay": {"time": "1ms"}}}])
+    # The first rule that matches wins: this one must not, when the other is set anew and comes after it.
+    elsewhere = [{"to": [{"cidr": "2001:db8:ff::/48"}], "condition": {"delay": {"time": "1ms"}}}]
+    app.condition("long", targets=[{**MINE, "count": 1}], rules=elsewhere)
     app.in_force(pods=2)
     app.in_force("long", pods=1)
     app.slow(client, service)

@@ -161,6 +161,7 @@ def test_accounts_can_do_nothing_that_is_not_in_this_list(kubernetes: Cluster) -
         "events",
         "networkconditions.netweather.dev/status",
         "networkprofiles.netweather.dev/status",
+        "networkscenarios.netweather.dev/status",
         "networktests.netweather.dev/status",
         "nodeconditions.netweather.dev",
     }

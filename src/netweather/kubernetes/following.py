@@ -30,6 +30,7 @@ class Followed(Generic[T]):
     ) -> None:
         self.kind, self.parse, self.changed, self.name = kind, parse, changed, name
         self.objects: dict[Key, T] = {}
+        self._versions: dict[Key, int] = {}
         self.listed = asyncio.Event()
         """Whether there was a first list: before, nothing is known."""
 
@@ -53,9 +54,9 @@ class Followed(Generic[T]):
                 pause = min(2 * pause, LONGEST_PAUSE_S)
 
     def put(self, found: dict[str, Any]) -> None:
-        """As the server answered to a write of ours: its event comes later."""
+        """As the server answered to a write of ours: its event comes later, or came before, and others' after it."""
         parsed = self.parse(found)
-        if parsed is not None:
+        if parsed is not None and self._is_news(found):
             self.objects[_key(found)] = parsed
 
     def drop(self, key: Key) -> None:
@@ -66,6 +67,7 @@ class Followed(Generic[T]):
         found, since = await api.list(self.kind, self.name)
         parsed = {_key(each): self.parse(each) for each in found}
         now = {key: value for key, value in parsed.items() if value is not None}
+        self._versions = {_key(each): _version(each) for each in found}
         first = not self.listed.is_set()
         if now != self.objects or first:
             self.objects = now
@@ -82,7 +84,11 @@ class Followed(Generic[T]):
 
     def _take(self, word: str, found: dict[str, Any]) -> None:
         key = _key(found)
+        if not self._is_news(found):
+            return
         before = self.objects.get(key)
+        if word == "DELETED":
+            self._versions.pop(key, None)
         parsed = None if word == "DELETED" else self.parse(found)
         if parsed is None:
             self.objects.pop(key, None)
@@ -90,6 +96,20 @@ class Followed(Generic[T]):
             self.objects[key] = parsed
         if parsed != before:
             self.changed()
+
+    def _is_news(self, found: dict[str, Any]) -> bool:
+        """Whether it is not older than what is known. Remembers it."""
+        key, version = _key(found), _version(found)
+        if version < self._versions.get(key, 0):
+            return False
+        self._versions[key] = version
+        return True
+
+
+def _version(found: dict[str, Any]) -> int:
+    """Versions of one kind are counted up, by every API server that there is."""
+    text = found["metadata"].get("resourceVersion", "")
+    return int(text) if text.isdecimal() else 0
 
 
 def _key(found: dict[str, Any]) -> Key:

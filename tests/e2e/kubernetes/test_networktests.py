@@ -9,7 +9,7 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from tests.support.rig import until
 from tests.support.shop import Shop, shop
 
 pytestmark = pytest.mark.timeout(300)
+Start = Callable[..., subprocess.Popen[str]]
 PAGE = ROOT / "docs" / "kubernetes-tests.md"
 COMMANDS = re.findall(r"^    (kubectl .*)$", PAGE.read_text(), re.MULTILINE)
 BUYS = """
@@ -72,7 +73,23 @@ def written(app: Shop, folder: Path, networks: list[dict[str, Any]], *, sleep: i
     return path
 
 
-def matrix(app: Shop, *words: str) -> subprocess.Popen[str]:
+@pytest.fixture
+def matrix(app: Shop) -> Iterator[Start]:
+    """Starts `netweather matrix`; whatever becomes of the test, it is ended, and its NetworkTest is gone."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*words: str) -> subprocess.Popen[str]:
+        started.append(_matrix(app, *words))
+        return started[-1]
+
+    yield start
+    for each in started:
+        with each:
+            each.kill()
+    app.kubectl("delete", "networktests", "--all")
+
+
+def _matrix(app: Shop, *words: str) -> subprocess.Popen[str]:
     command = [str(Path(sys.executable).with_name("netweather")), "matrix", *words]
     environment = {**os.environ, "KUBECONFIG": str(app.cluster.kubeconfig)}
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -97,12 +114,12 @@ def test_the_page_s_example_is_taken_by_the_server(app: Shop) -> None:
     app.cluster.kubectl("create", "--dry-run=server", "--validate=false", "-f", "-", stdin=json.dumps(document))
 
 
-def test_a_run_from_a_file_to_the_report(app: Shop, tmp_path: Path) -> None:
+def test_a_run_from_a_file_to_the_report(app: Shop, tmp_path: Path, matrix: Start) -> None:
     slow = network("slow", "server", variables={"VARIANT": "b"})
     networks = [{"name": "perfect"}, slow, network("other", "client", variables={"TO": "127.0.0.1"})]
     file, page, xml = written(app, tmp_path, networks), tmp_path / "out.html", tmp_path / "out.xml"
     words = ["--kubernetes", str(file), "--keep", "--json", "--report", str(page), "--report", str(xml)]
-    running = matrix(app, *words)
+    running = matrix(*words)
     out, err = running.communicate(timeout=120)
     assert running.returncode == 1, err
     assert "network: slow: failed" in err
@@ -130,9 +147,11 @@ def test_a_run_from_a_file_to_the_report(app: Shop, tmp_path: Path) -> None:
 
 
 @pytest.mark.full
-def test_results_survive_a_restart_of_the_operator_in_the_middle(app: Shop, tmp_path: Path, kubernetes: Cluster) -> None:
+def test_results_survive_a_restart_of_the_operator_in_the_middle(
+    app: Shop, tmp_path: Path, matrix: Start, kubernetes: Cluster
+) -> None:
     networks = [{"name": "perfect"}, network("slow", "server"), network("again", "server")]
-    running = matrix(app, "--kubernetes", str(written(app, tmp_path, networks, sleep=3)), "--json", "--must-pass", "perfect")
+    running = matrix("--kubernetes", str(written(app, tmp_path, networks, sleep=3)), "--json", "--must-pass", "perfect")
     until(lambda: "checkout-slow" in app.kubectl("get", "jobs", "-o", "name"), 60, "the second network's Job is there")
     before = {each["metadata"]["name"]: each["metadata"]["uid"] for each in kubernetes.get("-n", app.namespace, "jobs")["items"]}
     kubernetes.kubectl("-n", "netweather", "delete", "pod", "-l", "app.kubernetes.io/name=netweather-operator", "--wait=true")
@@ -147,8 +166,8 @@ def test_results_survive_a_restart_of_the_operator_in_the_middle(app: Shop, tmp_
 
 
 @pytest.mark.full
-def test_who_stops_it_ends_its_conditions(app: Shop, tmp_path: Path) -> None:
-    running = matrix(app, "--kubernetes", str(written(app, tmp_path, [network("slow", "server")], sleep=50)))
+def test_who_stops_it_ends_its_conditions(app: Shop, tmp_path: Path, matrix: Start) -> None:
+    running = matrix("--kubernetes", str(written(app, tmp_path, [network("slow", "server")], sleep=50)))
     until(lambda: "checkout-slow" in app.kubectl("get", "jobs", "-o", "name"), 60, "its Job runs")
     running.send_signal(signal.SIGINT)
     _, err = running.communicate(timeout=30)
@@ -158,10 +177,10 @@ def test_who_stops_it_ends_its_conditions(app: Shop, tmp_path: Path) -> None:
 
 
 @pytest.mark.full
-def test_a_namespace_that_nobody_opened_runs_no_jobs(app: Shop, tmp_path: Path) -> None:
+def test_a_namespace_that_nobody_opened_runs_no_jobs(app: Shop, tmp_path: Path, matrix: Start) -> None:
     app.kubectl("delete", "rolebinding", "netweather-tests")
     try:
-        running = matrix(app, "--kubernetes", str(written(app, tmp_path, [{"name": "perfect"}])))
+        running = matrix("--kubernetes", str(written(app, tmp_path, [{"name": "perfect"}])))
         _, err = running.communicate(timeout=90)
         assert running.returncode == 1
         assert f"-n {app.namespace} create rolebinding netweather-tests --clusterrole=netweather-tests" in err

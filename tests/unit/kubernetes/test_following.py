@@ -55,6 +55,22 @@ def test_what_only_the_server_finds_different_is_no_change() -> None:
     followed(scenario)
 
 
+def test_an_answer_that_comes_after_a_newer_event_hides_nothing() -> None:
+    """Somebody wrote after us, and we heard of that before our own write had its answer."""
+
+    async def scenario(api: FakeApi, one: Followed[Any], changes: list[None]) -> None:
+        await soon(lambda: api._watchers)
+        answer = api.put("pods", pod("a", labels={"by": "us"}))
+        api.put("pods", pod("a", labels={"by": "them"}))
+        await soon(lambda: one.objects["shop", "a"] == {"by": "them"})
+        one.put(answer)
+        assert one.objects["shop", "a"] == {"by": "them"}
+        one.put(api.put("pods", pod("a", labels={"by": "us again"})))
+        assert one.objects["shop", "a"] == {"by": "us again"}
+
+    followed(scenario)
+
+
 def test_what_was_deleted_while_nobody_watched_is_gone() -> None:
     async def scenario(api: FakeApi, one: Followed[Any], changes: list[None]) -> None:
         await soon(lambda: api._watchers)

@@ -183,7 +183,7 @@ def test_a_namespace_that_nobody_opened_runs_no_jobs(app: Shop, tmp_path: Path, 
         running = matrix("--kubernetes", str(written(app, tmp_path, [{"name": "perfect"}])))
         _, err = running.communicate(timeout=90)
         assert running.returncode == 1
-        assert f"-n {app.namespace} create rolebinding netweather-tests --clusterrole=netweather-tests" in err
+        assert f"-n {app.namespace} create rolebinding netweather-tests --clusterrole=netweather-tests" in " ".join(err.split())
         assert app.kubectl("get", "jobs", "-o", "name") == ""
     finally:
         printed(app, "create rolebinding")

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.root
 @pytest.mark.parametrize("kind", ["tcp", "udp", "gso"])
 def test_a_flow_is_counted_at_both_ends(net: Net, kind: Kind) -> None:
     found = flow(net, kind, 0.3, warm=0.1)
-    least = 0.1 if kind == "tcp" else 5000
+    least = 0.001 if kind == "tcp" else 100  # Gbit/s and packets/s: what a busy machine still has
     assert found.rate > least
     assert found.sent > least
     if kind == "tcp":

@@ -73,7 +73,8 @@ class Node:
                 self._proofs.follow(group, ((held.sandbox, held.order) for held in self._held.values()))
                 await self._tell(api, orders)
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._dirty.wait(), _pause(orders, waiting=waiting))
+                    async with asyncio.timeout(_pause(orders, waiting=waiting)):  # wait_for may forget that it was cancelled
+                        await self._dirty.wait()
 
     async def leave(self) -> None:
         """The agent ends. When that is since Netweather is taken off the cluster, so does all that it keeps; a restart changes nothing."""

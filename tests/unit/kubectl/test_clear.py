@@ -8,7 +8,7 @@ import pytest
 
 from netweather.cli.kubectl import clear
 from tests.support.fakeapi import FakeApi
-from tests.support.objects import condition
+from tests.support.objects import condition, scenario
 from tests.unit.kubectl.conftest import Run
 
 
@@ -74,3 +74,12 @@ def test_who_may_not_see_the_nodes_is_told_so(run: Run, conditions: FakeApi) -> 
 def test_nothing_to_clear(run: Run, conditions: FakeApi, words: tuple[str, ...], code: str) -> None:
     assert f"[{code}]" in run("clear", *words).err
     assert len(left(conditions)) == 3
+
+
+def test_scenarios_end_as_well(run: Run, conditions: FakeApi) -> None:
+    conditions.put("networkscenarios", scenario("evening"))
+    conditions.put("networkscenarios", scenario("one"))
+    assert run("clear", "--name", "one", "--json").json["cleared"] == ["shop/one", "shop/one"]
+    run("clear", "--all")
+    assert left(conditions) == {"far"}
+    assert not [name for plural, _, name in conditions.objects if plural == "networkscenarios"]

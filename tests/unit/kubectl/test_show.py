@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.support.fakeapi import FakeApi
-from tests.support.objects import condition
+from tests.support.objects import condition, scenario
 from tests.unit.kubectl.conftest import IN_FORCE, REFUSED, Run, answer
 
 
 def test_nothing(run: Run, api: FakeApi) -> None:
-    assert run("show").out == "no NetworkConditions\n"
+    assert run("show").out == "no NetworkConditions and no NetworkScenarios\n"
 
 
 def test_conditions_in_words(run: Run, api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,3 +38,15 @@ def test_of_one_target_of_all_namespaces_and_as_json(run: Run, api: FakeApi) -> 
     assert run("show", "b", "--json").json == []
     assert "other/far" in run("show", "-A").out
     assert "no: NotSeenYet" in run("show").out
+
+
+def test_a_scenario_is_told_with_its_step(run: Run, api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "240")
+    status = {"observedGeneration": 1, "summary": "2/2", "round": 2, "step": "slow, lossy", "conditions": list(IN_FORCE)}
+    api.put("networkscenarios", scenario("evening", status=status))
+    api.put("networkscenarios", scenario("new", targets=[{"pod": "a"}]))
+    (evening,) = (line for line in run("show").out.splitlines() if line.startswith("evening"))
+    assert re.search(r" 2/2 +yes .*round 2: slow, lossy", evening)
+    (new,) = run("show", "a").out.splitlines()[1:]
+    assert new.split()[:2] == ["new", "pod/a"]
+    assert new.rstrip().endswith("a scenario")

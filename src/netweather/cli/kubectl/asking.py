@@ -13,12 +13,14 @@ import typer
 
 from netweather.cli import pages
 from netweather.errors import NetweatherError
-from netweather.kubernetes.api import CONDITIONS, Api
+from netweather.kubernetes.api import CONDITIONS, SCENARIOS, Api, Kind
 
 T = TypeVar("T")
 Object = dict[str, Any]
 LOOKS_S: Final = 0.2
 PATIENCE_S: Final = 60.0
+IN_TIME: Final = (CONDITIONS, SCENARIOS)
+"""The kinds that put something in force."""
 PANEL: Final = pages.PANELS[4]
 
 Namespace = Annotated[
@@ -68,9 +70,14 @@ async def apply(api: Api, found: Object) -> Object:
     return await api.replace(CONDITIONS, {**before, "metadata": metadata, "spec": found["spec"]}, api.namespace)
 
 
-async def chosen(api: Api, targets: Sequence[Mapping[str, Any]], name: str) -> list[Object]:
-    """The conditions of the namespace that have one of these targets, or that name; all without both. Raises NetweatherError."""
-    found, _ = await api.list(CONDITIONS, name, api.namespace)
+async def chosen(
+    api: Api, targets: Sequence[Mapping[str, Any]], name: str, kinds: Sequence[Kind] = (CONDITIONS,), *, everywhere: bool = False
+) -> list[Object]:
+    """The objects of the namespace that have one of these targets, or that name; all without both. Raises NetweatherError.
+
+    everywhere: of all namespaces.
+    """
+    found = [each for kind in kinds for each in (await api.list(kind, name, "" if everywhere else api.namespace))[0]]
     if not targets:
         return found
     return [each for each in found if any(_whose(one) in map(_whose, targets) for one in each["spec"].get("targets") or ())]

@@ -1,4 +1,4 @@
-"""`kubectl netweather clear`: NetworkConditions are deleted, and waited for until no node is asked for them."""
+"""`kubectl netweather clear`: NetworkConditions and NetworkScenarios are deleted, and waited for until no node is asked for them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import typer
 from netweather.cli import pages
 from netweather.cli.kubectl import words
 from netweather.cli.kubectl.asking import (
+    IN_TIME,
     LOOKS_S,
     PATIENCE_S,
     Context,
@@ -27,7 +28,7 @@ from netweather.cli.kubectl.asking import (
 from netweather.cli.options import Json
 from netweather.cli.output import remark, say, say_json
 from netweather.errors import NetweatherError, UsageError
-from netweather.kubernetes.api import CONDITIONS, NODES, Api, is_forbidden
+from netweather.kubernetes.api import CONDITIONS, NODES, SCENARIOS, Api, is_forbidden
 
 _EXAMPLES = """
 kubectl netweather clear deployment/shop
@@ -51,7 +52,7 @@ def _clear(
     kubeconfig: Kubeconfig = "",
     as_json: Json = False,
 ) -> None:
-    """Ends conditions: deletes the NetworkConditions of these targets, or of that name, and returns when no node has them.
+    """Ends conditions and scenarios: deletes the objects of these targets, or of that name, and returns when no node has them.
 
     Who may not read NodeConditions can't see what the nodes do; then it returns when the objects are deleted.
     """
@@ -60,9 +61,10 @@ def _clear(
         raise UsageError("missing-target", "no TARGET is given", "", "name one, or --name NAME, or --all")
 
     async def work(api: Api) -> tuple[list[Object], bool]:
-        found = (await api.list(CONDITIONS, name))[0] if everywhere and everything else await chosen(api, whose, name)
+        found = await chosen(api, whose, name, IN_TIME, everywhere=everywhere and everything)
         for each in found:
-            await api.delete(CONDITIONS, each["metadata"]["name"], each["metadata"]["namespace"])
+            kind = SCENARIOS if each["kind"] == "NetworkScenario" else CONDITIONS
+            await api.delete(kind, each["metadata"]["name"], each["metadata"]["namespace"])
         return found, no_wait or await _gone(api, {each["metadata"]["uid"] for each in found})
 
     found, seen = Place(namespace, context, kubeconfig).ask(work)

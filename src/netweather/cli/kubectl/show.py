@@ -1,4 +1,4 @@
-"""`kubectl netweather show`: the conditions of a namespace, or of all."""
+"""`kubectl netweather show`: the conditions and scenarios of a namespace, or of all."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ import typer
 
 from netweather.cli import pages
 from netweather.cli.kubectl import words
-from netweather.cli.kubectl.asking import Context, Kubeconfig, Name, Namespace, Object, Place, Selectors, chosen, states
+from netweather.cli.kubectl.asking import IN_TIME, Context, Kubeconfig, Name, Namespace, Object, Place, Selectors, chosen, states
 from netweather.cli.options import Json
 from netweather.cli.output import say, say_json, say_table
 from netweather.errors import NetweatherError
-from netweather.kubernetes.api import CONDITIONS, Api
 
 _EXAMPLES = """
 kubectl netweather show
@@ -35,25 +34,20 @@ def _show(
     kubeconfig: Kubeconfig = "",
     as_json: Json = False,
 ) -> None:
-    """Lists NetworkConditions: whose network, on how many of the pods they are in force, until when, and what is wrong."""
+    """Lists conditions and scenarios: whose network, on how many of the pods they are in force, until when, and what is wrong."""
     whose = words.targets(targets or (), selector or ())
 
-    async def ask(api: Api) -> list[Object]:
-        if everywhere:
-            return (await api.list(CONDITIONS, name))[0]
-        return await chosen(api, whose, name)
-
-    found = Place(namespace, context, kubeconfig).ask(ask)
+    found = Place(namespace, context, kubeconfig).ask(lambda api: chosen(api, whose, name, IN_TIME, everywhere=everywhere))
     if as_json:
         say_json(found)
     elif found:
         say_table(_TITLES, [row(each, everywhere=everywhere) for each in found])
     else:
-        say("no NetworkConditions")
+        say("no NetworkConditions and no NetworkScenarios")
 
 
 def row(found: Object, *, everywhere: bool = False) -> list[str]:
-    """A condition in words."""
+    """A condition or a scenario in words."""
     metadata, spec, status = found["metadata"], found["spec"], found.get("status") or {}
     known = states(found)
     in_force = known.get("InForce", {})
@@ -66,8 +60,13 @@ def row(found: Object, *, everywhere: bool = False) -> list[str]:
         status.get("summary", ""),
         "yes" if in_force.get("status") == "True" else f"no: {why}",
         status.get("endsAt", "") or ("when deleted" if spec.get("lease") == "untilDeleted" else ""),
-        "; ".join(_what(each) for each in spec.get("rules") or ()),
+        _step(status) if "steps" in spec else "; ".join(_what(each) for each in spec.get("rules") or ()),
     ]
+
+
+def _step(status: Object) -> str:
+    """Where a scenario is."""
+    return f"round {status['round']}: {status.get('step') or 'nothing'}" if "round" in status else "a scenario"
 
 
 def _what(rule: Object) -> str:

@@ -115,3 +115,10 @@ def test_rules_for_people() -> None:
     rule = {"condition": {"delay": {"time": "100ms"}}, "to": [{"service": "db"}], "ports": ["5432"], "direction": "egress"}
     assert words.rule_words(rule) == "delay 100ms: port 5432 to service/db, egress"
     assert words.peer_words({"namespace": "a", "podSelector": {}}) == "namespace/a"
+
+
+def test_a_profile_that_nobody_knows_here_may_be_the_clusters() -> None:
+    made = words.condition({"profile": "branch-office/reversed"}, [{"pod": "a"}], ["a"])
+    (rule,) = made["spec"]["rules"]
+    assert rule["condition"] == {"profile": "branch-office/reversed"}
+    assert words.rule_words(rule).startswith("profile branch-office/reversed:")

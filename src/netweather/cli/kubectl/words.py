@@ -10,11 +10,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from netweather.conditions.dumping import dump
-from netweather.conditions.embedding import embedded, own_profiles, with_profile_files
+from netweather.conditions.embedding import embedded_rule, own_profiles, with_profile_files
 from netweather.conditions.flags import FlagValue, network_condition_from_flags
+from netweather.conditions.model import Rule
+from netweather.conditions.profiles import Profile
 from netweather.errors import UsageError
 from netweather.kubernetes.choosing import KINDS, workload
 from netweather.kubernetes.model import UNTIL_DELETED
@@ -93,7 +96,8 @@ def condition(flags: Mapping[str, FlagValue], whose: Sequence[Plain], names: Seq
         given["for"] = lease
     peers: dict[str, Plain] = {}
     made = network_condition_from_flags({**given, "to": _stand_ins(given.get("to"), peers)})
-    made = embedded(with_profile_files(made), own_profiles(Settings.load().profiles))
+    own = own_profiles(Settings.load().profiles)
+    made = replace(made, rules=tuple(part for rule in with_profile_files(made).rules for part in _embedded(rule, own)))
     spec = dump(made)["spec"]
     for rule in (*spec["rules"], *spec.get("exclude", ())):
         if "to" in rule:
@@ -103,6 +107,16 @@ def condition(flags: Mapping[str, FlagValue], whose: Sequence[Plain], names: Seq
     spec = {"targets": list(whose), **({"lease": UNTIL_DELETED if lease in _FOR_EVER else lease} if lease else {}), **spec}
     name = str(given.get("name") or "") or name_of(names)
     return {"apiVersion": "netweather.dev/v1alpha1", "kind": "NetworkCondition", "metadata": {"name": name}, "spec": spec}
+
+
+def _embedded(rule: Rule, own: Mapping[str, Profile]) -> tuple[Rule, ...]:
+    """As conditions.embedding does it; a profile that nobody knows here may be a NetworkProfile, and is the operator's to refuse."""
+    try:
+        return embedded_rule(rule, own)
+    except UsageError as error:
+        if error.code != "unknown-profile":
+            raise
+        return (rule,)
 
 
 def _stand_ins(words: FlagValue, peers: dict[str, Plain]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from netweather.cli.output import remark
 from netweather.cli.trying import Stopped
-from netweather.errors import NetweatherError, UsageError
+from netweather.errors import UsageError
 
 if TYPE_CHECKING:
     from netweather.testing.matrix import Matrix
@@ -34,13 +34,8 @@ def refuse_others(given: Mapping[str, object]) -> None:
 
 def matrix_in_cluster(file: str, must_pass: Sequence[str] | None, most: float | None, *, keep: bool) -> tuple[Matrix, list[str]]:
     """The matrix, and its shortcomings: by the flags, or else by the file. Raises Stopped, NetweatherError."""
-    try:
-        from netweather.testing.clustered import Interrupted, load_test, run
-    except ModuleNotFoundError as error:
-        why = f"the package {error.name} is not installed"
-        raise NetweatherError(
-            "no-kubernetes-extra", "this installation knows no Kubernetes", why, "install netweather[kubernetes]"
-        ) from error
+    from netweather.testing.clustered import Interrupted, load_test, run
+
     document = load_test(Path(file))
     try:
         test, matrix = run(document, _tell, keep=keep)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from netweather.cli import pages
 from netweather.cli.options import option
-from netweather.errors import NetweatherError
+from netweather.kubernetes.api import no_extra
 from netweather.units import Percent
 
 _EXAMPLES = """
@@ -36,10 +36,7 @@ def _operator(
         # By name: front ends don't import each other, and who has not the extra still has the command line.
         running = importlib.import_module("netweather.operator.running")
     except ModuleNotFoundError as error:
-        why = f"the package {error.name} is not installed"
-        raise NetweatherError(
-            "no-kubernetes-extra", "this installation knows no Kubernetes", why, "install netweather[kubernetes]"
-        ) from error
+        raise no_extra(error) from error
     policy = running.Policy(protected=frozenset(protect or ["kube-system"]), most=Percent.parse(most))
     running.run(running.Options(policy, f"{os.uname().nodename}-{os.getpid()}", lease_namespace))
 

@@ -70,10 +70,7 @@ class Api:
         try:
             import kr8s
         except ModuleNotFoundError as error:
-            why = f"the package {error.name} is not installed"
-            raise NetweatherError(
-                "no-kubernetes-extra", "this installation knows no Kubernetes", why, "install netweather[kubernetes]"
-            ) from error
+            raise no_extra(error) from error
         with warnings.catch_warnings():  # it says that it has not tried every release of Kubernetes; we have tried 1.20
             warnings.simplefilter("ignore")
             async with _explained("connecting"):
@@ -214,6 +211,12 @@ class Api:
             async with self._client.call_api("GET", base="/apis", version="", url=group) as answer:
                 self._versions[group] = answer.json()["preferredVersion"]["version"]
         return self._versions[group]
+
+
+def no_extra(error: ModuleNotFoundError) -> NetweatherError:
+    """What to tell who has not installed what a cluster needs."""
+    why = f"the package {error.name} is not installed"
+    return NetweatherError("no-kubernetes-extra", "this installation knows no Kubernetes", why, "install netweather[kubernetes]")
 
 
 def is_there_already(error: NetweatherError) -> bool:

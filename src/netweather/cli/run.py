@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +14,7 @@ import typer
 from netweather.cli import pages
 from netweather.cli.options import with_flags
 from netweather.cli.output import remark
-from netweather.cli.trying import Command, Localhost, Reach, command_of, place_of, words_of
+from netweather.cli.trying import Command, Localhost, Reach, Stopped, command_of, place_of, words_of
 
 if TYPE_CHECKING:
     from netweather.kernel.commands import Started
@@ -55,18 +54,18 @@ def _run(
     place = place_of(None, reach, localhost=localhost, direct=True)
     told: list[Evidence] = []
     code: int | None = None
-    with place.open() as spot:
-        try:
-            with degraded(spot, wanted, told):
-                started = spot.start(
-                    words, environment(" ".join(f"{k} {v}" for k, v in wanted.words.items() if k != "allow_unmatched"))
-                )
-                with _forwarding(started):
-                    code = started.wait()
-        except NetweatherError as error:
-            if not code:
-                raise
-            remark("warning", f"{error.what}: {error.why}")
+    try:
+        with _Signals() as signals, place.open() as spot:
+            try:
+                with degraded(spot, wanted, told):
+                    told_of = environment(" ".join(f"{k} {v}" for k, v in wanted.words.items() if k != "allow_unmatched"))
+                    code = signals.start(lambda: spot.start(words, told_of)).wait()
+            except NetweatherError as error:
+                if not code:
+                    raise
+                remark("warning", f"{error.what}: {error.why}")
+    except Stopped as stopped:
+        return stopped.exit_code
     for each in told if verbose else ():
         remark("network", f"{each.condition}: met by {each.packets} packets, {each.dropped} of them dropped")
     assert code is not None
@@ -78,20 +77,39 @@ def command() -> Any:
     return pages.command(_run, name="run", examples=_EXAMPLES)
 
 
-@contextmanager
-def _forwarding(started: Started) -> Iterator[None]:
-    """Signals are COMMAND's; we end when it does. What the terminal sends, it has got itself."""
+class _Signals:
+    """Until COMMAND runs they end us, and all is undone; from then on they are its, and we end when it does."""
 
-    def forward(number: int, frame: FrameType | None) -> None:
-        if number != signal.SIGINT or not _in_foreground():
-            started.signal(number)
+    def __init__(self) -> None:
+        self._starting, self._missed = False, list[int]()
+        self._started: Started | None = None
 
-    before = {number: signal.signal(number, forward) for number in _FORWARDED}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
+    def __enter__(self) -> _Signals:
+        self._before = {number: signal.signal(number, self._hear) for number in _FORWARDED}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
             signal.signal(number, handler)
+
+    def start(self, begin: Callable[[], Started]) -> Started:
+        """Begins COMMAND. What is heard meanwhile is for it, which may run before we know it."""
+        self._starting = True
+        self._started = begin()
+        for number in self._missed:
+            self._started.signal(number)
+        return self._started
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        if self._started is not None:
+            if number != signal.SIGINT or not _in_foreground():  # what the terminal sends, it has got itself
+                self._started.signal(number)
+        elif self._starting:
+            self._missed.append(number)
+        else:
+            for each in _FORWARDED:
+                signal.signal(each, signal.SIG_IGN)  # a second one must not stop the undoing half way
+            raise Stopped(number)
 
 
 def _in_foreground() -> bool:

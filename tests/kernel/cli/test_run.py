@@ -87,6 +87,26 @@ def test_a_signal_is_the_commands_and_a_kill_leaves_nothing(host: Machine, numbe
     assert host.targets() == []
 
 
+def test_a_signal_before_the_command_runs_undoes_all(host: Machine, tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+    for _ in range(5):  # where we are late it runs
+        running = host.start("run", "--delay", "50ms", "--", "touch", str(ran))
+        until(lambda each=running.pid: heeds(each, signal.SIGTERM), 20, "it hears signals")
+        running.send_signal(signal.SIGTERM)
+        running.communicate(timeout=20)
+        if not ran.exists():
+            break
+        ran.unlink()
+    assert running.returncode == 143
+    assert host.targets() == []
+
+
+def heeds(pid: int, number: signal.Signals) -> bool:
+    """Whether a process has a handler of its own for a signal."""
+    caught = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
+
+
 TIMED = """
 import socket, sys, time
 begin = time.monotonic()

@@ -63,8 +63,7 @@ def _clear(
     async def work(api: Api) -> tuple[list[Object], bool]:
         found = await chosen(api, whose, name, IN_TIME, everywhere=everywhere and everything)
         for each in found:
-            kind = SCENARIOS if each["kind"] == "NetworkScenario" else CONDITIONS
-            await api.delete(kind, each["metadata"]["name"], each["metadata"]["namespace"])
+            await _delete(api, each)
         return found, no_wait or await _gone(api, {each["metadata"]["uid"] for each in found})
 
     found, seen = Place(namespace, context, kubeconfig).ask(work)
@@ -78,6 +77,11 @@ def _clear(
         say("\n".join(f"{each}: cleared" for each in names) or "no conditions")
     if not seen:
         remark("note", "you may not read NodeConditions, so that it can't be seen when the nodes have acted")
+
+
+async def _delete(api: Api, found: Object) -> None:
+    kind = SCENARIOS if found["kind"] == "NetworkScenario" else CONDITIONS
+    await api.delete(kind, found["metadata"]["name"], found["metadata"]["namespace"])
 
 
 def _listed(targets: Sequence[str] | None, selectors: Sequence[str] | None) -> str:

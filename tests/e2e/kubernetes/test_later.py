@@ -16,7 +16,8 @@ from tests.support.rig import until
 from tests.support.shop import Shop, shop
 
 pytestmark = [pytest.mark.full, pytest.mark.serial, pytest.mark.timeout(400)]
-ALONE, AT_ONCE = 6, 10
+ALONE, AT_ONCE = 6, 9
+"""With the client that is there they are ten: more than half of so small a cluster would be refused (netweather operator --most)."""
 LOOKS = """
 import os, socket, time
 begin = time.monotonic()
@@ -48,7 +49,7 @@ def test_pods_that_come_later_have_it_within_two_seconds(app: Shop, capsys: pyte
             print(
                 f"\n{name}: {statistics.median(found):.2f} s ({min(found):.2f} to {max(found):.2f}) after their containers' start"
             )
-    assert max(alone) < 2
+    assert max(alone + together) < 2
 
 
 def started(app: Shop, image: str, names: list[str]) -> list[float]:

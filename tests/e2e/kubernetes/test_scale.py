@@ -35,7 +35,7 @@ def crowd(kubernetes: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clus
     monkeypatch.setenv("KUBECONFIG", str(kubernetes.kubeconfig))
     kubernetes.kubectl("-n", "netweather", "scale", "deployment/operator", "--replicas=0")
     theirs = ("-n", "netweather", "get", "pods", "-l", "app.kubernetes.io/name=netweather-operator", "-o", "name")
-    until(lambda: not kubernetes.kubectl(*theirs), 60, "the other operator is gone")
+    until(lambda: not kubernetes.kubectl(*theirs), 180, "the other operator is gone")
     kubernetes.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SPACE}})
     until(lambda: kubernetes.kubectl("-n", SPACE, "get", "serviceaccount", "default", check=False), 30, "pods may be made")
     try:

@@ -14,7 +14,7 @@ import typer
 from netweather.cli import pages
 from netweather.cli.options import with_flags
 from netweather.cli.output import remark
-from netweather.cli.trying import Command, Localhost, Reach, Stopped, command_of, place_of, words_of
+from netweather.cli.trying import Command, Localhost, Reach, Stopped, command_of, place_of, signals_heard, stop, words_of
 
 if TYPE_CHECKING:
     from netweather.kernel.commands import Started
@@ -28,7 +28,6 @@ netweather run --delay 200ms --port 5432 --localhost -- pytest tests/
 # what else is to be reached is named
 netweather run --loss 3% --reach db.example.org:5432 -- ./backup
 """
-_FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @with_flags("condition", "match")
@@ -54,8 +53,9 @@ def _run(
     place = place_of(None, reach, localhost=localhost, direct=True)
     told: list[Evidence] = []
     code: int | None = None
+    signals = _Signals()
     try:
-        with _Signals() as signals, place.open() as spot:
+        with signals_heard(signals.hear), place.open() as spot:
             try:
                 with degraded(spot, wanted, told):
                     told_of = environment(" ".join(f"{k} {v}" for k, v in wanted.words.items() if k != "allow_unmatched"))
@@ -84,14 +84,6 @@ class _Signals:
         self._starting, self._missed = False, list[int]()
         self._started: Started | None = None
 
-    def __enter__(self) -> _Signals:
-        self._before = {number: signal.signal(number, self._hear) for number in _FORWARDED}
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
     def start(self, begin: Callable[[], Started]) -> Started:
         """Begins COMMAND. What is heard meanwhile is for it, which may run before we know it."""
         self._starting = True
@@ -100,16 +92,14 @@ class _Signals:
             self._started.signal(number)
         return self._started
 
-    def _hear(self, number: int, frame: FrameType | None) -> None:
+    def hear(self, number: int, frame: FrameType | None) -> None:
         if self._started is not None:
             if number != signal.SIGINT or not _in_foreground():  # what the terminal sends, it has got itself
                 self._started.signal(number)
         elif self._starting:
             self._missed.append(number)
         else:
-            for each in _FORWARDED:
-                signal.signal(each, signal.SIG_IGN)  # a second one must not stop the undoing half way
-            raise Stopped(number)
+            stop(number, frame)
 
 
 def _in_foreground() -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 CANT_TELL: Final = 3
 """The exit code when nothing can be said: neither good nor bad."""
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 Command = Annotated[
@@ -91,19 +92,24 @@ class Stopped(BaseException):
         self.exit_code = 128 + number
 
 
+def stop(number: int, frame: FrameType | None) -> None:
+    """A handler. Raises Stopped."""
+    for each in SIGNALS:
+        signal.signal(each, signal.SIG_IGN)  # a second one must not stop the undoing half way
+    raise Stopped(number)
+
+
 @contextmanager
-def stopped_by_signals() -> Iterator[None]:
-    """Ctrl-C, SIGTERM and SIGHUP end the block, by Stopped."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        for each in signals:
-            signal.signal(each, signal.SIG_IGN)  # a second one must not stop the undoing half way
-        raise Stopped(number)
-
-    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, stop) for number in signals}
+def signals_heard(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Ctrl-C, SIGTERM and SIGHUP are the handler's for as long as the block."""
+    before = {number: signal.signal(number, handler) for number in SIGNALS}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
+
+
+def stopped_by_signals() -> AbstractContextManager[None]:
+    """Ctrl-C, SIGTERM and SIGHUP end the block, by Stopped."""
+    return signals_heard(stop)

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
+from netweather.conditions.loading import API_VERSION
 from netweather.kubernetes.choosing import some
 from netweather.kubernetes.networktest import NETWORK_LABEL, TEST_LABEL, NetworkTest, TriedNetwork
 from netweather.kubernetes.snapshot import time_of
+from netweather.kubernetes.statuses import states_of
 
 Object = dict[str, Any]
 _LONGEST: Final = 300
@@ -31,7 +33,7 @@ def condition_for(test: NetworkTest, network: TriedNetwork) -> Object:
     """The NetworkCondition of a network that has one."""
     lease = f"{test.timeout.ns // 10**9 + prepares(network) + GATHERS_S}s"
     return {
-        "apiVersion": "netweather.dev/v1alpha1",
+        "apiVersion": API_VERSION,
         "kind": "NetworkCondition",
         "metadata": _metadata(test, network),
         "spec": {**(network.spec or {}), "lease": lease},
@@ -75,10 +77,16 @@ def _metadata(test: NetworkTest, network: TriedNetwork) -> Object:
 
 def owned(found: Sequence[Object], test: NetworkTest) -> dict[str, Object]:
     """By network, those that are this very test's, and not of one of the same name before it."""
-    mine = [each for each in found if any(one.get("uid") == test.uid for one in each["metadata"].get("ownerReferences") or ())]
     return {
-        each["metadata"]["labels"][NETWORK_LABEL]: each for each in mine if NETWORK_LABEL in each["metadata"].get("labels", {})
+        each["metadata"]["labels"][NETWORK_LABEL]: each
+        for each in found
+        if is_of(each, test) and NETWORK_LABEL in each["metadata"].get("labels", {})
     }
+
+
+def is_of(found: Object, test: NetworkTest) -> bool:
+    """Whether an object was made for this very test."""
+    return any(one.get("uid") == test.uid for one in found["metadata"].get("ownerReferences") or ())
 
 
 # what they say
@@ -99,7 +107,7 @@ class Standing:
 
 def standing(condition: Object, *, verified: bool = False) -> Standing:
     """Whether a Job may begin on it. verified: whether it is to be measured, too."""
-    states = _states(condition)
+    states = states_of(condition)
     resolved, held, measured = (states.get(word, {}) for word in ("Resolved", "InForce", "Verified"))
     if states.get("Ended", {}).get("status") == "True":
         return Standing("refused", "its lease was over")
@@ -124,18 +132,10 @@ def doubt(condition: Object | None, job: Object | None) -> str:
     now = standing(condition)
     if now.state != "holds":
         return now.message
-    since = _states(condition)["InForce"]["lastTransitionTime"]
+    since = states_of(condition)["InForce"]["lastTransitionTime"]
     if job is not None and time_of(since) > created(job):
         return f"in force on every pod only since {since}: pods came, went or were without it meanwhile"
     return ""
-
-
-def _states(condition: Object) -> dict[str, Mapping[str, Any]]:
-    """Its conditions, of what it asks now."""
-    status = condition.get("status") or {}
-    if status.get("observedGeneration") != condition["metadata"].get("generation", 1):
-        return {}
-    return {each["type"]: each for each in status.get("conditions") or ()}
 
 
 def _told(state: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from netweather.conditions.codec import bad_type, read
 from netweather.conditions.declare import about, declared_fields
+from netweather.conditions.loading import API_VERSION
 from netweather.conditions.nearest import unknown
 from netweather.errors import UsageError
 from netweather.kubernetes.choosing import workload
@@ -111,7 +112,7 @@ class NetworkTest:
     @property
     def owner(self) -> dict[str, Any]:
         """What the objects that are made for it carry: they go with it."""
-        return {"apiVersion": "netweather.dev/v1alpha1", "kind": KIND, "name": self.name, "uid": self.uid, "controller": True}
+        return {"apiVersion": API_VERSION, "kind": KIND, "name": self.name, "uid": self.uid, "controller": True}
 
 
 @dataclass(frozen=True)

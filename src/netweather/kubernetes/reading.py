@@ -23,7 +23,7 @@ from netweather.units import Duration
 _OWN: Final = ("targets", "lease", "probes", "verify")
 _TAKEN: Final = ("rules", "exclude", "reason", "engine")
 PLACEHOLDER: Final = "peer-of"
-_ADDRESS: Final = re.compile(r"[0-9.]+(/[0-9]+)?|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(/[0-9]+)?")
+ADDRESS: Final = re.compile(r"[0-9.]+(/[0-9]+)?|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(/[0-9]+)?")
 _HOST_NAME: Final = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([-A-Za-z0-9_.]*[A-Za-z_][-A-Za-z0-9_.]*)?")
 
 
@@ -124,7 +124,7 @@ def peer_of(data: object, where: str) -> PodPeer:
     except UsageError as error:
         raise error if error.what.startswith(where) else placed(error, where) from error
     # Elsewhere in the language a word may name a container or a file of the machine: here it may not.
-    if peer.cidr and not _ADDRESS.fullmatch(peer.cidr):
+    if peer.cidr and not ADDRESS.fullmatch(peer.cidr):
         raise UsageError("bad-peer", f"{where}.cidr: {peer.cidr[:60]!r} is no address or prefix", "", "write 198.51.100.0/24")
     if peer.dns and (not _HOST_NAME.fullmatch(peer.dns) or peer.dns == "host"):
         raise UsageError("bad-peer", f"{where}.dns: {peer.dns[:60]!r} is no host name", "", "write db.example.org, or a cidr")

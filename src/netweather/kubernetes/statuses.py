@@ -28,6 +28,14 @@ def condition_of_status(kind: str, told: Told, previous: Mapping[str, Any], gene
     }
 
 
+def states_of(found: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The status' conditions of an object by their type, as far as they are of the spec as it is now."""
+    status = found.get("status") or {}
+    if status.get("observedGeneration") != found["metadata"].get("generation", 1):
+        return {}
+    return {each["type"]: each for each in status.get("conditions") or ()}
+
+
 def refusal(error: NetweatherError) -> tuple[str, str]:
     """Reason and message of an error."""
     return reason_of(error.code), "; ".join(part for part in (error.what, error.why, error.remedy) if part)

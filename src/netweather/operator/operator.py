@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from netweather.conditions.loading import API_VERSION
 from netweather.errors import NetweatherError
 from netweather.kubernetes import api as kinds
 from netweather.kubernetes import nodes, reporting
@@ -148,7 +149,7 @@ class Operator:
                 self.nodes.drop(("", name))
             elif new:
                 document = {
-                    "apiVersion": "netweather.dev/v1alpha1",
+                    "apiVersion": API_VERSION,
                     "kind": nodes.KIND,
                     "metadata": {"name": name},
                     "spec": wanted,

@@ -113,7 +113,7 @@ class Trials:
         found = await self.api.read(kinds.CONFIGS, report_name(test.name), test.namespace)
         if found is None:
             return None
-        if not any(one.get("uid") == test.uid for one in found["metadata"].get("ownerReferences") or ()):
+        if not jobs.is_of(found, test):
             what, why = f"there is another ConfigMap {report_name(test.name)}", "the test's results would be written into it"
             if self._is_young(test):  # of a test of the same name, perhaps, that was deleted a moment ago
                 raise NetweatherError("cluster-refused", what, why)

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from netweather.cli.kubectl.asking import need_in_force, states
+from netweather.cli.kubectl.asking import need_in_force
 from netweather.errors import NetweatherError
 from tests.support.objects import condition
 from tests.unit.kubectl.conftest import IN_FORCE, REFUSED
-
-
-def test_a_status_of_another_spec_says_nothing() -> None:
-    status = {"observedGeneration": 1, "conditions": list(IN_FORCE)}
-    assert states(condition(status=status)).keys() == {"Resolved", "InForce"}
-    assert states(condition(generation=2, status=status)) == {}
 
 
 def test_what_is_not_in_force_says_why() -> None:

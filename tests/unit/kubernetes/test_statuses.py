@@ -1,7 +1,8 @@
 from datetime import UTC, datetime, timedelta
 
 from netweather.errors import NetweatherError
-from netweather.kubernetes.statuses import LONGEST_MESSAGE, condition_of_status, reason_of, refusal
+from netweather.kubernetes.statuses import LONGEST_MESSAGE, condition_of_status, reason_of, refusal, states_of
+from tests.support.objects import condition
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -20,3 +21,10 @@ def test_a_transition_has_its_time_and_what_stays_keeps_it() -> None:
 def test_an_error_is_a_reason_in_one_word_and_a_message() -> None:
     assert reason_of("too-many-pods") == "TooManyPods"
     assert refusal(NetweatherError("bad-peer", "what", "", "remedy")) == ("BadPeer", "what; remedy")
+
+
+def test_a_status_of_another_spec_says_nothing() -> None:
+    told = [{"type": kind, "status": "True", "reason": "", "message": ""} for kind in ("Resolved", "InForce")]
+    status = {"observedGeneration": 1, "conditions": told}
+    assert states_of(condition(status=status)).keys() == {"Resolved", "InForce"}
+    assert states_of(condition(generation=2, status=status)) == {}

@@ -14,6 +14,7 @@ import typer
 from netweather.cli import pages
 from netweather.errors import NetweatherError
 from netweather.kubernetes.api import CONDITIONS, SCENARIOS, Api, Kind
+from netweather.kubernetes.statuses import states_of
 
 T = TypeVar("T")
 Object = dict[str, Any]
@@ -87,14 +88,6 @@ def _whose(target: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in target.items() if key not in ("count", "share")}
 
 
-def states(found: Object) -> dict[str, Object]:
-    """The status' conditions by their type, as far as they are of the spec as it is now."""
-    status = found.get("status") or {}
-    if status.get("observedGeneration") != found["metadata"].get("generation", 1):
-        return {}
-    return {each["type"]: each for each in status.get("conditions") or ()}
-
-
 async def settled(api: Api, name: str, say: Callable[[str], None], patience_s: float = PATIENCE_S) -> Object:
     """Waits until a condition is in force on all of its pods (and measured, if asked), or was refused, or has ended; as it is then.
 
@@ -108,7 +101,7 @@ async def settled(api: Api, name: str, say: Callable[[str], None], patience_s: f
             raise NetweatherError(
                 "no-such-condition", f"the NetworkCondition {name!r} is gone", "somebody deleted it", "set it again"
             )
-        known = states(found)
+        known = states_of(found)
         if _is_settled(known):
             return found
         now = _missing(known)
@@ -121,7 +114,7 @@ async def settled(api: Api, name: str, say: Callable[[str], None], patience_s: f
         await asyncio.sleep(LOOKS_S)
 
 
-def _is_settled(known: Mapping[str, Object]) -> bool:
+def _is_settled(known: Mapping[str, Mapping[str, Any]]) -> bool:
     if not known:
         return False
     in_force, resolved = known["InForce"], known["Resolved"]
@@ -130,7 +123,7 @@ def _is_settled(known: Mapping[str, Object]) -> bool:
     return resolved["status"] == "False" or in_force["reason"] not in ("Pending", "NotResolved")
 
 
-def _missing(known: Mapping[str, Object]) -> str:
+def _missing(known: Mapping[str, Mapping[str, Any]]) -> str:
     """What is waited for."""
     if not known:
         return "the operator has not seen it yet"
@@ -140,7 +133,7 @@ def _missing(known: Mapping[str, Object]) -> str:
 
 def need_in_force(found: Object) -> None:
     """Raises NetweatherError pods-not-in-force, with what the status says."""
-    known = states(found)
+    known = states_of(found)
     if known.get("InForce", {}).get("status") == "True":
         return
     resolved = known.get("Resolved", {})

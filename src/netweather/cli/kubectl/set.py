@@ -20,7 +20,6 @@ from netweather.cli.kubectl.asking import (
     need_in_force,
     progress,
     settled,
-    states,
 )
 from netweather.cli.kubectl.verify import CODES, verdict
 from netweather.cli.options import Json, given, option, with_flags
@@ -28,6 +27,7 @@ from netweather.cli.output import remark, say, say_json
 from netweather.conditions.flags import FLAGS, FlagValue
 from netweather.errors import UsageError
 from netweather.kubernetes.api import Api
+from netweather.kubernetes.statuses import states_of
 
 _EXAMPLES = """
 # 100 ms more from the shop's pods to the database, for 10 minutes
@@ -113,7 +113,7 @@ def _tell(found: Object, *, waited: bool) -> None:
         say(f"  {words.rule_words(rule)}")
     if waited:
         say(f"  until {status['endsAt']}" if "endsAt" in status else "  until it is cleared")
-    if waited and "Verified" in states(found):
+    if waited and "Verified" in states_of(found):
         say(f"  {': '.join(verdict(found))}")
     for warning in status.get("warnings") or () if waited else ():
         remark("note", warning)

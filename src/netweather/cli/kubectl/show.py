@@ -8,10 +8,11 @@ import typer
 
 from netweather.cli import pages
 from netweather.cli.kubectl import words
-from netweather.cli.kubectl.asking import IN_TIME, Context, Kubeconfig, Name, Namespace, Object, Place, Selectors, chosen, states
+from netweather.cli.kubectl.asking import IN_TIME, Context, Kubeconfig, Name, Namespace, Object, Place, Selectors, chosen
 from netweather.cli.options import Json
 from netweather.cli.output import say, say_json, say_table
 from netweather.errors import NetweatherError
+from netweather.kubernetes.statuses import states_of
 
 _EXAMPLES = """
 kubectl netweather show
@@ -49,7 +50,7 @@ def _show(
 def row(found: Object, *, everywhere: bool = False) -> list[str]:
     """A condition or a scenario in words."""
     metadata, spec, status = found["metadata"], found["spec"], found.get("status") or {}
-    known = states(found)
+    known = states_of(found)
     in_force = known.get("InForce", {})
     why = in_force.get("reason") or "NotSeenYet"
     if known.get("Resolved", {}).get("status") == "False":

@@ -8,10 +8,11 @@ import typer
 
 from netweather.cli import pages
 from netweather.cli.kubectl import words
-from netweather.cli.kubectl.asking import Context, Kubeconfig, Name, Namespace, Object, Place, Selectors, chosen, states
+from netweather.cli.kubectl.asking import Context, Kubeconfig, Name, Namespace, Object, Place, Selectors, chosen
 from netweather.cli.options import Json
 from netweather.cli.output import say, say_json
 from netweather.errors import NetweatherError
+from netweather.kubernetes.statuses import states_of
 
 _EXAMPLES = """
 kubectl netweather verify
@@ -55,7 +56,7 @@ def _verify(
 
 def verdict(found: Object) -> tuple[str, str]:
     """PASS, FAIL or CAN'T TELL, and why."""
-    known = states(found)
+    known = states_of(found)
     if not known:
         return "CAN'T TELL", "the operator has not seen it yet"
     resolved, in_force, verified = known["Resolved"], known["InForce"], known.get("Verified", {})

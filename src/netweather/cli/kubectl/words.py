@@ -16,19 +16,19 @@ from typing import Any, Final
 from netweather.conditions.dumping import dump
 from netweather.conditions.embedding import embedded_rule, own_profiles, with_profile_files
 from netweather.conditions.flags import FlagValue, network_condition_from_flags
+from netweather.conditions.loading import API_VERSION
 from netweather.conditions.model import Rule
 from netweather.conditions.profiles import Profile
 from netweather.errors import UsageError
 from netweather.kubernetes.choosing import KINDS, workload
 from netweather.kubernetes.model import UNTIL_DELETED
-from netweather.kubernetes.reading import PLACEHOLDER
+from netweather.kubernetes.reading import ADDRESS, PLACEHOLDER
 from netweather.settings import Settings
 
 Plain = dict[str, Any]
 _LONGEST_NAME: Final = 60
 _SERVICES: Final = ("service", "services", "svc")
 _SPACES: Final = ("namespace", "namespaces", "ns")
-_ADDRESS: Final = re.compile(r"[0-9.]+(/[0-9]+)?|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(/[0-9]+)?")
 _FOR_EVER: Final = ("forever", UNTIL_DELETED)
 
 
@@ -78,7 +78,7 @@ def peer(word: str) -> Plain:
         return {"namespace": name}
     if "=" in word:
         return {"podSelector": {"matchLabels": _labels(word)}}
-    if _ADDRESS.fullmatch(word):
+    if ADDRESS.fullmatch(word):
         return {"cidr": word}
     if "." in word and not slash:
         return {"dns": word}
@@ -106,7 +106,7 @@ def condition(flags: Mapping[str, FlagValue], whose: Sequence[Plain], names: Seq
         spec.pop(key, None)
     spec = {"targets": list(whose), **({"lease": UNTIL_DELETED if lease in _FOR_EVER else lease} if lease else {}), **spec}
     name = str(given.get("name") or "") or name_of(names)
-    return {"apiVersion": "netweather.dev/v1alpha1", "kind": "NetworkCondition", "metadata": {"name": name}, "spec": spec}
+    return {"apiVersion": API_VERSION, "kind": "NetworkCondition", "metadata": {"name": name}, "spec": spec}
 
 
 def _embedded(rule: Rule, own: Mapping[str, Profile]) -> tuple[Rule, ...]:
@@ -162,7 +162,6 @@ def rule_words(rule: Mapping[str, Any]) -> str:
     """'delay 100ms to service/db port 5432, egress'."""
     from netweather.cli.words import condition_words, match_words
     from netweather.conditions.codec import read
-    from netweather.conditions.model import Rule
 
     to = [peer_words(each) for each in rule.get("to") or ()]
     parsed: Rule = read(Rule, {**{key: value for key, value in rule.items() if key != "to"}, **({"to": to} if to else {})}, "")

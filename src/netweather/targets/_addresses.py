@@ -62,25 +62,28 @@ def interfaces_in(netns_fd: int) -> tuple[Interface, ...]:
 
 
 def addresses_of(interfaces: Iterable[Interface]) -> tuple[Address, ...]:
-    """Every address of the interfaces but loopback's, each once: see `ordered`."""
-    return ordered(address for interface in interfaces if not interface.loopback for address in interface.addresses)
+    """Every address that others can reach, each once: link-local ones too, and a service's address on lo. See `ordered`."""
+    return ordered(address for interface in interfaces for address in interface.addresses if not address.is_loopback)
 
 
 def ordered(addresses: Iterable[Address]) -> tuple[Address, ...]:
-    """Each once, v4 first, then by number; link-local v6 only when there is nothing else."""
-    every = set(addresses)
-    useful = {address for address in every if not (address.version == 6 and address.is_link_local)} or every
-    return tuple(sorted(useful, key=lambda address: (address.version, int(address))))
+    """Each once, v4 first, then by number."""
+    return tuple(sorted(set(addresses), key=lambda address: (address.version, int(address))))
 
 
 def look(target: Target) -> Seen:
-    """The target's addresses and interfaces for a listing, without lo and Netweather's own; a failure becomes the note."""
+    """The target's addresses and interfaces for a listing, without lo and Netweather's own; a failure becomes the note.
+
+    Link-local IPv6 addresses are listed only when there is nothing else: they mean nothing to who reads the list elsewhere.
+    """
     try:
         interfaces = interfaces_in(target.netns_fd)
     except (NetweatherError, OSError) as error:
         return Seen(target.addresses, (), str(error.why if isinstance(error, NetweatherError) else error))
     names = tuple(each.name for each in interfaces if not (each.loopback or _is_ours(each)))
-    return Seen(ordered((*addresses_of(interfaces), *target.addresses)), names)
+    addresses = ordered((*addresses_of(interfaces), *target.addresses))
+    listed = tuple(address for address in addresses if not (address.version == 6 and address.is_link_local))
+    return Seen(listed or addresses, names)
 
 
 def _is_ours(interface: Interface) -> bool:

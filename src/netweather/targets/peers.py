@@ -33,7 +33,7 @@ def resolve_peers(reference: str, target: Target | None = None) -> tuple[Peer, .
     """The prefixes of a peer, at least one, v4 first and in order of number; origin is `reference` as it is.
 
     target: whose resolver knows host names; without one it is this machine's.
-    Link-local v6 addresses are left out unless there is nothing else.
+    A link-local address carries no interface: it matches on every interface of the target.
     Raises UsageError bad-peer and those of references.parse; NetweatherError unresolvable-peer, peer-without-address and
     everything that `resolve` raises, save host-namespace.
     """

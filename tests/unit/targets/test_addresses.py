@@ -97,16 +97,15 @@ def test_torn_attributes_are_ignored() -> None:
     assert dict(_addresses._attributes(attribute(1, b"ab") + b"\1\0\0\0")) == {1: b"ab"}
 
 
-def test_addresses_are_ordered_once_and_without_link_local_ones() -> None:
-    assert ordered([V6, LOCAL6, V4, V6]) == (V4, V6)
-    assert ordered([LOCAL6]) == (LOCAL6,)
-    assert ordered([ip_address("169.254.0.1"), LOCAL6]) == (ip_address("169.254.0.1"),)
+def test_addresses_are_ordered_once() -> None:
+    assert ordered([LOCAL6, V6, V4, V6]) == (V4, V6, LOCAL6)
     assert ordered([]) == ()
 
 
-def test_loopback_is_left_out() -> None:
-    lo = Interface("lo", 1, True, "", (ip_address("127.0.0.1"), ip_address("192.0.2.99")))
-    assert addresses_of([lo, Interface("eth0", 2, False, "", (V4,))]) == (V4,)
+def test_loopback_addresses_are_left_out_and_a_services_address_on_lo_is_not() -> None:
+    service = ip_address("192.0.2.99")
+    lo = Interface("lo", 1, True, "", (ip_address("127.0.0.1"), ip_address("::1"), service))
+    assert addresses_of([lo, Interface("eth0", 2, False, "", (V4, LOCAL6))]) == (V4, service, LOCAL6)
 
 
 def test_a_look_leaves_out_our_own_device_and_tells_what_went_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,6 +114,9 @@ def test_a_look_leaves_out_our_own_device_and_tells_what_went_wrong(monkeypatch:
         ours, theirs = Interface("nw0", 3, False, "netweather:x", ()), Interface("nw1", 4, False, "", (V4,))
         monkeypatch.setattr(_addresses, "interfaces_in", lambda fd: (ours, theirs))
         assert look(target) == _addresses.Seen((V4, V6), ("nw1",))
+        local = Interface("eth0", 5, False, "", (LOCAL6, V4))
+        monkeypatch.setattr(_addresses, "interfaces_in", lambda fd: (local,))
+        assert look(target).addresses == (V4, V6)
 
         def deny(fd: int) -> tuple[Interface, ...]:
             raise NetweatherError("cannot-enter-namespace", "what", "why not")

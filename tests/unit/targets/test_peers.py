@@ -91,7 +91,7 @@ def test_every_address_is_a_peer(address: Address) -> None:
 @pytest.mark.usefixtures("inside")
 def test_a_container_is_all_that_docker_knows_and_all_that_it_has(engine: Engine) -> None:
     engine.add("shop-db", addresses=("198.51.100.2", "2001:db8:1::2"))
-    expected = ["198.51.100.2/32", "203.0.113.9/32", "2001:db8::9/128", "2001:db8:1::2/128"]
+    expected = ["198.51.100.2/32", "203.0.113.9/32", "2001:db8::9/128", "2001:db8:1::2/128", "fe80::9/128"]
     assert prefixes("docker:shop-db") == expected
     assert {peer.origin for peer in resolve_peers("docker:shop-db")} == {"docker:shop-db"}
 
@@ -100,12 +100,14 @@ def test_a_container_is_all_that_docker_knows_and_all_that_it_has(engine: Engine
 def test_all_containers_of_a_label_are_peers_even_when_paused(engine: Engine) -> None:
     engine.add("a", labels={"t": "x:50%"}, addresses=("198.51.100.2", ""))
     engine.add("b", "paused", labels={"t": "x:50%"}, addresses=("198.51.100.3", ""))
-    assert prefixes("docker:label=t=x:50%") == ["198.51.100.2/32", "198.51.100.3/32", "203.0.113.9/32", "2001:db8::9/128"]
+    assert prefixes("docker:label=t=x:50%") == [
+        "198.51.100.2/32", "198.51.100.3/32", "203.0.113.9/32", "2001:db8::9/128", "fe80::9/128",
+    ]  # fmt: skip
 
 
 @pytest.mark.usefixtures("inside")
 def test_namespaces_processes_and_the_host_are_peers() -> None:
-    expected = ["203.0.113.9/32", "2001:db8::9/128"]
+    expected = ["203.0.113.9/32", "2001:db8::9/128", "fe80::9/128"]
     assert prefixes(f"pid:{os.getpid()}") == prefixes("netns:/proc/self/ns/net") == expected
 
 

@@ -33,7 +33,10 @@ _MATHIS: Final = 1.22
 
 @dataclass(frozen=True, slots=True)
 class Effects:
-    """One direction. late_delay: 99 % are below it; loss_events counts losses in a row once; clamped: delays below zero."""
+    """One direction. late_delay: 99 % are below it; loss_events counts losses in a row once; clamped: delays below zero.
+
+    overhead: bytes that the rate reckons besides each frame.
+    """
 
     mean_delay: float
     median_delay: float
@@ -44,6 +47,7 @@ class Effects:
     reordered: float
     rate: float | None
     blocked: bool
+    overhead: int = 0
 
 
 def effects_of(condition: Condition) -> Effects:
@@ -65,6 +69,7 @@ def effects_of(condition: Condition) -> Effects:
         reordered=reordering(condition, 0.0),
         rate=bit_rate(condition),
         blocked=blocked,
+        overhead=condition.rate.overhead if condition.rate else 0,
     )
 
 
@@ -215,7 +220,7 @@ def bulk_throughput(effects: Effects, rtt: float) -> float:
     if effects.blocked or effects.loss >= 1:
         return 0.0
     if effects.rate is not None:
-        limits.append(effects.rate * MSS / FRAME)
+        limits.append(MSS * 8 / wire_time(effects, FRAME) if wire_time(effects, FRAME) else math.inf)
     if rtt > 0:
         limits.append(WINDOW * 8 / rtt)
         if effects.loss_events > 0:
@@ -223,9 +228,9 @@ def bulk_throughput(effects: Effects, rtt: float) -> float:
     return min(limits)
 
 
-def full_packet_time(effects: Effects) -> float:
-    """How long the rate takes for one full packet, in seconds."""
-    return FRAME * 8 / effects.rate if effects.rate else 0.0
+def wire_time(effects: Effects, frame: int) -> float:
+    """How long the rate takes for a frame of so many bytes, in seconds: (frame + overhead) x 8 / rate, as tc-netem(8) has it."""
+    return max(0, frame + effects.overhead) * 8 / effects.rate if effects.rate else 0.0
 
 
 def packets_needed(condition: Condition, speed: float) -> int:

@@ -1,8 +1,8 @@
 """What an application will see of a condition: RTT, connect, first byte, throughput, speech, order; and the traps.
 
 Estimates for a healthy path with `base` round-trip time of its own. Round trips to the first byte, without resumption:
-TCP 1, TLS 1.3 1 (RFC 8446), TLS 1.2 2 (RFC 5246), the request 1; QUIC 1 and the request 1 (RFC 9000). Slow links add the
-time for the server's certificates, reckoned as 4 kB. Not here: measuring (measure/), what an engine can do (lines/).
+TCP 1, TLS 1.3 1 (RFC 8446), TLS 1.2 2 (RFC 5246), the request 1; QUIC 1 and the request 1 (RFC 9000). A rate adds the time that
+each of their packets takes on the link (exchanges has the formula). Not here: measuring (measure/), what an engine can do (lines/).
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from netweather.conditions.effects import Effects, bulk_throughput, effects_of, full_packet_time, has_list, quantiles, reordering
+from netweather.conditions.effects import Effects, bulk_throughput, effects_of, has_list, quantiles, reordering, wire_time
+from netweather.conditions.exchanges import PING, REQUEST, SMALL_ANSWER, TRANSFER, Exchange, download, upload
 from netweather.conditions.model import Condition, Rule
 from netweather.conditions.profiles import Profile, directions
 from netweather.conditions.traps import Path, Trap, traps_of
@@ -20,8 +21,6 @@ from netweather.units import Duration, Rate
 
 BASE_RTT: Final = Duration(200_000)
 """A container's round trip to another on the same host or network, when nobody measured it."""
-CERTIFICATES: Final = 4000
-"""Bytes of a usual chain of certificates."""
 SPEECH_SPACING: Final = 0.02
 """Seconds between two packets of speech (RFC 3551's 20 ms)."""
 PLAYOUT: Final = 0.06
@@ -32,7 +31,8 @@ PLAYOUT: Final = 0.06
 class Explanation:
     """What to expect. Times are None when they never come; rates are None when the condition sets no bound.
 
-    rtt_added: by the condition, in the mean; rtt: with the path's own. Shares are 0 to 1.
+    rtt_added: by the condition, in the mean, to a ping of the usual size; rtt: with the path's own. Shares are 0 to 1.
+    download, upload: of 100 kB, from the connection's beginning.
     speech_lost: packets of speech lost or too late, in the worse direction. reordered_bulk: of packets back to back.
     """
 
@@ -45,6 +45,8 @@ class Explanation:
     first_byte_tls13: Duration | None
     first_byte_tls12: Duration | None
     first_byte_quic: Duration | None
+    download: Duration | None
+    upload: Duration | None
     throughput_up: Rate | None
     throughput_down: Rate | None
     loss_up: float
@@ -65,6 +67,8 @@ class Explanation:
             ("first byte, TLS 1.3", _time(self.first_byte_tls13)),
             ("first byte, TLS 1.2", _time(self.first_byte_tls12)),
             ("first byte, QUIC", _time(self.first_byte_quic)),
+            ("download of 100 kB", _time(self.download)),
+            ("upload of 100 kB", _time(self.upload)),
             ("bulk TCP up", _speed(self.throughput_up)),
             ("bulk TCP down", _speed(self.throughput_down)),
             ("packets lost up, down", f"{_share(self.loss_up)}, {_share(self.loss_down)}"),
@@ -85,21 +89,17 @@ def explain(up: Condition, down: Condition, base: Duration = BASE_RTT) -> Explan
     """What an application sees whose egress has the condition `up` and whose ingress has `down` (profiles replaced)."""
     ways = effects_of(up), effects_of(down)
     stopped = any(way.loss >= 1 for way in ways)
-    added = sum(way.mean_delay for way in ways)
-    rtt = math.inf if stopped else added + base.seconds
-    path = Path(up, down, *ways, rtt)
+    added = [way.mean_delay + wire_time(way, PING) for way in ways]
+    times = _Times(*ways, base.seconds)
+    speeds = [0.0 if stopped else bulk_throughput(way, times.rtt) for way in ways]
+    path = Path(up, down, *ways, math.inf if stopped else times.rtt, times.connect, times.answered)
     return Explanation(
-        rtt_added=None if stopped else _duration(added),
-        rtt_added_up=None if ways[0].loss >= 1 else _duration(ways[0].mean_delay),
-        rtt_added_down=None if ways[1].loss >= 1 else _duration(ways[1].mean_delay),
-        rtt=_duration(rtt),
-        connect=_duration(rtt),
-        first_byte_http=_first_byte(rtt, 2, ways, 0),
-        first_byte_tls13=_first_byte(rtt, 3, ways, CERTIFICATES),
-        first_byte_tls12=_first_byte(rtt, 4, ways, CERTIFICATES),
-        first_byte_quic=_first_byte(rtt, 2, ways, CERTIFICATES),
-        throughput_up=_rate(bulk_throughput(ways[0], rtt)),
-        throughput_down=_rate(bulk_throughput(ways[1], rtt)),
+        rtt_added=None if stopped else _duration(sum(added)),
+        rtt_added_up=None if ways[0].loss >= 1 else _duration(added[0]),
+        rtt_added_down=None if ways[1].loss >= 1 else _duration(added[1]),
+        **{name: None if stopped else _duration(value) for name, value in times.told(speeds).items()},
+        throughput_up=_rate(speeds[0]),
+        throughput_down=_rate(speeds[1]),
         loss_up=ways[0].loss,
         loss_down=ways[1].loss,
         speech_lost=max(_speech(condition, way) for condition, way in zip((up, down), ways, strict=True)),
@@ -110,11 +110,38 @@ def explain(up: Condition, down: Condition, base: Duration = BASE_RTT) -> Explan
     )
 
 
-def _first_byte(rtt: float, trips: int, ways: tuple[Effects, Effects], certificates: int) -> Duration | None:
-    """So many round trips, and the time a slow link takes for the certificates and the first packet of the answer."""
-    down = ways[1]
-    sending = certificates * 8 / down.rate if down.rate else 0.0
-    return _duration(rtt * trips + sending + full_packet_time(down))
+class _Times:
+    """What exchanges over both directions take, s."""
+
+    def __init__(self, up: Effects, down: Effects, base: float) -> None:
+        self._path = up, down, base
+        self.rtt = self._begun().ping()
+        self.connect = self._begun().connect()
+        connected = self._begun()
+        connected.connect()
+        self.answered = connected.ask(REQUEST, SMALL_ANSWER)
+
+    def _begun(self) -> Exchange:
+        return Exchange.over(*self._path)
+
+    def told(self, speeds: list[float]) -> dict[str, float]:
+        """By the explanation's names. speeds: of bulk TCP up and down, which losses slow down."""
+        http, tls13, tls12 = self._begun(), self._begun(), self._begun()
+        for each in (http, tls13, tls12):
+            each.connect()
+        tls13.tls13()
+        tls12.tls12()
+        slow = [TRANSFER * 8 / speed if speed else math.inf for speed in speeds]
+        return {
+            "rtt": self.rtt,
+            "connect": self.connect,
+            "first_byte_http": http.first_byte(),
+            "first_byte_tls13": tls13.first_byte(),
+            "first_byte_tls12": tls12.first_byte(),
+            "first_byte_quic": self._begun().quic(),
+            "download": max(download(*self._path), slow[1]),
+            "upload": max(upload(*self._path), slow[0]),
+        }
 
 
 def _speech(condition: Condition, way: Effects) -> float:

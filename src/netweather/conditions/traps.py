@@ -44,13 +44,15 @@ class Trap:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """Both directions of what is being explained, and the RTT in seconds with everything in it."""
+    """Both directions of what is being explained, and what a round trip, a connect, and a connect with a short answer take (s)."""
 
     up: Condition
     down: Condition
     up_effects: Effects
     down_effects: Effects
     rtt: float
+    connect: float
+    answered: float
 
     @property
     def ways(self) -> tuple[tuple[str, Condition, Effects], ...]:
@@ -74,12 +76,12 @@ def _blocked(path: Path) -> Iterator[Trap]:
 
 
 def probe_failure(path: Path) -> float:
-    """The share of the kubelet's HTTP probes that fail: connect and answer, 2 RTT, in one second, with no SYN lost."""
-    if 2 * path.rtt >= PROBE_TIMEOUT:
+    """The share of the kubelet's HTTP probes that fail: connect and answer in one second, with no SYN lost."""
+    if path.answered >= PROBE_TIMEOUT or math.isinf(path.rtt):
         return 1.0
     arrives = (1 - path.up_effects.loss) * (1 - path.down_effects.loss)
     repeat = path.rtt + LEAST_RTO  # a lost request or answer comes again after that
-    return 1 - arrives * (arrives if 2 * path.rtt + repeat >= PROBE_TIMEOUT else 1)
+    return 1 - arrives * (arrives if path.answered + repeat >= PROBE_TIMEOUT else 1)
 
 
 def _probes(path: Path) -> Iterator[Trap]:
@@ -88,7 +90,7 @@ def _probes(path: Path) -> Iterator[Trap]:
         return
     remedy = "exclude the probes' port, or give them a longer timeoutSeconds while you test"
     if failure >= 1:
-        what = f"a liveness probe with 1 s timeout always fails: connect and answer take {2 * path.rtt:.2f} s"
+        what = f"a liveness probe with 1 s timeout always fails: connect and answer take {path.answered:.2f} s"
         yield Trap("liveness-probe", what if path.rtt and math.isfinite(path.rtt) else "a liveness probe always fails", remedy)
         return
     in_a_row = failure**PROBE_FAILURES
@@ -139,8 +141,8 @@ def _round_trips(path: Path) -> Iterator[Trap]:
     if MANY_TRIPS <= path.rtt < math.inf:
         what = f"each round trip takes {path.rtt * 1000:.0f} ms: ten queries one after the other take {path.rtt * 10:.1f} s"
         yield Trap("delay-multiplies", what, "count the round trips of what you test before you call it slow")
-    if SYN_TIMEOUT <= path.rtt < math.inf:
-        what = "the RTT is over TCP's first timeout of 1 s: every SYN is sent twice"
+    if path.connect >= SYN_TIMEOUT and path.rtt < math.inf:
+        what = "a connect takes longer than TCP's first timeout of 1 s: every SYN is sent twice"
         yield Trap("syn-twice", what, "expect duplicate SYNs in captures")
 
 

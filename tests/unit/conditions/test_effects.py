@@ -15,13 +15,13 @@ from netweather.conditions.effects import (
     bulk_throughput,
     correlated_share,
     effects_of,
-    full_packet_time,
     loss_events,
     mean_loss,
     packets_needed,
     quantiles,
     queue_packets,
     reordering,
+    wire_time,
 )
 from netweather.units import Percent
 from tests.unit.conditions import strategies
@@ -161,7 +161,18 @@ def test_queues() -> None:
     assert queue_packets(of(limit=50)) == 50
     assert queue_packets(of(limit="15.14kb")) == 10
     assert packets_needed(of(delay="100ms"), 12.112e6) == pytest.approx(101, abs=1)
-    assert full_packet_time(effects_of(of(rate="1mbit"))) == pytest.approx(0.012112)
+
+
+def test_a_frame_takes_its_time_at_the_rate_with_what_the_rate_reckons_besides() -> None:
+    assert wire_time(effects_of(of(rate="1mbit")), 1514) == pytest.approx(0.012112)
+    assert wire_time(effects_of(of(rate="9600bit")), 74) == pytest.approx(74 / 1200)
+    assert wire_time(effects_of(of(rate={"bitrate": "9600bit", "overhead": 26})), 74) == pytest.approx(100 / 1200)
+    assert wire_time(effects_of(of(rate={"bitrate": "9600bit", "overhead": -100})), 74) == 0, "none takes less than nothing"
+    assert wire_time(effects_of(of(rate=0)), 74) == wire_time(effects_of(of(delay="1s")), 74) == 0
+
+
+def test_a_rates_overhead_costs_throughput() -> None:
+    assert bulk_throughput(effects_of(of(rate={"bitrate": "10mbit", "overhead": 24})), 0.1) == pytest.approx(10e6 * 1448 / 1538)
 
 
 def test_a_table_file_that_is_elsewhere_counts_as_normal() -> None:

@@ -46,8 +46,10 @@ def test_a_rate_bounds_throughput_and_delays_certificates() -> None:
     assert seen.throughput_down == Rate(956_407)
     assert seen.throughput_up is not None
     assert seen.throughput_up > Rate.parse("1gbit"), "by the window alone"
-    assert seen.first_byte_tls13 == Duration(3 * MS + 32 * MS + 12_112_000)
-    assert seen.first_byte_http == Duration(2 * MS + 12_112_000)
+    assert seen.connect == Duration(MS + 592_000), "74 bytes"
+    assert seen.first_byte_http == Duration(2 * MS + 592_000 + 528_000 + 12_112_000)
+    assert seen.first_byte_tls13 is not None
+    assert seen.first_byte_tls13.ns > seen.first_byte_http.ns + MS + 32 * MS, "4 kB of certificates"
 
 
 def test_loss() -> None:
@@ -76,7 +78,7 @@ def test_nothing_arrives() -> None:
 
 def test_a_profile_is_looked_up() -> None:
     seen = of(profile="3g")
-    assert seen.rtt_added == Duration(300 * MS)
+    assert seen.rtt_added == Duration(300 * MS + 98 * 8 * MS // 768 + 98 * 8 * MS // 1600)
     assert seen.throughput_up < seen.throughput_down  # type: ignore[operator]
     assert of(profile="3g/reversed").throughput_up == seen.throughput_down
     with pytest.raises(UsageError, match="3gg"):
@@ -85,14 +87,14 @@ def test_a_profile_is_looked_up() -> None:
 
 def test_lines_for_people() -> None:
     lines = dict(of(profile="3g", loss="1%").lines())
-    assert lines["round trip added"] == "300.0 ms (150.0 ms up, 150.0 ms down)"
+    assert lines["round trip added"] == "301.5 ms (151.0 ms up, 150.5 ms down)"
     assert lines["packets lost up, down"] == "1 %, 1 %"
     assert lines["first byte, TLS 1.2"].endswith(" s")
     assert lines["bulk TCP down"].endswith("kbit/s")
     assert lines["reordered, bulk"] == "0 %"
     assert dict(explain(Condition(), Condition(), Duration(0)).lines())["bulk TCP down"] == "not limited by this"
     assert dict(of(rate="500bit").lines())["bulk TCP up"] == "478 bit/s"
-    assert dict(of(rate="500bit").lines())["round trip"] == "1.0 ms"
+    assert dict(of(rate="500bit").lines())["round trip"] == "3.14 s"
     assert dict(of().lines())["round trip added"].startswith("0 µs")
 
 

@@ -41,6 +41,9 @@ def what(code: str, **short: Any) -> str:
         ({"rate": "100mbit", "delay": "24ms", "limit": 100}, {"limit-too-small"}),
         ({"limit": 0}, {"limit-too-small"}),
         ({"rate": 0}, {"rate-zero"}),
+        ({"rate": "9600bit"}, {"delay-multiplies"}),
+        ({"rate": "2kbit"}, {"delay-multiplies", "liveness-probe"}),
+        ({"rate": "1kbit"}, {"delay-multiplies", "liveness-probe", "syn-twice"}),
         ({"corrupt": "0.1%"}, {"corruption-is-loss", "dns-waits"}),
         ({"loss": "1%", "ecn": True}, {"ecn-needs-both"}),
         ({"mtu": 1000}, {"mtu-below-ipv6"}),
@@ -80,5 +83,5 @@ def test_every_trap_has_a_remedy() -> None:
 )
 def test_probes_fail_by_delay_by_a_lost_syn_or_by_a_late_repeat(delay: str, loss: str, rtt: float, failure: float) -> None:
     condition = load_condition({"delay": delay, "loss": loss})
-    path = Path(condition, condition, effects_of(condition), effects_of(condition), rtt)
+    path = Path(condition, condition, effects_of(condition), effects_of(condition), rtt, rtt, 2 * rtt)
     assert probe_failure(path) == pytest.approx(failure)

@@ -91,8 +91,6 @@ static void start_trace(struct nw_line *line, uint64_t now)
 	uint64_t start = line->config.params.trace_start_ns;
 
 	line->trace_zero = start && start < now + HORIZON ? start : now;
-	line->link.begun = 0;
-	line->link.bytes_left = 0;
 }
 
 static void choose_trace(struct nw_line *line, uint64_t start_before, uint64_t now)
@@ -118,7 +116,19 @@ static void choose_trace(struct nw_line *line, uint64_t start_before, uint64_t n
 	start_trace(line, now);
 }
 
-static void derive(struct nw_line *line, uint64_t now)
+static bool slots_changed(const struct nw_params *before, const struct nw_params *after)
+{
+	return before->slot_min_ns != after->slot_min_ns || before->slot_max_ns != after->slot_max_ns ||
+	       before->slot_delay_ns != after->slot_delay_ns || before->slot_jitter_ns != after->slot_jitter_ns;
+}
+
+static bool link_changed(const struct nw_params *before, const struct nw_params *after)
+{
+	return before->rate_bps != after->rate_bps || before->overhead != after->overhead ||
+	       before->cell_size != after->cell_size || before->cell_overhead != after->cell_overhead;
+}
+
+static void derive(struct nw_line *line, const struct nw_params *before, uint64_t now)
 {
 	const struct nw_params *p = &line->config.params;
 	struct nw_link_rule rule = nw_line_rule(line);
@@ -129,27 +139,21 @@ static void derive(struct nw_line *line, uint64_t now)
 	line->slot.limited = slots && (p->slot_packets || p->slot_bytes);
 	line->per_packet = varies || p->loss_model || p->duplicate_p || p->corrupt_p || p->mtu || line->slot.limited ||
 			   nw_link_limits(&rule);
-	if (slots && !line->slot.on)
+	if (slots && (!line->slot.on || slots_changed(before, p)))
 		line->slot.next_ns = now;
 	line->slot.on = slots;
 	line->slot.packets_left = p->slot_packets ? p->slot_packets : UINT64_MAX;
 	line->slot.bytes_left = p->slot_bytes ? p->slot_bytes : UINT64_MAX;
 }
 
-static bool still_waits(const struct nw_line *line, const struct nw_config *config)
-{
-	return config->params.policy != NW_DROPTAIL && (config->params.rate_bps || (line->trace && nw_trace_id(&config->params)));
-}
-
 void nw_line_configure(struct nw_line *line, const struct nw_config *config, uint64_t now, uint64_t entropy)
 {
 	struct nw_params before = line->config.params;
+	const struct nw_trace *trace = line->trace;
+	uint64_t trace_zero = line->trace_zero;
 	bool first = !line->configured;
 
-	if (line->in_order && line->last_due > line->floor)
-		line->floor = line->last_due;
-	if (line->wait.used && !still_waits(line, config))
-		nw_line_flush_wait(line);
+	nw_line_advance(line, now);
 	line->config = *config;
 	line->configured = true;
 	line->stats.config_error = nw_params_clamp(&line->config.params) ? NW_CONFIG_OK : NW_CONFIG_CLAMPED;
@@ -160,7 +164,8 @@ void nw_line_configure(struct nw_line *line, const struct nw_config *config, uin
 		nw_line_restart(line, entropy);
 	else if (model_changed(&before, &line->config.params))
 		nw_loss_restart(&line->loss);
-	derive(line, now);
+	derive(line, &before, now);
+	nw_line_retime(line, link_changed(&before, &line->config.params) || line->trace != trace || line->trace_zero != trace_zero, now);
 }
 
 void nw_line_load(struct nw_line *line, struct nw_trace *trace)

@@ -99,22 +99,32 @@ static void decide_loss(struct nw_line *line, struct nw_verdict *verdict, const 
 	line->stats.lost_trace += by_trace;
 }
 
+uint64_t nw_delay(const struct nw_line *line, const struct nw_entry *entry)
+{
+	const struct nw_trace_row *row = row_of(line, entry->packet->arrived_ns);
+	int64_t mu = row && (row->has & NW_HAS_DELAY) ? row->delay_ns : line->config.params.delay_ns;
+
+	if (entry->flags & NW_ENTRY_SKIP)
+		return 0;
+	return (uint64_t)(entry->drawn ? delay_of(line, mu, entry->draw) : mu);
+}
+
 void nw_decide(struct nw_line *line, struct nw_verdict *verdict, const struct nw_packet *packet, uint32_t segment,
 	       uint64_t now)
 {
 	const struct nw_params *params = &line->config.params;
 	const struct nw_trace_row *row = row_of(line, now);
 	uint32_t len = nw_segment_len(packet, segment);
-	int64_t mu = row && (row->has & NW_HAS_DELAY) ? row->delay_ns : params->delay_ns;
 
 	*verdict = (struct nw_verdict){0};
 	decide_loss(line, verdict, packet, row);
 	verdict->duplicate = chance(&line->duplicate, params->duplicate_rho, params->duplicate_p);
 	if (chance(&line->corrupt, params->corrupt_rho, params->corrupt_p) && len)
 		verdict->flip = bit_to_flip(&line->position, packet, len);
-	verdict->delay = delay_of(line, mu, params->jitter_ns ? nw_rng_correlated(&line->delay, params->delay_rho) : 0);
+	verdict->drawn = params->jitter_ns;
+	verdict->draw = verdict->drawn ? nw_rng_correlated(&line->delay, params->delay_rho) : 0;
 	if (verdict->duplicate) { /* the copy draws from a stream of its own */
-		verdict->copy_delay = delay_of(line, mu, nw_rng_u32(&line->copy));
+		verdict->copy_draw = nw_rng_u32(&line->copy);
 		if (nw_rng_u32(&line->copy) < params->corrupt_p && len)
 			verdict->copy_flip = bit_to_flip(&line->copy, packet, len);
 	}

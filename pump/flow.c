@@ -59,25 +59,36 @@ static bool continues(const struct nw_entry *run, const struct nw_entry *entry)
 	return !run->flip && !entry->flip && !run->flags && !entry->flags;
 }
 
+/* Two that leave together, whatever the parameters become. */
+static bool same_times(const struct nw_entry *run, const struct nw_entry *entry)
+{
+	return run->due == entry->due && run->done == entry->done && run->drawn == entry->drawn && run->draw == entry->draw;
+}
+
 /* Takes over the entry's reference. */
-static void depart_at(struct nw_line *line, const struct nw_entry *entry, uint64_t due)
+static void depart(struct nw_line *line, struct nw_entry *entry, uint64_t earliest)
 {
 	struct nw_entry *run = &line->run;
+	uint64_t due = entry->done + nw_delay(line, entry);
 
+	if (due < earliest)
+		due = earliest;
 	if (due < line->floor)
 		due = line->floor;
 	if ((line->config.params.flags & NW_KEEP_ORDER) && !(entry->flags & NW_ENTRY_SKIP) && due < line->last_due)
 		due = line->last_due;
 	if (due > line->last_due)
 		line->last_due = due;
-	if (run->count && run->due == due && continues(run, entry) && !line->slot.limited) {
+	if (entry->ordered)
+		line->floor = due;
+	entry->due = due;
+	if (run->count && same_times(run, entry) && continues(run, entry) && !line->slot.limited) {
 		run->count = (uint16_t)(run->count + entry->count);
 		nw_packet_unref(entry->packet);
 		return;
 	}
 	flush_run(line);
 	*run = *entry;
-	run->due = due;
 }
 
 static void forget(struct nw_line *line, const struct nw_entry *entry, uint64_t *counter)
@@ -87,33 +98,62 @@ static void forget(struct nw_line *line, const struct nw_entry *entry, uint64_t 
 	nw_packet_unref(entry->packet);
 }
 
-/* entry->due is the delay to come. */
-static void cross_link(struct nw_line *line, const struct nw_entry *entry, uint64_t start, uint64_t now)
+/* left, total: how much of it the link still has to send. */
+static void send_rest(struct nw_line *line, struct nw_entry *entry, uint64_t start, uint64_t now, uint64_t left, uint64_t total)
 {
 	struct nw_link_rule rule = nw_line_rule(line);
-	uint64_t len = nw_run_len(entry->packet, entry->first, entry->count);
-	uint64_t done = start;
+	uint64_t bytes = nw_link_bytes(rule.params, nw_run_len(entry->packet, entry->first, entry->count));
 
 	if (start > now && start - now > FAR) {
 		forget(line, entry, &line->stats.dropped_limit);
 		return;
 	}
-	if (nw_link_limits(&rule))
-		done = nw_link_send(&line->link, &rule, start, nw_link_bytes(rule.params, len));
-	if (done == NW_NEVER)
+	entry->done = start;
+	if (nw_link_limits(&rule)) {
+		bytes = (uint64_t)(((unsigned __int128)bytes * left + total - 1) / total);
+		entry->done = nw_link_send(&line->link, &rule, start, bytes);
+	}
+	if (entry->done == NW_NEVER)
 		forget(line, entry, &line->stats.lost_trace);
 	else
-		depart_at(line, entry, done + entry->due);
+		depart(line, entry, now);
+}
+
+static void cross_link(struct nw_line *line, struct nw_entry *entry, uint64_t start, uint64_t now)
+{
+	send_rest(line, entry, start, now, 1, 1);
+}
+
+static bool waits_for_link(const struct nw_line *line)
+{
+	struct nw_link_rule rule = nw_line_rule(line);
+
+	return nw_link_limits(&rule) && rule.params->policy != NW_DROPTAIL;
+}
+
+static struct nw_entry take_waiting(struct nw_line *line)
+{
+	struct nw_entry entry = *nw_ring_peek(&line->wait);
+
+	nw_ring_drop(&line->wait, line->pool);
+	line->wait_bytes -= nw_run_len(entry.packet, entry.first, entry.count);
+	return entry;
+}
+
+static void wait_for_link(struct nw_line *line, const struct nw_entry *entry)
+{
+	if (nw_ring_push(&line->wait, line->pool, entry))
+		line->wait_bytes += nw_run_len(entry->packet, entry->first, entry->count);
+	else
+		forget(line, entry, &line->stats.unwanted_memory);
 }
 
 static void leave_wait(struct nw_line *line, uint64_t start)
 {
 	const struct nw_params *params = &line->config.params;
-	struct nw_entry entry = *nw_ring_peek(&line->wait);
+	struct nw_entry entry = take_waiting(line);
 	uint64_t sojourn = start - entry.packet->arrived_ns;
 
-	nw_ring_drop(&line->wait, line->pool);
-	line->wait_bytes -= nw_run_len(entry.packet, entry.first, entry.count);
 	if (nw_codel_decide(&line->codel, start, sojourn, line->wait_bytes, params->codel_target_ns,
 			    params->codel_interval_ns)) {
 		if (params->policy != NW_CODEL_ECN || !entry.packet->meta.capable) {
@@ -126,7 +166,7 @@ static void leave_wait(struct nw_line *line, uint64_t start)
 	cross_link(line, &entry, start, start);
 }
 
-static void advance(struct nw_line *line, uint64_t now)
+void nw_line_advance(struct nw_line *line, uint64_t now)
 {
 	struct nw_link_rule rule = nw_line_rule(line);
 	struct nw_entry *entry;
@@ -141,47 +181,97 @@ static void advance(struct nw_line *line, uint64_t now)
 	flush_run(line);
 }
 
-void nw_line_flush_wait(struct nw_line *line)
+/* Changes ------------------------------------------------------------------------------------------------------- */
+
+static bool readmit(struct nw_line *line, const struct nw_entry *entry)
+{
+	if (room_for(line, entry->packet, entry->first, entry->count) < entry->count) {
+		line->stats.dropped_limit += entry->count;
+		nw_packet_unref(entry->packet);
+		return false;
+	}
+	take_in(line, entry->count, nw_run_len(entry->packet, entry->first, entry->count));
+	return true;
+}
+
+/* begun: when the link could begin with it. */
+static void resume(struct nw_line *line, struct nw_entry *entry, bool relink, uint64_t begun, uint64_t now)
 {
 	struct nw_link_rule rule = nw_line_rule(line);
-	struct nw_entry *waiting;
 
-	while ((waiting = nw_ring_peek(&line->wait))) {
-		struct nw_entry entry = *waiting;
-
-		nw_ring_drop(&line->wait, line->pool);
-		line->wait_bytes -= nw_run_len(entry.packet, entry.first, entry.count);
-		cross_link(line, &entry, nw_link_start(&line->link, &rule, entry.packet->arrived_ns),
-			   entry.packet->arrived_ns);
+	if (entry->done <= now) {
+		take_in(line, entry->count, nw_run_len(entry->packet, entry->first, entry->count));
+		depart(line, entry, now);
+	} else if (!readmit(line, entry)) {
+		return;
+	} else if (!relink) {
+		depart(line, entry, now);
+	} else if (begun < now) {
+		send_rest(line, entry, nw_link_start(&line->link, &rule, now), now, entry->done - now, entry->done - begun);
+	} else {
+		cross_link(line, entry, nw_link_start(&line->link, &rule, now), now);
 	}
+}
+
+static void retime_waiting(struct nw_line *line, uint64_t now)
+{
+	struct nw_link_rule rule = nw_line_rule(line);
+
+	for (uint32_t left = line->wait.used; left; left--) {
+		struct nw_entry entry = take_waiting(line);
+
+		if (!readmit(line, &entry))
+			continue;
+		if (waits_for_link(line))
+			wait_for_link(line, &entry);
+		else
+			cross_link(line, &entry, nw_link_start(&line->link, &rule, now), now);
+	}
+}
+
+void nw_line_retime(struct nw_line *line, bool relink, uint64_t now)
+{
+	struct nw_queue held = line->queue;
+	uint64_t limit = line->pool->limit;
+	uint64_t begun = 0;
+
+	nw_queue_init(&line->queue, line->pool);
+	nw_queue_as_accepted(&held);
+	line->pool->limit = UINT64_MAX; /* for a moment there are two queues */
+	line->floor = line->last_due = 0;
+	line->stats.queued_packets = line->stats.queued_bytes = 0;
+	if (relink)
+		line->link = (struct nw_link){0};
+	while (nw_queue_peek(&held)) {
+		struct nw_entry entry = nw_queue_pop(&held);
+		uint64_t done = entry.done;
+
+		resume(line, &entry, relink, begun > entry.packet->arrived_ns ? begun : entry.packet->arrived_ns, now);
+		begun = done;
+	}
+	nw_queue_close(&held);
+	retime_waiting(line, now);
 	flush_run(line);
-	if (line->in_order && line->last_due > line->floor)
-		line->floor = line->last_due;
+	line->pool->limit = limit;
 }
 
 /* Arrivals ------------------------------------------------------------------------------------------------------ */
 
-static void enter(struct nw_line *line, const struct nw_entry *entry, uint64_t now)
+static void enter(struct nw_line *line, struct nw_entry entry, uint64_t now)
 {
 	struct nw_link_rule rule = nw_line_rule(line);
-	uint64_t start = now;
 
-	if (!room_for(line, entry->packet, entry->first, entry->count)) {
-		line->stats.dropped_limit += entry->count;
+	if (!room_for(line, entry.packet, entry.first, entry.count)) {
+		line->stats.dropped_limit += entry.count;
 		return;
 	}
-	take_in(line, entry->count, nw_run_len(entry->packet, entry->first, entry->count));
-	entry->packet->refs++;
-	if (!nw_link_limits(&rule)) {
-		cross_link(line, entry, now, now);
-	} else if (rule.params->policy == NW_DROPTAIL) {
-		start = nw_link_start(&line->link, &rule, now);
-		cross_link(line, entry, start, now);
-	} else if (nw_ring_push(&line->wait, line->pool, entry)) {
-		line->wait_bytes += nw_run_len(entry->packet, entry->first, entry->count);
-	} else {
-		forget(line, entry, &line->stats.unwanted_memory);
-	}
+	take_in(line, entry.count, nw_run_len(entry.packet, entry.first, entry.count));
+	entry.packet->refs++;
+	entry.ordered = line->in_order;
+	if (waits_for_link(line))
+		wait_for_link(line, &entry);
+	else
+		cross_link(line, &entry, nw_link_limits(&rule) ? nw_link_start(&line->link, &rule, now) : now, now);
 }
 
 static void arrive_segment(struct nw_line *line, struct nw_packet *packet, uint32_t segment, uint64_t now)
@@ -192,32 +282,33 @@ static void arrive_segment(struct nw_line *line, struct nw_packet *packet, uint3
 	nw_decide(line, &verdict, packet, segment, now);
 	if (verdict.lost)
 		return;
-	entry.due = verdict.skip ? 0 : (uint64_t)verdict.delay;
+	entry.drawn = verdict.drawn;
+	entry.draw = verdict.draw;
 	entry.flip = verdict.flip;
 	entry.flags = (uint8_t)((verdict.mark ? NW_ENTRY_MARK : 0) | (verdict.skip ? NW_ENTRY_SKIP : 0));
 	line->stats.marked += verdict.mark;
 	line->stats.reordered += verdict.skip;
 	line->stats.corrupted += verdict.flip != 0;
-	enter(line, &entry, now);
+	enter(line, entry, now);
 	if (!verdict.duplicate)
 		return;
-	entry.due = (uint64_t)verdict.copy_delay;
+	entry.draw = verdict.copy_draw;
 	entry.flip = verdict.copy_flip;
 	entry.flags &= (uint8_t)~NW_ENTRY_SKIP;
 	line->stats.duplicated++;
 	line->stats.corrupted += verdict.copy_flip != 0;
-	enter(line, &entry, now);
+	enter(line, entry, now);
 }
 
 static void arrive_whole(struct nw_line *line, struct nw_packet *packet, uint64_t now)
 {
-	struct nw_entry entry = {.packet = packet, .due = (uint64_t)line->config.params.delay_ns};
+	struct nw_entry entry = {.packet = packet};
 	uint32_t count = room_for(line, packet, 0, packet->meta.segments);
 
 	line->stats.dropped_limit += packet->meta.segments - count;
 	entry.count = (uint16_t)count;
 	if (count)
-		enter(line, &entry, now);
+		enter(line, entry, now);
 }
 
 void nw_line_arrive(struct nw_line *line, struct nw_packet *packet, uint64_t now)
@@ -290,7 +381,7 @@ bool nw_line_pop(struct nw_line *line, uint64_t now, struct nw_entry *entry)
 {
 	const struct nw_entry *next;
 
-	advance(line, now);
+	nw_line_advance(line, now);
 	if (head_due(line) > now)
 		return false;
 	*entry = nw_queue_pop(&line->queue);
@@ -334,7 +425,15 @@ void nw_line_sent(struct nw_line *line, const struct nw_entry *entry, uint64_t n
 
 void nw_line_hurry(struct nw_line *line)
 {
-	nw_line_flush_wait(line);
+	struct nw_link_rule rule = nw_line_rule(line);
+
+	while (nw_ring_peek(&line->wait)) {
+		struct nw_entry entry = take_waiting(line);
+		uint64_t arrived = entry.packet->arrived_ns;
+
+		cross_link(line, &entry, nw_link_start(&line->link, &rule, arrived), arrived);
+	}
+	flush_run(line);
 	line->hurry = true;
 	/* Departures that were skipped must not hold up what comes later. */
 	line->floor = line->last_due = 0;

@@ -44,7 +44,7 @@ struct nw_line {
 	uint64_t wait_bytes;
 	struct nw_queue queue;
 	uint64_t last_due;
-	uint64_t floor; /* nothing may leave before what an ordered configuration had queued */
+	uint64_t floor; /* the last departure of what keeps its order: nothing may leave before it */
 	struct nw_slot slot;
 	struct nw_entry run; /* segments with one departure, not queued yet; count 0: none */
 	struct nw_stats stats;
@@ -52,8 +52,9 @@ struct nw_line {
 
 struct nw_verdict {
 	bool lost, mark, duplicate, skip;
+	bool drawn;
+	uint32_t draw, copy_draw; /* for the delay, where it was drawn */
 	uint32_t flip, copy_flip; /* 0, or 1 + the bit */
-	int64_t delay, copy_delay;
 };
 
 void nw_line_init(struct nw_line *line, struct nw_pool *pool);
@@ -79,11 +80,14 @@ void nw_line_hurry(struct nw_line *line); /* everything queued is due at once, f
 void nw_decide(struct nw_line *line, struct nw_verdict *verdict, const struct nw_packet *packet, uint32_t segment,
 	       uint64_t now);
 uint64_t nw_slot_draw(struct nw_line *line);
+uint64_t nw_delay(const struct nw_line *line, const struct nw_entry *entry); /* under the parameters in force */
 
 /* configure.c */
 struct nw_link_rule nw_line_rule(const struct nw_line *line);
 
 /* flow.c */
-void nw_line_flush_wait(struct nw_line *line); /* what waits for the link gets its departure under the present rule */
+void nw_line_advance(struct nw_line *line, uint64_t now); /* the link takes what it could begin by now */
+/* The parameters changed: what is held departs as they say. relink: what the link hasn't sent yet is sent anew, from now on. */
+void nw_line_retime(struct nw_line *line, bool relink, uint64_t now);
 
 #endif

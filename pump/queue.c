@@ -109,11 +109,9 @@ static bool heap_push(struct nw_heap *heap, struct nw_pool *pool, const struct n
 	return true;
 }
 
-static void heap_drop(struct nw_heap *heap, struct nw_pool *pool)
+/* Puts an entry in place i, or below it. */
+static void heap_sink(struct nw_heap *heap, uint32_t i, const struct nw_entry *entry)
 {
-	const struct nw_entry *last = &heap->entries[--heap->used];
-	uint32_t i = 0;
-
 	for (;;) {
 		uint32_t child = 2 * i + 1;
 
@@ -121,12 +119,18 @@ static void heap_drop(struct nw_heap *heap, struct nw_pool *pool)
 			break;
 		if (child + 1 < heap->used && earlier(&heap->entries[child + 1], &heap->entries[child]))
 			child++;
-		if (!earlier(&heap->entries[child], last))
+		if (!earlier(&heap->entries[child], entry))
 			break;
 		heap->entries[i] = heap->entries[child];
 		i = child;
 	}
-	heap->entries[i] = *last;
+	heap->entries[i] = *entry;
+}
+
+static void heap_drop(struct nw_heap *heap, struct nw_pool *pool)
+{
+	heap->used--;
+	heap_sink(heap, 0, &heap->entries[heap->used]);
 	if (heap->used == 0 && heap->capacity > 16 * SMALLEST) {
 		discard(pool, heap->entries, heap->capacity);
 		*heap = (struct nw_heap){0};
@@ -164,6 +168,22 @@ static bool heap_is_first(struct nw_queue *queue)
 	if (!queue->heap.used)
 		return false;
 	return !head || earlier(&queue->heap.entries[0], head);
+}
+
+void nw_queue_as_accepted(struct nw_queue *queue)
+{
+	struct nw_ring *ring = &queue->ring;
+	struct nw_heap *heap = &queue->heap;
+
+	for (uint32_t i = 0; i < ring->used; i++)
+		ring->entries[(ring->head + i) & (ring->capacity - 1)].due = 0;
+	for (uint32_t i = 0; i < heap->used; i++)
+		heap->entries[i].due = 0;
+	for (uint32_t i = heap->used / 2; i > 0; i--) {
+		struct nw_entry entry = heap->entries[i - 1];
+
+		heap_sink(heap, i - 1, &entry);
+	}
 }
 
 const struct nw_entry *nw_queue_peek(struct nw_queue *queue)

@@ -10,13 +10,17 @@ enum nw_entry_flag {
 };
 
 struct nw_entry {
-	uint64_t due;   /* departure; while it waits for the link: the delay to come */
+	uint64_t due;   /* departure */
 	uint64_t order; /* of acceptance: equal departures keep it */
+	uint64_t done;  /* when the link had, or will have, sent it: its delay begins */
 	struct nw_packet *packet;
 	uint32_t flip;  /* 0, or 1 + the bit to corrupt */
+	uint32_t draw;  /* its own random number, from which its jitter comes under any parameters */
 	uint16_t first; /* segments first .. first + count - 1 of the packet */
 	uint16_t count;
 	uint8_t flags; /* NW_ENTRY_* */
+	bool drawn;    /* has a draw; else its delay has no jitter */
+	bool ordered;  /* accepted where packets keep their order: nothing behind it may overtake it */
 };
 
 struct nw_ring {
@@ -51,6 +55,8 @@ void nw_queue_init(struct nw_queue *queue, struct nw_pool *pool);
 void nw_queue_close(struct nw_queue *queue); /* lets go of every packet */
 /* Takes over the caller's reference; false when there is no memory (the reference stays the caller's). */
 bool nw_queue_push(struct nw_queue *queue, struct nw_entry *entry);
+/* From now on entries are popped in the order of their acceptance; nothing may be pushed any more. */
+void nw_queue_as_accepted(struct nw_queue *queue);
 const struct nw_entry *nw_queue_peek(struct nw_queue *queue);
 struct nw_entry nw_queue_pop(struct nw_queue *queue); /* only after a peek that was not NULL */
 

@@ -242,25 +242,6 @@ def _ordered(rng: np.random.Generator) -> LineParams:
     return LineParams(delay_ns=delay, rate_bps=10**8, policy=1, codel_target_ns=10**10)  # type: ignore[arg-type]
 
 
-def test_what_is_queued_keeps_its_departure() -> None:
-    with line(LineParams(delay_ns=500 * MS)) as core:
-        core.run(every(MS, 100), drain=False)
-        core.set(LineParams(delay_ns=10 * MS), now=10**9 + 100 * MS)
-        core.run(every(MS, 10, start=10**9 + 100 * MS), drain=False)
-        records = core.run(every(1, 0))
-    assert (records["number"] == np.arange(110)).all()
-    assert (records["time"][:100] == every(MS, 100) + np.uint64(500 * MS)).all()
-    assert (records["time"][100:] == records["time"][99]).all()  # not before those, and as soon as they are out
-
-
-def test_a_reordering_line_may_be_overtaken_after_a_change() -> None:
-    with line(replace(jittered("normal"), delay_ns=500 * MS)) as core:
-        core.run(every(MS, 100), drain=False)
-        core.set(LineParams(delay_ns=MS), now=10**9 + 100 * MS)
-        records = core.run(every(MS, 10, start=10**9 + 101 * MS))
-    assert records["number"][0] == 100
-
-
 def test_absurd_values_do_no_harm() -> None:
     absurd = LineParams(delay_ns=2**63 - 1, jitter_ns=2**63 - 1, rate_bps=1, limit_packets=2**64 - 1, seed=1)
     with line(absurd) as core:

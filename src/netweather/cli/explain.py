@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,7 @@ from netweather.conditions.flags import FLAGS
 from netweather.errors import UsageError
 
 if TYPE_CHECKING:
+    from netweather.conditions.effects import TraceEffects
     from netweather.conditions.explanation import Explanation
 
 _EXAMPLES = """
@@ -47,9 +49,12 @@ def _explain(
     Estimates from the condition alone, for a healthy path; nothing is set. The path's own round trip is taken as 0.2 ms,
     two containers on one host, unless --path-rtt says otherwise.
     """
+    from netweather.conditions.distributions import load_table
     from netweather.conditions.embedding import own_profiles, profile_file
     from netweather.conditions.explanation import BASE_RTT, explain_rule
     from netweather.conditions.flags import rule_from_flags
+    from netweather.conditions.profiles import directions
+    from netweather.lines.traces import follow
     from netweather.settings import Settings
     from netweather.units import Duration
 
@@ -60,7 +65,10 @@ def _explain(
     rule = rule_from_flags({**words, "direction": direction})
     profile = rule.condition.profile
     own = {**own_profiles(Settings.load().profiles), **profile_file(profile)} if profile else None
-    explanation = explain_rule(rule, own, base=Duration.parse(path_rtt) if path_rtt else BASE_RTT)
+    for each in directions(rule, own):
+        if each is not None and each.delay is not None and each.delay.table is not None:
+            load_table(each.delay.table)  # refused as `set` refuses it; the estimates below are lenient
+    explanation = explain_rule(rule, own, base=Duration.parse(path_rtt) if path_rtt else BASE_RTT, follow=follow)
     if as_json:
         say_json(_plain(explanation))
     else:
@@ -75,15 +83,27 @@ def command() -> Any:
 def _plain(explanation: Explanation) -> dict[str, Any]:
     """Every figure under its name in CamelCase; times, rates and shares as the language spells them, or a number."""
     from netweather.conditions.declare import camel
+    from netweather.conditions.effects import TraceEffects
 
     plain: dict[str, Any] = {}
     for field in dataclasses.fields(explanation):
         value = getattr(explanation, field.name)
         if field.name == "traps":
             plain["traps"] = [{"code": trap.code, "what": trap.what, "remedy": trap.remedy} for trap in value]
+        elif isinstance(value, TraceEffects):
+            plain[camel(field.name)] = _plain_trace(value)
         else:
             plain[camel(field.name)] = value if value is None or isinstance(value, float) else str(value)
     return plain
+
+
+def _plain_trace(trace: TraceEffects) -> dict[str, Any]:
+    """Seconds, bits a second and shares; null where there is no limit."""
+    spreads = {name: dataclasses.asdict(getattr(trace, name)) for name in ("rate", "delay", "loss")}
+    bounded = {
+        name: {key: value if math.isfinite(value) else None for key, value in each.items()} for name, each in spreads.items()
+    }
+    return {"period": trace.period, **bounded, "pause": trace.pause}
 
 
 def _say(explanation: Explanation) -> None:

@@ -1,9 +1,9 @@
 """A trace or a table of delays in a condition: the path of a file, or what stands in it.
 
 What has more than one line is contents; a path has one. When a condition is set, the contents take the place of the path, so
-that whoever carries it out later, or elsewhere, needs no file. The file's name stays as a comment in front:
-    # train.trace
-    1
+that whoever carries it out later, or elsewhere, needs no file. The file's name stays as a comment at the end of the first line,
+so that the numbers of the lines stay the file's:
+    1  # train.trace
     5
 Not here: what traces and tables mean (lines.traces, distributions).
 """
@@ -43,16 +43,17 @@ def text_of(word: str, noun: str, folder: Path = Path()) -> str:
 
 
 def with_contents(word: str, noun: str, folder: Path = Path()) -> str:
-    """The same as contents, with the file's name in front. Raises UsageError unreadable-file."""
+    """The same as contents, with the file's name behind the first line. Raises UsageError unreadable-file."""
     if is_contents(word):
         return word
-    name = re.sub(r"[^\x20-\x7e]", "?", Path(word).name)
-    return f"# {name}\n{text_of(word, noun, folder).rstrip()}\n"
+    name = re.sub(r"[^\x20-\x7e]|#", "?", Path(word).name)
+    first, *others = text_of(word, noun, folder).rstrip().splitlines() or [""]
+    return "\n".join([f"{first}  # {name}".strip(), *others, ""])
 
 
 def label_of(word: str) -> str:
-    """A short name for people: the path, or the comment in front of contents."""
+    """A short name for people: the path, or the comment in the first line of contents."""
     if not is_contents(word):
         return word
-    first = word.partition("\n")[0].strip()
-    return first.removeprefix("#").strip()[:60] if first.startswith("#") else f"of {len(word.splitlines())} lines"
+    first = word.partition("\n")[0]
+    return first.rpartition("#")[2].strip()[:60] if "#" in first else f"of {len(word.splitlines())} lines"

@@ -9,7 +9,8 @@ Shares are 0 to 1, times are seconds, speeds are bits a second. Not here: words 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 from typing import Final
@@ -32,10 +33,46 @@ _MATHIS: Final = 1.22
 
 
 @dataclass(frozen=True, slots=True)
+class Spread:
+    """What changes over time: the least, the mean over time, the most."""
+
+    least: float
+    mean: float
+    most: float
+
+    @classmethod
+    def same(cls, value: float) -> Spread:
+        return cls(value, value, value)
+
+    @classmethod
+    def over(cls, parts: Sequence[tuple[float, float]]) -> Spread:
+        """Of values with their shares of the time; those of no time don't count."""
+        values = [value for value, share in parts if share > 0]
+        return cls(min(values), sum(value * share for value, share in parts if share > 0), max(values))
+
+
+@dataclass(frozen=True, slots=True)
+class TraceEffects:
+    """What a trace does, s and bits a second: it begins again after `period`; an endless rate is no limit.
+
+    wait: for the next moment when data may pass, in the mean; pause: the longest time when nothing may; delays: rising, of equal
+    shares of the time.
+    """
+
+    period: float
+    rate: Spread
+    delay: Spread
+    loss: Spread
+    wait: float
+    pause: float
+    delays: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Effects:
     """One direction. late_delay: 99 % are below it; loss_events counts losses in a row once; clamped: delays below zero.
 
-    overhead: bytes that the rate reckons besides each frame.
+    overhead: bytes that the rate reckons besides each frame; delays: of equal shares of the packets, rising; trace: what it does.
     """
 
     mean_delay: float
@@ -48,6 +85,17 @@ class Effects:
     rate: float | None
     blocked: bool
     overhead: int = 0
+    delays: tuple[float, ...] = (0.0,)
+    trace: TraceEffects | None = None
+
+    def following(self, trace: TraceEffects) -> Effects:
+        """The same with what a trace does over time, in the mean. A rate without a limit at times is none in the mean."""
+        mean = trace.delay.mean + trace.wait
+        lost = 1.0 if self.blocked or not trace.rate.most else trace.loss.mean
+        return replace(
+            self, mean_delay=mean, median_delay=mean, late_delay=trace.delay.most + trace.pause, loss=lost, loss_events=lost,
+            rate=trace.rate.mean if 0 < trace.rate.mean < math.inf else None, delays=trace.delays, trace=trace,
+        )  # fmt: skip
 
 
 def effects_of(condition: Condition) -> Effects:
@@ -70,6 +118,7 @@ def effects_of(condition: Condition) -> Effects:
         rate=bit_rate(condition),
         blocked=blocked,
         overhead=condition.rate.overhead if condition.rate else 0,
+        delays=delays,
     )
 
 

@@ -8,11 +8,19 @@ each of their packets takes on the link (exchanges has the formula). Not here: m
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from netweather.conditions.effects import Effects, bulk_throughput, effects_of, has_list, quantiles, reordering, wire_time
+from netweather.conditions.effects import (
+    Effects,
+    TraceEffects,
+    bulk_throughput,
+    effects_of,
+    has_list,
+    reordering,
+    wire_time,
+)  # fmt: skip
 from netweather.conditions.exchanges import PING, REQUEST, SMALL_ANSWER, TRANSFER, Exchange, download, upload
 from netweather.conditions.model import Condition, Rule
 from netweather.conditions.profiles import Profile, directions
@@ -55,6 +63,8 @@ class Explanation:
     reordered_bulk: float
     reordered_speech: float
     connects_late: float
+    trace_up: TraceEffects | None
+    trace_down: TraceEffects | None
     traps: tuple[Trap, ...]
 
     def lines(self) -> list[tuple[str, str]]:
@@ -76,18 +86,29 @@ class Explanation:
             ("reordered, bulk", _share(self.reordered_bulk)),
             ("reordered, speech", _share(self.reordered_speech)),
             ("connects that wait 1 s or fail", _share(self.connects_late)),
+            *_trace_lines("up", self.trace_up),
+            *_trace_lines("down", self.trace_down),
         ]
 
 
-def explain_rule(rule: Rule, own: Mapping[str, Profile] | None = None, base: Duration = BASE_RTT) -> Explanation:
-    """What traffic that the rule matches will see; profiles are looked up. Raises UsageError unknown-profile."""
+Follow = Callable[[str, Effects], TraceEffects]
+"""Reads a trace, and says what it does beside the effects of the condition without it: lines.traces.follow."""
+
+
+def explain_rule(
+    rule: Rule, own: Mapping[str, Profile] | None = None, base: Duration = BASE_RTT, follow: Follow | None = None
+) -> Explanation:
+    """What traffic that the rule matches will see; profiles are looked up. Raises UsageError unknown-profile, and what `follow` does."""
     up, down = directions(rule, own)
-    return explain(up or Condition(), down or Condition(), base)
+    return explain(up or Condition(), down or Condition(), base, follow)
 
 
-def explain(up: Condition, down: Condition, base: Duration = BASE_RTT) -> Explanation:
-    """What an application sees whose egress has the condition `up` and whose ingress has `down` (profiles replaced)."""
-    ways = effects_of(up), effects_of(down)
+def explain(up: Condition, down: Condition, base: Duration = BASE_RTT, follow: Follow | None = None) -> Explanation:
+    """What an application sees whose egress has the condition `up` and whose ingress has `down` (profiles replaced).
+
+    follow: reads traces; without it what they do is left out, and a note says so.
+    """
+    ways = _effects(up, follow), _effects(down, follow)
     stopped = any(way.loss >= 1 for way in ways)
     added = [way.mean_delay + wire_time(way, PING) for way in ways]
     times = _Times(*ways, base.seconds)
@@ -102,12 +123,19 @@ def explain(up: Condition, down: Condition, base: Duration = BASE_RTT) -> Explan
         throughput_down=_rate(speeds[1]),
         loss_up=ways[0].loss,
         loss_down=ways[1].loss,
-        speech_lost=max(_speech(condition, way) for condition, way in zip((up, down), ways, strict=True)),
+        speech_lost=max(map(_speech, ways)),
         reordered_bulk=max(way.reordered for way in ways),
         reordered_speech=max(reordering(condition, SPEECH_SPACING) for condition in (up, down)),
         connects_late=1 - (1 - ways[0].loss) * (1 - ways[1].loss),
+        trace_up=ways[0].trace,
+        trace_down=ways[1].trace,
         traps=traps_of(path) + _list_trap(up, down),
     )
+
+
+def _effects(condition: Condition, follow: Follow | None) -> Effects:
+    usual = effects_of(condition)
+    return usual if follow is None or condition.trace is None else usual.following(follow(condition.trace, usual))
 
 
 class _Times:
@@ -144,10 +172,9 @@ class _Times:
         }
 
 
-def _speech(condition: Condition, way: Effects) -> float:
+def _speech(way: Effects) -> float:
     """Lost, or later than the playout buffer waits, counted from the earliest packets."""
-    delays = quantiles(condition.delay)
-    late = sum(delay > delays[0] + PLAYOUT for delay in delays) / len(delays)
+    late = sum(delay > way.delays[0] + PLAYOUT for delay in way.delays) / len(way.delays)
     return 1 - (1 - way.loss) * (1 - late)
 
 
@@ -165,25 +192,46 @@ def _rate(bits: float) -> Rate | None:
     return None if math.isinf(bits) else Rate(round(bits))
 
 
+def _trace_lines(way: str, trace: TraceEffects | None) -> list[tuple[str, str]]:
+    if trace is None:
+        return []
+    rate, delay, loss = trace.rate, trace.delay, trace.loss
+    words = [
+        f"{_bits(rate.least)} to {_bits(rate.most)}, {_bits(rate.mean)} in the mean"
+        if rate.least < rate.most
+        else _bits(rate.mean)
+    ]
+    if delay.most:
+        words.append(f"delay {_seconds(delay.least)} to {_seconds(delay.most)}")
+    if loss.most:
+        words.append(f"loss {_share(loss.least)} to {_share(loss.most)}")
+    return [(f"trace {way}, every {_seconds(trace.period)}", "; ".join(words))]
+
+
 def _added(explanation: Explanation) -> str:
     up, down = _time(explanation.rtt_added_up), _time(explanation.rtt_added_down)
     return f"{_time(explanation.rtt_added)} ({up} up, {down} down)"
 
 
 def _time(value: Duration | None) -> str:
-    if value is None:
-        return "never"
-    seconds = value.seconds
+    return "never" if value is None else _seconds(value.seconds)
+
+
+def _seconds(seconds: float) -> str:
     return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1e3:.1f} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.0f} µs"
 
 
 def _speed(value: Rate | None) -> str:
-    if value is None:
-        return "not limited by this"
+    return "not limited by this" if value is None else _bits(value.bits_per_second)
+
+
+def _bits(value: float) -> str:
+    if math.isinf(value):
+        return "no limit"
     for size, unit in ((1e9, "Gbit/s"), (1e6, "Mbit/s"), (1e3, "kbit/s")):
-        if value.bits_per_second >= size:
-            return f"{value.bits_per_second / size:.3g} {unit}"
-    return f"{value.bits_per_second} bit/s"
+        if value >= size:
+            return f"{value / size:.3g} {unit}"
+    return f"{value:.0f} bit/s"
 
 
 def _share(value: float) -> str:

@@ -177,7 +177,10 @@ class Condition:
         ),
     )
     trace: str | None = field(
-        default=None, metadata=about("a trace that tells the rate over time: its path or its lines", example="./train.trace")
+        default=None,
+        metadata=about(
+            "a trace of rate, delay and loss over time: its path or its lines (docs/traces.md)", example="./train.trace"
+        ),
     )
     seed: int | None = field(
         default=None,

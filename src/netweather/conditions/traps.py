@@ -13,6 +13,7 @@ from typing import Final
 from netweather.conditions.effects import (
     NETEM_LIMIT,
     Effects,
+    TraceEffects,
     bulk_throughput,
     correlated_share,
     packets_needed,
@@ -20,6 +21,7 @@ from netweather.conditions.effects import (
 )
 from netweather.conditions.loss import LossRandom
 from netweather.conditions.model import Condition, Corrupt, Duplicate, Reorder
+from netweather.units import Duration, Rate
 
 PROBE_TIMEOUT: Final = 1.0
 """Seconds: the kubelet's default timeoutSeconds for liveness and readiness probes."""
@@ -179,13 +181,27 @@ def _correlations(path: Path) -> Iterator[Trap]:
 
 
 def _others(path: Path) -> Iterator[Trap]:
-    for way, condition, _ in path.ways:
+    for way, condition, effects in path.ways:
         if condition.rate and not condition.rate.bitrate.bits_per_second:
             yield Trap("rate-zero", f"{way}: a rate of 0 is no limit, as to netem", "write --block drop to let nothing through")
         if condition.mtu is not None and condition.mtu < 1280:
             yield Trap("mtu-below-ipv6", f"{way}: IPv6 does not work with an MTU below 1280", "write --mtu 1280 or more")
-        if condition.trace is not None:
-            yield Trap("trace-not-explained", f"{way}: the rate comes from a trace, which is not counted here", "run and verify")
+        if (trace := effects.trace) is not None:
+            yield Trap(
+                "trace-varies", f"{way}: a trace changes the link over time; the figures are of its means", _worst_of(trace)
+            )
+        elif condition.trace is not None:
+            yield Trap("trace-not-explained", f"{way}: what the trace does is not counted here", "use `netweather explain`")
+
+
+def _worst_of(trace: TraceEffects) -> str:
+    """What to explain for the worst moment of a trace."""
+    if trace.pause >= 1:
+        return f"allow for {trace.pause:.3g} s in which nothing passes"
+    words = [f"--rate {Rate(round(trace.rate.least))}"] if trace.rate.least < math.inf else []
+    words += [f"--delay {Duration(round(trace.delay.most * 1e9))}"] if trace.delay.most else []
+    words += [f"--loss {trace.loss.most * 100:.4g}%"] if trace.loss.most else []
+    return f"its worst moment: `netweather explain {' '.join(words)}`"
 
 
 _FINDERS: Final[tuple[Callable[[Path], Iterator[Trap]], ...]] = (

@@ -20,7 +20,7 @@ from netweather.errors import NetweatherError, UsageError
 from netweather.kernel.namespaces import Namespace
 from netweather.kernel.roundtrips import source
 from netweather.kernel.spec import DIRECTIONS
-from netweather.lines.pump import load_trace
+from netweather.lines.traces import load_trace
 from netweather.measure import Evidence, Expected, Figure, Measured, Verdict, expect
 from netweather.measure.session import Session
 from netweather.measure.timeline import Moment, Timeline

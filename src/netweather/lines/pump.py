@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from netweather.conditions.contents import text_of
 from netweather.conditions.distributions import load_table, table_of
 from netweather.conditions.loss import (
     Loss,
@@ -23,7 +22,7 @@ from netweather.conditions.loss import (
 )
 from netweather.conditions.model import Condition, Delay
 from netweather.lines.params import LIST_SIZE, ONE, TABLE_SIZE, LineParams, LossModel, Policy
-from netweather.lines.traces import Trace, parse_trace
+from netweather.lines.traces import Trace, load_trace
 from netweather.units import Percent, Size
 
 Direction = Literal["egress", "ingress"]
@@ -35,11 +34,6 @@ QUEUE_MAX: Final = 256 << 20
 POLICIES: Final = {"droptail": Policy.DROPTAIL, "codel": Policy.CODEL, "ecn": Policy.CODEL_ECN}
 TAIL: Final = 4  # sigmas of jitter that a table can add
 INGRESS_SALT: Final = 0x9E3779B97F4A7C15  # both directions of one seed must not lose the same packets
-
-
-def load_trace(word: str) -> Trace:
-    """A trace by its path or contents. Raises UsageError unreadable-file or bad-trace."""
-    return parse_trace(text_of(word, "trace"))
 
 
 def unsupported(condition: Condition) -> list[str]:

@@ -15,11 +15,21 @@ def test_contents_are_what_the_file_says_and_keep_its_name(tmp_path: Path) -> No
     file = tmp_path / "train.trace"
     file.write_text("1\n5\n\n")
     inside = with_contents(str(file), "trace")
-    assert inside == "# train.trace\n1\n5\n"
+    assert inside == "1  # train.trace\n5\n", "each line keeps its number"
     file.unlink()
     assert text_of(inside, "trace") == inside
     assert with_contents(inside, "trace") == inside
     assert label_of(inside) == "train.trace"
+
+
+@pytest.mark.parametrize(
+    ("text", "first"), [("", "# a?1"), ("# of May\n7\n", "# of May  # a?1"), ("time,rate\n", "time,rate  # a?1")]
+)
+def test_any_first_line_takes_the_name(tmp_path: Path, text: str, first: str) -> None:
+    (tmp_path / "a#1").write_text(text)
+    inside = with_contents("a#1", "trace", tmp_path)
+    assert (inside.splitlines()[0], label_of(inside), contents.is_contents(inside)) == (first, "a?1", True)
+    assert label_of("# a?1\n1\n5\n") == "a?1", "as journals of older versions have it"
 
 
 def test_a_path_is_told_as_it_is_and_lines_without_a_name_by_their_number() -> None:

@@ -25,7 +25,7 @@ def test_files_become_contents(tmp_path: Path) -> None:
     condition = NetworkCondition(rules=(of(trace=str(tmp_path / "up.trace"), delay=table), of(loss="1%")))
     assert paths(condition) == (str(tmp_path / "up.trace"), str(tmp_path / "mine.dist"))
     inside = embedded(condition)
-    assert inside.rules[0].condition.trace == "# up.trace\n1\n5\n"
+    assert inside.rules[0].condition.trace == "1  # up.trace\n5\n"
     assert inside.rules[0].condition.delay == Delay(
         Duration(5 * 10**6), Duration(10**6), distribution="# mine.dist\n-8192 0 8192\n"
     )
@@ -73,7 +73,7 @@ def test_profiles_come_from_files_and_folders_and_the_last_wins(tmp_path: Path) 
 def test_a_profiles_own_trace_is_looked_for_beside_it(tmp_path: Path) -> None:
     (tmp_path / "train.yaml").write_text("train: {both: {trace: ./train.trace}}\n")
     (tmp_path / "train.trace").write_text("1\n5\n")
-    assert own_profiles([tmp_path])["train"].up.trace == "# train.trace\n1\n5\n"
+    assert own_profiles([tmp_path])["train"].up.trace == "1  # train.trace\n5\n"
 
 
 def test_a_wrong_file_is_named(tmp_path: Path) -> None:

@@ -10,6 +10,13 @@
 #define ETH_P_IPV6 0x86dd
 #define ETH_P_8021Q 0x8100
 #define ETH_P_8021AD 0x88a8
+#define ETH_P_MPLS_UC 0x8847
+#define ETH_P_MPLS_MC 0x8848
+#define ETH_P_PPP_SES 0x8864
+#define PPP_IP 0x21
+#define PPP_IPV6 0x57
+#define THE_LINKS 0x0806 /* ARP: stands for all that belongs to the link */
+#define LABELS 8
 #define IGMP 2
 #define EGRESS 0
 #define INGRESS 1
@@ -22,6 +29,7 @@ struct packet {
 	__be16 source_port, destination_port;
 	__u8 protocol, v6, has_ports, tcp_flags;
 	__u8 first_fragment, later_fragment;
+	__u8 other; /* a frame in which no IP packet is found */
 	__u32 fragment_id;
 	__u64 flow; /* hash of the 5-tuple, the same for both directions; when a rule asks for a share */
 };
@@ -85,7 +93,42 @@ static __always_inline int load(struct __sk_buff *skb, const struct packet *p, _
 	return bpf_skb_load_bytes_relative(skb, p->l3 + offset, to, size, 0 /* from the link header */);
 }
 
-/* Finds the network header, behind the tags that are in the frame: inner ones, and the outermost unless it was taken off. */
+/* Behind an MPLS label stack, which does not say what it carries: the packet's first four bits do. */
+static __always_inline __be16 behind_labels(struct __sk_buff *skb, struct packet *p)
+{
+	__u8 label[4], first;
+
+	for (int i = 0; i < LABELS; i++) {
+		if (bpf_skb_load_bytes(skb, p->l3, label, sizeof(label)))
+			return 0;
+		p->l3 += sizeof(label);
+		if (!(label[2] & 1)) /* not the last one */
+			continue;
+		if (bpf_skb_load_bytes(skb, p->l3, &first, sizeof(first)))
+			return 0;
+		return first >> 4 == 4 ? htons(ETH_P_IP) : first >> 4 == 6 ? htons(ETH_P_IPV6) : 0;
+	}
+	return 0;
+}
+
+/* Behind PPPoE's header and PPP's. From 0x8000 on are the protocols that set up the session. */
+static __always_inline __be16 behind_session(struct __sk_buff *skb, struct packet *p)
+{
+	struct { __u8 version, code; __be16 session, length, protocol; } header;
+	__u32 protocol;
+
+	if (bpf_skb_load_bytes(skb, p->l3, &header, sizeof(header)))
+		return 0;
+	p->l3 += sizeof(header);
+	protocol = ntohs(header.protocol);
+	return protocol == PPP_IP ? htons(ETH_P_IP) : protocol == PPP_IPV6 ? htons(ETH_P_IPV6) :
+	       protocol >= 0x8000 ? htons(THE_LINKS) : 0;
+}
+
+/*
+ * Finds the network header: behind the tags that are in the frame (inner ones, and the outermost unless it was taken off), and
+ * behind MPLS or PPPoE. 0: nothing that is known here.
+ */
 static __always_inline __be16 find_network(struct __sk_buff *skb, struct packet *p)
 {
 	__be16 type = skb->protocol;
@@ -94,6 +137,8 @@ static __always_inline __be16 find_network(struct __sk_buff *skb, struct packet 
 	p->l3 = ETHERNET;
 	if (skb->vlan_present)
 		p->vlan = skb->vlan_tci & 0xfff;
+	if (likely(type == htons(ETH_P_IP) || type == htons(ETH_P_IPV6)))
+		return type;
 	for (int i = 0; i < 2 && (type == htons(ETH_P_8021Q) || type == htons(ETH_P_8021AD)); i++) {
 		if (bpf_skb_load_bytes(skb, p->l3, &tag, sizeof(tag)))
 			return 0;
@@ -102,7 +147,30 @@ static __always_inline __be16 find_network(struct __sk_buff *skb, struct packet 
 		p->l3 += sizeof(tag);
 		type = tag.next;
 	}
-	return type;
+	if (type == htons(ETH_P_MPLS_UC) || type == htons(ETH_P_MPLS_MC))
+		return behind_labels(skb, p);
+	return type == htons(ETH_P_PPP_SES) ? behind_session(skb, p) : type;
+}
+
+/* What keeps a link alive, by its EtherType or by its group address, which bridges do not forward. Not for IP. */
+static __always_inline int keeps_the_link(struct __sk_buff *skb, __be16 type)
+{
+	__u8 to[6];
+
+	switch (ntohs(type)) {
+	case THE_LINKS:
+	case 0x8035: /* RARP */
+	case 0x8809: /* LACP and other slow protocols */
+	case 0x8863: /* PPPoE discovery */
+	case 0x888e: /* EAPOL, MKA */
+	case 0x88c7: /* 802.11 preauthentication */
+	case 0x88cc: /* LLDP */
+		return 1;
+	}
+	if (bpf_skb_load_bytes(skb, 0, to, sizeof(to)))
+		return 0;
+	return (to[0] == 0x01 && to[1] == 0x80 && to[2] == 0xc2 && !to[3] && !to[4]) || /* STP and all of 802.1's */
+	       (to[0] == 0x01 && !to[1] && to[2] == 0x0c && to[3] == 0xcc && to[4] == 0xcc); /* PVST+, CDP */
 }
 
 static __always_inline int parse_ipv4(struct __sk_buff *skb, struct packet *p)
@@ -203,7 +271,7 @@ static __always_inline void parse_ports(struct __sk_buff *skb, struct packet *p)
 		load(skb, p, p->l4 + 13, &p->tcp_flags, 1);
 }
 
-/* ARP never comes here. Neighbours, routers and who listens to which group are the link's, not the network's that is degraded. */
+/* Of IP. Neighbours, routers and who listens to which group are the link's, not the network's that is degraded. */
 static __always_inline int is_the_links(struct __sk_buff *skb, struct packet *p)
 {
 	__u8 type;
@@ -448,7 +516,7 @@ __attribute__((noinline)) int nw_steps(void)
 	return NW_REFUSED;
 }
 
-/* The network header and what stands behind it; -1: nothing that rules can mean. */
+/* The network header and what stands behind it; -1: the link's own, which no rule can mean. */
 __attribute__((noinline)) int nw_parse(struct __sk_buff *skb)
 {
 	__u32 zero = 0;
@@ -460,8 +528,10 @@ __attribute__((noinline)) int nw_parse(struct __sk_buff *skb)
 		return -1;
 	p = &work->packet;
 	type = find_network(skb, p);
-	if (type == htons(ETH_P_IP) ? parse_ipv4(skb, p) : type == htons(ETH_P_IPV6) ? parse_ipv6(skb, p) : -1)
-		return -1;
+	if (type == htons(ETH_P_IP) ? parse_ipv4(skb, p) : type == htons(ETH_P_IPV6) ? parse_ipv6(skb, p) : -1) {
+		p->other = 1;
+		return keeps_the_link(skb, type) ? -1 : 0;
+	}
 	if (is_the_links(skb, p))
 		return -1;
 	parse_ports(skb, p);
@@ -478,15 +548,12 @@ static __always_inline int classify(struct __sk_buff *skb, int direction)
 	struct scratch *work;
 	struct packet *p;
 	__u32 zero = 0, generation, index, ifindex = skb->ifindex;
-	__be16 type = skb->protocol;
 	int found = NW_REFUSED;
 
 	if (unlikely((skb->tc_index & NW_MAGIC_MASK) == NW_MAGIC)) {
 		skb->tc_index = 0; /* before the wire: a peer that is a target too would take it for its own */
 		return NW_NEXT;
 	}
-	if (type != htons(ETH_P_IP) && type != htons(ETH_P_IPV6) && type != htons(ETH_P_8021Q) && type != htons(ETH_P_8021AD))
-		return NW_NEXT;
 	c = bpf_map_lookup_elem(&control, &zero);
 	here = bpf_map_lookup_elem(&interfaces, &ifindex);
 	work = bpf_map_lookup_elem(&scratch, &zero);
@@ -507,6 +574,10 @@ static __always_inline int classify(struct __sk_buff *skb, int direction)
 	s->connection = NW_RULES;
 	s->here = vector(generation, here->bits[generation][direction]);
 	s->peer = s->protocol = s->source = s->destination = s->here;
+	if (unlikely(p->other)) {
+		s->peer = vector(generation, set->others);
+		goto search;
+	}
 	if (set->flags & NW_SET_PEERS)
 		s->peer = vector(generation, peer_id(p, generation, direction));
 	if (set->flags & NW_SET_PROTOCOLS)
@@ -522,6 +593,7 @@ static __always_inline int classify(struct __sk_buff *skb, int direction)
 		s->connection = connection_rule(p, generation, direction);
 	if (set->flags & NW_SET_SHARE)
 		p->flow = flow_hash(p);
+search:
 	if (!nw_gather()) /* as with most packets: the shortest way */
 		return NW_NEXT;
 	for (int i = 0; i < (NW_WORDS + NW_REFUSALS) / NW_STEPS && found == NW_REFUSED; i++)

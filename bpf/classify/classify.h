@@ -19,7 +19,8 @@ struct nw_set {
 	__u32 rules;
 	__u32 flags;
 	__u16 without_ports; /* bit vector of the rules that name no port: for packets that have none */
-	__u16 reserved[3];
+	__u16 others; /* bit vector of the rules that mean every frame: for frames in which no IP packet is found */
+	__u16 reserved[2];
 	__u64 digest; /* tells user space which rules these are */
 };
 

@@ -98,7 +98,7 @@ class Classifier:
     @property
     def digest(self) -> int:
         """Of the rules in force; 0: none."""
-        return int(layout.SET.unpack_from(self.maps["control"].mapped, self._set_at(self.generation))[3])
+        return int(layout.SET.unpack_from(self.maps["control"].mapped, self._set_at(self.generation))[-1])
 
     @property
     def beat_ns(self) -> int:
@@ -221,7 +221,7 @@ class Classifier:
             | layout.SET_PROTOCOLS * (tables.protocols is not None)
             | layout.SET_SHARE * any(rule.share is not None for rule in tables.rules)
         )
-        return layout.SET.pack(len(tables.rules), flags, tables.without_ports, tables.digest)
+        return layout.SET.pack(len(tables.rules), flags, tables.without_ports, tables.others, tables.digest)
 
     @staticmethod
     def _set_at(generation: int) -> int:

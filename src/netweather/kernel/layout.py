@@ -10,7 +10,7 @@ import struct
 from netweather.kernel.spec import MAX_INTERFACES, ExactConnection, FlatRule, Prefix
 
 CONTROL = struct.Struct("=IIQ")
-SET = struct.Struct("=IIH6xQ")
+SET = struct.Struct("=IIHH4xQ")
 SETS_AT, LEASES_AT = 16, 64
 RULE = struct.Struct(f"=BBHIIIIBBH{2 * MAX_INTERFACES}s")
 BITS = 128

@@ -121,7 +121,10 @@ class Room:
 
 @dataclass(frozen=True)
 class Tables:
-    """What the classifier's maps are to hold. Ids are indexes into `vectors` (each an integer whose bit i is rule i)."""
+    """What the classifier's maps are to hold. Ids are indexes into `vectors` (each an integer whose bit i is rule i).
+
+    without_ports: for packets that have no ports. others: for frames in which no IP packet is found.
+    """
 
     rules: tuple[FlatRule, ...]
     vectors: tuple[int, ...]
@@ -130,6 +133,7 @@ class Tables:
     protocols: array[int] | None
     ports: array[int] | None
     without_ports: int
+    others: int = 0
     connections: dict[ExactConnection, int] = field(default_factory=dict)
 
     @property

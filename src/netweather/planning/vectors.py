@@ -51,8 +51,16 @@ def compile_tables(rules: tuple[FlatRule, ...], interfaces: tuple[Interface, ...
         protocols=_protocols(rules, vectors) if uses_protocols else None,
         ports=_ports(rules, without, vectors) if uses_ports else None,
         without_ports=vectors.id(without) if uses_ports else NOTHING,
+        others=vectors.id(sum(1 << i for i, rule in general if _means_every_frame(rule))),
         connections=_connections(rules),
         vectors=tuple(vectors.ids),
+    )
+
+
+def _means_every_frame(rule: FlatRule) -> bool:
+    """Whether a rule means frames in which there is no IP packet, too: nothing that it asks for needs one."""
+    return not any((rule.family, rule.share is not None, rule.tcp_flags)) and all(
+        asked is None for asked in (rule.peers, rule.ports, rule.protocols)
     )
 
 

@@ -30,7 +30,7 @@ int main(void) {
   SIZE(nw_control); SIZE(nw_set); SIZE(nw_rule); SIZE(nw_bits); SIZE(nw_ids); SIZE(nw_peer4); SIZE(nw_peer6);
   SIZE(nw_connection); SIZE(nw_interface); SIZE(nw_counter); SIZE(nw_steering); SIZE(nw_destination);
   AT(nw_control, port_ifindex); AT(nw_control, stale_ns); AT(nw_control, sets); AT(nw_control, leases);
-  AT(nw_set, without_ports); AT(nw_set, digest); AT(nw_rule, lease); AT(nw_rule, counter); AT(nw_rule, skip_to);
+  AT(nw_set, without_ports); AT(nw_set, others); AT(nw_set, digest); AT(nw_rule, lease); AT(nw_rule, counter); AT(nw_rule, skip_to);
   AT(nw_rule, share); AT(nw_rule, tcp_mask); AT(nw_rule, vlan); AT(nw_rule, line); AT(nw_connection, local_port);
   AT(nw_connection, local); AT(nw_connection, remote); AT(nw_steering, entry);
   printf("\\"rules\\": %d, \\"interfaces\\": %d, \\"leases\\": %d, \\"line\\": %d, \\"actions\\": %d, \\"sets\\": %d, \\"flags\\": %d}",
@@ -49,7 +49,7 @@ def test_sizes_offsets_and_numbers_are_the_compiler_s(tmp_path: Path) -> None:
     assert found["nw_control.leases"] == layout.LEASES_AT == layout.SETS_AT + 2 * layout.SET.size
     assert found["nw_control"] == layout.LEASES_AT + 8 * MAX_LEASES
     assert (found["nw_control.port_ifindex"], found["nw_control.stale_ns"]) == (4, 8)
-    assert (found["nw_set.without_ports"], found["nw_set.digest"]) == (8, 16)
+    assert [found[f"nw_set.{f}"] for f in ("without_ports", "others", "digest")] == [8, 10, 16]
     assert found["nw_rule"] == layout.RULE.size
     offsets = [found[f"nw_rule.{f}"] for f in ("lease", "counter", "skip_to", "share", "tcp_mask", "vlan", "line")]
     assert offsets == [2, 4, 8, 12, 20, 22, 24]

@@ -116,3 +116,12 @@ def test_mapped_prefixes_are_those_of_ipv4() -> None:
     assert normal_prefix("::ffff:192.0.2.0/120") == ip_network("192.0.2.0/24")
     assert normal_prefix("::/0") == ANY6
     assert normal_prefix("0.0.0.0/0") == ANY4
+
+
+@given(rule_lists())
+def test_frames_without_a_packet_meet_rules_that_ask_for_none(rules: tuple[FlatRule, ...]) -> None:
+    tables = compile_tables(rules, INTERFACES)
+    meant = tables.vectors[tables.others]
+    for i, rule in enumerate(rules):
+        asks = (rule.peers, rule.ports, rule.protocols, rule.family, rule.connections, rule.share, rule.tcp_flags)
+        assert bool(meant >> i & 1) == all(asked is None for asked in asks)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -49,6 +50,19 @@ def _explain(
     Estimates from the condition alone, for a healthy path; nothing is set. The path's own round trip is taken as 0.2 ms,
     two containers on one host, unless --path-rtt says otherwise.
     """
+    words = given(flags)
+    if not any(flag.group == "condition" and flag.name in words for flag in FLAGS):
+        why = "no option says what is to be wrong with the network"
+        raise UsageError("no-condition", "there is nothing to explain", why, "add one, such as --delay 100ms or --profile 3g")
+    explanation = _explained({**words, "direction": direction}, path_rtt)
+    if as_json:
+        say_json(_plain(explanation))
+    else:
+        _say(explanation)
+
+
+def _explained(words: Mapping[str, Any], path_rtt: str | None) -> Explanation:
+    """Reads the files that the words name, as `set` does, and raises what it raises."""
     from netweather.conditions.distributions import load_table
     from netweather.conditions.embedding import own_profiles, profile_file
     from netweather.conditions.explanation import BASE_RTT, explain_rule
@@ -58,21 +72,13 @@ def _explain(
     from netweather.settings import Settings
     from netweather.units import Duration
 
-    words = given(flags)
-    if not any(flag.group == "condition" and flag.name in words for flag in FLAGS):
-        why = "no option says what is to be wrong with the network"
-        raise UsageError("no-condition", "there is nothing to explain", why, "add one, such as --delay 100ms or --profile 3g")
-    rule = rule_from_flags({**words, "direction": direction})
+    rule = rule_from_flags(words)
     profile = rule.condition.profile
     own = {**own_profiles(Settings.load().profiles), **profile_file(profile)} if profile else None
     for each in directions(rule, own):
         if each is not None and each.delay is not None and each.delay.table is not None:
-            load_table(each.delay.table)  # refused as `set` refuses it; the estimates below are lenient
-    explanation = explain_rule(rule, own, base=Duration.parse(path_rtt) if path_rtt else BASE_RTT, follow=follow)
-    if as_json:
-        say_json(_plain(explanation))
-    else:
-        _say(explanation)
+            load_table(each.delay.table)  # the estimates are lenient
+    return explain_rule(rule, own, base=Duration.parse(path_rtt) if path_rtt else BASE_RTT, follow=follow)
 
 
 def command() -> Any:

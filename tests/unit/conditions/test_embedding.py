@@ -27,7 +27,7 @@ def test_files_become_contents(tmp_path: Path) -> None:
     inside = embedded(condition)
     assert inside.rules[0].condition.trace == "1  # up.trace\n5\n"
     assert inside.rules[0].condition.delay == Delay(
-        Duration(5 * 10**6), Duration(10**6), distribution="# mine.dist\n-8192 0 8192\n"
+        Duration(5 * 10**6), Duration(10**6), distribution="-8192 0 8192  # mine.dist\n"
     )
     assert inside.rules[1] == condition.rules[1]
     assert paths(inside) == ()

@@ -246,6 +246,7 @@ def _document(entry: Entry) -> dict[str, Any]:
                 "document": dump(active.condition),
                 "deadline": None if active.deadline == NEVER else active.deadline,
                 "created": active.created,
+                "reference": active.reference,
                 "peers": {word: [str(p) for p in prefixes] for word, prefixes in active.peers.items()},
             }
             for active in entry.conditions
@@ -258,7 +259,7 @@ def _entry(document: dict[str, Any]) -> Entry:
         raise ValueError(f"version {document['version']}")
     return Entry(
         target=Whose(**document["target"]),
-        conditions=[_in_force(item) for item in document["conditions"]],
+        conditions=[_in_force(item, document["target"]["reference"]) for item in document["conditions"]],
         slots=Slots(**document["slots"]),
         interfaces=tuple(Interface(**i) for i in document["interfaces"]),
         hook=document["hook"],
@@ -266,10 +267,11 @@ def _entry(document: dict[str, Any]) -> Entry:
     )
 
 
-def _in_force(item: dict[str, Any]) -> InForce:
+def _in_force(item: dict[str, Any], reference: str) -> InForce:
+    """reference: the target's, of journals from before each condition had its own."""
     condition: NetworkCondition = load(item["document"])
     peers: dict[str, tuple[Prefix, ...]] = {
         word: tuple(normal_prefix(p) for p in prefixes) for word, prefixes in item["peers"].items()
     }
     deadline = NEVER if item["deadline"] is None else item["deadline"]
-    return InForce(condition, peers, deadline, item["created"])
+    return InForce(condition, peers, deadline, item["created"], item.get("reference", reference))

@@ -80,7 +80,12 @@ def test_several_containers_of_a_pod_are_one_target_with_one_rule_set(
     containerd: Containerd, rig_of: Callable[[str], Rig]
 ) -> None:
     with containerd.pod("api-0", containers=("app", "sidecar")) as api, containerd.pod() as other:
-        words = ("pod:shop/api-0", f"cri:{api.containers['app']}", f"cri:{api.containers['sidecar'][:13]}", f"cri:{api.id[:13]}")
+        words = (
+            "pod:shop/api-0",
+            f"cri:{api.containers['app']}",
+            targets.complete(f"cri:{api.containers['sidecar'][:13]}"),
+            targets.complete(f"cri:{api.id[:13]}"),
+        )
         found = [target for word in words for target in closed(word)]
         assert len({target.identity for target in found}) == 1
         assert {target.name for target in found} == {"shop/api-0"}

@@ -73,7 +73,7 @@ def test_a_pod_is_one_target_whichever_of_it_is_named(podman: Podman, rig_of: Ca
     with podman.pod("nwt-pod") as pod, podman.container() as other:
         for name in ("nwt-app", "nwt-sidecar"):
             podman("run", "-d", "--pod", pod, "--name", name, IMAGE, "sleep", "infinity")
-        words = ("podman:nwt-pod", "podman:nwt-app", f"podman:{podman.inspect('nwt-sidecar')['Id'][:12]}")
+        words = ("podman:nwt-pod", "podman:nwt-app", targets.complete(f"podman:{podman.inspect('nwt-sidecar')['Id'][:12]}"))
         found = [target for word in words for target in closed(word)]
         assert len({target.identity for target in found}) == 1
         assert [target.name for target in found] == ["nwt-pod", "nwt-app", "nwt-sidecar"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -21,7 +21,7 @@ from netweather.agent.events import Events
 from netweather.agent.keeping import Keeping
 from netweather.agent.metrics import Metrics
 from netweather.agent.paths import refuse_paths, refuse_references
-from netweather.agent.principals import Principal, Tokens
+from netweather.agent.principals import SET, Principal, Tokens
 from netweather.agent.scenarios import Scenarios, wait_for
 from netweather.agent.standing import Standing
 from netweather.agent.watches import Watches
@@ -168,12 +168,13 @@ class Agent:
         """
         refuse_references(references)
         with self.audit.of(who, "clear", (), name=name or "", targets=list(references)) as line:
-            answers = self._cleared(Which(who, name, owner), references)
+            which = Which(who, name, owner)
+            if not references:
+                who.need(SET)
+            answers = self._cleared(which, references)
             if not references and name is None:  # what plays would put it again
                 wait_for(self.scenarios.stopped(who, owner))
             line["cleared"] = [{"target": each.target, "names": list(each.names)} for each in answers]
-        cleared = {ended for each in answers for ended in each.names}
-        self._forget(who, references, name, owner, cleared)
         for each in answers:
             for ended in each.names:
                 self.events.publish("condition-cleared", name=ended, target=each.target, by=who.name)
@@ -181,34 +182,39 @@ class Agent:
 
     def _cleared(self, which: Which, references: Sequence[str]) -> list[Cleared]:
         """Ends them all first: the devices of the one would keep the kernel's lock of all devices, for which the next waits."""
+        before = self._in_force()
+        # Orders before conditions: what just starts would get what is being cleared.
+        withdrawn = self.standing.withdraw(which.fits, references)
         touched: list[str] = []
         try:
-            return clear(self.engine, which, references, touched.append)
+            answers = clear(self.engine, which, references, touched.append, withdrawn)
+        except BaseException:
+            self.standing.restore(withdrawn)
+            raise
         finally:
             for identity in touched:
                 self.keeping.look(identity)
+        ended = {(reference, name) for identity, reference, name in before - self._in_force() if identity in touched}
+        self._forget(ended)
+        return answers
 
-    def _forget(
-        self, who: Principal, references: Sequence[str], name: str | None, owner: str | None, cleared: Collection[str]
-    ) -> None:
-        """What was cleared by its own words, or is nowhere in force any more, doesn't come back."""
-        whole = who.root and not references and name is None and owner is None
-        here = {
-            (words, each.condition.name)
+    def _in_force(self) -> frozenset[tuple[str, str, str]]:
+        """(identity, reference, name) of each condition that the journals have."""
+        return frozenset(
+            (identity, each.reference, each.condition.name)
             for identity in self.engine.journal.identities()
             if (entry := self.known(identity)) is not None
             for each in entry.conditions
-            for words in each.condition.targets
-        }
-        self.standing.forget(
-            (words, ended)
-            for words, ended in self.standing.orders
-            if whole or (ended in cleared and (words in references or (words, ended) not in here))
         )
 
-    def _cleared_elsewhere(self, name: str) -> None:
+    def _forget(self, ended: Iterable[tuple[str, str]]) -> None:
+        """What ended by other words than its own, and is in force by them nowhere any more, doesn't come back."""
+        left = {(reference, name) for _, reference, name in self._in_force()}
+        self.standing.forget(order for order in ended if order not in left)
+
+    def _cleared_elsewhere(self, reference: str, name: str) -> None:
         """Direct mode ended a condition before its time."""
-        self._forget(Principal("", frozenset()), (), name, None, {name})
+        self._forget([(reference, name)])
 
     def known(self, identity: str) -> Entry | None:
         """A target's journal, as far as it can be read."""

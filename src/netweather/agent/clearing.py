@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final
 
 from netweather import targets as runtimes
 from netweather.agent.principals import SET, Principal
-from netweather.engine import Cleared, Engine
+from netweather.conditions import NetworkCondition
+from netweather.engine import Cleared, Engine, entries
 from netweather.errors import NetweatherError
 from netweather.planning.rules import InForce
 
 _GONE: Final = ("unknown-target", "target-not-running")
 Look = Callable[[str], None]
+Order = tuple[str, str]
+"""The reference and the name of a condition that stands for what starts later."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,10 @@ class Which:
     who: Principal
     name: str | None
     owner: str | None
+
+    def fits(self, condition: NetworkCondition) -> bool:
+        """Whether this one is meant, and may be ended by `who`."""
+        return self.name in (None, condition.name) and self.owner in (None, condition.owner) and self.who.owns(condition.owner)
 
     @property
     def everything(self) -> bool:
@@ -48,13 +55,18 @@ class Which:
         return mine
 
 
-def clear(engine: Engine, which: Which, references: Sequence[str], look: Look) -> list[Cleared]:
-    """Ends them on these targets, or on all. Raises no-such-condition when a name is in force on none of them, and other-owner."""
+def clear(engine: Engine, which: Which, references: Sequence[str], look: Look, ended: Iterable[Order] = ()) -> list[Cleared]:
+    """Ends them on these targets, or on all. Raises no-such-condition when a name is in force on none of them, and other-owner.
+
+    ended: orders, as (reference, name), that were given to nobody or to what is gone by now: their end is an answer, too.
+    """
     if references:
-        answers = [answer for reference in references for answer in _on_reference(engine, which, reference, look)]
+        orders = set(ended)
+        answers = [answer for reference in references for answer in _on_reference(engine, which, reference, look, orders)]
     else:
         which.who.need(SET)
         answers = [_on_known(engine, which, identity, look) for identity in engine.journal.identities()]
+        answers += _of_orders(ended, answers)
     if which.name is not None and not any(answer.names for answer in answers):
         for answer in answers:
             if isinstance(answer.problem, NetweatherError):
@@ -67,27 +79,48 @@ def clear(engine: Engine, which: Which, references: Sequence[str], look: Look) -
     return [answer for answer in answers if answer.names or answer.problem or references]
 
 
-def _on_reference(engine: Engine, which: Which, reference: str, look: Look) -> list[Cleared]:
+def _on_reference(engine: Engine, which: Which, reference: str, look: Look, orders: Collection[Order]) -> list[Cleared]:
+    """What the reference names now, and what it began elsewhere: a container can be renamed, or be gone."""
+    own = [order for order in orders if order[0] == reference]
     with ExitStack() as stack:
         try:
             targets = [stack.enter_context(each) for each in runtimes.resolve_all([reference])]
         except NetweatherError as error:
-            known = _known_by(engine, reference) if error.code in _GONE else []
-            if not known:
+            answers = _on_begun(engine, which, reference, look, ()) if error.code in _GONE else []
+            answers += _of_orders(own, answers)
+            if not answers:
                 raise
-            return [_on_known(engine, which, identity, look) for identity in known]
+            return answers
         which.who.need_targets(targets)
-        return [_on_known(engine, which, target.identity, look, target.reference) for target in targets]
+        answers = [_on_known(engine, which, target.identity, look, target.reference) for target in targets]
+        answers += _on_begun(engine, which, reference, look, [target.identity for target in targets])
+        return answers + _of_orders(own, answers)
 
 
-def _known_by(engine: Engine, reference: str) -> list[str]:
-    """Targets that are gone, and were set by these words."""
-    found = []
-    for identity in engine.journal.identities():
-        entry = engine.journal.read(identity)
-        if entry is not None and entry.target.reference == reference:
-            found.append(identity)
-    return found
+def _on_begun(engine: Engine, which: Which, reference: str, look: Look, but: Collection[str]) -> list[Cleared]:
+    """Ends what was set by these words on targets that they don't name any more; never what others set there."""
+    answers = []
+    begun: dict[str, list[InForce]] = {}
+    for identity, active in entries.begun_by(engine.journal, reference, but):
+        begun.setdefault(identity, []).append(active)
+    for identity, conditions in begun.items():
+        try:
+            answers.append(Cleared(reference, tuple(_one_by_one(engine, identity, which.of(conditions)))))
+        except (NetweatherError, OSError) as error:
+            answers.append(Cleared(reference, (), error))
+        finally:
+            look(identity)
+    return answers
+
+
+def _of_orders(orders: Iterable[Order], answers: Sequence[Cleared]) -> list[Cleared]:
+    """An answer for each order of which nothing was in force."""
+    told = {name for answer in answers for name in answer.names}
+    missing: dict[str, list[str]] = {}
+    for reference, name in sorted(orders):
+        if name not in told:
+            missing.setdefault(reference, []).append(name)
+    return [Cleared(reference, tuple(names)) for reference, names in missing.items()]
 
 
 def _on_known(engine: Engine, which: Which, identity: str, look: Look, reference: str = "") -> Cleared:

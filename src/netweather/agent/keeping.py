@@ -43,7 +43,8 @@ class _Kept:
 
     keeper: Keeper
     changed: asyncio.Event = field(default_factory=asyncio.Event)
-    conditions: dict[str, int] = field(default_factory=dict)
+    conditions: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """By name: the reference and the deadline of each at the last look."""
     """The names that it had, and their deadlines."""
 
 
@@ -53,7 +54,7 @@ class Keeping:
     def __init__(self, engine: Engine, events: Events) -> None:
         self.engine, self.events = engine, events
         self.peering = Peering(engine, events)
-        self.cleared: Callable[[str], None] = lambda name: None
+        self.cleared: Callable[[str, str], None] = lambda reference, name: None
         """Told of a condition that somebody else ended before its time, while its target lives."""
         self.let_go: Callable[[Path], None] = lambda directory: None
         """Told of the directory of a target that is not kept any more: nothing of it is to be held open."""
@@ -174,12 +175,13 @@ class Keeping:
 
     async def _tell_of_ended(self, kept: _Kept, *, more: bool) -> None:
         entry, before = kept.keeper.entry, kept.conditions
-        kept.conditions = {c.condition.name: c.deadline for c in entry.conditions} if entry and more else {}
+        kept.conditions = {c.condition.name: (c.reference, c.deadline) for c in entry.conditions} if entry and more else {}
         now = namespaces.boot_ns()
         for name in sorted(before.keys() - kept.conditions.keys()):
             self.events.publish("condition-ended", name=name, target=entry.target.reference if entry else "")
-            if before[name] > now and entry is not None and is_named(entry.target):
-                await self._in_thread(self.cleared, name)
+            reference, deadline = before[name]
+            if deadline > now and entry is not None and is_named(entry.target):
+                await self._in_thread(self.cleared, reference, name)
 
     async def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)

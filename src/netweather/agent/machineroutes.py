@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,12 +15,14 @@ from netweather.agent.asking import OurAgent, Reader, Setter, answers, known_par
 from netweather.agent.events import Event, Listener
 from netweather.conditions.profiles import builtin_profiles, find_profile
 from netweather.engine.reports import profile_document
+from netweather.engine.service import complete
 from netweather.engine.verifying import Wish
 
 router = APIRouter(prefix="/v1", dependencies=[Depends(known_parameters)], tags=["machine"])
 
 _OBJECT: Final = {"type": "object"}
 _ITEMS: Final = {"type": "object", "properties": {"items": {"type": "array", "items": _OBJECT}}, "required": ["items"]}
+_REFERENCE: Final = {"type": "object", "properties": {"reference": {"type": "string"}}, "required": ["reference"]}
 _BEAT_S: Final = 15.0
 """Between two signs of life to who follows the events, when nothing happens."""
 
@@ -46,6 +48,14 @@ async def get_health(agent: OurAgent) -> JSONResponse:
 async def get_targets(agent: OurAgent, who: Reader) -> JSONResponse:
     """Runtimes that could not be asked are told in `problems`."""
     return JSONResponse(await agent.in_thread(agent.targets))
+
+
+@router.get("/targets/complete", summary="A reference with an id in full", responses=answers("it", _REFERENCE, 409))
+async def get_complete(
+    agent: OurAgent, who: Reader, target: Annotated[str, Query(min_length=1, max_length=1000)]
+) -> JSONResponse:
+    """For command lines: everything else takes an id in full only. 12 hex digits of an id are needed; other words come back as they are."""
+    return JSONResponse({"reference": await agent.in_thread(complete, agent.engine, target)})
 
 
 @router.get("/profiles", summary="The profiles", responses=answers("all of them", _ITEMS))

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
@@ -90,6 +90,29 @@ class Standing:
             for each in entry.conditions if entry else ():
                 self.remember(each.condition, each.deadline)
 
+    def withdraw(
+        self, fits: Callable[[NetworkCondition], bool], references: Collection[str] = ()
+    ) -> dict[tuple[str, str], Order]:
+        """Ends the orders of these references, or of all, whose condition fits, and returns them. Whoever starts later gets
+        nothing, and whoever has just got something loses it again."""
+        with self._lock:
+            found = {
+                key: order
+                for key, order in self._orders.items()
+                if (not references or key[0] in references) and fits(order.condition)
+            }
+            for key in found:
+                del self._orders[key]
+            self._let_go()
+        return found
+
+    def restore(self, orders: Mapping[tuple[str, str], Order]) -> None:
+        """They were not to be withdrawn."""
+        with self._lock:
+            for (reference, name), order in {} if self._closed else orders.items():
+                self._orders.setdefault((reference, name), order)
+                self._follow(reference)
+
     def forget(self, orders: Iterable[tuple[str, str]]) -> None:
         """These are cleared: who starts later gets nothing."""
         with self._lock:
@@ -149,13 +172,25 @@ class Standing:
     def _put(self, reference: str, target: Target) -> None:
         """Whatever stands for the reference and the target hasn't got."""
         with self._lock:
-            orders = [order for (words, _), order in self._orders.items() if words == reference]
+            names = sorted(name for words, name in self._orders if words == reference)
         has = {each.condition.name for each in self.engine.active(target)}
-        for condition in [left for order in orders if (left := order.left()) is not None and left.name not in has]:
-            told = {"name": condition.name, "target": target.reference, "owner": condition.owner}
+        for name in [each for each in names if each not in has]:
             try:
-                self.engine.set(target, condition)
-                self.events.publish("condition-set", **told, by="agent")
+                self._put_one(reference, name, target)
             except (NetweatherError, OSError) as error:
-                LOG.warning("%s on %s (%s): %s", condition.name, target.reference, target.name, error)
-                self.events.publish("condition-failed", **told, why=str(error))
+                LOG.warning("%s on %s (%s): %s", name, target.reference, target.name, error)
+                self.events.publish("condition-failed", name=name, target=target.reference, why=str(error))
+
+    def _put_one(self, reference: str, name: str, target: Target) -> None:
+        """What was withdrawn meanwhile is taken back, since whoever withdrew it may have looked at the target before it had it."""
+        put: NetworkCondition | None = None
+        while (order := self._orders.get((reference, name))) is not None and (left := order.left()) is not None:
+            put = left
+            self.engine.set(target, left)
+            if self._orders.get((reference, name)) is order:
+                told = {"name": name, "target": target.reference, "owner": left.owner}
+                self.events.publish("condition-set", **told, by="agent")
+                return
+        if put is not None:
+            with suppress(NetweatherError):  # whoever withdrew it has ended it
+                self.engine.clear(target, name, owner=put.owner)

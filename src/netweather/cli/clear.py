@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from netweather.cli import completing, pages
+from netweather.cli.completed import connected
 from netweather.cli.options import Direct, Json, Targets
 from netweather.cli.output import say, say_json
 from netweather.cli.problems import as_netweather, complain
-from netweather.connecting import connect
 from netweather.errors import NetweatherError, UsageError
 from netweather.settings import Settings
 
@@ -46,7 +46,7 @@ def _clear(
     but a --name that isn't there is. What fails on one target is told, and the others are cleared all the same (exit 1).
     """
     _check(targets or [], name, owner, everything=everything)
-    answers = connect(Settings.load(), direct=direct).clear(targets or (), name, owner)
+    answers = connected(Settings.load(), direct=direct).clear(targets or (), name, owner)
     failed = [each for each in answers if each.problem]
     if len(answers) == 1 and answers[0].problem:
         raise answers[0].problem

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from netweather.cli import completing, pages
+from netweather.cli.completed import connected
 from netweather.cli.options import Direct, Json, given, with_flags
 from netweather.cli.output import say, say_json
 from netweather.cli.repeating import again_and_again
 from netweather.conditions.flags import FlagValue
-from netweather.connecting import connect
 from netweather.errors import UsageError
 from netweather.settings import Settings
 
@@ -79,7 +79,7 @@ def _connections(
     arrives, bytes that wait to be read and to be sent, and the rules that its packets meet on their way out and in.
     """
     meant = which(given(flags), exclude, states, name, listening=everything)
-    service = connect(Settings.load(), direct=direct)
+    service = connected(Settings.load(), direct=direct)
 
     def say_all(listed: list[Listed]) -> None:
         if as_json:

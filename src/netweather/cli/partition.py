@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from netweather.cli import completing, pages
+from netweather.cli.completed import connected
 from netweather.cli.options import Direct, Json, given, with_flags
 from netweather.cli.set import tell
 from netweather.conditions.flags import FlagValue
-from netweather.connecting import connect
 from netweather.errors import UsageError
 from netweather.settings import Settings
 
@@ -56,7 +56,7 @@ def _partition(
     conditions = planned(
         groups, {"for": str(settings.lease), "name": NAME, **given(flags), "block": block}, one_way=one_way, owner=settings.owner
     )
-    done = connect(settings, direct=direct).set(conditions, dry_run=dry_run)
+    done = connected(settings, direct=direct).set(conditions, dry_run=dry_run)
     tell(done, dry_run=dry_run, as_json=as_json)
 
 

@@ -93,11 +93,11 @@ def _file(output: str | None) -> Path:
 def _opened(target: str | None, interface: str | None) -> Recorder:
     from netweather.kernel.namespaces import Namespace
     from netweather.kernel.recorder import Recorder, own_space
-    from netweather.targets import resolve
+    from netweather.targets import complete, resolve
 
     if target is None:
         return Recorder(own_space(), _ifindex(interface) if interface else 0)
-    found = resolve(target)
+    found = resolve(complete(target))
     try:
         if len(found) != 1:
             names = ", ".join(each.name for each in found)

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from netweather.cli import pages
+from netweather.cli.completed import connected
 from netweather.cli.connections import MATCHES, Excluded, Name, States, Target, which
 from netweather.cli.options import Direct, Json, given, with_flags
 from netweather.cli.output import say, say_json
-from netweather.connecting import connect
 from netweather.settings import Settings
 
 _EXAMPLES = """
@@ -40,7 +40,7 @@ def _reset(
     `netweather set --block reject`. `netweather connections` lists what there is.
     """
     meant = which(given(flags), exclude, states, name)
-    ended = connect(Settings.load(), direct=direct).reset(target, meant, host=yes)
+    ended = connected(Settings.load(), direct=direct).reset(target, meant, host=yes)
     if as_json:
         from netweather.engine.documents import connections_document
 

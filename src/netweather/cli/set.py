@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from netweather.cli import pages
+from netweather.cli.completed import Completed
 from netweather.cli.options import PANELS, Direct, Json, Targets, given, with_flags
 from netweather.cli.output import remark, say, say_json, wrapped
 from netweather.conditions import NetworkCondition, Rule
@@ -77,6 +78,8 @@ def _set(
     settings = Settings.load()
     conditions = _conditions(tuple(targets or ()), file, owner, given(flags), settings)
     service = connect(settings, direct=direct)
+    if file is None or targets:
+        conditions = _typed(Completed(service), conditions, () if file is None else targets or ())
     put = partial(service.set, conditions, dry_run=dry_run, host=yes)
     if verify and not dry_run:
         put = partial(_proved, put, quiet=as_json)
@@ -167,6 +170,14 @@ def _named(condition: NetworkCondition, targets: tuple[str, ...], owner: str | N
         what = f"the condition {named.name!r} names no target"
         raise UsageError("missing-target", what, "neither the file (spec.targets) nor the command line does", "name one")
     return named
+
+
+def _typed(completed: Completed, conditions: list[NetworkCondition], targets: Sequence[str]) -> list[NetworkCondition]:
+    """With whole ids where the beginnings of some were typed: everywhere, or only in these targets, in place of a file's."""
+    if not targets:
+        return [completed.condition(each) for each in conditions]
+    whole = tuple(completed.references(targets))
+    return [replace(each, targets=whole) for each in conditions]
 
 
 # setting, and saying what was set

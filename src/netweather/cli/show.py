@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from netweather.cli import pages
+from netweather.cli.completed import connected
 from netweather.cli.lived import lived_words
 from netweather.cli.options import Direct, Json, Targets
 from netweather.cli.output import columns, drawn, say, say_json, table
 from netweather.cli.repeating import again_and_again
-from netweather.connecting import connect
 from netweather.settings import Settings
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def _show(
     nobody asked for are told in red. Of TARGETs that are named also what the TCP connections of each rule live through: their
     round trip, and the rate at which data arrives, before it was set and now; segments sent again since.
     """
-    service = connect(Settings.load(), direct=direct)
+    service = connected(Settings.load(), direct=direct)
     if watch:
         _watch(service, targets or [], as_json=as_json)
         return

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from netweather.cli import completing, pages
+from netweather.cli.completed import connected
 from netweather.cli.options import Direct, Json
 from netweather.cli.output import console, drawn, remark, say, say_json
-from netweather.connecting import connect
 from netweather.settings import Settings
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _stats(
         from netweather.measure import plots
 
         plots.check(plot)
-    with Watch.open(connect(Settings.load(), direct=direct), target, wanted) as watch:
+    with Watch.open(connected(Settings.load(), direct=direct), target, wanted) as watch:
         for missing in watch.stats.missing:
             remark("note", f"this kernel has no tracepoint {missing}: nothing is counted of it")
         _look(watch, seconds, as_json=as_json)

@@ -22,7 +22,8 @@ def _targets(as_json: Json = False) -> None:
     """Lists what can be named as a TARGET: containers, pods and named network namespaces.
 
     A TARGET is docker:NAME, docker:ID, docker:label=KEY=VALUE, compose:[PROJECT/]SERVICE, podman:NAME, pod:NAMESPACE/NAME, cri:ID,
-    containerd:NAMESPACE/ID, netns:NAME, netns:/PATH, pid:N, or host, which is the host's own network.
+    containerd:NAMESPACE/ID, netns:NAME, netns:/PATH, pid:N, or host, which is the host's own network. Names are exact; an ID may be
+    its first 12 hex digits or more.
     """
     from netweather.targets import list_targets
 

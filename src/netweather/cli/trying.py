@@ -61,7 +61,7 @@ def command_of(words: Sequence[str] | None, name: str) -> tuple[str, ...]:
 
 def place_of(targets: Sequence[str] | None, reach: Sequence[str] | None, *, localhost: bool, direct: bool) -> Place:
     """Where it runs. Raises UsageError(code="conflicting-flags")."""
-    from netweather.connecting import connect
+    from netweather.cli.completed import connected
     from netweather.testing.places import Here, Own, way
 
     if targets and (reach or localhost):
@@ -69,7 +69,7 @@ def place_of(targets: Sequence[str] | None, reach: Sequence[str] | None, *, loca
         why = "with a target, COMMAND runs in the network where you are"
         raise UsageError("conflicting-flags", f"--target and {option} are given", why, "leave one of them out")
     if targets:
-        return Here(tuple(targets), connect(Settings.load(), direct=direct))
+        return Here(tuple(targets), connected(Settings.load(), direct=direct))
     for each in reach or ():
         way(each)
     return Own(tuple(reach or ()), localhost)

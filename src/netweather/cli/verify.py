@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from netweather.cli import completing, pages
+from netweather.cli.completed import connected
 from netweather.cli.lived import lived_words
 from netweather.cli.options import Direct, Json, option
 from netweather.cli.output import say, say_json, styled, table
-from netweather.connecting import connect
 from netweather.errors import NetweatherError, UsageError
 from netweather.settings import Settings
 
@@ -63,7 +63,7 @@ def _verify(
         plots.check(plot)
     from netweather.engine.verifying import Wish
 
-    service = connect(Settings.load(), direct=direct or plot is not None)  # what is drawn doesn't come over the wire
+    service = connected(Settings.load(), direct=direct or plot is not None)  # what is drawn doesn't come over the wire
     with bar(quiet=as_json) as progress:
         evidence = service.verify(target, Wish(name, to, peer, count), progress)
     if plot is not None:

@@ -72,6 +72,13 @@ def clear(references: Sequence[str], name: str | None, owner: str | None) -> Cal
     return Call("DELETE", "/v1/conditions" + (f"/{_segment(name)}" if name is not None else ""), read, query)
 
 
+def complete(reference: str) -> Call[str]:
+    def read(answer: Any) -> str:
+        return str(answer["reference"])
+
+    return Call("GET", "/v1/targets/complete", read, _targets([reference]))
+
+
 def verify(reference: str, wish: Wish) -> Call[list[Evidence]]:
     document = {"target": reference, "name": wish.name, "to": wish.to, "peer": wish.peer, "samples": wish.samples}
 

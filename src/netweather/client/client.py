@@ -123,6 +123,10 @@ class Client:
         """Ends conditions: on these targets or all, of this name and owner or all."""
         return self._send(calls.clear(references, name, owner))
 
+    def complete(self, reference: str) -> str:
+        """The reference with an id in full in place of its beginning, as a command line takes it."""
+        return self._send(calls.complete(reference))
+
     def verify(self, reference: str, wish: Wish | None = None, progress: Progress = silent) -> list[Evidence]:
         """The evidence for a target's conditions."""
         progress(0.0, "measured by the agent")
@@ -206,6 +210,10 @@ class AsyncClient:
     async def clear(self, references: Sequence[str] = (), name: str | None = None, owner: str | None = None) -> list[Cleared]:
         """Ends conditions: on these targets or all, of this name and owner or all."""
         return await self._send(calls.clear(references, name, owner))
+
+    async def complete(self, reference: str) -> str:
+        """The reference with an id in full in place of its beginning, as a command line takes it."""
+        return await self._send(calls.complete(reference))
 
     async def verify(self, reference: str, wish: Wish | None = None) -> list[Evidence]:
         """The evidence for a target's conditions."""

@@ -75,7 +75,7 @@ class Engine:
         with self.journal.locked(whose.identity), self.kernel(whose, target.netns_fd) as kernel:
             before = self.journal.read(whose.identity) or Entry(whose)
             observed = kernel.observe()
-            after = entries.added(before, condition, peers, observed)
+            after = entries.added(before, condition, peers, observed, whose.reference)
             desired, after.slots = entries.datapath(after)
             operations = plan(desired, observed)
             changed = entries.rules_of(before, condition.name) != condition.rules or observed.rules is None

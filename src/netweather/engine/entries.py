@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from netweather.conditions import FOREVER, NetworkCondition, Rule
@@ -44,9 +45,12 @@ def opened(whose: Whose) -> contextlib.AbstractContextManager[int | None]:
     return open_namespace(whose.dev, whose.ino, tuple(hints))
 
 
-def added(before: Entry, condition: NetworkCondition, peers: dict[str, tuple[Prefix, ...]], observed: Observed) -> Entry:
+def added(
+    before: Entry, condition: NetworkCondition, peers: dict[str, tuple[Prefix, ...]], observed: Observed, reference: str = ""
+) -> Entry:
     """The entry with this condition in it, in place of the one of the same name, and without those whose lease is over.
 
+    reference: see InForce.
     Raises NetweatherError(code="other-owner") for another's name, or what `interfaces` raises.
     """
     now = namespaces.boot_ns()
@@ -61,7 +65,7 @@ def added(before: Entry, condition: NetworkCondition, peers: dict[str, tuple[Pre
             )
     old = next((c for c in before.conditions if c.condition.name == condition.name), None)
     deadline = NEVER if condition.lease is FOREVER else now + condition.lease.ns
-    active = InForce(condition, peers, deadline, old.created if old else now)
+    active = InForce(condition, peers, deadline, old.created if old else now, reference)
     others = [c for c in in_force if c.condition.name != condition.name]
     # Without a condition the lines that are there are nobody's: an agent lets them stand for a while, and they serve anew.
     slots = before.slots if before.conditions else Slots(interfaces=before.slots.interfaces)
@@ -77,6 +81,18 @@ def datapath(entry: Entry) -> tuple[Datapath, Slots]:
     alias = f"netweather: {names} {'of ' + ', '.join(owners) if owners else ''}".strip()[:250]
     active = [replace(c, condition=expand(c.condition)) for c in entry.conditions]
     return flatten(active, entry.interfaces, choosing.look, entry.slots, alias)
+
+
+def begun_by(journal: Journal, reference: str, but: Collection[str] = ()) -> Iterator[tuple[str, InForce]]:
+    """The conditions that were set by this reference, each with its target's identity, whatever the reference names now.
+
+    A container can be renamed, and another can get its name; a namespace's name can be removed while processes live in it.
+    but: identities to pass over. Journals that can't be read are passed over, too.
+    """
+    for identity in journal.identities():
+        with contextlib.suppress(NetweatherError):
+            entry = None if identity in but else journal.read(identity)
+            yield from ((identity, each) for each in (entry.conditions if entry else ()) if each.reference == reference)
 
 
 def rules_of(entry: Entry, name: str) -> tuple[Rule, ...] | None:

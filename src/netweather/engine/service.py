@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from netweather import targets as runtimes
 from netweather.conditions import NetworkCondition
-from netweather.engine import verifying
+from netweather.engine import entries, verifying
 from netweather.engine.connections import Chosen, Listed, connections, reset, with_lives
 from netweather.engine.core import Engine
 from netweather.engine.playbook import Playbook
@@ -22,7 +22,7 @@ from netweather.engine.stats import Wanted as Counting
 from netweather.engine.verifying import Progress, Wish, silent
 from netweather.errors import NetweatherError, UsageError
 from netweather.measure import Evidence
-from netweather.targets import Target
+from netweather.targets import Target, ids
 
 _GONE: Final = ("unknown-target", "target-not-running")
 
@@ -48,7 +48,13 @@ class Service(Protocol):
         """The conditions in force on these targets, or on all. lived: with what the connections of each rule lived through."""
 
     def clear(self, references: Sequence[str] = (), name: str | None = None, owner: str | None = None) -> list[Cleared]:
-        """Ends conditions on these targets, or on all: those of this name and owner, or all. What fails on one is in its answer."""
+        """Ends conditions on these targets, or on all: those of this name and owner, or all. What fails on one is in its answer.
+
+        Whatever was set by one of these references ends, also where the reference does not lead any more.
+        """
+
+    def complete(self, reference: str) -> str:
+        """The reference with an id in full in place of its beginning: for words of a command line (`targets.complete`)."""
 
     def verify(self, reference: str, wish: Wish, progress: Progress = silent) -> list[Evidence]:
         """The evidence for a target's conditions."""
@@ -119,9 +125,27 @@ class Direct:
             try:
                 found = [stack.enter_context(target) for target in runtimes.resolve(reference)]
             except (NetweatherError, OSError) as error:
-                names = self._swept(reference) if getattr(error, "code", "") in _GONE else []
-                return [Cleared(reference, tuple(names), None if names else error)]
-            return [self._clear_one(target, name, owner) for target in found]
+                elsewhere = self._clear_elsewhere(reference, name, owner, ())
+                return (
+                    elsewhere
+                    if elsewhere and getattr(error, "code", "") in _GONE
+                    else [*elsewhere, Cleared(reference, (), error)]
+                )
+            elsewhere = self._clear_elsewhere(reference, name, owner, [target.identity for target in found])
+            here = [self._clear_one(target, name, owner) for target in found]
+            return [*(each for each in here if not (elsewhere and _is_missing(each))), *elsewhere]
+
+    def _clear_elsewhere(self, reference: str, name: str | None, owner: str | None, found: Collection[str]) -> list[Cleared]:
+        """Ends what this reference began on targets that it does not name any more, or that are gone."""
+        answers = []
+        for identity, active in list(entries.begun_by(self.engine.journal, reference, but=found)):
+            one = active.condition
+            if name in (None, one.name) and owner in (None, one.owner):
+                try:
+                    answers.append(Cleared(reference, tuple(self.engine.clear_known(identity, one.name, owner=one.owner))))
+                except (NetweatherError, OSError) as error:
+                    answers.append(Cleared(reference, (), error))
+        return answers
 
     def _clear_one(self, target: Target, name: str | None, owner: str | None) -> Cleared:
         label = target.reference if target.name in target.reference else f"{target.reference} ({target.name})"
@@ -130,16 +154,8 @@ class Direct:
         except (NetweatherError, OSError) as error:
             return Cleared(label, (), error)
 
-    def _swept(self, reference: str) -> list[str]:
-        """What was in force on a target that is gone: the sweep, with which every command begins, has ended it."""
-        names = [
-            active.condition.name
-            for identity in self.engine.journal.identities()
-            if (entry := self.engine.journal.read(identity)) and entry.target.reference == reference
-            for active in entry.conditions
-        ]
-        self.engine.sweep()
-        return names
+    def complete(self, reference: str) -> str:
+        return complete(self.engine, reference)
 
     def verify(self, reference: str, wish: Wish, progress: Progress = silent) -> list[Evidence]:
         with ExitStack() as stack:
@@ -158,6 +174,24 @@ class Direct:
 
     def stats(self, reference: str, wanted: Counting) -> Stats:
         return open_stats(reference, wanted)
+
+
+def complete(engine: Engine, reference: str) -> str:
+    """As `targets.complete`; of what is gone, as it was set. Raises as that does."""
+    found = runtimes.complete(reference)
+    if found != reference or not ids.is_beginning(reference.rpartition(":")[2].rpartition("/")[2]):
+        return found
+    known = {
+        active.reference
+        for identity in engine.journal.identities()
+        for active in entries.entry_or_remains(engine.journal, identity).conditions
+    }
+    begun = [word for word in known if word.startswith(reference)]
+    return begun[0] if len(begun) == 1 and reference not in known else found
+
+
+def _is_missing(answer: Cleared) -> bool:
+    return isinstance(answer.problem, NetweatherError) and answer.problem.code == "no-such-condition"
 
 
 def show_all(engine: Engine, references: Sequence[str]) -> list[Shown]:

@@ -54,12 +54,16 @@ LineMaker = Callable[[Condition, Direction, Engine], Look]
 
 @dataclass(frozen=True)
 class InForce:
-    """One network condition on the target: peers by the user's words, and when its lease ends (CLOCK_BOOTTIME ns, or NEVER)."""
+    """One network condition on the target: peers by the user's words, and when its lease ends (CLOCK_BOOTTIME ns, or NEVER).
+
+    reference: the one of its targets by which this target was found; "" when that is not known.
+    """
 
     condition: NetworkCondition
     peers: Mapping[str, tuple[Prefix, ...]]
     deadline: int
     created: int
+    reference: str = ""
 
 
 @dataclass

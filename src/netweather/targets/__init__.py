@@ -9,7 +9,7 @@ from netweather.targets.following import Event, Follower, Gone, Started, follow
 from netweather.targets.liveness import alive, exit_descriptor, is_named, occupants
 from netweather.targets.model import Address, Listing, Peer, Prefix, Runtime, Target
 from netweather.targets.references import SCHEMES, Reference, Scheme, parse
-from netweather.targets.resolving import list_targets, resolve, resolve_all
+from netweather.targets.resolving import complete, list_targets, resolve, resolve_all
 
 __all__ = [
     "CODES",
@@ -27,6 +27,7 @@ __all__ = [
     "Started",
     "Target",
     "alive",
+    "complete",
     "exit_descriptor",
     "follow",
     "is_named",

@@ -27,7 +27,7 @@ _ENVIRONMENT: Final = "CONTAINER_RUNTIME_ENDPOINT"  # crictl's
 _READY, _NODE, _RUNNING = 0, 2, 1
 _TABLE: Final = _grpc.PAIR | {
     "PodSandboxMetadata": "name:1 uid:2 namespace:3 attempt:4:uint32",
-    "PodSandboxFilter": "id:1 label_selector:3:Pair*",
+    "PodSandboxFilter": "label_selector:3:Pair*",
     "ListPodSandboxRequest": "filter:1:PodSandboxFilter",
     "PodSandbox": "id:1 metadata:2:PodSandboxMetadata state:3:int32 created_at:4:int64 labels:5:Pair*",
     "ListPodSandboxResponse": "items:1:PodSandbox*",
@@ -40,8 +40,7 @@ _TABLE: Final = _grpc.PAIR | {
     "PodSandboxStatus": "id:1 metadata:2:PodSandboxMetadata state:3:int32 created_at:4:int64 network:5:PodSandboxNetworkStatus "
     "linux:6:LinuxPodSandboxStatus labels:7:Pair*",
     "PodSandboxStatusResponse": "status:1:PodSandboxStatus info:2:Pair*",
-    "ContainerFilter": "id:1",
-    "ListContainersRequest": "filter:1:ContainerFilter",
+    "ListContainersRequest": "",
     "ContainerMetadata": "name:1",
     "Container": "id:1 pod_sandbox_id:2 metadata:3:ContainerMetadata state:6:int32",
     "ListContainersResponse": "containers:1:Container*",
@@ -92,13 +91,13 @@ class CriApi:
         """The runtime that CONTAINER_RUNTIME_ENDPOINT names, else the first that is there. Raises cri-unreachable, no-grpc."""
         return cls(socket_path(environment))
 
-    def sandboxes(self, *, id: str = "", labels: Mapping[str, str] | None = None) -> list[Sandbox]:  # noqa: A002 - CRI's word
-        """The sandboxes, ready or not, by pod and then newest first: of that id (a prefix does), with all of the labels.
+    def sandboxes(self, *, labels: Mapping[str, str] | None = None) -> list[Sandbox]:
+        """The sandboxes, ready or not, by pod and then newest first, with all of the labels.
 
         Raises NetweatherError cri-unreachable, cri-unsupported, cri-failed.
         """
         pairs = [self._made["Pair"](key=key, value=value) for key, value in (labels or {}).items()]
-        asked = self._made["ListPodSandboxRequest"](filter=self._made["PodSandboxFilter"](id=id, label_selector=pairs))
+        asked = self._made["ListPodSandboxRequest"](filter=self._made["PodSandboxFilter"](label_selector=pairs))
         found = self._service.call("ListPodSandbox", asked, "ListPodSandboxResponse")
         return sorted((_listed(each) for each in found.items), key=lambda sandbox: (sandbox.name, -sandbox.created_at))
 
@@ -115,12 +114,6 @@ class CriApi:
             PodContainer(str(each.id), str(each.metadata.name), str(each.pod_sandbox_id), each.state == _RUNNING)
             for each in found.containers
         ]
-
-    def sandbox_of_container(self, id: str) -> list[str]:  # noqa: A002 - CRI's word
-        """The ids of the sandboxes of the containers whose id begins so. Raises as `sandboxes`."""
-        asked = self._made["ListContainersRequest"](filter=self._made["ContainerFilter"](id=id))
-        found = self._service.call("ListContainers", asked, "ListContainersResponse")
-        return sorted({str(each.pod_sandbox_id) for each in found.containers})
 
     def events(self) -> _grpc.Stream:
         """One answer for each change of a container or sandbox; runtimes before CRI 1.26 have none (cri-unsupported)."""

@@ -126,7 +126,7 @@ class DockerApi:
         return sorted((self._parsed(_listed, each) for each in found), key=lambda container: container.name)
 
     def inspect(self, word: str) -> Container | None:
-        """The container of that name, id or prefix of an id; None when there is none or the prefix fits several.
+        """What the engine takes the word for: a name, an id, or the beginning of one id; None when there is no such container.
 
         Raises NetweatherError docker-unreachable, docker-failed.
         """

@@ -52,17 +52,17 @@ class ComposeServices:
 
     def watch(self, reference: Reference) -> Watch:
         """The service's containers, as they come and go: of the project that is named, else of the one that compose would take here,
-        else of any."""
+        else of the first that has the service: a project that comes later is another's."""
         project, _, service = reference.rest.rpartition("/")
         project = project or os.environ.get("COMPOSE_PROJECT_NAME", "") or default_project(Path.cwd()) or ""
 
         def fits(container: Container) -> bool:
+            nonlocal project
             labels = container.labels
-            return (
-                labels.get(_SERVICE) == service
-                and (not project or labels.get(_PROJECT) == project)
-                and labels.get(_ONE_OFF, "").lower() != "true"
-            )
+            if labels.get(_SERVICE) != service or labels.get(_ONE_OFF, "").lower() == "true":
+                return False
+            project = project or labels.get(_PROJECT, "")
+            return labels.get(_PROJECT) == project
 
         return docker.ContainerWatch(self._connect, reference, fits)
 

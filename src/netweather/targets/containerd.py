@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from netweather.errors import NetweatherError
-from netweather.targets import _grpc, _opening
+from netweather.targets import _grpc, _opening, ids
 from netweather.targets._criapi import socket_path
 from netweather.targets._errors import unknown_target
 from netweather.targets.model import Listing, Target, Watch
@@ -84,20 +84,16 @@ class ContainerdContainers:
     def open(self, reference: Reference, *, as_peer: bool = False) -> list[Target]:
         """The containers' namespaces; several may be one. What does not run is passed over when others of the label do.
 
-        Raises NetweatherError: unknown-target (names the nearest), ambiguous-target, target-not-running, target-changed,
+        Raises NetweatherError: unknown-target (names the nearest), target-not-running, target-changed,
         target-elsewhere, cri-unreachable, cri-unsupported, cri-failed, no-grpc, needs-root.
         """
         api, word = self._api(reference)
         tasks = api.tasks()
         found = select(api, tasks, word)
         if not found:
-            raise unknown_target(
-                f"there is no {reference.text}", word, tasks, "containers with a process", "list them: ctr containers ls"
-            )
-        if len(found) > 1 and not word.startswith("label="):
-            raise NetweatherError(
-                "ambiguous-target", f"the id {word!r} fits several containers", ", ".join(found[:6]), "give more of it"
-            )
+            what = f"there is no {reference.text}"
+            begun = ids.unknown(what, word, filter(ids.is_id, tasks), f"containerd:{api.namespace}/{{}}")
+            raise begun or unknown_target(what, word, tasks, "containers with a process", "list them: ctr containers ls")
         awake = [id for id in found if tasks[id].running]  # noqa: A001 - what containerd calls it
         if not awake:
             what = f"no container of {reference.text} is running"
@@ -111,6 +107,13 @@ class ContainerdContainers:
         """Those containers, as they come and go."""
         api, word = self._api(reference)
         return TaskWatch(api, word, reference)
+
+    def complete(self, word: str) -> str:
+        """NAMESPACE/ID with an id in full in place of its beginning. Raises ambiguous-target, and what containerd's failures raise."""
+        namespace, _, beginning = word.partition("/")
+        tasks = self._connect(namespace).tasks() if ids.is_beginning(beginning) else {}
+        found = None if beginning in tasks else ids.complete(beginning, filter(ids.is_id, tasks))
+        return f"{namespace}/{found}" if found else word
 
     def listings(self) -> list[Listing]:
         """Nothing: pods are listed as pods, Docker's containers as Docker's, and a namespace must be named."""
@@ -155,11 +158,11 @@ class TaskWatch:
 
 
 def select(api: ContainerdApi, tasks: dict[str, Task], word: str) -> list[str]:
-    """The ids that a word names, running or not: an id alone, those that begin so, or those with the label."""
+    """The ids that a word names, running or not: the id itself, or those with the label."""
     key, labelled, value = word.removeprefix("label=").partition("=")
     if word.startswith("label=") and labelled:
         return sorted(api.labelled(key, value) & tasks.keys())
-    return [word] if word in tasks else sorted(id for id in tasks if id.startswith(word))  # noqa: A001 - as above
+    return [word] if word in tasks else []
 
 
 def open_task(api: ContainerdApi, id: str, reference: Reference) -> Target:  # noqa: A002 - what containerd calls it

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from netweather.errors import NetweatherError
-from netweather.targets import _addresses, _namespaces, _opening
+from netweather.targets import _addresses, _namespaces, _opening, ids
 from netweather.targets._criapi import CriApi, Sandbox
 from netweather.targets._errors import unknown_target
 from netweather.targets._grpc import Stream
@@ -33,7 +33,7 @@ class CriSandboxes:
     def open(self, reference: Reference, *, as_peer: bool = False) -> list[Target]:
         """The sandboxes' namespaces, one for each pod that is ready.
 
-        Raises NetweatherError: unknown-target (names the nearest), ambiguous-target, target-not-running, target-changed,
+        Raises NetweatherError: unknown-target (names the nearest), target-not-running, target-changed,
         target-elsewhere, host-namespace, cri-unreachable, cri-unsupported, cri-failed, no-grpc, needs-root.
         """
         api = self._connect()
@@ -52,6 +52,10 @@ class CriSandboxes:
     def watch(self, reference: Reference) -> Watch:
         """Those pods, as they come and go; their containers may restart as they like."""
         return SandboxWatch(self._connect, reference)
+
+    def complete(self, word: str) -> str:
+        """The word with an id in full in place of its beginning. Raises ambiguous-target, and what the runtime's failures raise."""
+        return (ids.complete(word, _all_ids(self._connect())) if ids.is_beginning(word) else None) or word
 
     def listings(self) -> list[Listing]:
         """The pods that are ready; [] when there is no runtime here, or one that does not speak CRI. Raises as `open`."""
@@ -112,7 +116,7 @@ class SandboxWatch:
 
 
 def select(api: CriApi, reference: Reference) -> list[Sandbox]:
-    """The sandboxes that a reference names, ready or not, at least one. Raises unknown-target, ambiguous-target."""
+    """The sandboxes that a reference names, ready or not, at least one. Raises unknown-target."""
     if reference.scheme == "pod":
         namespace, _, word = reference.rest.partition("/")
         found = _of_pod(api, namespace, word)
@@ -120,9 +124,13 @@ def select(api: CriApi, reference: Reference) -> list[Sandbox]:
         found = _with_label(api, reference.rest)
     else:
         found = _of_id(api, reference.rest)
+    what = f"there is no {reference.text} on this node"
+    begun = ids.unknown(what, reference.rest, _all_ids(api), "cri:{}") if not found and reference.scheme == "cri" else None
+    if begun is not None:
+        raise begun
     if not found:
         known = [sandbox.name for sandbox in api.sandboxes() if sandbox.ready]
-        raise unknown_target(f"there is no {reference.text} on this node", reference.rest, known, "pods on this node", _SEE)
+        raise unknown_target(what, reference.rest, known, "pods on this node", _SEE)
     return found
 
 
@@ -138,14 +146,14 @@ def _with_label(api: CriApi, word: str) -> list[Sandbox]:
 
 
 def _of_id(api: CriApi, word: str) -> list[Sandbox]:
-    """Of a sandbox's id or a container's, whole or not."""
-    every = api.sandboxes()
-    holders = api.sandbox_of_container(word)
-    found = [sandbox for sandbox in every if sandbox.id.startswith(word) or sandbox.id in holders]
-    if len(found) > 1:
-        names = ", ".join(f"{sandbox.name} ({sandbox.id[:12]})" for sandbox in found[:6])
-        raise NetweatherError("ambiguous-target", f"the id {word!r} fits several pods", names, "give more of the id")
-    return found
+    """Of a sandbox's id or a container's."""
+    holders = {word, *(each.sandbox for each in api.containers() if each.id == word)}
+    return [sandbox for sandbox in api.sandboxes() if sandbox.id in holders]
+
+
+def _all_ids(api: CriApi) -> list[str]:
+    """Of sandboxes and of their containers."""
+    return [*(each.id for each in api.sandboxes()), *(each.id for each in api.containers())]
 
 
 def open_sandbox(api: CriApi, id: str, reference: Reference, *, as_peer: bool = False) -> Target:  # noqa: A002 - CRI's word

@@ -1,4 +1,4 @@
-"""docker:NAME, docker:ID, docker:PREFIX and docker:label=KEY=VALUE: containers of a local Docker engine.
+"""docker:NAME, docker:ID and docker:label=KEY=VALUE: containers of a local Docker engine.
 
 Nothing inside a container is run or looked at, so that images without a shell do; only its first process's namespace is opened.
 """
@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from netweather.errors import NetweatherError
-from netweather.targets import _addresses, _namespaces, _opening
+from netweather.targets import _addresses, _namespaces, _opening, ids
 from netweather.targets._dockerapi import Container, DockerApi, Events
 from netweather.targets._errors import unknown_target
 from netweather.targets.model import Listing, Target, Watch
@@ -63,12 +63,21 @@ class DockerContainers:
         return [_listing(api, container) for container in found]
 
     def watch(self, reference: Reference) -> Watch:
-        """Those containers, as they come and go: by name, by id or its beginning, or by label."""
+        """Those containers, as they come and go: by name, by id, or by label."""
         word = reference.rest.removeprefix("/")
         key, labelled, value = word.removeprefix("label=").partition("=")
         if word.startswith("label=") and labelled:
             return ContainerWatch(self._connect, reference, lambda each: each.labels.get(key) == value)
-        return ContainerWatch(self._connect, reference, lambda each: word == each.name or each.id.startswith(word))
+        return ContainerWatch(self._connect, reference, lambda each: ids.means(word, each.id, each.name))
+
+    def complete(self, word: str) -> str:
+        """The word with an id in full in place of its beginning. Raises ambiguous-target, and what the engine's failures raise."""
+        known = self._known(word)
+        return word if word in known.values() else ids.complete(word, known) or word
+
+    def _known(self, word: str) -> dict[str, str]:
+        """By id, the name of everything that the word may name."""
+        return {each.id: each.name for each in self._connect().containers(every=True)}
 
 
 class ContainerWatch:
@@ -104,21 +113,17 @@ class ContainerWatch:
 
 
 def find(api: DockerApi, word: str) -> Container:
-    """The container of that name, id or prefix. Raises unknown-target, ambiguous-target."""
-    found = api.inspect(word)
-    if found is not None:
+    """The container of that name or id. Raises unknown-target."""
+    found = api.inspect(word)  # the engine also takes the beginning of an id
+    if found is not None and ids.means(word, found.id, found.name):
         return found
     every = api.containers(every=True)
-    fitting = [container for container in every if container.id.startswith(word)]
-    if len(fitting) > 1:
-        names = ", ".join(f"{container.name} ({container.id[:12]})" for container in fitting[:6])
-        raise NetweatherError(
-            "ambiguous-target", f"the id {word!r} fits several containers", names, "give the name or more of the id"
-        )
+    what = f"there is no container {word!r}"
+    begun = ids.unknown(what, word, (container.id for container in every), f"{api.product.command}:{{}}")
+    if begun is not None:
+        raise begun
     running = [container.name for container in every if container.state == "running"]
-    raise unknown_target(
-        f"there is no container {word!r}", word, running, "running containers", "see what there is: netweather targets"
-    )
+    raise unknown_target(what, word, running, "running containers", "see what there is: netweather targets")
 
 
 def unlabelled(api: DockerApi, label: str) -> NetweatherError:
@@ -233,7 +238,8 @@ def _elsewhere(api: DockerApi, container: Container) -> NetweatherError:
 def _listing(api: DockerApi, container: Container) -> Listing:
     """One line of the list; whatever goes wrong with this container becomes its note."""
     scheme = api.product.command
-    reference = Reference(scheme, container.name, f"{scheme}:{container.name}")
+    word = container.id if ids.is_id(container.name) else container.name
+    reference = Reference(scheme, word, f"{scheme}:{word}")
     listing = Listing(
         reference.text,
         scheme,

@@ -137,3 +137,11 @@ class Runtime(Protocol):
 
     def listings(self) -> list[Listing]:
         """What there is to name; an empty list when the runtime is not on this machine, NetweatherError when it fails."""
+
+
+class WithIds(Protocol):
+    """The `RUNTIME` of a scheme whose things have ids."""
+
+    def complete(self, word: str) -> str:
+        """What stands behind the colon, with an id in full in place of its beginning; as it is when no id begins so, or when
+        something has exactly that name. Raises NetweatherError ambiguous-target, and what the runtime's failures raise."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from netweather.errors import NetweatherError
-from netweather.targets import docker
+from netweather.targets import docker, ids
 from netweather.targets._dockerapi import DockerApi, Product
 from netweather.targets.model import Target, Watch
 from netweather.targets.references import Reference
@@ -32,6 +32,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 class Pod:
     """A pod. infra: the id of the container that holds its network, "" when its containers have networks of their own."""
 
+    id: str
     name: str
     infra: str
     containers: tuple[str, ...]
@@ -43,7 +44,10 @@ class PodmanApi(DockerApi):
     product = PODMAN
 
     def pod(self, word: str) -> Pod | None:
-        """The pod of that name or id; None when there is none. Raises podman-unreachable, podman-failed."""
+        """What Podman takes the word for: a pod's name, id, or the beginning of its id; None when there is no such pod.
+
+        Raises podman-unreachable, podman-failed.
+        """
         if not _NAME.fullmatch(word):
             return None
         found = self._get(f"/v4.0.0/libpod/pods/{quote(word, safe='')}/json", missing_ok=True)
@@ -62,7 +66,7 @@ class PodmanContainers(docker.DockerContainers):
             return super().open(reference, as_peer=as_peer)
         except NetweatherError as error:
             api = PodmanApi.from_environment()
-            pod = api.pod(reference.rest) if error.code == "unknown-target" else None
+            pod = named_pod(api, reference.rest) if error.code == "unknown-target" else None
             if pod is None:
                 raise
         found = [container for id in _holders(pod) if (container := api.inspect(id)) is not None]  # noqa: A001 - Podman's word
@@ -75,21 +79,31 @@ class PodmanContainers(docker.DockerContainers):
             return super().watch(reference)
         return PodWatch(reference)
 
+    def _known(self, word: str) -> dict[str, str]:
+        pod = PodmanApi.from_environment().pod(word)
+        return super()._known(word) | ({} if pod is None else {pod.id: pod.name})
+
 
 class PodWatch(docker.ContainerWatch):
     """A container or a pod of that name: which of them it is may change while it is watched."""
 
     def __init__(self, reference: Reference) -> None:
         self._word = word = reference.rest
-        super().__init__(PodmanApi.from_environment, reference, lambda each: word == each.name or each.id.startswith(word))
+        super().__init__(PodmanApi.from_environment, reference, lambda each: ids.means(word, each.id, each.name))
 
     def present(self) -> set[str]:
         api = PodmanApi.from_environment()
-        pod = api.pod(self._word)
+        pod = named_pod(api, self._word)
         members = () if pod is None else _holders(pod)
         # Podman's list in Docker's way leaves out infra containers.
         infra = {each for each in members if (found := api.inspect(each)) is not None and found.state == "running"}
         return super().present() | infra
+
+
+def named_pod(api: PodmanApi, word: str) -> Pod | None:
+    """The pod of exactly that name or id; None when there is none. Raises as `PodmanApi.pod`."""
+    pod = api.pod(word)
+    return pod if pod is not None and ids.means(word, pod.id, pod.name) else None
 
 
 def _holders(pod: Pod) -> tuple[str, ...]:
@@ -99,7 +113,7 @@ def _holders(pod: Pod) -> tuple[str, ...]:
 def _pod(found: Mapping[str, Any]) -> Pod:
     shares = "net" in (found.get("SharedNamespaces") or ())
     infra = str(found.get("InfraContainerID") or "") if shares else ""
-    return Pod(str(found["Name"]), infra, tuple(str(each["Id"]) for each in found.get("Containers") or ()))
+    return Pod(str(found["Id"]), str(found["Name"]), infra, tuple(str(each["Id"]) for each in found.get("Containers") or ()))
 
 
 RUNTIME = PodmanContainers()

@@ -2,13 +2,13 @@
 
     netns:NAME                     netns:db  netns:/run/docker/netns/7cd5f0e87372   a name in /run/netns, or an absolute path
     pid:N                          pid:4711                                         the namespace that process lives in
-    docker:NAME|ID|PREFIX          docker:shop-api  docker:1eba52                   one container
+    docker:NAME|ID                 docker:shop-api                                  one container, by its exact name or whole id
     docker:label=KEY=VALUE         docker:label=tier=web                            every running container with that label
     compose:[PROJECT/]SERVICE      compose:web  compose:shop/web                    every running container of the service
     podman:NAME|ID|label=KEY=VALUE podman:shop-api                                  the same of Podman; a pod's name names its network
     pod:NAMESPACE/NAME             pod:shop/api-0                                   a pod on this node, by its CRI runtime
     pod:NAMESPACE/label=KEY=VALUE  pod:shop/label=app=api                           every ready pod on this node with that label
-    cri:ID  cri:label=KEY=VALUE    cri:1eba52                                       the pod of a sandbox or container
+    cri:ID  cri:label=KEY=VALUE    cri:label=app=api                                the pod of a sandbox or container
     containerd:NAMESPACE/ID        containerd:default/shop-api                      one container of a containerd's namespace
     host                           host                                             the host's own network, only when spelt out
 One that fails: parse("shop-api") is a UsageError (scheme-missing) whose remedy is docker:shop-api.

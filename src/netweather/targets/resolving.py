@@ -6,11 +6,14 @@ import importlib
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
+from typing import Final
 
 from netweather.errors import NetweatherError
-from netweather.targets import _namespaces
-from netweather.targets.model import Listing, Runtime, Target
+from netweather.targets import _namespaces, ids
+from netweather.targets.model import Listing, Runtime, Target, WithIds
 from netweather.targets.references import Reference, available, parse, scheme
+
+_WITH_IDS: Final = frozenset({"docker", "podman", "cri", "containerd"})
 
 
 def resolve(reference: str) -> list[Target]:
@@ -49,6 +52,24 @@ def runtime(name: str) -> Runtime:
     """The runtime of a scheme, imported when it is first used. Raises KeyError when there is none of that name."""
     found: Runtime = importlib.import_module(f"netweather.targets.{scheme(name).module}").RUNTIME
     return found
+
+
+def complete(text: str) -> str:
+    """The reference with an id in full where its beginning was written, of 12 hex digits or more; else as it is.
+
+    For command lines only, before anything else looks at the words: once, so that what starts later is compared with the whole id.
+    Something of exactly that name comes first. Raises UsageError (see references.parse), and NetweatherError ambiguous-target.
+    """
+    reference = parse(text)
+    if not ids.is_beginning(reference.rest.rpartition("/")[2]) or reference.scheme not in _WITH_IDS:
+        return text
+    found: WithIds = importlib.import_module(f"netweather.targets.{scheme(reference.scheme).module}").RUNTIME
+    try:
+        return f"{reference.scheme}:{found.complete(reference.rest)}"
+    except NetweatherError as error:
+        if error.code == "ambiguous-target":
+            raise
+        return text  # whatever is done with it next says what is wrong
 
 
 def merge(targets: Iterable[Target]) -> list[Target]:

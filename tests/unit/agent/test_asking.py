@@ -26,6 +26,7 @@ HANDLERS = [
     ("GET", "/v1/stats/{number}"),
     ("DELETE", "/v1/stats/{number}"),
     ("GET", "/v1/targets"),
+    ("GET", "/v1/targets/complete"),
     ("GET", "/v1/profiles"),
     ("GET", "/v1/profiles/{name}"),
     ("GET", "/v1/doctor"),

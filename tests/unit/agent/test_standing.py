@@ -5,14 +5,19 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
 from netweather.agent.agent import Agent
-from netweather.agent.standing import Standing
-from netweather.conditions import NetworkCondition, load
+from netweather.agent.principals import Principal
+from netweather.agent.standing import Order, Standing
+from netweather.conditions import NetworkCondition, dump, load
+from netweather.engine import Engine
+from netweather.errors import NetweatherError
+from netweather.kernel.spec import NEVER
 from netweather.targets.following import Gone, Started
 from tests.support.rig import until
 from tests.support.world import World
@@ -61,7 +66,7 @@ def slow(lease: str = "1m", name: str = "slow") -> NetworkCondition:
 
 
 def starts(world: World, told: Told, name: str) -> None:
-    told.events.put(Started(world.resolve([f"netns:{name}"])[0]))
+    told.events.put(Started(replace(world.resolve([f"netns:{name}"])[0], reference=told.reference)))
 
 
 def in_force(agent: Agent) -> list[tuple[str, str]]:
@@ -126,7 +131,10 @@ def test_others_still_have_what_one_lost(agent: Agent, world: World, told: dict[
 
 def test_direct_mode_clears_too(agent: Agent, told: dict[str, Told]) -> None:
     agent.standing.remember(slow())
-    agent._cleared_elsewhere("slow")
+    agent.standing.remember(replace(slow(), targets=("docker:db",)))
+    agent._cleared_elsewhere(WEB, "slow")
+    assert agent.standing.orders == [("docker:db", "slow")], "others have the same name for theirs"
+    agent._cleared_elsewhere("docker:db", "slow")
     assert agent.standing.orders == []
 
 
@@ -156,3 +164,76 @@ def test_what_fails_is_told(agent: Agent, world: World, told: dict[str, Told]) -
     event = listener._queue.get_nowait()
     assert event is not None
     assert event.kind == "condition-failed"
+
+
+def test_what_is_down_is_cleared_too(agent: Agent, world: World, told: dict[str, Told]) -> None:
+    """Nothing of the reference runs: it would have had the condition as soon as it does."""
+    world.path("b").rename(world.folder / "stopped")
+    agent.standing.remember(replace(slow(), targets=("netns:b",)))
+    agent.standing._orders["netns:b", "slow"] = Order(replace(slow(), targets=("netns:b",)), NEVER)
+    assert [(each.target, each.names) for each in agent.clear(ROOT, ["netns:b"])] == [("netns:b", ("slow",))]
+    assert agent.standing.orders == []
+    with pytest.raises(NetweatherError):
+        agent.clear(ROOT, ["netns:b"])
+
+
+def test_what_another_has_under_the_same_name_stays(agent: Agent, world: World, told: dict[str, Told]) -> None:
+    """Both are named as everything is unless told otherwise; the other one is down just now."""
+    agent.standing.remember(replace(slow(), targets=("docker:down",)))
+    agent.set(ROOT, [load({**SLOW, "targets": ["netns:a"]})])
+    agent.clear(ROOT, ["netns:a"])
+    assert agent.standing.orders == [("docker:down", "slow")]
+
+
+def test_who_may_not_clear_it_leaves_the_order(agent: Agent, told: dict[str, Told]) -> None:
+    agent.standing.remember(replace(slow(), owner="ann"))
+    for who in (Principal("bob", frozenset({"read", "set"})), Principal("bob", frozenset({"read"}))):
+        with suppress(NetweatherError):
+            agent.clear(who)
+        assert agent.standing.orders == [(WEB, "slow")]
+    agent.clear(Principal("ann", frozenset({"read", "set"})))
+    assert agent.standing.orders == []
+
+
+def test_what_is_cleared_while_it_is_put_does_not_stay(
+    agent: Agent, world: World, told: dict[str, Told], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`clear` looks at the targets, finds nothing yet, and is done before the newcomer's condition is in force."""
+    agent.standing.remember(slow())
+    whole, begun, cleared = Engine.set, threading.Event(), threading.Event()
+
+    def late(self: Engine, *words: Any, **named: Any) -> Any:
+        begun.set()
+        assert cleared.wait(20)
+        return whole(self, *words, **named)
+
+    def putting(*words: Any) -> None:
+        whole_put(*words)
+        put.set()
+
+    whole_put, put = agent.standing._put, threading.Event()
+    monkeypatch.setattr(agent.standing, "_put", putting)
+    monkeypatch.setattr(Engine, "set", late)
+    starts(world, told[WEB], "b")
+    assert begun.wait(20)
+    agent.clear(ROOT)
+    cleared.set()
+    assert put.wait(20)
+    assert in_force(agent) == []
+
+
+def test_what_is_replaced_while_it_is_put_is_put_as_it_is_now(
+    agent: Agent, world: World, told: dict[str, Told], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent.standing.remember(slow())
+    newer = load({**SLOW, "targets": [WEB], "rules": [{"condition": {"loss": "7%"}}]})
+    whole = Engine.set
+
+    def meanwhile(self: Engine, *words: Any, **named: Any) -> Any:
+        monkeypatch.setattr(Engine, "set", whole)
+        agent.standing.remember(newer)
+        return whole(self, *words, **named)
+
+    monkeypatch.setattr(Engine, "set", meanwhile)
+    starts(world, told[WEB], "b")
+    until(lambda: [each["spec"]["rules"] for each in agent.show()] == [dump(newer)["spec"]["rules"]], 20, "the newer one")

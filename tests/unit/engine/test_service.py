@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -23,7 +24,9 @@ def service(tmp_path: os.PathLike[str], monkeypatch: pytest.MonkeyPatch) -> Dire
     monkeypatch.setattr(keeper_process, "ensure", lambda *_: None)
     monkeypatch.setattr(targets, "resolve_all", world.resolve)
     monkeypatch.setattr(targets, "resolve", lambda reference: world.resolve([reference]))
-    return Direct(Engine(Settings(state=Path(tmp_path, "state")), world.open_kernel))
+    made = Direct(Engine(Settings(state=Path(tmp_path, "state")), world.open_kernel))
+    monkeypatch.setattr(made.engine, "_remove_remains", made.engine.journal.forget)
+    return made
 
 
 def slow(*references: str) -> object:
@@ -51,3 +54,42 @@ def test_the_host_is_confirmed(service: Direct) -> None:
     assert wrong.value.code == "host-not-confirmed"
     assert service.set([slow("host")], dry_run=True)  # type: ignore[list-item]  # it is one
     assert service.set([slow("host")], host=True)  # type: ignore[list-item]  # it is one
+
+
+def test_clearing_ends_all_that_setting_began(service: Direct, tmp_path: os.PathLike[str]) -> None:
+    """What was netns:a has no name any more, and another namespace has that name."""
+    from pathlib import Path
+
+    folder = Path(tmp_path, "ns")
+    service.set([slow("netns:a", "netns:b")])  # type: ignore[list-item]  # it is one
+    (folder / "a").rename(folder / "old")
+    (folder / "a").touch()
+    cleared = service.clear(["netns:a"])
+    assert [(each.target, each.names) for each in cleared] == [("netns:a", ()), ("netns:a", ("default",))]
+    assert [each.target.reference for each in service.show()] == ["netns:b"], "what another word of the same command began stays"
+
+
+def test_clearing_by_name_ends_it_where_the_name_was(service: Direct, tmp_path: os.PathLike[str]) -> None:
+    from pathlib import Path
+
+    folder = Path(tmp_path, "ns")
+    service.set([slow("netns:a")])  # type: ignore[list-item]  # it is one
+    (folder / "a").rename(folder / "old")
+    assert [each.names for each in service.clear(["netns:a"], "default")] == [("default",)]
+    (folder / "a").touch()
+    (only,) = service.clear(["netns:a"], "default")
+    assert getattr(only.problem, "code", "") == "no-such-condition"
+
+
+def test_an_id_is_completed_from_what_was_set(service: Direct, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The container is gone, and its engine doesn't know it any more."""
+    monkeypatch.setattr(targets, "complete", lambda text: text)
+    service.set([slow("netns:a")])  # type: ignore[list-item]  # it is one
+    (identity,) = service.engine.journal.identities()
+    entry = service.engine.journal.read(identity)
+    assert entry is not None
+    entry.conditions = [replace(each, reference="docker:" + "ab" * 32) for each in entry.conditions]
+    service.engine.journal.write(entry)
+    assert service.complete("docker:" + "ab" * 6) == "docker:" + "ab" * 32
+    assert service.complete("docker:" + "ab" * 5) == "docker:" + "ab" * 5
+    assert service.complete("docker:abc-db") == "docker:abc-db"

@@ -73,11 +73,11 @@ class Runtime:
 
     def ListPodSandbox(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802 - CRI's name
         wanted = {pair.key: pair.value for pair in request.filter.label_selector}
-        fitting = [pod for pod in self.pods if wanted.items() <= pod.labels.items() and pod.id.startswith(request.filter.id)]
+        fitting = [pod for pod in self.pods if wanted.items() <= pod.labels.items()]
         return self.made["ListPodSandboxResponse"](items=[self.made["PodSandbox"](**self._common(pod)) for pod in fitting])
 
     def ListContainers(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802 - CRI's name
-        found = [(each, pod) for pod in self.pods for each in pod.containers if each.startswith(request.filter.id)]
+        found = [(each, pod) for pod in self.pods for each in pod.containers]
         metadata = self.made["ContainerMetadata"](name="app")
         containers = [
             self.made["Container"](id=id, pod_sandbox_id=pod.id, metadata=metadata, state=2 if id in pod.exited else 1)

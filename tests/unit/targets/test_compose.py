@@ -130,3 +130,16 @@ def test_env_files_and_compose_file_are_respected(nowhere: Path) -> None:
 
 def test_without_a_compose_file_there_is_no_default(nowhere: Path) -> None:
     assert default_project(nowhere, {}) is None
+
+
+def test_who_follows_a_service_keeps_to_its_project(engine: Engine) -> None:
+    """Another project may come to have a service of the same name."""
+    add(engine, "shop", "web")
+    watch = RUNTIME.watch(parse("compose:web"))
+    assert watch.present() == {engine.containers[0]["Id"]}
+    add(engine, "blog", "web")
+    assert watch.present() == {engine.containers[0]["Id"]}
+    engine.containers.pop(0)
+    assert watch.present() == set()
+    add(engine, "shop", "web")
+    assert watch.present() == {engine.containers[1]["Id"]}

@@ -52,12 +52,26 @@ def open_all(api: FakeApi, text: str) -> list[Target]:
     return found
 
 
-def test_a_container_by_id_and_by_its_beginning(api: FakeApi) -> None:
+def test_a_container_by_its_id(api: FakeApi) -> None:
     api.add("shop")
     api.add(ID)
-    for word, name in (("shop", "shop"), ("sho", "shop"), (ID, ID), ("abab", ID)):
+    for word in ("shop", ID):
         (target,) = open_all(api, f"containerd:default/{word}")
-        assert (target.name, target.pid, target.runtime) == (name, os.getpid(), "containerd")
+        assert (target.name, target.pid, target.runtime) == (word, os.getpid(), "containerd")
+
+
+def test_the_beginning_of_an_id_is_completed_for_a_command_line_and_names_nothing_else(api: FakeApi, refused: Refused) -> None:
+    api.add(ID)
+    api.add("abababababab-2")  # a person's, not an id
+    runtime = ContainerdContainers(lambda namespace: api)
+    for word in ("ab", "ab" * 6):
+        error = refused(lambda word=word: open_all(api, f"containerd:default/{word}"))  # type: ignore[misc]
+        assert (error.code, ID in error.why) == ("unknown-target", True)
+        assert runtime.watch(parse(f"containerd:default/{word}")).present() == set()
+    assert runtime.complete(f"default/{'ab' * 6}") == f"default/{ID}"
+    assert runtime.complete("default/ab") == "default/ab"
+    api.add("ab" * 6)
+    assert runtime.complete(f"default/{'ab' * 6}") == f"default/{'ab' * 6}"
 
 
 def test_labels_name_those_that_run(api: FakeApi) -> None:
@@ -73,7 +87,7 @@ def test_what_is_not_there_does_not_run_or_is_several(api: FakeApi, refused: Ref
     api.add("shop-2", running=False)
     assert refused(lambda: open_all(api, "containerd:default/shpo")).why == "the nearest containers with a process: shop, shop-2"
     assert refused(lambda: open_all(api, "containerd:default/shop-2")).code == "target-not-running"
-    assert refused(lambda: open_all(api, "containerd:default/sh")).code == "ambiguous-target"
+    assert refused(lambda: open_all(api, "containerd:default/sh")).code == "unknown-target"
 
 
 def test_an_id_that_a_person_chose_is_no_proof_by_itself(api: FakeApi, refused: Refused) -> None:

@@ -12,6 +12,7 @@ from netweather.targets import _addresses
 from netweather.targets.cri import RUNTIME, references_by_address
 from netweather.targets.model import Target
 from netweather.targets.references import parse
+from netweather.targets.resolving import complete
 from tests.unit.targets.fake_cri import OWN_NETWORK, FakePod, Runtime
 
 Refused = Callable[[Callable[[], object]], NetweatherError]
@@ -28,7 +29,7 @@ def open_all(text: str, *, as_peer: bool = False) -> list[Target]:
 def test_a_pod_by_name_and_by_the_ids_of_its_parts(cri: Runtime) -> None:
     cri.add("shop/api-0", id="ab" * 32, containers=("cd" * 32,), addresses=("192.0.2.2", "2001:db8::2"))
     own = os.stat("/proc/self/ns/net")
-    for word in ("pod:shop/api-0", f"cri:{'ab' * 32}", "cri:abab", f"cri:{'cd' * 32}", "cri:cdcd"):
+    for word in ("pod:shop/api-0", f"cri:{'ab' * 32}", f"cri:{'cd' * 32}"):
         (target,) = open_all(word)
         assert (target.reference, target.name, target.runtime) == (word, "shop/api-0", word.partition(":")[0])
         assert (target.dev, target.ino, target.pid, target.path) == (own.st_dev, own.st_ino, os.getpid(), OWN_NETWORK)
@@ -60,11 +61,18 @@ def test_what_is_not_there_names_what_is(cri: Runtime, refused: Refused) -> None
     assert (error.code, error.why) == ("target-not-running", "shop/api-9")
 
 
-def test_an_id_of_several_pods_is_ambiguous(cri: Runtime, refused: Refused) -> None:
-    cri.add("shop/a", id="ab" * 32)
-    cri.add("shop/b", id="ac" * 32)
-    error = refused(lambda: open_all("cri:a"))
-    assert (error.code, error.why) == ("ambiguous-target", "shop/a (abababababab), shop/b (acacacacacac)")
+def test_the_beginning_of_an_id_is_completed_for_a_command_line_and_names_nothing_else(cri: Runtime, refused: Refused) -> None:
+    cri.add("shop/a", id="ab" * 32, containers=("cd" * 32,))
+    cri.add("shop/b", id="ab" * 30 + "cdef")
+    for word in ("ab", "ab" * 31, "cd" * 6):
+        error = refused(lambda word=word: open_all(f"cri:{word}"))  # type: ignore[misc]
+        assert error.code == "unknown-target"
+        assert all(each in error.why for each in ("ab" * 32, "cd" * 32) if each.startswith(word))
+        assert RUNTIME.watch(parse(f"cri:{word}")).present() == set()
+    assert complete("cri:" + "cd" * 6) == f"cri:{'cd' * 32}"
+    assert complete("cri:" + "ab" * 31) == f"cri:{'ab' * 32}"
+    assert complete("cri:" + "cd" * 5) == "cri:" + "cd" * 5
+    assert refused(lambda: complete("cri:" + "ab" * 6)).code == "ambiguous-target"
 
 
 def test_the_nodes_network_is_refused_and_yet_a_peer(cri: Runtime, refused: Refused) -> None:

@@ -13,6 +13,7 @@ from netweather.targets import _addresses
 from netweather.targets.docker import RUNTIME
 from netweather.targets.model import Target
 from netweather.targets.references import parse
+from netweather.targets.resolving import complete
 from tests.unit.targets.fake_docker import Engine
 
 Refused = Callable[[Callable[[], object]], NetweatherError]
@@ -35,10 +36,10 @@ def stranger() -> Iterator[subprocess.Popen[bytes]]:
     child.wait()
 
 
-def test_a_container_by_name_id_and_prefix(engine: Engine) -> None:
+def test_a_container_by_name_and_id(engine: Engine) -> None:
     engine.add("shop-api", id="ab" * 32, addresses=("192.0.2.2", "2001:db8::2"))
     own = os.stat("/proc/self/ns/net")
-    for word in ("shop-api", "/shop-api", "ab" * 32, "abab"):
+    for word in ("shop-api", "/shop-api", "ab" * 32):
         (target,) = open_all(f"docker:{word}")
         assert (target.reference, target.name, target.runtime) == (f"docker:{word}", "shop-api", "docker")
         assert (target.dev, target.ino, target.pid) == (own.st_dev, own.st_ino, os.getpid())
@@ -53,12 +54,51 @@ def test_an_unknown_container_gets_the_nearest_running_ones(engine: Engine, refu
     assert error.why == "the nearest running containers: shop-api"
 
 
-def test_a_prefix_of_several_ids_names_them(engine: Engine, refused: Refused) -> None:
+@pytest.mark.parametrize("word", ["ab", "ab" * 6, "ab" * 31])
+def test_the_beginning_of_an_id_names_nothing(word: str, engine: Engine, refused: Refused) -> None:
     engine.add("one", id="ab" * 32)
-    engine.add("two", "exited", id="ac" * 32)
-    error = refused(lambda: open_all("docker:a"))
+    engine.add("two", "exited", id="ab" * 31 + "cd")
+    for as_peer in (False, True):
+        error = refused(lambda as_peer=as_peer: open_all(f"docker:{word}", as_peer=as_peer))  # type: ignore[misc]
+        assert error.code == "unknown-target"
+        assert "ab" * 32 in error.why
+        assert "ab" * 31 + "cd" in error.why
+        assert f"docker:{'ab' * 32}" in error.remedy
+    assert RUNTIME.watch(parse(f"docker:{word}")).present() == set()
+
+
+def test_who_follows_a_name_is_not_given_ids_that_begin_so(engine: Engine) -> None:
+    named = engine.add("db", id="01" * 32)
+    engine.add("other", id="db" * 32)
+    engine.add("dbase", id="02" * 32)
+    assert RUNTIME.watch(parse("docker:db")).present() == {named["Id"]}
+    assert [each.name for each in open_all("docker:db")] == ["db"]
+
+
+def test_a_name_may_look_like_the_id_of_another(engine: Engine, refused: Refused) -> None:
+    """Of 12 digits it is a name all the same; of 64 an id in full is meant."""
+    named = engine.add("ab" * 6, id="01" * 32)
+    other = engine.add("other", id="ab" * 32)
+    whole = engine.add("cd" * 32, id="02" * 32)
+    assert RUNTIME.complete("ab" * 6) == "ab" * 6
+    assert RUNTIME.watch(parse(f"docker:{'ab' * 6}")).present() == {named["Id"]}
+    assert RUNTIME.watch(parse(f"docker:{'ab' * 32}")).present() == {other["Id"]}
+    assert [each.name for each in open_all(f"docker:{'ab' * 6}")] == ["ab" * 6]
+    assert refused(lambda: open_all(f"docker:{'cd' * 32}")).code == "unknown-target"
+    assert [each.name for each in open_all(f"docker:{whole['Id']}")] == ["cd" * 32]
+
+
+def test_a_command_line_completes_an_id_from_12_digits_on(engine: Engine, refused: Refused) -> None:
+    engine.add("one", id="ab" * 32)
+    engine.add("two", "exited", id="abac" * 16)
+    assert complete(f"docker:{'ab' * 6}") == f"docker:{'ab' * 32}"
+    assert complete(f"docker:{'abac' * 3}") == f"docker:{'abac' * 16}"
+    for text in ("docker:abababababa", "docker:ABABABABABAB", f"docker:{'cd' * 6}", "docker:one", "netns:abababababab", "host"):
+        assert complete(text) == text
+    engine.add("three", id="ab" * 30 + "cdcd")
+    error = refused(lambda: complete(f"docker:{'ab' * 6}"))
     assert error.code == "ambiguous-target"
-    assert error.why == "one (abababababab), two (acacacacacac)"
+    assert "ab" * 32 in error.why
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from netweather.targets.podman import RUNTIME, PodmanApi
 from netweather.targets.references import parse
 from tests.unit.targets.fake_docker import Engine
 
+POD = "cd" * 32
 Refused = Callable[[Callable[[], object]], NetweatherError]
 
 
@@ -38,14 +39,26 @@ def test_containers_by_name_and_label(podman: Engine) -> None:
 
 def test_a_pods_name_is_its_infra_container(podman: Engine) -> None:
     infra = podman.add("1234-infra")
-    podman.pods["shop"] = {"Name": "shop", "SharedNamespaces": ["ipc", "net"], "InfraContainerID": infra["Id"], "Containers": []}
+    podman.pods["shop"] = {
+        "Id": POD,
+        "Name": "shop",
+        "SharedNamespaces": ["ipc", "net"],
+        "InfraContainerID": infra["Id"],
+        "Containers": [],
+    }
     (target,) = open_all("podman:shop")
     assert (target.name, target.reference) == ("shop", "podman:shop")
 
 
 def test_a_pod_without_a_shared_network_is_its_containers(podman: Engine) -> None:
     members = [{"Id": podman.add(name)["Id"]} for name in ("a", "b")]
-    podman.pods["shop"] = {"Name": "shop", "SharedNamespaces": ["ipc"], "InfraContainerID": "00", "Containers": members}
+    podman.pods["shop"] = {
+        "Id": POD,
+        "Name": "shop",
+        "SharedNamespaces": ["ipc"],
+        "InfraContainerID": "00",
+        "Containers": members,
+    }
     assert [target.name for target in open_all("podman:shop")] == ["a", "b"]
 
 
@@ -83,7 +96,13 @@ def test_what_is_there_under_a_name_is_the_container_and_the_pods_holder(podman:
     assert watch.present() == set()
     container, infra = podman.add("shop"), podman.add("1234-infra")
     assert watch.present() == {container["Id"]}
-    podman.pods["shop"] = {"Name": "shop", "SharedNamespaces": ["net"], "InfraContainerID": infra["Id"], "Containers": []}
+    podman.pods["shop"] = {
+        "Id": POD,
+        "Name": "shop",
+        "SharedNamespaces": ["net"],
+        "InfraContainerID": infra["Id"],
+        "Containers": [],
+    }
     assert watch.present() == {container["Id"], infra["Id"]}
     target = watch.open(infra["Id"])
     assert target is not None
@@ -91,3 +110,17 @@ def test_what_is_there_under_a_name_is_the_container_and_the_pods_holder(podman:
     infra["State"]["Status"] = "exited"
     assert watch.present() == {container["Id"]}
     assert watch.open(infra["Id"]) is None
+
+
+def test_a_pods_id_is_completed_for_a_command_line_and_its_beginning_names_nothing_else(podman: Engine, refused: Refused) -> None:
+    infra = podman.add("1234-infra")
+    found = {"Id": POD, "Name": "shop", "SharedNamespaces": ["net"], "InfraContainerID": infra["Id"], "Containers": []}
+    podman.pods = dict.fromkeys(("shop", POD, "cd" * 6, "cd"), found)  # Podman takes beginnings
+    assert open_all(f"podman:{POD}")[0].name == "shop"
+    for word in ("cd", "cd" * 6):
+        assert refused(lambda word=word: open_all(f"podman:{word}")).code == "unknown-target"  # type: ignore[misc]
+        assert RUNTIME.watch(parse(f"podman:{word}")).present() == set()
+    assert RUNTIME.complete("cd" * 6) == POD
+    assert RUNTIME.complete("cd") == "cd"
+    podman.add("cd" * 6)
+    assert RUNTIME.complete("cd" * 6) == "cd" * 6

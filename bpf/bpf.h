@@ -27,6 +27,7 @@ typedef __u32 __be32;
 #define BPF_MAP_TYPE_PERCPU_ARRAY 6
 #define BPF_MAP_TYPE_LRU_HASH 9
 #define BPF_MAP_TYPE_LPM_TRIE 11
+#define BPF_MAP_TYPE_DEVMAP 14
 #define BPF_F_NO_PREALLOC (1U << 0)
 #define BPF_F_MMAPABLE (1U << 10)
 #define BPF_F_INGRESS (1ULL << 0)
@@ -55,6 +56,7 @@ static long (*bpf_skb_load_bytes)(const void *skb, __u32 off, void *to, __u32 le
 static __s64 (*bpf_csum_diff)(__be32 *from, __u32 from_size, __be32 *to, __u32 to_size, __u32 seed) = (void *)28;
 static long (*bpf_skb_change_tail)(struct __sk_buff *skb, __u32 len, __u64 flags) = (void *)38;
 static long (*bpf_skb_load_bytes_relative)(const void *skb, __u32 off, void *to, __u32 len, __u32 start) = (void *)68;
+static long (*bpf_probe_read_kernel)(void *to, __u32 size, const void *from) = (void *)113;
 static __u64 (*bpf_ktime_get_boot_ns)(void) = (void *)125;
 static long (*bpf_redirect_peer)(__u32 ifindex, __u64 flags) = (void *)155;
 
@@ -65,5 +67,12 @@ static long (*bpf_redirect_peer)(__u32 ifindex, __u64 flags) = (void *)155;
 #define NW_MAGIC 0xac40
 #define NW_MAGIC_MASK 0xffc0
 #define NW_LINES 64
+
+/*
+ * Which device an index means. The kernel itself empties an element when its device is deleted or moves to another namespace, so an
+ * index that somebody else has since is never taken for it. Written inside the namespace of the devices.
+ */
+#define NW_DEVICES(count) { __uint(type, BPF_MAP_TYPE_DEVMAP); __uint(max_entries, count); \
+	__type(key, __u32); __type(value, __u32); } devices SEC(".maps")
 
 #endif

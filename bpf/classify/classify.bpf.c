@@ -41,6 +41,8 @@ struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 1); __uint(map_fl
 	__type(key, __u32); __type(value, __u64); } beat SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, NW_INTERFACES);
 	__type(key, __u32); __type(value, struct nw_interface); } interfaces SEC(".maps");
+/* The device in each slot. */
+struct NW_DEVICES(NW_INTERFACES);
 /* The tables below hold two generations, one behind the other. Those with a size that is set at load start at two. */
 struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 2); __uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32); __type(value, struct nw_rule); } rules SEC(".maps");
@@ -79,8 +81,11 @@ struct scratch { struct packet packet; struct search search; __u64 now; };
 struct { __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY); __uint(max_entries, 1);
 	__type(key, __u32); __type(value, struct scratch); } scratch SEC(".maps");
 
-/* How many of each a generation has room for; set at load. */
-volatile const struct { __u32 rules, bits, ports; } room SEC(".rodata.room") = { 1, 1, 1 };
+/*
+ * How many of each a generation has room for, and where this kernel's structures hold what `elsewhere` reads; set at load.
+ * device_net 0: that is not known, or the kernel forbids to read it.
+ */
+volatile const struct { __u32 rules, bits, ports, device_ifindex, device_net, net_inode; } room SEC(".rodata.room") = { 1, 1, 1 };
 
 #include "reject.h"
 
@@ -464,6 +469,32 @@ static __always_inline int act(struct __sk_buff *skb, const struct nw_rule *rule
 	return bpf_redirect(c->port_ifindex, 0);
 }
 
+#define SKB_DEVICE 16 /* behind two pointers, since Linux 2.6 */
+
+/* Whether the packet's device is in another namespace than the target's. Only the device can tell: received packets have no socket. */
+static __always_inline int elsewhere(struct __sk_buff *skb, __u32 namespace)
+{
+	void *at = skb, *device, *net;
+	__u32 ifindex, inode;
+
+	asm volatile("%0 += %1" : "+r"(at) : "i"(SKB_DEVICE)); /* the compiler must not read the packet's fields through it */
+	if (!room.device_net || !namespace || bpf_probe_read_kernel(&device, sizeof(device), at) ||
+	    bpf_probe_read_kernel(&ifindex, sizeof(ifindex), device + room.device_ifindex) || ifindex != skb->ifindex ||
+	    bpf_probe_read_kernel(&net, sizeof(net), device + room.device_net) ||
+	    bpf_probe_read_kernel(&inode, sizeof(inode), net + room.net_inode))
+		return 0; /* can't be told: `devices` stands alone */
+	return inode != namespace;
+}
+
+/* Whether this is not the interface that the slot was given to: it has left the target, and is none of our business any more. */
+static __always_inline int has_left(struct __sk_buff *skb, const struct nw_interface *here, __u32 namespace)
+{
+	__u32 slot = here->slot;
+	__u32 *ifindex = bpf_map_lookup_elem(&devices, &slot);
+
+	return !ifindex || *ifindex != skb->ifindex || elsewhere(skb, namespace);
+}
+
 /* The next 64 rules with a candidate among them; 0: there are none. */
 __attribute__((noinline)) int nw_gather(void)
 {
@@ -598,7 +629,7 @@ search:
 		return NW_NEXT;
 	for (int i = 0; i < (NW_WORDS + NW_REFUSALS) / NW_STEPS && found == NW_REFUSED; i++)
 		found = nw_steps();
-	if (found < 0)
+	if (found < 0 || has_left(skb, here, c->namespace))
 		return NW_NEXT;
 	index = found + s->first;
 	rule = bpf_map_lookup_elem(&rules, &index);

@@ -28,6 +28,8 @@ struct nw_control {
 	__u32 generation; /* 0 or 1: which half of every table is in force */
 	__u32 port_ifindex; /* nw0, in the target's namespace */
 	__u64 stale_ns; /* a heartbeat older than this is a dead pump */
+	__u32 namespace; /* the inode of the target's network namespace; 0: any */
+	__u32 reserved;
 	struct nw_set sets[2];
 	__u64 leases[NW_LEASES]; /* CLOCK_BOOTTIME ns at which each lease ends; all ones: never */
 };

@@ -6,12 +6,17 @@
 struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, NW_LINES); __uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32); __type(value, struct nw_destination); } destinations SEC(".maps");
 
+/* Each line's device. */
+struct NW_DEVICES(NW_LINES);
+
 SEC("tc") int nw_return(struct __sk_buff *skb)
 {
 	__u32 line = skb->tc_index & ~NW_MAGIC_MASK & 0xffff;
 	struct nw_destination *d = bpf_map_lookup_elem(&destinations, &line);
+	__u32 *there = bpf_map_lookup_elem(&devices, &line);
 
-	if (!d || (skb->tc_index & NW_MAGIC_MASK) != NW_MAGIC || !d->ifindex)
+	if (!d || (skb->tc_index & NW_MAGIC_MASK) != NW_MAGIC || !d->ifindex || !there ||
+	    *there != d->ifindex)
 		return NW_SHOT;
 	return bpf_redirect(d->ifindex, d->ingress ? BPF_F_INGRESS : 0);
 }

@@ -4,7 +4,7 @@
 
 /* Where a line's packets were going. */
 struct nw_destination {
-	__u32 ifindex; /* 0: the line is gone, and so are its packets */
+	__u32 ifindex; /* 0: the line is gone, and so are its packets, as those of a device that has left are */
 	__u32 ingress; /* 1: they were coming in there, 0: going out */
 };
 

@@ -56,6 +56,8 @@ class Entry:
     interfaces: tuple[Interface, ...] = ()
     hook: str = "tcx"
     state: str = "making"
+    departed: tuple[str, ...] = ()
+    """Interfaces that were covered and have left the namespace, or were deleted."""
 
 
 class Journal:
@@ -240,6 +242,7 @@ def _document(entry: Entry) -> dict[str, Any]:
         "state": entry.state,
         "hook": entry.hook,
         "slots": vars(entry.slots),
+        "departed": list(entry.departed),
         "interfaces": [vars(i) for i in entry.interfaces],
         "conditions": [
             {
@@ -264,6 +267,7 @@ def _entry(document: dict[str, Any]) -> Entry:
         interfaces=tuple(Interface(**i) for i in document["interfaces"]),
         hook=document["hook"],
         state=document["state"],
+        departed=tuple(document.get("departed", ())),
     )
 
 

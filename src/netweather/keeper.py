@@ -13,9 +13,11 @@ import sys
 import time
 
 from netweather.engine import Engine
+from netweather.engine.coverage import covers
 from netweather.errors import NetweatherError
 from netweather.journal import Entry
 from netweather.kernel import keeper_process, namespaces
+from netweather.kernel.linkevents import LinkEvents
 from netweather.kernel.links import PORT, names
 from netweather.kernel.spec import NEVER
 from netweather.kernel.waiting import pause
@@ -40,6 +42,7 @@ class Keeper:
         self.stamp = 0
         self.entry: Entry | None = None
         self.missed = 0
+        self._events: LinkEvents | None = None
         self._cleared_at = 0.0
         """When the journal was last written, as far as is known: what clears the last condition writes it last."""
 
@@ -73,6 +76,8 @@ class Keeper:
 
     def close(self) -> None:
         """Leaves the namespace; its descriptor stays the caller's."""
+        if self._events is not None:
+            self._events.close()
         self.namespace.close()
 
     def turn(self) -> bool:
@@ -98,9 +103,16 @@ class Keeper:
             self.missed = 0
         unfinished = entry.state != "made" and self.missed > 1  # whoever was at work holds the lock, or is dead
         due = any(c.deadline <= now for c in entry.conditions) or not entry.conditions
-        if due or unfinished or self._pump_is_dead(entry):
+        if self._interfaces_changed() or due or unfinished or self._pump_is_dead(entry):
             return self.engine.expire(self.identity, self.fd)
         return True
+
+    def _interfaces_changed(self) -> bool:
+        """Whether an interface came, left or was renamed since the last look, or, at the first one, since the command was at work."""
+        if self._events is None:
+            self._events = self.namespace.run(LinkEvents)
+            return not covers(self.engine, self.identity, self.fd)
+        return self._events.changed()
 
     def _read(self) -> Entry | None:
         try:

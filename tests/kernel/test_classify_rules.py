@@ -116,7 +116,8 @@ class Bench:
         self.context = context(interface.ifindex)
         tables = compile_tables(rules, (interface, Interface("eth1", 4711, SLOT + 1)))
         self.classifier = Classifier.load(tables.room)
-        self.classifier.write(tables, Datapath((interface, Interface("eth1", 4711, SLOT + 1)), (), rules, (NEVER,)))
+        path = Datapath((interface, Interface("eth1", 4711, SLOT + 1)), (), rules, (NEVER,))
+        net.client.call(self.classifier.write, tables, path)  # the kernel looks the interfaces up there
 
     def rule_of(self, packet: Packet) -> int | None:
         """The rule that the kernel counts the packet for."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ class Remembering:
 
 
 @pytest.fixture
-def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Keeper, Remembering, Entry]:
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Keeper, Remembering, Entry]]:
     journal = Journal(tmp_path)
     fd = os.open("/proc/self/ns/net", os.O_RDONLY)
     status = os.fstat(fd)
@@ -52,9 +52,11 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Keeper, Remem
     journal.write(entry)
     engine: Any = Remembering(journal)
     monkeypatch.setattr(module, "alive", lambda *_, **__: True)
+    monkeypatch.setattr(module, "covers", lambda *_: True)
     keeper = Keeper(engine, whose.identity, fd)
     os.close(fd)
-    return keeper, engine, entry
+    yield keeper, engine, entry
+    keeper.close()
 
 
 def test_nothing_to_do(kept: tuple[Keeper, Remembering, Entry]) -> None:
@@ -90,6 +92,14 @@ def test_a_device_that_was_deleted(kept: tuple[Keeper, Remembering, Entry], monk
     engine.at_work = False
     assert not keeper.turn()
     assert engine.asked == ["end"]
+
+
+def test_interfaces_that_came_or_left(kept: tuple[Keeper, Remembering, Entry], monkeypatch: pytest.MonkeyPatch) -> None:
+    keeper, engine, _ = kept
+    assert keeper.turn()
+    monkeypatch.setattr(keeper, "_interfaces_changed", lambda: True)
+    assert keeper.turn()
+    assert engine.asked == ["expire"]
 
 
 def test_a_dead_pump_is_made_good(kept: tuple[Keeper, Remembering, Entry], monkeypatch: pytest.MonkeyPatch) -> None:

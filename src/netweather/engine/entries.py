@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
-from netweather.conditions import FOREVER, NetworkCondition, Rule
+from netweather.conditions import FOREVER, Match, NetworkCondition, Rule
 from netweather.conditions.profiles import expand
 from netweather.engine import choosing
 from netweather.errors import NetweatherError
@@ -14,7 +14,7 @@ from netweather.journal import Entry, Journal, Whose
 from netweather.kernel import namespaces
 from netweather.kernel.finding import open_namespace
 from netweather.kernel.spec import MAX_INTERFACES, NEVER, Datapath, Interface, Observed, Prefix
-from netweather.planning.rules import InForce, Slots, flatten
+from netweather.planning.rules import InForce, Slots, flatten, renamed_line
 from netweather.planning.vectors import normal_prefix
 from netweather.targets import Target, resolve_peers
 
@@ -51,7 +51,7 @@ def added(
     """The entry with this condition in it, in place of the one of the same name, and without those whose lease is over.
 
     reference: see InForce.
-    Raises NetweatherError(code="other-owner") for another's name, or what `interfaces` raises.
+    Raises NetweatherError(code="other-owner") for another's name, or what `_refuse_missing` raises.
     """
     now = namespaces.boot_ns()
     in_force = [c for c in before.conditions if c.deadline > now]
@@ -71,6 +71,8 @@ def added(
     slots = before.slots if before.conditions else Slots(interfaces=before.slots.interfaces)
     entry = Entry(before.target, [*others, active], slots, before.interfaces, observed.hook)
     entry.interfaces = interfaces(entry, observed)
+    entry.departed = ()
+    _refuse_missing(entry, condition, observed)
     return entry
 
 
@@ -101,33 +103,71 @@ def rules_of(entry: Entry, name: str) -> tuple[Rule, ...] | None:
 
 
 def interfaces(entry: Entry, observed: Observed) -> tuple[Interface, ...]:
-    """The interfaces that rules can mean, with the slots that they have or get.
+    """The interfaces that rules can mean, with the slots that they have or get; those that have left are noted in the entry.
 
-    Raises NetweatherError(code="no-interfaces" or "too-many-interfaces").
+    Of more than there is room for, the last ones are left out.
     """
-    if not observed.interfaces:
+    _follow_renames(entry, observed)
+    named = {name for c in entry.conditions for r in c.condition.rules for name in r.match.interfaces}
+    everything = any(not r.match.interfaces for c in entry.conditions for r in c.condition.rules)
+    present = [(n, i) for n, i in observed.interfaces if everything or n in named]
+    names = {name for name, _ in present}
+    entry.departed = tuple(sorted({*entry.departed, *(i.name for i in entry.interfaces)} - {n for n, _ in observed.interfaces}))
+    kept = {name: slot for name, slot in entry.slots.interfaces.items() if name in names}
+    free = iter(n for n in range(MAX_INTERFACES) if n not in kept.values())
+    found = []
+    for name, ifindex in present:
+        slot = kept[name] if name in kept else next(free, None)
+        if slot is not None:
+            found.append(Interface(name, ifindex, slot))
+    return tuple(found)
+
+
+def _refuse_missing(entry: Entry, condition: NetworkCondition, observed: Observed) -> None:
+    """Raises NetweatherError no-interfaces, no-interface or too-many-interfaces when a new condition can't be put in force."""
+    names = {name for name, _ in observed.interfaces}
+    if not names:
         raise NetweatherError(
             "no-interfaces",
             f"{entry.target.name} has no interface that can carry a condition",
             "it has none but loopback, or none of Ethernet's kind",
             "connect it to a network first",
         )
-    named = {name for c in entry.conditions for r in c.condition.rules for name in r.match.interfaces}
-    everything = any(not r.match.interfaces for c in entry.conditions for r in c.condition.rules)
-    present = [(n, i) for n, i in observed.interfaces if everything or n in named] or list(observed.interfaces)
-    if len(present) > MAX_INTERFACES:
+    matches = [*(rule.match for rule in condition.rules), *condition.exclude]
+    for name in sorted({name for match in matches for name in match.interfaces} - names):
+        raise NetweatherError(
+            "no-interface",
+            f"the target has no interface {name!r} that can carry a condition",
+            f"it has: {', '.join(sorted(names))}; one that lies on another, or has members, is looked at there",
+            "name one of those with --interface (and a VLAN with --vlan), or none for all of them",
+        )
+    if len(entry.interfaces) == MAX_INTERFACES < len(names) and not all(match.interfaces for match in matches):
         raise NetweatherError(
             "too-many-interfaces",
-            f"{entry.target.name} has {len(present)} interfaces",
+            f"{entry.target.name} has {len(names)} interfaces",
             f"the most is {MAX_INTERFACES}",
             "name those you mean with --interface",
         )
-    free = iter(n for n in range(MAX_INTERFACES) if n not in entry.slots.interfaces.values())
-    found = []
-    for name, ifindex in present:
-        slot = entry.slots.interfaces.get(name)
-        found.append(Interface(name, ifindex, next(free) if slot is None else slot))
-    return tuple(found)
+
+
+def _follow_renames(entry: Entry, observed: Observed) -> None:
+    """An interface that only has another name now keeps all that it has; rules that name it mean it still."""
+    now = {ifindex: name for name, ifindex in observed.interfaces if name in observed.attached}
+    new = {i.name: now[i.ifindex] for i in entry.interfaces if now.get(i.ifindex, i.name) != i.name}
+    if not new:
+        return
+    entry.slots.interfaces = {new.get(name, name): slot for name, slot in entry.slots.interfaces.items()}
+    entry.slots.lines = {renamed_line(key, new): number for key, number in entry.slots.lines.items()}
+    entry.interfaces = tuple(replace(i, name=new.get(i.name, i.name)) for i in entry.interfaces)
+    entry.conditions = [replace(c, condition=_renamed(c.condition, new)) for c in entry.conditions]
+
+
+def _renamed(condition: NetworkCondition, new: dict[str, str]) -> NetworkCondition:
+    def match(one: Match) -> Match:
+        return replace(one, interfaces=tuple(new.get(name, name) for name in one.interfaces))
+
+    rules = tuple(replace(rule, match=match(rule.match)) for rule in condition.rules)
+    return replace(condition, rules=rules, exclude=tuple(map(match, condition.exclude)))
 
 
 def resolved(condition: NetworkCondition, target: Target) -> dict[str, tuple[Prefix, ...]]:

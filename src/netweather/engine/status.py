@@ -30,7 +30,7 @@ def shown(kernel: TargetKernel, entry: Entry, desired: Datapath) -> list[Shown]:
                 condition=active.condition,
                 remaining_ns=None if active.deadline == NEVER else max(0, active.deadline - now),
                 in_force=not wrong and active.deadline > now,
-                problems=(*wrong, *observed.hidden),
+                problems=(*wrong, *map(departed, entry.departed), *observed.hidden),
                 interfaces=tuple(i.name for i in entry.interfaces),
                 peers={word: tuple(map(str, p)) for word, p in active.peers.items()},
                 rules=tuple(_sum(counters, numbers) for numbers in _counter_slots(active.condition, entry.slots)),
@@ -47,9 +47,14 @@ def shown(kernel: TargetKernel, entry: Entry, desired: Datapath) -> list[Shown]:
 
 def problems(entry: Entry, desired: Datapath, observed: Observed) -> tuple[str, ...]:
     found: list[str] = []
-    missing = {i.name for i in desired.interfaces} - observed.attached
-    if missing:
-        found.append(f"the classifier is not attached to {', '.join(sorted(missing))}")
+    if not desired.interfaces:
+        return ("no interface is left that it could act on",)
+    names = {ifindex: name for name, ifindex in observed.interfaces}  # a rename is nothing wrong
+    missing = [i for i in desired.interfaces if names.get(i.ifindex, i.name) not in observed.attached]
+    here = sorted(i.name for i in missing if i.ifindex in names)
+    if here:
+        found.append(f"the classifier is not attached to {', '.join(here)}")
+    found += [departed(i.name) for i in missing if i.ifindex not in names]
     if observed.rules != digest_of(desired.rules):
         found.append("the kernel holds other rules")
     if desired.lines and not observed.port:
@@ -62,6 +67,11 @@ def problems(entry: Entry, desired: Datapath, observed: Observed) -> tuple[str, 
     if entry.state != "made":
         found.append("a command that changes it has not finished")
     return tuple(found)
+
+
+def departed(name: str) -> str:
+    """Of an interface that was covered."""
+    return f"the interface {name} was moved to another namespace, or deleted: the condition does not cover it any more"
 
 
 def _engine(desired: Datapath, name: str) -> str:

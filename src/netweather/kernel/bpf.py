@@ -72,6 +72,20 @@ class Map:
         """Sets one element. Raises OSError (E2BIG: the map is full)."""
         self._element(MAP_UPDATE, key, ctypes.create_string_buffer(value, len(value)))
 
+    def point(self, key: bytes, ifindex: bytes) -> None:
+        """Sets an element of a map of devices (DEVMAP), unless it is that already; an index that nobody has empties it.
+
+        Runs inside the namespace of the device.
+        """
+        if self.lookup(key) == ifindex:
+            return
+        try:
+            self.update(key, ifindex)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            self.delete(key)
+
     def lookup(self, key: bytes, size: int | None = None) -> bytes | None:
         """One element's value, or None; `size` for per-CPU maps, whose values are one behind the other."""
         value = ctypes.create_string_buffer(size or self.value_size)

@@ -5,17 +5,20 @@ All of it runs inside the target's namespace (the hooks are looked up there).
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from dataclasses import dataclass
 from typing import Literal
 
-from netweather.kernel import bpf, layout
+from netweather.errors import NetweatherError
+from netweather.kernel import bpf, btf, layout
 from netweather.kernel.hooks import Hook
 from netweather.kernel.hostinfo import possible_cpus
-from netweather.kernel.spec import MAX_LEASES, Datapath, Prefix, Room, Tables
+from netweather.kernel.spec import MAX_INTERFACES, MAX_LEASES, Datapath, Prefix, Room, Tables
 
 STALE_NS = 450_000_000
 """A heartbeat older than this is a dead pump's: three beats of 150 ms."""
+_DEVICE = (("net_device", "ifindex"), ("net_device", "nd_net"), ("net", "ns"), ("ns_common", "inum"))
 PROGRAMS: dict[str, Literal["egress", "ingress"]] = {"nw_egress": "egress", "nw_ingress": "ingress"}
 
 
@@ -37,37 +40,75 @@ class Classifier:
         }
         reused = {"beat": kept.maps["beat"]} if kept else {}
         constants = struct.pack("=III", room.rules, room.bits, room.ports)
-        loaded = bpf.load(bpf.built("classify"), sizes, constants, reused)
+        image = bpf.built("classify")
+        try:
+            loaded = bpf.load(image, sizes, constants + _device_constants(), reused)
+        except NetweatherError:  # a kernel that is locked down lets no program read its memory
+            loaded = bpf.load(image, sizes, constants, reused)
         found = cls(loaded.programs, loaded.maps)
-        found._write_control(0, struct.pack("=IIQ", 0, 0, STALE_NS))
+        found._write_control(0, layout.CONTROL.pack(0, 0, STALE_NS, 0, 0))
         if kept:
             found._take_over(kept)
         return found
 
     @classmethod
     def attached(
-        cls, hook: Hook, ifindexes: list[int], known: Classifier | None = None
-    ) -> tuple[Classifier | None, dict[int, set[str]]]:
-        """The classifier that is attached, and which of its programs each interface has.
+        cls, hook: Hook, ifindexes: list[int], namespace: int, known: Classifier | None = None
+    ) -> tuple[Classifier | None, dict[int, set[str]], set[int]]:
+        """The classifier that is attached, which of its programs each interface has, and which interfaces have another one of ours.
 
+        Another one: an interface brought it from the namespace that it was in before. namespace: the inode of this one.
         known: one that is open already, and is told again when it is still the one.
         """
         if known is not None and (found := known._still(hook, ifindexes)):
-            return known, found
-        places: dict[int, set[str]] = {}
-        programs: dict[str, bpf.Program] = {}
+            return known, found, set()
+        seen: dict[int, list[tuple[int, str]]] = {}  # by program: where it is attached
+        opened: dict[int, bpf.Program] = {}
         for ifindex in ifindexes:
             for direction in ("egress", "ingress"):
                 for program in hook.programs(ifindex, direction):
+                    if PROGRAMS.get(program.name) != direction or program.id in opened:
+                        program.close()
+                    else:
+                        opened[program.id] = program
                     if PROGRAMS.get(program.name) == direction:
-                        places.setdefault(ifindex, set()).add(direction)
-                        if program.name not in programs:
-                            programs[program.name] = program
-                            continue
-                    program.close()
-        if not programs:
-            return None, places
-        return cls(programs, next(iter(programs.values())).maps()), places
+                        seen.setdefault(program.id, []).append((ifindex, direction))
+        chosen = cls._of(list(opened.values()), namespace)
+        ours = {program.id for program in chosen.programs.values()} if chosen else set()
+        places: dict[int, set[str]] = {}
+        for ifindex, direction in (place for each in ours for place in seen[each]):
+            places.setdefault(ifindex, set()).add(direction)
+        return chosen, places, {ifindex for each in seen if each not in ours for ifindex, _ in seen[each]}
+
+    @classmethod
+    def _of(cls, programs: list[bpf.Program], namespace: int) -> Classifier | None:
+        """The first classifier among these programs that is this namespace's; the others are closed."""
+        chosen: Classifier | None = None
+        for program in programs:
+            if chosen is not None and program.name not in chosen.programs and chosen.maps["control"].id in program.map_ids:
+                chosen.programs[program.name] = program
+                continue
+            maps = program.maps() if chosen is None else {}
+            if "control" in maps and maps["control"].value_size == layout.CONTROL_SIZE:
+                candidate = cls({program.name: program}, maps)
+                if candidate.namespace == namespace:
+                    chosen = candidate
+                    continue
+            bpf.close_all({program.name: program}, maps)
+        return chosen
+
+    @classmethod
+    def by_ids(cls, ids: list[int], namespace: int) -> Classifier | None:
+        """The classifier with these programs, wherever it is attached; None when it is nowhere any more."""
+        programs = []
+        for identifier in ids:
+            with contextlib.suppress(FileNotFoundError):
+                programs.append(bpf.Program.by_id(identifier))
+        wanted = [program for program in programs if program.name in PROGRAMS]
+        for program in programs:
+            if program.name not in PROGRAMS:  # the number is another's now
+                program.close()
+        return cls._of(wanted, namespace)
 
     def _still(self, hook: Hook, ifindexes: list[int]) -> dict[int, set[str]]:
         """Where these very programs are attached; nothing when there may be others of ours."""
@@ -92,6 +133,35 @@ class Classifier:
         return Room(**sizes)
 
     @property
+    def namespace(self) -> int:
+        """The inode of the namespace that it was made for."""
+        return int(layout.CONTROL.unpack_from(self.maps["control"].mapped)[3])
+
+    @property
+    def ids(self) -> list[int]:
+        return [program.id for program in self.programs.values()]
+
+    def covered(self) -> dict[int, int | None]:
+        """The interfaces that it was given, by index: those that are there still have a slot, the others None.
+
+        The kernel empties the slot of an interface that is deleted or moves away.
+        """
+        found: dict[int, int | None] = {}
+        for key in self.maps["interfaces"].all_keys():
+            value = self.maps["interfaces"].lookup(key)
+            slot = value[:4] if value else bytes(4)
+            found[struct.unpack("=I", key)[0]] = (
+                struct.unpack("=I", slot)[0] if self.maps["devices"].lookup(slot) == key else None
+            )
+        return found
+
+    def forget_departed(self) -> None:
+        """Forgets the interfaces that have left."""
+        for ifindex, slot in self.covered().items():
+            if slot is None:
+                self.maps["interfaces"].delete(struct.pack("=I", ifindex))
+
+    @property
     def generation(self) -> int:
         return int(struct.unpack_from("=I", self.maps["control"].mapped, 0)[0]) & 1
 
@@ -104,6 +174,10 @@ class Classifier:
     def beat_ns(self) -> int:
         """CLOCK_BOOTTIME ns of the pump's last beat; 0: none yet."""
         return int(struct.unpack_from("=Q", self.maps["beat"].mapped, 0)[0])
+
+    def set_namespace(self, inode: int) -> None:
+        """Which namespace it is for: interfaces in any other are none of its business."""
+        self._write_control(16, struct.pack("=I", inode))
 
     def set_port(self, ifindex: int) -> None:
         self._write_control(4, struct.pack("=I", ifindex))
@@ -119,7 +193,10 @@ class Classifier:
         memory.release()
 
     def write(self, tables: Tables, datapath: Datapath) -> None:
-        """Writes the generation that is not in force, then switches to it with one write."""
+        """Writes the generation that is not in force, then switches to it with one write. Raises OSError.
+
+        Runs inside the target's namespace.
+        """
         generation = 1 - self.generation
         self._clear_generation(generation)
         room = self.room
@@ -211,6 +288,11 @@ class Classifier:
             for direction in (0, 1):
                 ids[2 * generation + direction] = tables.places[interface.slot, direction]
             interfaces.update(key, layout.INTERFACE.pack(interface.slot, *ids))
+            self.maps["devices"].point(struct.pack("=I", interface.slot), key)
+        slots = {i.slot for i in datapath.interfaces}
+        for slot in range(MAX_INTERFACES):
+            if slot not in slots:
+                self.maps["devices"].delete(struct.pack("=I", slot))
 
     @staticmethod
     def _set_bytes(tables: Tables) -> bytes:
@@ -235,6 +317,15 @@ class Classifier:
 
     def _write_control(self, at: int, data: bytes) -> None:
         self.maps["control"].mapped[at : at + len(data)] = data
+
+
+def _device_constants() -> bytes:
+    """Where this kernel's structures hold a device's index and namespace; nothing when that is not known."""
+    found = btf.offsets(*_DEVICE)
+    if found is None:
+        return b""
+    ifindex, net, common, inode = found
+    return struct.pack("=III", ifindex, net, common + inode)
 
 
 __all__ = ["PROGRAMS", "STALE_NS", "Classifier"]

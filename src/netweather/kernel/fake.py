@@ -16,6 +16,7 @@ from netweather.kernel.operations import (
     Attach,
     ChangeLine,
     Detach,
+    DetachElsewhere,
     EmptyLine,
     Lift,
     LoadClassifier,
@@ -128,6 +129,8 @@ class FakeTarget:
                     each.leases = ()
             case Detach(interface=name):
                 kernel.attached.pop(name, None)
+            case DetachElsewhere():
+                pass
             case EmptyLine(index=index):
                 self._need(index not in self._lines_in_use(), "packets would still be sent there")
             case RemoveLine(index=index):

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import struct
 
-from netweather.kernel.spec import MAX_INTERFACES, ExactConnection, FlatRule, Prefix
+from netweather.kernel.spec import MAX_INTERFACES, MAX_LEASES, ExactConnection, FlatRule, Prefix
 
-CONTROL = struct.Struct("=IIQ")
+CONTROL = struct.Struct("=IIQII")
 SET = struct.Struct("=IIHH4xQ")
-SETS_AT, LEASES_AT = 16, 64
+SETS_AT, LEASES_AT = CONTROL.size, CONTROL.size + 2 * SET.size
+CONTROL_SIZE = LEASES_AT + 8 * MAX_LEASES
 RULE = struct.Struct(f"=BBHIIIIBBH{2 * MAX_INTERFACES}s")
 BITS = 128
 IDS = 8

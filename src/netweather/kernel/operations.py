@@ -72,6 +72,11 @@ class Detach:
 
 
 @dataclass(frozen=True)
+class DetachElsewhere:
+    """Take the classifier off interfaces that have left the target, wherever they are now."""
+
+
+@dataclass(frozen=True)
 class Lift:
     """End every lease: from now on no packet meets a rule. Traffic is normal at once, whatever is still there."""
 
@@ -118,6 +123,7 @@ Operation = (
     | Attach
     | Lift
     | Detach
+    | DetachElsewhere
     | EmptyLine
     | RemoveLine
     | StopPump

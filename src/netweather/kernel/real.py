@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from netweather.errors import NetweatherError
-from netweather.kernel import links, namespaces, netemways, pump
+from netweather.kernel import links, namespaces, netemways, pump, strays
 from netweather.kernel.classifier import STALE_NS, Classifier
 from netweather.kernel.hooks import Clsact, Hook, Tcx, best_hook
 from netweather.kernel.netem import Netem
@@ -21,6 +21,7 @@ from netweather.kernel.operations import (
     Attach,
     ChangeLine,
     Detach,
+    DetachElsewhere,
     EmptyLine,
     Lift,
     LoadClassifier,
@@ -76,10 +77,12 @@ class RealTarget:
         candidates = _candidates(devices)
         self._forget_what_is_gone()
         # lo has none of ours; nw0 has only nw_return.
-        classifier, places = self._find_classifier([d.ifindex for d in devices if d.ifindex > 1])
+        classifier, places, others = self._find_classifier([d.ifindex for d in devices if d.ifindex > 1])
         if classifier is not self._classifier:
             self._forget_classifier()
             self._classifier = classifier
+        covered = classifier.covered() if classifier else {}
+        complete = {i for i, found in places.items() if len(found) == len(DIRECTIONS) and covered.get(i) is not None}
         whole, broken = self.ways.lines()
         port = next((d for d in devices if d.name == links.PORT and d.ours), None)
         faults = self.ways.port_faults(port) if port is not None else ()
@@ -91,8 +94,9 @@ class RealTarget:
             classifier=classifier.room if classifier and classifier.whole else None,
             rules=classifier.digest if classifier else None,
             leases=classifier.leases(MAX_LEASES) if classifier else (),
-            attached=frozenset(d.name for d in devices if len(places.get(d.ifindex, ())) == len(DIRECTIONS)),
-            half_attached=frozenset(d.name for d in devices if len(places.get(d.ifindex, ())) == 1),
+            attached=frozenset(d.name for d in devices if d.ifindex in complete),
+            half_attached=frozenset(d.name for d in devices if d.ifindex in (places.keys() | others) - complete),
+            left=None in covered.values(),
             lines=whole,
             broken=broken,
             pump=self.pump_beats(),
@@ -101,14 +105,31 @@ class RealTarget:
             hidden=self._hidden(candidates),
         )
 
-    def _find_classifier(self, ifindexes: list[int]) -> tuple[Classifier | None, dict[int, set[str]]]:
-        """Where it is attached decides, whatever we were told: of a lost journal, the hook is not known."""
+    def _find_classifier(self, ifindexes: list[int]) -> tuple[Classifier | None, dict[int, set[str]], set[int]]:
+        """Where it is attached decides, whatever we were told: of a lost journal, the hook is not known.
+
+        Returns what `Classifier.attached` does.
+        """
+        inode, others = self.namespace.identity[1], set[int]()
         for hook in (self.hook, Clsact() if self.hook.name == "tcx" else best_hook()):
-            classifier, places = Classifier.attached(hook, ifindexes, self._classifier)
+            classifier, places, more = Classifier.attached(hook, ifindexes, inode, self._classifier)
+            others |= more
             if classifier is not None:
                 self.hook = hook
-                return classifier, places
-        return None, {}
+                return classifier, places, others
+        return self._departed(), {}, others
+
+    def _departed(self) -> Classifier | None:
+        """The classifier, when all of its interfaces have left; one of which interfaces are still here was detached."""
+        try:
+            ids = [int(word) for word in (self.directory / "classifier.ids").read_text().split()]
+        except (OSError, ValueError):
+            return None
+        found = Classifier.by_ids(ids, self.namespace.identity[1])
+        if found is not None and None not in found.covered().values():
+            found.close()
+            return None
+        return found
 
     def _hidden(self, candidates: list[links.Device]) -> tuple[str, ...]:
         """Programs in front of ours, which may keep traffic from us, and packets that are too large for lines."""
@@ -166,6 +187,8 @@ class RealTarget:
             case LoadClassifier(room=room):
                 kept, self._classifier = self._classifier, None
                 self._classifier = self._load(room, kept)
+                self._classifier.set_namespace(self.namespace.identity[1])
+                (self.directory / "classifier.ids").write_text(" ".join(map(str, self._classifier.ids)))
                 self._tell_port()
                 if kept:
                     kept.close()
@@ -188,13 +211,17 @@ class RealTarget:
                 self._let_pump_take()
                 if any(line.engine == "pump" for line in datapath.lines):
                     self._bound_pump(leases)
-                self._need_classifier().write(tables, datapath)
+                self.namespace.run(lambda: self._need_classifier().write(tables, datapath))
             case Attach(ifindex=ifindex):
                 self.namespace.run(lambda: self._attach(ifindex))
             case Lift():
                 self._need_classifier().set_leases((0,) * MAX_LEASES)
             case Detach(interface=name):
                 self.namespace.run(lambda: self._detach(name))
+            case DetachElsewhere():
+                classifier = self._need_classifier()
+                strays.detach_elsewhere(self.hook, classifier.ids, self.namespace.identity)
+                classifier.forget_departed()
             case EmptyLine(index=index):
                 self._empty_line(index)
             case RemoveLine(index=index):

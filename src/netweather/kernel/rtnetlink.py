@@ -53,7 +53,7 @@ def _ask(kind: int, flags: int, body: bytes) -> tuple[list[bytes], bool]:
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE) as channel:
         channel.send(_MESSAGE.pack(_MESSAGE.size + len(body), kind, flags | REQUEST, 1, 0) + body)
         while True:
-            for answered, marks, content in _messages(channel.recv(_ANSWER)):
+            for answered, marks, content in messages(channel.recv(_ANSWER)):
                 whole = whole and not marks & _INTERRUPTED
                 if answered == _ERROR:
                     _refuse(-struct.unpack_from("=i", content)[0])
@@ -70,7 +70,8 @@ def _refuse(number: int) -> None:
         raise OSError(number, f"netlink: {os.strerror(number)}")
 
 
-def _messages(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+def messages(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """The messages of one datagram: (kind, flags, body)."""
     place = 0
     while place + _MESSAGE.size <= len(data):
         length, kind, flags, *_ = _MESSAGE.unpack_from(data, place)

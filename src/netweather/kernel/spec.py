@@ -104,7 +104,8 @@ class Datapath:
 
     @property
     def empty(self) -> bool:
-        return not self.rules
+        """Whether nothing can be done: no rule, or no interface that it could act on."""
+        return not self.rules or not self.interfaces
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,8 @@ class Observed:
     """What the kernel is seen to hold for one target.
 
     interfaces: those that could be looked at, in order of index. attached: names of the interfaces with both of our programs.
-    half_attached: names of those with one of them only, since somebody took the other away.
+    half_attached: names of those with a part only: somebody took one away, or the interface was elsewhere meanwhile.
+    left: an interface that was covered has left the namespace, or is deleted; its programs may be on it, wherever it is.
     port: nw0 is there, up, and with its programs; port_faults: what is wrong with one that is there, in words.
     rules: the digest of the rule set in force. lines: the lines that are whole. broken: those of which a part is missing.
     pump: it runs and its heart beats. alive: a lease runs on and, where there are lines, some pump's heart beats, whoever's.
@@ -185,6 +187,7 @@ class Observed:
     leases: tuple[int, ...] = ()
     attached: frozenset[str] = frozenset()
     half_attached: frozenset[str] = frozenset()
+    left: bool = False
     lines: frozenset[int] = frozenset()
     broken: frozenset[int] = frozenset()
     pump: bool = False

@@ -10,6 +10,7 @@ from netweather.kernel.operations import (
     Attach,
     ChangeLine,
     Detach,
+    DetachElsewhere,
     EmptyLine,
     Lift,
     LoadClassifier,
@@ -37,7 +38,7 @@ def plan(desired: Datapath, observed: Observed, *, deliver: bool = True) -> list
         return _unmake(observed, deliver)
     tables = compile_tables(desired.rules, desired.interfaces)
     reload = observed.classifier is None or not observed.classifier.holds(tables.room)
-    operations: list[Operation] = []
+    operations: list[Operation] = [DetachElsewhere()] if observed.left else []
     if desired.lines:
         operations += _make_ways(desired, observed)
     if reload:
@@ -90,6 +91,7 @@ def _leftovers(observed: Observed, keep: frozenset[int], deliver: bool = True) -
 
 def _unmake(observed: Observed, deliver: bool) -> list[Operation]:
     operations: list[Operation] = [Lift()] if observed.classifier is not None else []
+    operations += [DetachElsewhere()] if observed.left else []
     operations += [Detach(name) for name in sorted(observed.attached | observed.half_attached)]
     return operations + _leftovers(observed, frozenset(), deliver)
 
@@ -114,6 +116,8 @@ def describe(operation: Operation) -> str:
             return f"attach to {name}, egress and ingress, before other programs"
         case Detach(interface=name):
             return f"detach from {name}"
+        case DetachElsewhere():
+            return "detach from interfaces that have left this namespace, wherever they are"
         case Lift():
             return "end every lease: nothing meets a rule any more"
         case EmptyLine(index=index):

@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import Literal
 
 from netweather.conditions import Condition, Connection, Engine, Match, NetworkCondition, Rule
-from netweather.errors import NetweatherError, UsageError
+from netweather.errors import UsageError
 from netweather.kernel.spec import (
     DIRECTIONS,
     MAX_LEASES,
@@ -115,7 +115,7 @@ def flatten(
 ) -> tuple[Datapath, Slots]:
     """The datapath of these conditions, and the slots it uses.
 
-    Raises UsageError (too many rules, lines) or NetweatherError(code="no-interface").
+    An interface that a rule names and that is not there is passed by. Raises UsageError (too many rules, lines).
     """
     build = _Build(
         interfaces,
@@ -175,16 +175,14 @@ def _make_lines(build: _Build, key: str, rule: Rule, engine: Engine) -> Iterable
         yield (slot, number), index
 
 
+def renamed_line(key: str, new: Mapping[str, str]) -> str:
+    """A line's key after interfaces got new names."""
+    end = NETEM_KEY if key.endswith(NETEM_KEY) else ""
+    before, _, name = key.removesuffix(end).rpartition("/")
+    return f"{before}/{new.get(name, name)}{end}"
+
+
 def _places(build: _Build, match: Match) -> frozenset[tuple[int, int]]:
-    names = {interface.name for interface in build.interfaces}
-    for name in match.interfaces:
-        if name not in names:
-            raise NetweatherError(
-                "no-interface",
-                f"the target has no interface {name!r} that can carry a condition",
-                f"it has: {', '.join(sorted(names)) or 'none'}; one that lies on another, or has members, is looked at there",
-                "name one of those with --interface (and a VLAN with --vlan), or none for all of them",
-            )
     directions = [n for n, direction in enumerate(DIRECTIONS) if match.direction in (direction, "both")]
     chosen = [i for i in build.interfaces if not match.interfaces or i.name in match.interfaces]
     return frozenset((interface.slot, number) for interface in chosen for number in directions)

@@ -12,7 +12,7 @@ from netweather.engine import entries
 from netweather.errors import NetweatherError
 from netweather.journal import Entry, Whose
 from netweather.kernel import namespaces
-from netweather.kernel.spec import NEVER, Observed
+from netweather.kernel.spec import MAX_INTERFACES, NEVER, Observed
 from netweather.planning.rules import InForce, Slots
 from netweather.targets import Target
 from netweather.units import Duration
@@ -65,7 +65,42 @@ def test_none_and_too_many_interfaces_are_told() -> None:
     with pytest.raises(NetweatherError, match="no-interfaces"):
         added(Entry(WHOSE), ANY, Observed())
     with pytest.raises(NetweatherError, match="too-many-interfaces"):
-        added(Entry(WHOSE), ANY, Observed(interfaces=tuple((f"eth{n}", n + 2) for n in range(17))))
+        added(Entry(WHOSE), ANY, Observed(interfaces=tuple((f"eth{n}", n + 2) for n in range(MAX_INTERFACES + 1))))
+    with pytest.raises(NetweatherError, match="no-interface") as caught:
+        added(Entry(WHOSE), replace(ANY, rules=(Rule(Match(interfaces=("eth9",))),)))
+    assert "eth0" in caught.value.why
+
+
+@pytest.mark.parametrize("count", [1, 9, MAX_INTERFACES])
+def test_a_condition_moves_to_other_interfaces(count: int) -> None:
+    """Slots of interfaces that are not meant any more are free."""
+    every = Observed(interfaces=tuple((f"eth{n}", n + 2) for n in range(2 * count)))
+    names = [name for name, _ in every.interfaces]
+    first, second = (replace(ANY, rules=(Rule(Match(interfaces=tuple(half))),)) for half in (names[:count], names[count:]))
+    before = added(Entry(WHOSE), first, every)
+    before.slots = Slots(interfaces={i.name: i.slot for i in before.interfaces})
+    after = added(before, second, every)
+    assert [i.name for i in after.interfaces] == names[count:]
+    assert len({i.slot for i in after.interfaces}) == count
+
+
+def test_an_interface_that_leaves_is_noted_until_it_is_back() -> None:
+    entry = added(Entry(WHOSE), ANY)
+    entry.interfaces = entries.interfaces(entry, Observed(interfaces=(("eth0", 2),)))
+    assert ([i.name for i in entry.interfaces], entry.departed) == (["eth0"], ("eth1",))
+    entry.interfaces = entries.interfaces(entry, TWO)
+    assert entry.departed == ()
+
+
+def test_a_rename_is_followed_by_slots_lines_and_rules() -> None:
+    entry = added(Entry(WHOSE), replace(ANY, rules=(Rule(Match(interfaces=("eth1",))),)))
+    entry.slots = Slots(lines={"default/0/egress/eth1": 5}, interfaces={"eth1": 3})
+    renamed = (("eth0", 2), ("lan0", 3))
+    entry.interfaces = entries.interfaces(entry, Observed(interfaces=renamed, attached=frozenset({"lan0"})))
+    assert [(i.name, i.slot) for i in entry.interfaces] == [("lan0", 3)]
+    assert entry.slots.lines == {"default/0/egress/lan0": 5}
+    assert entry.conditions[0].condition.rules[0].match.interfaces == ("lan0",)
+    assert entry.departed == ()
 
 
 def test_peers_are_resolved_by_their_words() -> None:

@@ -6,9 +6,9 @@ from ipaddress import ip_network
 import pytest
 
 from netweather.conditions import Condition, Connection, Delay, Match, NetworkCondition, PortRange, Rule
-from netweather.errors import NetweatherError, UsageError
+from netweather.errors import UsageError
 from netweather.kernel.spec import NEVER, Action, Interface
-from netweather.planning.rules import InForce, Look, Slots, flatten
+from netweather.planning.rules import InForce, Look, Slots, flatten, renamed_line
 from netweather.units import Duration, Percent
 
 ETH0 = Interface("eth0", 2, 0)
@@ -93,10 +93,16 @@ def test_leases_by_slot() -> None:
     assert path.leases[slots.leases["a"]] == NEVER
 
 
-def test_an_unknown_interface_is_named() -> None:
-    with pytest.raises(NetweatherError, match="eth9") as caught:
-        flatten([active(Rule(Match(interfaces=("eth9",)), DROP))], (ETH0,), no_parameters, Slots())
-    assert "eth0" in caught.value.why
+def test_an_interface_that_is_not_there_is_passed_by() -> None:
+    path, _ = flatten([active(Rule(Match(interfaces=("eth9",)), DROP))], (ETH0,), no_parameters, Slots())
+    assert path.rules[0].places == frozenset()
+
+
+def test_a_line_is_renamed_with_its_interface() -> None:
+    new = {"eth0": "lan0"}
+    assert renamed_line("a/0/egress/eth0", new) == "a/0/egress/lan0"
+    assert renamed_line("a/0/egress/eth0/netem", new) == "a/0/egress/lan0/netem"
+    assert renamed_line("a/0/egress/eth1", new) == "a/0/egress/eth1"
 
 
 def test_too_many_lines() -> None:

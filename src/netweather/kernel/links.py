@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from netweather.errors import NetweatherError
 from netweather.kernel import namespaces, rtnetlink
 
 ALIAS = "netweather:"
@@ -27,6 +28,7 @@ QUEUE = 20_000  # packets; the default of 1,000 dropped 11,164 packets of one TC
 MAX_MTU = 65521  # what a TAP takes at most
 ARPHRD_ETHER = 1
 
+_TUN: Final = "/dev/net/tun"
 TUNSETIFF, TUNSETPERSIST, TUNSETOFFLOAD = 0x400454CA, 0x400454CB, 0x400454D0
 IFF_TAP, IFF_NO_PI, IFF_VNET_HDR = 0x0002, 0x1000, 0x4000
 OFFLOAD_CSUM, OFFLOAD_TSO4, OFFLOAD_TSO6 = 1, 2, 4
@@ -202,8 +204,16 @@ def pin_receive(sysfs: Path, name: str, cpu: int) -> None:
 
 
 def open_tap(name: str) -> int:
-    """Opens (and makes, when it isn't there) the TAP of a line. Returns a non-blocking descriptor. Raises OSError."""
-    fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+    """Opens (and makes, when it isn't there) the TAP of a line. Returns a non-blocking descriptor.
+
+    Raises NetweatherError(code="no-tun") when no TAP can be made here, OSError.
+    """
+    try:
+        fd = os.open(_TUN, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        what, why = "the pump cannot make the device that delays packets", f"{_TUN}: {error.strerror}"
+        remedy = f"run `modprobe tun`; in a container, add --device {_TUN}"
+        raise NetweatherError("no-tun", what, why, remedy) from error
     try:
         request = struct.pack("16sH22x", name.encode(), IFF_TAP | IFF_NO_PI | IFF_VNET_HDR)
         fcntl.ioctl(fd, TUNSETIFF, request)

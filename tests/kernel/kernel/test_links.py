@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from netweather.errors import NetweatherError
 from netweather.kernel import links, namespaces
 
 
@@ -35,6 +39,15 @@ def test_a_tap_stays_when_nobody_holds_it(make_lab: Any) -> None:
         assert device is not None
         assert (device.ifindex, device.txqueuelen, device.ours) == (index, links.QUEUE, True)
         os.close(again)
+
+
+def test_without_a_tun_device_the_error_has_a_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container without it."""
+    monkeypatch.setattr(links, "_TUN", str(tmp_path / "none"))
+    with pytest.raises(NetweatherError) as wrong:
+        links.open_tap("nwl3")
+    assert wrong.value.code == "no-tun"
+    assert ("No such file or directory" in wrong.value.why, "--device" in wrong.value.remedy) == (True, True)
 
 
 def test_what_only_looks_like_ours_is_not() -> None:

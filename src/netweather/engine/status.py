@@ -23,7 +23,7 @@ def shown(kernel: TargetKernel, entry: Entry, desired: Datapath) -> list[Shown]:
     drops = kernel.unwanted_drops() + sum(overflowed.get(line.index, 0) for line in desired.lines if not _may_overflow(line))
     now = namespaces.boot_ns()
     found = []
-    for active in entry.conditions:
+    for active in sorted(entry.conditions, key=lambda each: each.created):  # in the order in which they apply
         found.append(
             Shown(
                 target=entry.target,

@@ -14,8 +14,9 @@ from tests.support.scope import Probe, Report
 
 ID = "traffic-control"
 PROGRAM = [sys.executable, "-c", "import sys; from netweather.cli import main; sys.exit(main())"]
-TABLE = "traffic-control-table"
+TABLE, SUMMARY = "traffic-control-table", "nw-summary"
 SLOW, MEDIUM, FAST, DROP, CLEAR = (f"{TABLE}-{word}" for word in ("slow", "medium", "fast", "pkt-drop-low", "clear"))
+END_ALL = "traffic-control-end-all"
 PATIENCE_S = 20.0
 
 
@@ -81,9 +82,18 @@ class RealPlugin:
         """Waits until a container is in the report."""
         until(lambda: f"{container};<container>" in self.report().nodes, PATIENCE_S, "the container is in the report")
 
-    def told(self, container: str, **rows: str) -> None:
-        """Waits until the original's table of a container has these values."""
-        until(lambda: rows.items() <= self.report().table(container).items(), PATIENCE_S, f"the table says {rows}")
+    def told(self, container: str, said: str | None = None, **rows: str) -> None:
+        """Waits until the original's table of a container has these values, and its summary begins with this."""
+        what = f"the table says {rows}, the summary {said}"
+        until(lambda: self._tells(self.report(), container, said, rows), PATIENCE_S, what)
+
+    def _tells(self, report: Report, container: str, said: str | None, rows: dict[str, str]) -> bool:
+        summary = report.values(container)[SUMMARY]
+        return rows.items() <= report.table(container).items() and (said is None or summary.startswith(said))
+
+    def summary(self, container: str) -> str:
+        """The line that says all of a container."""
+        return self.report().values(container)[SUMMARY]
 
     def press(self, container: str, control: str) -> None:
         """Presses a button, and waits until it is done."""
@@ -92,8 +102,8 @@ class RealPlugin:
     def error(self, container: str, control: str) -> str:
         """Presses a button. What went wrong: answered, or, on a machine that is slow just now, told by the table."""
         pressed = self.probe.press(ID, container, control)
-        until(lambda: "being set" not in self.report().table(container)["note"], PATIENCE_S, f"{control} is done")
-        note = self.report().table(container)["note"]
+        until(lambda: "being set" not in self.summary(container), PATIENCE_S, f"{control} is done")
+        note = self.summary(container).rpartition("left; ")[2]
         return pressed.error or (note if ": " in note and note.endswith("]") else "")
 
     def cli(self, *words: str) -> str:

@@ -28,7 +28,7 @@ from netweather.scope.controls import NAME, Wish, controls
 from netweather.scope.picture import Painter
 from netweather.scope.report import Reporter
 from netweather.scope.steering import Steering
-from netweather.targets.census import Container
+from netweather.targets.census import Container, State
 from netweather.units import Duration
 from tests.support.scope import Probe
 from tools.bench.figures import Rows, at_most, row
@@ -50,6 +50,9 @@ class Host:
     def look(self) -> tuple[list[Container], list[NetweatherError]]:
         ids = [f"{number:064x}" for number in range(self.count)]
         return [Container(each, each[-6:], "docker", "running", f"docker:{each}", f"4-{int(each, 16)}") for each in ids], []
+
+    def states(self) -> tuple[dict[str, State], bool]:
+        return {each.id: each.state for each in self.look()[0]}, True
 
     def farings(self) -> dict[str, Faring]:
         return {f"4-{number}": Faring(3, 100_400.0, 3, 70_000 + time.monotonic_ns(), 5_000) for number in range(self.count)}

@@ -21,13 +21,16 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """
 sudo netweather scope-plugin
-# what it sets ends after two minutes, and three profiles have buttons
+# what it sets ends after two minutes; "next network" sets these in turn
 sudo netweather scope-plugin --for 2m --profile 3g --profile satellite \\
   --profile blackhole
+# these controls alone
+sudo netweather scope-plugin --control clear --control end-all \\
+  --control profile-3g --control bandwidth-low
 """
 
 
-def _scope_plugin(
+def _scope_plugin(  # long: a line for each option
     *,
     lease: Annotated[
         str, typer.Option("--for", metavar="TIME", help="how long it holds what it sets; 10m", show_default=False)
@@ -35,23 +38,35 @@ def _scope_plugin(
     profiles: Annotated[
         list[str] | None,
         typer.Option(
-            "--profile", metavar="NAME", help="a button for this profile (unless given, for each); repeatable", show_default=False
+            "--profile",
+            metavar="NAME",
+            help="the control next-profile sets these profiles in turn; repeatable",
+            show_default=False,
         ),
     ] = None,
+    panel: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--control", metavar="NAME", help="show these controls instead of the default ones; repeatable", show_default=False
+        ),
+    ] = None,
+    before_1_13: Annotated[
+        bool, typer.Option("--before-1.13", help="report controls in the form that Scope before 1.13 reads")
+    ] = False,
     root: Annotated[
         str, typer.Option("--root", metavar="PATH", help="where the probe looks for plugins")
     ] = "/var/run/scope/plugins",
     id: Annotated[str, typer.Option("--id", metavar="NAME", help="the plugin's name in Scope")] = "traffic-control",  # noqa: A002 - Scope's
     direct: Direct = False,
 ) -> None:
-    """Weave Scope's plugin: each container's conditions in its picture, and buttons that set them.
+    """Run Weave Scope's plugin: it shows each container's conditions in Scope, and adds controls that set them.
 
-    A drop-in for Scope's own traffic-control plugin. Goes through the agent when there is one; the socket in Scope's folder
-    needs root. What was set ends in time, also when the plugin is killed.
+    It replaces Scope's own traffic-control plugin. It uses the agent when there is one. It needs root, for the socket in Scope's
+    folder. What a click sets ends in time, also when the plugin is killed.
     """
     need_root()
     settings = Settings.load()
-    chosen = _profiles(profiles or [], settings)
+    found, steps = _profiles(profiles or [], settings)
     try:
         # By name: front ends don't import each other, and who has not the extra still has the command line.
         serving = importlib.import_module("netweather.scope.serving")
@@ -59,18 +74,16 @@ def _scope_plugin(
         why = f"the package {error.name} is not installed"
         raise NetweatherError("no-scope-extra", "this installation has no plugin", why, "install netweather[scope]") from error
     length = Duration.parse(lease) if lease else settings.lease
-    serving.run(settings, connect(settings, direct=direct), serving.Wanted(length, chosen, Path(root), id))
+    wanted = serving.Wanted(length, found, Path(root), id, steps, tuple(panel or ()), before_1_13)
+    serving.run(settings, connect(settings, direct=direct), wanted)
 
 
-def _profiles(names: list[str], settings: Settings) -> dict[str, Profile]:
-    """Those of these names, or all: ours and the user's own. Raises UsageError."""
+def _profiles(names: list[str], settings: Settings) -> tuple[dict[str, Profile], tuple[str, ...]]:
+    """All profiles, ours and the user's own; and the names of those that these mean. Raises UsageError."""
     from netweather.conditions.embedding import own_profiles
 
     own = own_profiles(settings.profiles)
-    if not names:
-        return {**builtin_profiles(), **own}
-    found = [find_profile(name, own) for name in names]
-    return {each.name: each for each in found}
+    return {**builtin_profiles(), **own}, tuple(find_profile(name, own).name for name in names)
 
 
 def command() -> Any:

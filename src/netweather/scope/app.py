@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import time
@@ -25,7 +26,11 @@ from netweather.targets.census import Container
 
 LOG: Final = logging.getLogger("netweather.scope")
 PATIENCE_S: Final = 0.35
-"""Before a button is answered that is not done yet: the probe gives up at 0.5 s."""
+"""Before a click is answered that is not done yet: the probe gives up at 0.5 s, which include its own decoding."""
+HELD_S: Final = 0.1
+"""How long a report is held back. The probe asks the Docker reporter at the same time, and takes the controls of the later answer."""
+STATES_S: Final = 0.1
+"""How long the engines have then to say which containers run. Later, the last look's states count."""
 FRESH_S: Final = 0.25
 """For so long a report may be given to several who ask."""
 MOST_BYTES: Final = 1 << 16
@@ -42,6 +47,18 @@ class Plugin:
 
     def __post_init__(self) -> None:
         self._last: tuple[float, str, Picture, bytes] | None = None
+        self._looking: asyncio.Future[None] | None = None
+        self.asked_at = time.monotonic()
+        """When a report was last requested; at first, when the plugin started."""
+
+    async def current(self) -> None:
+        """Returns when a report can be made: after HELD_S, and with the containers' states of this moment."""
+        await asyncio.sleep(HELD_S)
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.get_running_loop().run_in_executor(None, self.steering.painter.look_at_states)
+            self._looking.add_done_callback(_look)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(self._looking), STATES_S)
 
     def report(self, probe: str) -> bytes:
         """The report for this probe."""
@@ -87,6 +104,8 @@ def make_app(plugin: Plugin) -> Starlette:
     """The application of one plugin."""
 
     async def report(request: Request) -> Response:
+        plugin.asked_at = time.monotonic()
+        await plugin.current()
         picture = plugin.steering.painter.picture
         if picture.problem and not picture.containers:
             return PlainTextResponse(picture.problem, 500)

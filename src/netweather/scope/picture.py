@@ -15,12 +15,14 @@ from typing import Final, Protocol
 from netweather.engine import Service, Shown
 from netweather.errors import NetweatherError
 from netweather.kernel.faring import Faring
-from netweather.targets.census import Container
+from netweather.targets.census import Container, State
 
 LOG: Final = logging.getLogger("netweather.scope")
 PAUSE_S: Final = 1.0
 IDLE_S: Final = 10.0
 """Without a question for so long, nothing is looked at."""
+ENDED_S: Final = 20.0
+"""How long an ended condition is kept: Scope's app shows what it was last told for 15 s, whatever later reports leave out."""
 SHARE: Final = 0.25
 """Of one processor's time at most, however many containers there are."""
 Conditions = Mapping[str, tuple["Standing", ...]]
@@ -28,16 +30,19 @@ Conditions = Mapping[str, tuple["Standing", ...]]
 
 @dataclass(frozen=True)
 class Standing:
-    """A condition on one target, as seen at a time (seconds since the epoch). packets, dropped: of all its rules, a second each."""
+    """A condition on one target, as seen at a time (seconds since the epoch). ended_at: when it was no longer there."""
 
     shown: Shown
     seen_at: float
-    packets_per_s: float | None = None
-    dropped_per_s: float | None = None
+    ended_at: float | None = None
+
+    @property
+    def name(self) -> str:
+        return self.shown.condition.name
 
     @property
     def ends_at(self) -> float | None:
-        """When its lease is over, in seconds since the epoch; None: never."""
+        """When its lease expires, in seconds since the epoch; None: never."""
         left = self.shown.remaining_ns
         return None if left is None else self.seen_at + left / 1e9
 
@@ -49,47 +54,41 @@ class Standing:
     def dropped(self) -> int:
         return sum(rule.dropped for rule in self.shown.rules)
 
-    def after(self, before: Standing | None) -> Standing:
-        """The same with its rates since it was seen before."""
-        if before is None or self.seen_at <= before.seen_at or self.packets < before.packets:
-            return self
-        seconds = self.seen_at - before.seen_at
-        rates = ((now - then) / seconds for now, then in ((self.packets, before.packets), (self.dropped, before.dropped)))
-        return replace(self, packets_per_s=next(rates), dropped_per_s=next(rates))
-
 
 @dataclass(frozen=True)
 class Fares:
-    """How one network fares, as seen at a time. The rest is of a second: segments sent again, bytes in and out."""
+    """How one network fares, as seen at a time. again_per_s: segments sent again."""
 
     faring: Faring
     seen_at: float
     again_per_s: float | None = None
-    received_per_s: float | None = None
-    sent_per_s: float | None = None
 
     def after(self, before: Fares | None) -> Fares:
-        """The same with its rates since it was seen before."""
-        if before is None or self.seen_at <= before.seen_at:
+        """The same with its rate since it was seen before."""
+        if before is None or self.seen_at <= before.seen_at or self.faring.retransmits < before.faring.retransmits:
             return self
-        now, then, seconds = self.faring, before.faring, self.seen_at - before.seen_at
-        moved = (now.retransmits - then.retransmits, now.received - then.received, now.sent - then.sent)
-        if min(moved) < 0:  # an interface went away, and its numbers with it
-            return self
-        return Fares(now, self.seen_at, *(each / seconds for each in moved))
+        again = (self.faring.retransmits - before.faring.retransmits) / (self.seen_at - before.seen_at)
+        return replace(self, again_per_s=again)
 
 
 @dataclass(frozen=True)
 class Picture:
-    """All of it at one time. conditions, fares: by the target's identity. problem: why it may be old, in words."""
+    """All of it at one time. conditions, fares: by the target's identity. problem: why it may be old, in words.
+
+    ended: by a container's id, the conditions that ended in the last ENDED_S.
+    """
 
     containers: tuple[Container, ...] = ()
     conditions: Conditions = field(default_factory=dict)
     problem: str = ""
     fares: Mapping[str, Fares] = field(default_factory=dict)
+    ended: Conditions = field(default_factory=dict)
 
     def of(self, container: Container) -> tuple[Standing, ...]:
         return self.conditions.get(container.identity or "", ())
+
+    def ended_of(self, container: Container) -> tuple[Standing, ...]:
+        return self.ended.get(container.id, ())
 
     def fares_of(self, container: Container) -> Fares | None:
         return self.fares.get(container.identity or "")
@@ -99,6 +98,8 @@ class Looks(Protocol):
     """`targets.census.Census` is one."""
 
     def look(self) -> tuple[list[Container], list[NetweatherError]]: ...
+
+    def states(self) -> tuple[Mapping[str, State], bool]: ...
 
     def farings(self) -> Mapping[str, Faring]: ...
 
@@ -157,7 +158,8 @@ class Painter:
             LOG.warning("%s: %s", problem.what, problem.why)
         with self._lock:
             conditions = self._picture.conditions if shown is None else self._unless_newer(self._standing(shown), began)
-            self._picture = Picture(tuple(containers), conditions, "; ".join(each.what for each in problems), fares)
+            picture = Picture(tuple(containers), conditions, "; ".join(each.what for each in problems), fares)
+            self._picture = self._with_ended(picture)
 
     def look_at(self, container: Container) -> None:
         """Looks at the conditions of one container. Raises NetweatherError."""
@@ -167,7 +169,16 @@ class Painter:
             gone = {container.identity or "", *found}  # it may have restarted since the last look
             self._pressed |= dict.fromkeys(gone, time.monotonic())
             kept = {key: value for key, value in self._picture.conditions.items() if key not in gone}
-            self._picture = replace(self._picture, conditions={**kept, **found})
+            self._picture = self._with_ended(replace(self._picture, conditions={**kept, **found}))
+
+    def look_at_states(self) -> None:
+        """Asks the engines which containers run, and nothing else: a paused one has other controls from then on."""
+        states, whole = self.census.states()
+        with self._lock:
+            listed = [each for each in self._picture.containers if each.id in states or not whole]
+            containers = tuple(_in_state(each, states.get(each.id, each.state)) for each in listed)
+            if containers != self._picture.containers:
+                self._picture = replace(self._picture, containers=containers)
 
     def _unless_newer(self, found: Conditions, began: float) -> Conditions:
         """What was found, but of targets that were looked at since it was begun what was seen then."""
@@ -182,12 +193,28 @@ class Painter:
 
     def _standing(self, shown: Iterable[Shown]) -> dict[str, tuple[Standing, ...]]:
         now = self.clock()
-        before = {
-            (identity, each.shown.condition.name): each for identity, many in self._picture.conditions.items() for each in many
-        }
         found: dict[str, tuple[Standing, ...]] = {}
         for each in shown:
             identity = each.target.identity
-            standing = Standing(each, now).after(before.get((identity, each.condition.name)))
-            found[identity] = (*found.get(identity, ()), standing)
+            found[identity] = (*found.get(identity, ()), Standing(each, now))
         return found
+
+    def _with_ended(self, picture: Picture) -> Picture:
+        """The same with the conditions that ended since the picture before, and those that ended a short time ago."""
+        now, before = self.clock(), self._picture
+        old = {each.id: (*before.ended_of(each), *before.of(each)) for each in before.containers}
+        found = {}
+        for container in picture.containers:
+            names = {each.name for each in picture.of(container)}
+            ended = {each.name: replace(each, ended_at=each.ended_at or now) for each in old.get(container.id, ())}
+            kept = tuple(each for name, each in ended.items() if name not in names and now - (each.ended_at or now) < ENDED_S)
+            if kept:
+                found[container.id] = kept
+        return replace(picture, ended=found)
+
+
+def _in_state(container: Container, state: State) -> Container:
+    """The container in a state that it was just seen in. One that has started since the last look has no known network yet."""
+    if state == container.state:
+        return container
+    return replace(container, state=state, identity=None if "stopped" in (state, container.state) else container.identity)

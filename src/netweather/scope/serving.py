@@ -7,6 +7,7 @@ import contextlib
 import logging
 import re
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from netweather.engine import Service
 from netweather.errors import NetweatherError, UsageError
 from netweather.kernel import listening
 from netweather.scope.app import Plugin, make_app
-from netweather.scope.controls import controls
+from netweather.scope.controls import BESIDE_DOCKERS, controls, name_of, panel
 from netweather.scope.picture import Painter
 from netweather.scope.report import Reporter
 from netweather.scope.steering import Steering
@@ -32,16 +33,24 @@ ROOT: Final = Path("/var/run/scope/plugins")
 ID: Final = "traffic-control"
 _GOOD_ID: Final = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*")
 _GRACE_S: Final = 1
+SILENCE_S: Final = 30.0
+"""A probe requests a report each second."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What `netweather scope-plugin` was told. profiles: those that become buttons, by name."""
+    """What `netweather scope-plugin` was told. profiles: those that have controls, by name; steps: those that `next-profile` sets.
+
+    panel: the names of the controls that the page shows. before_1_13: for a Scope before 1.13.
+    """
 
     lease: Duration
     profiles: Mapping[str, Profile]
     root: Path = ROOT
     id: str = ID
+    steps: tuple[str, ...] = ()
+    panel: tuple[str, ...] = ()
+    before_1_13: bool = False
 
     def __post_init__(self) -> None:
         if not _GOOD_ID.fullmatch(self.id):
@@ -68,14 +77,21 @@ def run(settings: Settings, service: Service, wanted: Wanted) -> None:
         f"it listens on {wanted.socket}",
         "stop it first, or name another --id",
     )
-    buttons = controls(wanted.profiles.values())
+    buttons = controls(wanted.profiles.values(), wanted.steps)
+    shown = panel(buttons, wanted.panel)
+    if wanted.panel and shown[BESIDE_DOCKERS:]:
+        LOG.warning(
+            "Scope's panel has room for %d controls beside Docker's: it does not show %s",
+            BESIDE_DOCKERS,
+            ", ".join(map(name_of, shown[BESIDE_DOCKERS:])),
+        )
     painter = Painter(service, Census())
     steering = Steering(service, painter, buttons, wanted.lease, settings.owner)
-    plugin = Plugin(steering, Reporter(wanted.id, buttons, steering.notes))
+    plugin = Plugin(steering, Reporter(wanted.id, buttons, steering.notes, shown, wanted.before_1_13))
     with listening.only_one(settings.state / f"scope-{wanted.id}.lock", running):
         painter.look()  # the first report is whole
         with listening.unix_in_own_folder(wanted.socket) as socket, _painting(painter):
-            asyncio.run(_serve(plugin, socket))
+            asyncio.run(_serve(plugin, socket, wanted.root))
     plugin.pool.shutdown(cancel_futures=True)
 
 
@@ -89,7 +105,7 @@ def _painting(painter: Painter) -> Iterator[None]:
         painter.close()
 
 
-async def _serve(plugin: Plugin, socket: Any) -> None:
+async def _serve(plugin: Plugin, socket: Any, root: Path) -> None:
     server = Server(make_app(plugin), _GRACE_S)
 
     def stop() -> None:
@@ -98,4 +114,23 @@ async def _serve(plugin: Plugin, socket: Any) -> None:
     at_end(stop)
     steering = plugin.steering
     LOG.info("ready: %d containers, %d controls", len(steering.painter.picture.containers), len(steering.controls))
-    await server.serve([socket])
+    async with asyncio.TaskGroup() as group:
+        watching = group.create_task(warn_of_silence(plugin, root))
+        await server.serve([socket])
+        watching.cancel()
+
+
+async def warn_of_silence(plugin: Plugin, root: Path, silence_s: float = SILENCE_S) -> None:
+    """Logs a warning when no report was requested for so long: once, until one is requested. Runs until it is cancelled."""
+    warned_of = 0.0
+    while True:
+        rest = plugin.asked_at + silence_s - time.monotonic()
+        if rest <= 0 and warned_of != plugin.asked_at:
+            warned_of = plugin.asked_at
+            LOG.warning(
+                "No Scope probe requested a report for %.0f s. A probe looks for plugins only if %s existed when it started: "
+                "restart the probe; its option --probe.plugins.root must name this folder",
+                silence_s,
+                root,
+            )  # fmt: skip
+        await asyncio.sleep(max(rest, min(silence_s, 1.0)))

@@ -79,7 +79,7 @@ SOURCES: Final = (docker_containers, cri_containers)
 
 
 class Census:
-    """The containers as they were at the last look. For one thread."""
+    """The containers as they were at the last look. For one thread, except `states`."""
 
     def __init__(
         self,
@@ -104,6 +104,11 @@ class Census:
             with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="census") as pool:
                 list(pool.map(self._look_up, wanted))
         return [self._container(each) for each in listed], problems
+
+    def states(self) -> tuple[dict[str, State], bool]:
+        """The state of each container by its id, as the engines list them now, and whether all engines answered. For any thread."""
+        listed, problems = self._list()
+        return {each.id: each.state for each in listed}, not problems
 
     def farings(self) -> dict[str, Faring]:
         """How the networks of the last look's containers fare, by identity; without those that are gone by now."""

@@ -1,4 +1,4 @@
-"""A plugin beside the session's Docker, and its containers by their ids."""
+"""A plugin beside the session's Docker, and containers by their ids."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from contextlib import AbstractContextManager, contextmanager
 import pytest
 
 from tests.support.docker import Docker
-from tests.support.scopeplugin import RealPlugin
+from tests.support.scopeplugin import END_ALL, RealPlugin
 
 Box = Callable[..., AbstractContextManager[str]]
 
 
 @pytest.fixture(scope="module")
 def plugin(tmp_path_factory: pytest.TempPathFactory, docker: Docker) -> Iterator[RealPlugin]:
-    """One for all tests of a file; each test has containers of its own."""
+    """One for all tests of a file."""
     made = RealPlugin(tmp_path_factory.mktemp("scope"), {"DOCKER_HOST": docker.environment["DOCKER_HOST"]})
     made.start()
     yield made
@@ -40,3 +40,28 @@ def box(docker: Docker) -> Box:
             yield str(docker.inspect(name)["Id"])
 
     return make
+
+
+@pytest.fixture(scope="module")
+def lasting(plugin: RealPlugin, docker: Docker) -> Iterator[list[str]]:
+    """The ids of two containers for all tests of a file: starting one for each test takes most of their time."""
+    with docker.container() as one, docker.container() as other:
+        made = [str(docker.inspect(name)["Id"]) for name in (one, other)]
+        for each in made:
+            plugin.appeared(each)
+        yield made
+
+
+@pytest.fixture
+def pair(plugin: RealPlugin, lasting: list[str]) -> list[str]:
+    """The same, without a condition."""
+    for each in lasting:
+        if plugin.summary(each) != "-":
+            plugin.press(each, END_ALL)
+            plugin.told(each, "-")
+    return lasting
+
+
+@pytest.fixture
+def one(pair: list[str]) -> str:
+    return pair[0]

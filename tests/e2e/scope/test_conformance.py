@@ -7,6 +7,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,17 +20,19 @@ from netweather.targets import resolve
 from tests.e2e.scope.conftest import Box
 from tests.support.docker import Docker
 from tests.support.rig import until
-from tests.support.scope import DOCKER_CONTROLS, docker_node
-from tests.support.scopeplugin import CLEAR, DROP, FAST, ID, MEDIUM, SLOW, TABLE, RealPlugin
+from tests.support.scope import Rejected
+from tests.support.scopeapp import DOCKER_CONTROLS, WINDOW, App, Seen, beside, docker_node, tick
+from tests.support.scopeplugin import CLEAR, DROP, END_ALL, FAST, ID, MEDIUM, SLOW, TABLE, RealPlugin
 
 ORIGINAL = {
-    "traffic-control-table-slow": ("Traffic speed: slow", "fa-hourglass-1", 20),
-    "traffic-control-table-medium": ("Traffic speed: medium", "fa-hourglass-2", 21),
-    "traffic-control-table-fast": ("Traffic speed: fast", "fa-hourglass-3", 22),
-    "traffic-control-table-pkt-drop-low": ("Packet drop: low", "fa-cut", 23),
-    "traffic-control-table-clear": ("Clear traffic control settings", "fa-times-circle", 24),
+    "traffic-control-table-slow": ("Traffic speed: slow", "fa-hourglass-1"),
+    "traffic-control-table-medium": ("Traffic speed: medium", "fa-hourglass-2"),
+    "traffic-control-table-fast": ("Traffic speed: fast", "fa-hourglass-3"),
+    "traffic-control-table-pkt-drop-low": ("Packet drop: low", "fa-cut"),
+    "traffic-control-table-clear": ("Clear traffic control settings", "fa-times-circle"),
 }
-"""Its controls: id, words, icon, rank."""
+"""Its controls: id, words, icon."""
+CONDITIONS = "netweather-table"
 
 
 def lines(plugin: RealPlugin, docker: Docker, id: str) -> dict[str, dict[str, object]]:  # noqa: A002 - Docker's word
@@ -48,34 +51,36 @@ def delay(line: dict[str, object]) -> object:
     return line.get("delay_ns", line.get("latency"))
 
 
-def test_the_report_is_what_the_registry_takes(plugin: RealPlugin, box: Box) -> None:
-    with box() as id:  # noqa: A001 - Docker's word
-        plugin.appeared(id)
-        report = plugin.report()
-        (spec,) = report.plain["Plugins"]
-        assert (spec["id"], spec["label"], spec["api_version"]) == (ID, "Traffic control", "1")
-        assert spec["interfaces"] == ["reporter", "controller"]
-        assert set(report.plain) == {"Container", "Plugins"}
-        assert set(report.nodes[f"{id};<container>"]) <= {"latestControls", "latest", "metrics"}  # no topology: T3
+def seen(plugin: RealPlugin, container: str) -> Seen:
+    return beside(plugin.report(), container, docker_node("running", plugin.probe.id))
 
 
-def test_the_originals_controls_and_table_are_there(plugin: RealPlugin, box: Box) -> None:
-    with box() as id:  # noqa: A001 - Docker's word
-        plugin.appeared(id)
-        report = plugin.report()
-        controls = report.topology["controls"]
-        assert {key: (controls[key]["human"], controls[key]["icon"], controls[key]["rank"]) for key in ORIGINAL} == ORIGINAL
-        assert all(key == each["id"] for key, each in controls.items())
-        assert all(each["rank"] > 24 for key, each in controls.items() if key not in ORIGINAL)
-        template = report.topology["table_templates"][TABLE]
-        assert (template["id"], template["label"], template["prefix"]) == (TABLE, "Traffic Control", f"{TABLE}-")
-        table = report.table(id)
-        assert (table["latency"], table["pktloss"]) == ("-", "-")
-        seen = report.seen(id, docker_node("running", plugin.probe.id))
-        assert list(seen.metadata)[:2] == ["Latency", "Packet Loss"]  # the original's never showed: other ids than keys
+def address_of(docker: Docker, container: str) -> str:
+    return str(docker.inspect(container)["NetworkSettings"]["Networks"]["nwt"]["IPAddress"])
 
 
-def test_every_profile_has_a_button(plugin: RealPlugin) -> None:
+def test_the_report_is_what_the_registry_takes(plugin: RealPlugin, one: str) -> None:
+    report = plugin.report()
+    (spec,) = report.plain["Plugins"]
+    assert (spec["id"], spec["label"], spec["api_version"]) == (ID, "Traffic control", "1")
+    assert spec["interfaces"] == ["reporter", "controller"]
+    assert set(report.plain) == {"Container", "Plugins"}
+    assert set(report.nodes[f"{one};<container>"]) <= {"latest", "metrics"}  # no topology: T3
+    assert plugin.probe.status == {ID: "ok"}
+
+
+def test_the_originals_controls_and_table_are_there(plugin: RealPlugin, one: str) -> None:
+    report = plugin.report()
+    controls = report.topology["controls"]
+    assert {key: (controls[key]["human"], controls[key]["icon"]) for key in ORIGINAL} == ORIGINAL
+    assert all(key == each["id"] for key, each in controls.items())
+    template = report.topology["table_templates"][TABLE]
+    assert (template["id"], template["label"], template["prefix"]) == (TABLE, "Traffic Control", f"{TABLE}-")
+    assert report.table(one) == {"latency": "-", "pktloss": "-"}
+    assert {"Latency", "Packet Loss"} <= seen(plugin, one).metadata.keys()  # the original's never showed: other ids than keys
+
+
+def test_every_profile_has_a_control_that_the_app_can_pass_on(plugin: RealPlugin) -> None:
     listed = json.loads(plugin.cli("profiles", "--json"))
     controls = plugin.report().topology["controls"]
     for profile in listed:
@@ -83,89 +88,101 @@ def test_every_profile_has_a_button(plugin: RealPlugin) -> None:
     assert len(listed) >= 30
 
 
-@pytest.mark.parametrize("last", [True, False], ids=["ours-last", "dockers-last"])
-@pytest.mark.parametrize("state", ["running", "paused", "exited"])
-def test_dockers_own_buttons_stay(plugin: RealPlugin, docker: Docker, box: Box, state: str, last: bool) -> None:
-    """T1 and T2: whichever report is newer, the Docker probe's buttons are there."""
+def test_dockers_own_controls_stay(plugin: RealPlugin, docker: Docker, box: Box) -> None:
+    """T1 and T2: whichever report is newer, the Docker reporter's controls are there, and none of another state."""
     with box() as id:  # noqa: A001 - Docker's word
         plugin.appeared(id)
-        if state != "running":
-            docker({"paused": "pause", "exited": "kill"}[state], id)
-        dockers = {f"docker_{each}_container" for each in DOCKER_CONTROLS[state]}
-        beside = docker_node(state, plugin.probe.id)
-        until(lambda: dockers <= set(plugin.report().seen(id, beside).buttons), 20, f"the report has the buttons of {state}")
-        buttons = set(plugin.report().seen(id, beside, last=last).buttons)
-        assert buttons >= dockers
-        ours = {each for each in buttons if each.startswith(f"{ID}~")}
-        assert bool(ours) == (last and state == "running")
-        assert ours <= set(plugin.report().controls)
-        if state == "paused":
-            docker("unpause", id)
+        for state, command in (("running", ""), ("paused", "pause"), ("running", "unpause"), ("exited", "kill")):
+            if command:
+                docker(command, id)
+            dockers = {f"docker_{each}_container" for each in DOCKER_CONTROLS[state]}
+            report = plugin.report()  # the first one after the change
+            for last in (True, False):
+                controls = set(beside(report, id, docker_node(state, plugin.probe.id), last=last).buttons)
+                ours = {each for each in controls if each.startswith(f"{ID}~")}
+                assert controls - ours == dockers, (state, last)
+                assert bool(ours) == (last and state == "running"), (state, last)
+                assert ours <= set(report.controls)
 
 
-def test_no_node_is_without_buttons(plugin: RealPlugin, box: Box) -> None:
-    with box() as one, box(network="none") as other, box(network="host") as third:
-        for each in (one, other, third):
+def test_ours_win_the_race_with_the_docker_reporters(plugin: RealPlugin, one: str) -> None:
+    app, now = App(), datetime.now(UTC)
+    for number in range(3):
+        tick(app, plugin.report(), now + timedelta(seconds=number), [(one, "running")])
+        assert f"{ID}~{CLEAR}" in app.seen(one, now + timedelta(seconds=number, milliseconds=900)).icons
+
+
+def test_no_node_is_without_controls(plugin: RealPlugin, box: Box, one: str) -> None:
+    with box(network="none") as other, box(network="host") as third:
+        for each in (other, third):
             plugin.appeared(each)
         report = plugin.report()
+        assert len(report.nodes) >= 3
         for node in report.nodes:
-            assert report.seen(node.removesuffix(";<container>"), docker_node("running", "p")).buttons, node
+            assert beside(report, node.removesuffix(";<container>"), docker_node("running", "p")).buttons, node
 
 
-def test_delay_and_loss_come_together_and_clear_gives_back(plugin: RealPlugin, docker: Docker, box: Box) -> None:
-    with box() as id:  # noqa: A001 - Docker's word
-        pid = str(docker.inspect(id)["State"]["Pid"])
-        inside = ("nsenter", "-t", pid, "-n", "tc")
-        subprocess.run(
-            [*inside, "qdisc", "add", "dev", "eth0", "root", "tbf", "rate", "1gbit", "burst", "64kb", "limit", "1mb"], check=True
-        )
-        before = subprocess.run([*inside, "qdisc", "show"], capture_output=True, check=True).stdout
-        plugin.appeared(id)
-        plugin.press(id, SLOW)
-        plugin.told(id, latency="2000ms", pktloss="-")
-        assert delay(lines(plugin, docker, id)["egress"]) == 2_000_000_000
-        plugin.press(id, DROP)
-        plugin.told(id, latency="2000ms", pktloss="10%")
-        plugin.press(id, MEDIUM)
-        plugin.told(id, latency="1000ms", pktloss="10%")
-        held = lines(plugin, docker, id)
-        assert set(held) == {"egress"}
-        assert delay(held["egress"]) == 1_000_000_000
-        assert "loss" in str(held["egress"])
-        plugin.press(id, CLEAR)
-        plugin.told(id, latency="-", pktloss="-")
-        until(
-            lambda: subprocess.run([*inside, "qdisc", "show"], capture_output=True, check=True).stdout == before, 10, "as before"
-        )
-        plugin.press(id, CLEAR)  # again: nothing to do is no error
+def test_delay_and_loss_come_together_and_clear_gives_back(plugin: RealPlugin, docker: Docker, one: str) -> None:
+    pid = str(docker.inspect(one)["State"]["Pid"])
+    inside = ("nsenter", "-t", pid, "-n", "tc")
+    shaper = ["root", "tbf", "rate", "1gbit", "burst", "64kb", "limit", "1mb"]
+    subprocess.run([*inside, "qdisc", "add", "dev", "eth0", *shaper], check=True)
+    before = subprocess.run([*inside, "qdisc", "show"], capture_output=True, check=True).stdout
+    plugin.press(one, SLOW)
+    plugin.told(one, "2 s, ", latency="2000ms", pktloss="-")
+    assert delay(lines(plugin, docker, one)["egress"]) == 2_000_000_000
+    plugin.press(one, DROP)
+    plugin.told(one, "2 s, 10 %, ", latency="2000ms", pktloss="10%")
+    plugin.press(one, MEDIUM)
+    plugin.told(one, latency="1000ms", pktloss="10%")
+    held = lines(plugin, docker, one)
+    assert set(held) == {"egress"}
+    assert delay(held["egress"]) == 1_000_000_000
+    assert "loss" in str(held["egress"])
+    plugin.press(one, CLEAR)
+    plugin.told(one, "-", latency="-", pktloss="-")
+    until(lambda: subprocess.run([*inside, "qdisc", "show"], capture_output=True, check=True).stdout == before, 20, "as before")
+    plugin.press(one, CLEAR)  # again: nothing to do is no error
 
 
-def test_traffic_is_slow_both_ways_of_a_profile(plugin: RealPlugin, docker: Docker, box: Box) -> None:
-    with box() as id, box() as there:  # noqa: A001 - Docker's word
-        plugin.appeared(id)
-        plugin.press(id, "traffic-control-profile-3g")
-        plugin.told(id, network="3g")
-        least = docker("exec", id, "ping", "-c2", "-W5", docker.inspect(there)["NetworkSettings"]["Networks"]["nwt"]["IPAddress"])
-        assert 300 <= float(least.rpartition("= ")[2].split("/")[0]) < 2000
-        seen = plugin.report().seen(id, docker_node("running", "p"))
-        ((name, row),) = seen.rows("netweather-table").items()
-        assert (name, row["what"], row["state"]) == ("traffic-control", "profile 3g", "in force")
-        assert row["lease"].startswith("in ")
-        until(
-            lambda: int(plugin.report().seen(id, docker_node("running", "p")).rows("netweather-table")[name]["packets"]),
-            10,
-            "counted",
-        )
-        assert seen.metadata["Network conditions"] == "traffic-control"
-        plugin.press(id, FAST)
-        plugin.told(id, network="-", latency="500ms")
+def test_what_ended_is_shown_as_ended_as_long_as_the_app_remembers(plugin: RealPlugin, one: str) -> None:
+    app, now = App(), datetime.now(UTC)
+    plugin.press(one, FAST)
+    app.take(plugin.report(), now)
+    pressed = plugin.probe.press(ID, one, CLEAR)
+    assert pressed.report
+    app.take(pressed.report, now + timedelta(seconds=1), shortcut=True)
+    app.add(one, docker_node("running", plugin.probe.id, now), now)
+    plugin.told(one, "-")
+    app.take(plugin.report(), now + timedelta(seconds=2))
+    found = app.seen(one, now + WINDOW - timedelta(seconds=1))
+    assert {row["state"] for row in found.rows(CONDITIONS).values()} == {"ended"}
+    assert (found.metadata["Condition"], found.metadata["Made by"], found.metadata["Ends"]) == ("-", "-", "-")
+    assert (found.metrics["Degraded"], app.status) == (0, "ok")
 
 
-def test_round_trips_and_segments_sent_again(plugin: RealPlugin, docker: Docker, box: Box) -> None:
-    """Of the container as metadata and metrics, and in the condition's row: before it and with it."""
-    with box() as id, box() as there, ExitStack() as stack:  # noqa: A001 - Docker's word
-        address = docker.inspect(there)["NetworkSettings"]["Networks"]["nwt"]["IPAddress"]
-        inside = [stack.enter_context(of_container(docker, each)) for each in (there, id)]
+def test_traffic_is_slow_both_ways_of_a_profile(plugin: RealPlugin, docker: Docker, pair: list[str]) -> None:
+    one, there = pair
+    plugin.press(one, "traffic-control-profile-3g")
+    plugin.told(one, "3g, ")
+    least = docker("exec", one, "ping", "-c2", "-i0.2", "-W5", address_of(docker, there))
+    assert float(least.rpartition("= ")[2].split("/")[0]) >= 300
+    row = seen(plugin, one).rows(CONDITIONS)["traffic-control"]
+    assert (row["what"], row["state"].endswith(" left")) == ("profile 3g", True)
+    until(lambda: not seen(plugin, one).rows(CONDITIONS)["traffic-control"]["packets"].startswith("0, "), 20, "counted")
+    assert seen(plugin, one).metrics["Degraded"] == 1
+    plugin.press(one, "traffic-control-next-profile")
+    plugin.told(one, "2g, ")
+    plugin.press(one, FAST)
+    plugin.told(one, "500 ms, ", latency="500ms")
+
+
+def test_round_trips_and_segments_sent_again(plugin: RealPlugin, docker: Docker, pair: list[str]) -> None:
+    """Of the container as metrics, and in the condition's row: before it and with it."""
+    one, there = pair
+    with ExitStack() as stack:
+        address = address_of(docker, there)
+        inside = [stack.enter_context(of_container(docker, each)) for each in (there, one)]
         listener = stack.enter_context(inside[0].run(lambda: socket.create_server((address, 5432))))
         here = stack.enter_context(inside[1].run(lambda: socket.create_connection((address, 5432))))
         other = stack.enter_context(listener.accept()[0])
@@ -176,26 +193,19 @@ def test_round_trips_and_segments_sent_again(plugin: RealPlugin, docker: Docker,
             other.sendall(b"y")
             here.recv(1)
 
-        plugin.appeared(id)
         for _ in range(20):
             talk()
-        plugin.press(id, FAST)
-        seen = lambda: plugin.report().seen(id, docker_node("running", "p"))  # noqa: E731 - asked again and again
-        value = lambda key: plugin.report().nodes[f"{id};<container>"]["metrics"][key]["samples"][0]["value"]  # noqa: E731
+        plugin.press(one, FAST)
 
         def told() -> bool:
             talk()
-            before, _, now = seen().rows("netweather-table")["traffic-control"]["rtt"].partition(" ms → ")
-            return now != "" and float(before) < 50 < float(now.removesuffix(" ms"))
+            before, _, now = seen(plugin, one).rows(CONDITIONS)["traffic-control"]["rtt"].partition(" ms → ")
+            return now != "" and 2 * float(before) < float(now.partition(" ms, ")[0])
 
         until(told, 30, "the round trip before and with it")
-        until(lambda: value("netweather-rtt") > 50, 10, "the round trip as a metric")
-        assert seen().metadata["Round trip of TCP"].endswith(" ms")
-        again = int(seen().rows("netweather-table")["traffic-control"]["again"])
-        assert int(seen().metadata["Segments sent again"]) >= again  # TCP may send again when round trips are suddenly long
-        until(lambda: (talk(), value("netweather-sent") > 0)[1], 20, "what it sends is counted")
-        assert value("netweather-received") >= 0
-        assert value("netweather-retransmits") >= 0
+        until(lambda: seen(plugin, one).metrics["RTT, ms"] > 0, 20, "the round trip as a metric")
+        assert seen(plugin, one).rows(CONDITIONS)["traffic-control"]["rtt"].endswith(" resent")
+        assert seen(plugin, one).metrics["Retransmits/s"] >= 0
 
 
 @contextmanager
@@ -204,73 +214,86 @@ def of_container(docker: Docker, id: str) -> Iterator[Namespace]:  # noqa: A002 
         yield namespace
 
 
-def test_bandwidth_is_for_each_direction(plugin: RealPlugin, docker: Docker, box: Box) -> None:
-    with box() as id:  # noqa: A001 - Docker's word
-        plugin.appeared(id)
-        plugin.press(id, "traffic-control-bandwidth-medium")
-        plugin.press(id, FAST)
-        plugin.told(id, bandwidth="1mbit", latency="500ms")
-        held = lines(plugin, docker, id)
-        assert delay(held["egress"]) == 500_000_000
-        assert delay(held["ingress"]) is None
-        rates = [{key: value for key, value in held[way].items() if "rate" in key} for way in ("egress", "ingress")]
-        assert rates[0] == rates[1] != {}
+def test_bandwidth_is_for_each_direction(plugin: RealPlugin, docker: Docker, one: str) -> None:
+    plugin.press(one, "traffic-control-bandwidth-medium")
+    plugin.press(one, FAST)
+    plugin.told(one, "500 ms, 1 mbit, ", latency="500ms")
+    held = lines(plugin, docker, one)
+    assert delay(held["egress"]) == 500_000_000
+    assert delay(held["ingress"]) is None
+    rates = [{key: value for key, value in held[way].items() if "rate" in key} for way in ("egress", "ingress")]
+    assert rates[0] == rates[1] != {}
 
 
-def test_what_others_set_is_shown_and_ended_only_when_asked(plugin: RealPlugin, box: Box) -> None:
-    with box() as id:  # noqa: A001 - Docker's word
-        plugin.appeared(id)
-        plugin.cli("set", f"docker:{id}", "--delay", "20ms", "--name", "by-hand", "--to", "198.51.100.77", "--owner", "alice")
-        rows = lambda: plugin.report().seen(id, docker_node("running", "p")).rows("netweather-table")  # noqa: E731 - said three times
-        until(lambda: "by-hand" in rows(), 20, "it is in the table")
-        assert (rows()["by-hand"]["what"], rows()["by-hand"]["owner"]) == ("delay 20ms, to 198.51.100.77", "alice")
-        plugin.press(id, FAST)
-        plugin.press(id, CLEAR)
-        until(lambda: set(rows()) == {"by-hand"}, 20, "that of the plugin has ended")
-        plugin.press(id, "traffic-control-end-all")
-        until(lambda: rows() == {}, 20, "all have ended")
+def test_what_others_set_is_shown_and_ended_only_when_asked(plugin: RealPlugin, one: str) -> None:
+    plugin.cli("set", f"docker:{one}", "--delay", "20ms", "--name", "by-hand", "--to", "198.51.100.77", "--owner", "alice")
+    in_force = lambda: {  # noqa: E731 - asked again and again
+        key: row for key, row in seen(plugin, one).rows(CONDITIONS).items() if row["state"].endswith(" left")
+    }
+    until(lambda: "by-hand" in in_force(), 20, "it is in the table")
+    assert in_force()["by-hand"]["what"] == "delay 20ms, to 198.51.100.77 (alice)"
+    plugin.press(one, FAST)
+    plugin.press(one, CLEAR)
+    until(lambda: set(in_force()) == {"by-hand"}, 20, "that of the plugin has ended")
+    plugin.press(one, END_ALL)
+    until(lambda: in_force() == {}, 20, "all have ended")
 
 
-@pytest.mark.parametrize("order", [("NodeID", "Control", "AppID", "ControlArgs"), ("ControlArgs", "Control", "AppID", "NodeID")])
-def test_whatever_the_order_of_the_bodys_fields(plugin: RealPlugin, box: Box, order: tuple[str, ...]) -> None:
-    with box() as id:  # noqa: A001 - Docker's word
-        plugin.appeared(id)
-        fields = {"AppID": "", "Control": FAST, "ControlArgs": {"more": "words"}, "NodeID": f"{id};<container>", "Further": [1]}
-        pressed = plugin.probe.post(ID, {key: fields[key] for key in (*order, "Further")})
+def test_what_another_condition_hides_is_not_shown(plugin: RealPlugin, one: str) -> None:
+    """The first one that was set wins, also when the plugin's is set again."""
+    plugin.cli("set", f"docker:{one}", "--delay", "20ms", "--name", "by-hand")
+    for control in (DROP, FAST):
+        plugin.press(one, control)
+        plugin.told(one, "20 ms, ", latency="20ms", pktloss="-")
+        assert seen(plugin, one).rows(CONDITIONS)["traffic-control"]["state"].startswith("hidden, ")
+    plugin.cli("clear", f"docker:{one}", "--name", "by-hand")
+    plugin.told(one, "500 ms, 10 %, ", latency="500ms", pktloss="10%")
+
+
+def test_whatever_the_order_of_the_bodys_fields(plugin: RealPlugin, one: str) -> None:
+    fields = {"AppID": "", "ControlArgs": {"more": "words"}, "NodeID": f"{one};<container>", "Further": [1]}
+    for control, latency, *order in (
+        (FAST, "500ms", "NodeID", "Control", "AppID"),
+        (SLOW, "2000ms", "ControlArgs", "Control", "AppID"),
+    ):
+        pressed = plugin.probe.post(
+            ID, {key: {**fields, "Control": control}[key] for key in (*order, *(fields.keys() - {*order}))}
+        )
         assert pressed.error == ""
         assert pressed.report
-        assert set(pressed.report.nodes) == {f"{id};<container>"}
-        plugin.told(id, latency="500ms")
+        assert set(pressed.report.nodes) == {f"{one};<container>"}
+        plugin.told(one, latency=latency)
 
 
-def test_errors_are_told(plugin: RealPlugin, box: Box) -> None:
-    with box() as id, box(network="none") as bare, box(network="host") as hosts:  # noqa: A001 - Docker's word
-        for each in (id, bare, hosts):
+def test_errors_are_told(plugin: RealPlugin, box: Box, one: str) -> None:
+    with box(network="none") as bare, box(network="host") as hosts:
+        for each in (bare, hosts):
             plugin.appeared(each)
         press = plugin.probe.press
         assert "[unknown-container]" in press(ID, "0" * 64, SLOW).error
-        assert "[unknown-control]" in press(ID, id, "docker_stop_container").error
-        assert "[bad-node]" in plugin.probe.post(ID, {"NodeID": f"{id};<pod>", "Control": SLOW}).error
+        with pytest.raises(Rejected):
+            press(ID, one, "docker_stop_container")
+        wrong = {"NodeID": f"{one};<container>", "Control": "docker_stop_container"}
+        assert "[unknown-control]" in plugin.probe.post(ID, wrong).error
+        assert "[bad-node]" in plugin.probe.post(ID, {"NodeID": f"{one};<pod>", "Control": SLOW}).error
         assert "[no-interfaces]" in plugin.error(bare, SLOW)
         assert "[host-namespace]" in plugin.error(hosts, SLOW)
-        assert "no-interfaces" in plugin.report().table(bare)["note"]
+        assert "no-interfaces" in plugin.summary(bare)
         assert plugin.report().table(bare)["latency"] == "-"
-        for wrong in (b"{", b"", b"[]", b'{"NodeID": 7, "Control": "x"}', b"x" * 100_000):
-            assert plugin.probe.ask(ID, "POST", "/control", wrong).status == 400
+        for body in (b"{", b"", b"[]", b'{"NodeID": 7, "Control": "x"}', b"x" * 100_000):
+            assert plugin.probe.ask(ID, "POST", "/control", body).status == 400
         assert plugin.probe.ask(ID, "GET", "/control").status == 405
         assert plugin.probe.ask(ID, "GET", "/elsewhere").status == 404
 
 
-def test_a_failure_leaves_what_was_there(plugin: RealPlugin, box: Box) -> None:
-    with box() as id:  # noqa: A001 - Docker's word
-        plugin.appeared(id)
-        plugin.cli("set", f"docker:{id}", "--delay", "20ms", "--name", "traffic-control", "--owner", "alice")
-        plugin.told(id, latency="20ms")
-        assert "[other-owner]" in plugin.error(id, SLOW)
-        plugin.told(id, latency="20ms")
-        assert "other-owner" in plugin.report().table(id)["note"]
-        plugin.press(id, "traffic-control-end-all")
-        plugin.told(id, latency="-", note="-")
+def test_a_failure_leaves_what_was_there(plugin: RealPlugin, one: str) -> None:
+    plugin.cli("set", f"docker:{one}", "--delay", "20ms", "--name", "traffic-control", "--owner", "alice")
+    plugin.told(one, latency="20ms")
+    assert "[other-owner]" in plugin.error(one, SLOW)
+    plugin.told(one, latency="20ms")
+    assert "other-owner" in plugin.summary(one)
+    plugin.press(one, END_ALL)
+    plugin.told(one, "-", latency="-")
 
 
 def test_a_restarted_container_is_another_network(plugin: RealPlugin, docker: Docker, box: Box) -> None:
@@ -279,18 +302,17 @@ def test_a_restarted_container_is_another_network(plugin: RealPlugin, docker: Do
         plugin.press(id, SLOW)
         plugin.told(id, latency="2000ms")
         docker("restart", "-t0", id)
-        plugin.told(id, latency="-")
+        plugin.told(id, "-", latency="-")
         plugin.press(id, FAST)
         plugin.told(id, latency="500ms")
 
 
-def test_containers_of_one_network_show_the_same(plugin: RealPlugin, docker: Docker, box: Box) -> None:
-    with box(name="nwt-shared") as id, box(network="container:nwt-shared") as other:  # noqa: A001 - Docker's word
-        plugin.appeared(id)
+def test_containers_of_one_network_show_the_same(plugin: RealPlugin, box: Box, one: str) -> None:
+    with box(network=f"container:{one}") as other:
         plugin.appeared(other)
-        pressed = plugin.probe.press(ID, id, FAST)
+        pressed = plugin.probe.press(ID, one, FAST)
         assert pressed.report
-        assert set(pressed.report.nodes) == {f"{each};<container>" for each in (id, other)}
+        assert set(pressed.report.nodes) == {f"{each};<container>" for each in (one, other)}
         plugin.told(other, latency="500ms")
 
 

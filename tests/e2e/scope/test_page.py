@@ -7,9 +7,11 @@ import re
 import shlex
 import subprocess
 
+from netweather.scope.controls import PANEL, STEPS, name_of
 from tests.e2e.scope.conftest import Box
 from tests.support.repository import ROOT
-from tests.support.scopeplugin import ID, RealPlugin
+from tests.support.scope import Report
+from tests.support.scopeplugin import RealPlugin
 
 PAGE = (ROOT / "docs" / "scope.md").read_text()
 LINES = [
@@ -20,15 +22,19 @@ START = "sudo netweather scope-plugin"
 
 def test_every_line(own_plugin: RealPlugin, box: Box) -> None:
     starts, asks = [line for line in LINES if line.startswith(START)], [line for line in LINES if line.startswith("curl ")]
-    assert len(starts) + len(asks) == len(LINES) == 3
+    assert len(starts) + len(asks) == len(LINES) == 4
     with box() as id:  # noqa: A001 - Docker's word
         for line in starts:
             own_plugin.start(*shlex.split(line.removeprefix(START)))
             own_plugin.appeared(id)
-            found = set(own_plugin.report().topology["controls"])
-            named = {f"traffic-control-profile-{name}" for name in re.findall(r"--profile (\S+)", line)}
-            assert named <= found
-            assert not named or {each for each in found if "profile" in each} == named
+            report = own_plugin.report()
+            names = re.findall(r"--control (\S+)", line) or PANEL[:7]
+            shown = [name_of(each) for each in report.active(id) if not each.startswith("docker_")]
+            assert sorted(shown) == sorted(names)
+            steps = re.findall(r"--profile (\S+)", line) or STEPS
+            assert report.topology["controls"]["traffic-control-next-profile"]["human"] == f"Next network: {', '.join(steps)}"
+            if not line.removeprefix(START):
+                names_and_words(report)
             assert own_plugin.stop() == 0
         own_plugin.start()
         for line in asks:
@@ -37,12 +43,9 @@ def test_every_line(own_plugin: RealPlugin, box: Box) -> None:
             assert f"{id};<container>" in json.loads(done.stdout)["Container"]["nodes"]
 
 
-def test_the_controls_it_tells_of_are_there(own_plugin: RealPlugin) -> None:
-    own_plugin.start()
-    told = {each["human"] for each in own_plugin.probe.report(ID).topology["controls"].values()}
-    for words in ("Traffic speed: slow", "Packet drop: low", "Clear traffic control settings", "End every network condition"):
-        assert words in told
-        assert words in PAGE
-    for speed in ("10 Mbit/s", "1 Mbit/s", "128 kbit/s"):
-        assert f"Bandwidth: {speed}" in told
-        assert speed in PAGE
+def names_and_words(report: Report) -> None:
+    """The page's table has each control that the panel can show, by its name and its words."""
+    for key, control in report.topology["controls"].items():
+        if "-profile-" not in key:
+            assert f"`{name_of(key)}`" in PAGE
+            assert control["human"].partition(":")[0] in PAGE

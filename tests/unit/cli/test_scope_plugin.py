@@ -31,10 +31,14 @@ def test_what_it_serves(run: Run, world: World, served: Callable[[], Any]) -> No
     assert wanted.socket == Path("/var/run/scope/plugins/traffic-control/traffic-control.sock")
     assert run("scope-plugin", "--for", "2m", "--profile", "satellite", "--profile", "3g", "--root", "/p", "--id", "x").code == 0
     _, _, wanted = served()
-    assert (str(wanted.lease), list(wanted.profiles), str(wanted.socket)) == ("2m", ["geo-satellite", "3g"], "/p/x/x.sock")
+    assert (str(wanted.lease), wanted.steps, str(wanted.socket)) == ("2m", ("geo-satellite", "3g"), "/p/x/x.sock")
+    assert (len(wanted.profiles), wanted.panel, wanted.before_1_13) == (30, (), False)
+    assert run("scope-plugin", "--control", "clear", "--control", "end-all", "--before-1.13").code == 0
+    _, _, wanted = served()
+    assert (wanted.panel, wanted.before_1_13) == (("clear", "end-all"), True)
 
 
-def test_own_profiles_have_buttons_too(
+def test_own_profiles_have_controls_too(
     run: Run, world: World, served: Callable[[], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "own.yaml").write_text("office: {both: {rtt: 20ms}}")

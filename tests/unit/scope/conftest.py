@@ -16,7 +16,7 @@ from netweather.kernel.faring import Faring
 from netweather.scope.controls import controls
 from netweather.scope.picture import Painter
 from netweather.scope.steering import Steering
-from netweather.targets.census import Container
+from netweather.targets.census import Container, State
 from netweather.units import Duration
 
 NUMBER = "ab" * 32
@@ -61,6 +61,9 @@ class Fake:
 
     def look(self) -> tuple[list[Container], list[NetweatherError]]:
         return list(self.containers), list(self.problems)
+
+    def states(self) -> tuple[dict[str, State], bool]:
+        return {each.id: each.state for each in self.containers}, not self.problems
 
     def farings(self) -> dict[str, Faring]:
         return self.fare

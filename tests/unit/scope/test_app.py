@@ -3,7 +3,10 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -13,18 +16,22 @@ from netweather.conditions import NetworkCondition
 from netweather.engine import Done
 from netweather.errors import NetweatherError
 from netweather.scope import app as apps
-from netweather.scope.app import Plugin, make_app
+from netweather.scope.app import HELD_S, Plugin, make_app
+from netweather.scope.controls import panel
 from netweather.scope.report import Reporter
 from netweather.scope.steering import Steering
-from tests.unit.scope.conftest import NUMBER, Fake
+from tests.support.scope import Probe
+from tests.support.scopeapp import WINDOW, App, tick
+from tests.unit.scope.conftest import NUMBER, Fake, container
 
 SLOW = "traffic-control-table-slow"
 BODY = {"AppID": "", "Control": SLOW, "ControlArgs": None, "NodeID": f"{NUMBER};<container>"}
 
 
 @pytest.fixture
-def plugin(steering: Steering) -> Iterator[Plugin]:
-    made = Plugin(steering, Reporter("traffic-control", steering.controls, steering.notes))
+def plugin(steering: Steering, monkeypatch: pytest.MonkeyPatch) -> Iterator[Plugin]:
+    monkeypatch.setattr(apps, "HELD_S", 0.0)
+    made = Plugin(steering, Reporter("traffic-control", steering.controls, steering.notes, panel(steering.controls)))
     yield made
     made.pool.shutdown()
 
@@ -87,8 +94,8 @@ def test_what_takes_its_time_is_answered_before_it_is_done(plugin: Plugin, fake:
     plain = fake.set
     monkeypatch.setattr(fake, "set", lambda conditions: (go_on.wait(10), plain(conditions))[1])
     (node,) = press(plugin).json()["shortcutReport"]["Container"]["nodes"].values()
-    values = {key.rpartition("-")[2]: each["value"] for key, each in node["latest"].items()}
-    assert (values["latency"], values["note"]) == ("-", "Traffic speed: slow: being set")
+    assert node["latest"]["traffic-control-table-latency"]["value"] == "-"
+    assert node["latest"]["nw-summary"]["value"] == "Traffic speed: slow: being set"
     go_on.set()
     plugin.pool.shutdown()
     assert fake.in_force
@@ -146,6 +153,43 @@ def test_hundreds_who_ask_at_once_get_one_report(plugin: Plugin, monkeypatch: py
     (after,) = ask(plugin, "GET", "/report")
     (node,) = after.json()["Container"]["nodes"].values()
     assert node["latest"]["traffic-control-table-latency"]["value"] == "2000ms"
+
+
+def test_a_report_comes_after_the_docker_reporters(plugin: Plugin, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The probe asks both at the same time, and the controls of the later answer count."""
+    monkeypatch.setattr(apps, "HELD_S", HELD_S)
+    begin = time.monotonic()
+    (answer,) = ask(plugin, "GET", "/report")
+    report = Probe(None).take("traffic-control", answer.content, time.monotonic() - begin)  # type: ignore[arg-type]  # nothing is looked for
+    app, now = App(), datetime.now(UTC)
+    tick(app, report, now, [(NUMBER, "running")])
+    assert "traffic-control~traffic-control-table-clear" in app.seen(NUMBER, now + WINDOW / 2).icons
+
+
+def test_a_report_has_the_controls_of_the_containers_state_now(plugin: Plugin, fake: Fake) -> None:
+    """Between two looks a container was paused, and another is no longer there."""
+    fake.containers = [container("cd"), *fake.containers]
+    plugin.steering.painter.look()
+    fake.containers = [replace(fake.containers[1], state="paused")]
+    (answer,) = ask(plugin, "GET", "/report")
+    ((name, node),) = answer.json()["Container"]["nodes"].items()
+    assert (name, node["latest"]["active_controls"]["value"]) == (f"{NUMBER};<container>", "docker_unpause_container")
+
+
+def test_engines_that_do_not_answer_hold_nothing_up(plugin: Plugin, fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apps, "STATES_S", 0.01)
+    go_on, calls = threading.Event(), []
+    monkeypatch.setattr(fake, "states", lambda: (calls.append(1), go_on.wait(20), ({}, False))[2])
+
+    async def twice() -> None:
+        await plugin.current()
+        await plugin.current()
+        go_on.set()
+
+    asyncio.run(twice())
+    assert calls == [1]  # none is asked while one is still under way
+    (answer,) = ask(plugin, "GET", "/report")
+    assert len(answer.json()["Container"]["nodes"]) == 1
 
 
 def test_nothing_to_report_of_is_an_error(plugin: Plugin, fake: Fake) -> None:

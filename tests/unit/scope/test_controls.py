@@ -5,7 +5,8 @@ import pytest
 from netweather.conditions import Condition, Match, NetworkCondition, Rule, builtin_profiles, load_profiles
 from netweather.conditions.flags import rule_to_flags
 from netweather.conditions.validation import validate
-from netweather.scope.controls import LEGACY, NAME, Control, Wish, controls, wish_of
+from netweather.errors import UsageError
+from netweather.scope.controls import LEGACY, NAME, STEPS, Control, Wish, controls, name_of, panel, wish_of
 from netweather.units import Duration, Percent, Rate
 
 BUTTONS = controls(builtin_profiles().values())
@@ -57,13 +58,48 @@ def test_ends(id: str) -> None:  # noqa: A002 - Scope's word
 def test_what_a_button_makes_is_a_condition(button: Control) -> None:
     rules = button.change(Wish(loss=Percent.parse("10%"))).rules()
     validate(NetworkCondition(NAME, rules=rules))
-    assert button.change(Wish()) == button.change(button.change(Wish()))  # pressed twice is pressed once
+    twice = button.change(button.change(Wish()))
+    assert button.change(Wish()) == twice or button.id == "traffic-control-next-profile"  # a second click changes nothing
 
 
 def test_their_ranks_give_them_an_order() -> None:
     ranks = [each.rank for each in BUTTONS.values()]
     assert ranks == sorted(set(ranks))
-    assert ranks[:5] == [20, 21, 22, 23, 24] == [each.rank for each in LEGACY]
+    assert ranks[:5] == [19, 20, 21, 22, 23] == [each.rank for each in LEGACY]
+
+
+def test_the_panel_has_clear_first_and_then_the_originals_the_next_profile_and_a_rate() -> None:
+    """Docker's own five icons leave room for seven."""
+    names = [name_of(id) for id in panel(BUTTONS)]  # noqa: A001 - Scope's word
+    assert names[:7] == ["clear", "slow", "medium", "fast", "pkt-drop-low", "next-profile", "bandwidth-medium"]
+    assert names[7:] == ["end-all", "bandwidth-high", "bandwidth-low"]
+
+
+def test_the_next_profile_steps_through_those_given_and_begins_again() -> None:
+    def steps(*names: str) -> list[str]:
+        button, wish, found = controls(builtin_profiles().values(), names)["traffic-control-next-profile"], Wish(), []
+        for _ in range(len(names or STEPS) + 1):
+            wish = button.change(wish_of(NetworkCondition(NAME, rules=wish.rules())))
+            found.append(wish.profile)
+        return found
+
+    assert steps("3g", "refused") == ["3g", "refused", "3g"]
+    assert steps() == [*STEPS, STEPS[0]]
+    assert pressed("traffic-control-table-slow", "traffic-control-profile-3g", "traffic-control-next-profile") == Wish(
+        profile="2g"
+    )
+    own = load_profiles("office: {both: {rtt: 20ms}}")
+    assert controls(own.values())["traffic-control-next-profile"].change(Wish()) == Wish(profile="office")
+    assert "traffic-control-next-profile" not in controls([])
+
+
+def test_the_panel_can_have_others() -> None:
+    assert panel(BUTTONS, ["profile-3g", "end-all", "clear", "end-all"]) == (
+        "traffic-control-table-clear", "traffic-control-end-all", "traffic-control-profile-3g",
+    )  # fmt: skip
+    with pytest.raises(UsageError) as wrong:
+        panel(BUTTONS, ["3g"])
+    assert wrong.value.code == "unknown-control"
 
 
 def test_own_profiles_have_buttons_unless_their_name_can_be_no_id() -> None:
@@ -71,7 +107,7 @@ def test_own_profiles_have_buttons_unless_their_name_can_be_no_id() -> None:
         "office: {title: the office, both: {rtt: 20ms}}\n'a;b': {both: {rtt: 20ms}}\n'with space': {both: {rtt: 1ms}}"
     )
     made = controls(own.values())
-    assert [key for key in made if "profile" in key] == ["traffic-control-profile-office"]
+    assert [key for key in made if "-profile-" in key] == ["traffic-control-profile-office"]
     assert made["traffic-control-profile-office"].human == "Network: office (the office)"
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -12,11 +13,13 @@ from netweather.kernel.faring import Faring
 from netweather.scope import picture as pictures
 from netweather.scope.controls import Wish
 from netweather.scope.picture import Painter
+from netweather.targets.census import Container
 from netweather.units import Duration
 from tests.support.rig import until
+from tests.support.scopeapp import WINDOW
 from tests.unit.scope.conftest import Fake, container
 
-SLOW = NetworkCondition("slow", rules=Wish(Duration(10**9)).rules())
+SLOW, OTHER = (NetworkCondition(name, rules=Wish(Duration(10**9)).rules()) for name in ("slow", "other"))
 
 
 def test_conditions_are_those_of_the_containers_namespace(fake: Fake) -> None:
@@ -28,35 +31,78 @@ def test_conditions_are_those_of_the_containers_namespace(fake: Fake) -> None:
     assert found == {"aa11": ["slow"], "shares": ["slow"], "bb22": []}
 
 
-def test_rates_are_between_two_looks(fake: Fake) -> None:
-    fake.in_force = {fake.containers[0].reference: [SLOW]}
-    now = 98.0
-    painter = Painter(fake, fake, lambda: now)
-    seen = []
-    for fake.counted in (0, 50, 10):  # at last it was set anew
-        now += 2
-        painter.look()
-        seen += painter.picture.of(fake.containers[0])
-    first, second, third = seen
-    assert [each.packets_per_s for each in (first, second, third)] == [None, 25.0, None]
-    assert (second.dropped_per_s, second.ends_at) == (12.5, 162.0)
-
-
-def test_how_networks_fare_and_what_they_move_a_second(fake: Fake) -> None:
+def test_how_networks_fare_and_what_they_send_again_each_second(fake: Fake) -> None:
     identity = fake.containers[0].identity or ""
     now = 98.0
     painter = Painter(fake, fake, lambda: now)
     seen = []
-    for faring in (Faring(2, 300.0, 7, 1000, 50), Faring(3, 900.0, 10, 5000, 50), Faring(0, None, 10, 900, 50)):
+    for faring in (Faring(2, 300.0, 7, 0, 0), Faring(3, 900.0, 10, 0, 0), Faring(0, None, 9, 0, 0)):
         fake.fare = {identity: faring}
         now += 2
         painter.look()
         seen.append(painter.picture.fares_of(fake.containers[0]))
     first, second, third = seen
-    assert (first.again_per_s, first.received_per_s, first.sent_per_s) == (None, None, None)
-    assert (second.faring.rtt, second.again_per_s, second.received_per_s, second.sent_per_s) == (900.0, 1.5, 2000.0, 0.0)
-    assert third.received_per_s is None  # an interface is gone
+    assert [each.again_per_s for each in (first, second, third)] == [None, 1.5, None]
+    assert second.faring.rtt == 900.0
     assert painter.picture.fares_of(container("cd")) is None
+
+
+def ended(painter: Painter, each: Container) -> list[str]:
+    return [one.name for one in painter.picture.ended_of(each)]
+
+
+def test_what_ended_is_kept_for_longer_than_scopes_app_remembers(fake: Fake) -> None:
+    (each,) = fake.containers
+    now = 100.0
+    painter = Painter(fake, fake, lambda: now)
+    fake.in_force = {each.reference: [SLOW, OTHER]}
+    painter.look()
+    assert (ended(painter, each), painter.picture.of(each)[0].ends_at) == ([], 160.0)
+    fake.in_force = {each.reference: [OTHER]}
+    painter.look_at(each)  # as after a click
+    assert ended(painter, each) == ["slow"]
+    now = 110.0
+    fake.in_force = {}
+    painter.look()
+    assert ended(painter, each) == ["slow", "other"]
+    now = 121.0
+    painter.look()
+    assert ended(painter, each) == ["other"]
+    fake.in_force = {each.reference: [OTHER]}  # it was set again
+    painter.look()
+    assert ended(painter, each) == []
+    assert WINDOW.total_seconds() < pictures.ENDED_S
+
+
+def test_what_a_restart_ended_is_kept_too(fake: Fake) -> None:
+    """Another network, of the same container."""
+    (before,) = fake.containers
+    painter = Painter(fake, fake)
+    fake.in_force = {before.reference: [SLOW]}
+    painter.look()
+    fake.containers, fake.in_force = [replace(before, identity="4-77")], {}
+    painter.look()
+    assert ended(painter, fake.containers[0]) == ["slow"]
+    fake.containers = []
+    painter.look()
+    assert painter.picture.ended == {}
+
+
+def test_states_are_those_of_the_moment(fake: Fake) -> None:
+    """A paused container has other controls at once; one that starts has ours when its network is known."""
+    one, other, third = fake.containers = [container(), container("cd", state="stopped", identity=None), container("ef")]
+    painter = Painter(fake, fake)
+    painter.look()
+    fake.containers = [replace(one, state="paused"), replace(other, state="running")]
+    painter.look_at_states()
+    assert painter.picture.containers == (replace(one, state="paused"), replace(other, state="running"))
+    fake.containers = [replace(one, state="stopped"), other]
+    painter.look_at_states()
+    assert painter.picture.containers == (replace(one, state="stopped", identity=None), other)
+    fake.problems = [NetweatherError("docker-failed", "Docker failed")]
+    fake.containers = [third]
+    painter.look_at_states()
+    assert [each.id for each in painter.picture.containers] == [one.id, other.id]
 
 
 def test_what_can_not_be_looked_at_stays_and_is_told(fake: Fake) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -9,37 +11,46 @@ import pytest
 from netweather.conditions import FOREVER, NetworkCondition, builtin_profiles, load
 from netweather.engine.experience import Experienced
 from netweather.kernel.faring import Faring
-from netweather.scope.controls import NAME, Wish, controls
+from netweather.scope.controls import NAME, Wish, controls, panel
 from netweather.scope.picture import Fares, Picture, Standing
 from netweather.scope.report import Asked, Reporter
 from netweather.targets.census import Container
 from netweather.units import Duration, Percent
-from tests.support.scope import DOCKER_CONTROLS, Panic, Probe, Report, Seen, cri_node, docker_node, merged
+from tests.support.scope import DECODING_LIMITS_S, ROOM_FOR_300_S, Panic, Probe, Report, decoding_s
+from tests.support.scopeapp import COLUMNS, DOCKER_CONTROLS, METRICS, App, Seen, beside, cri_node, cut, docker_node, merged
 from tests.unit.scope.conftest import NUMBER, container, shown
 
 NOW = datetime(2026, 5, 3, 12, 0, 0, 125_000, UTC)
 BUTTONS = controls(builtin_profiles().values())
+PANEL = panel(BUTTONS)
 OURS = NetworkCondition(NAME, rules=Wish(Duration(2 * 10**9), Percent.parse("10%")).rules())
 THEIRS = load(
     {"name": "db", "owner": "alice", "rules": [{"to": ["192.0.2.7"], "ports": [5432], "condition": {"delay": "1.5ms"}}]}
 )
+LIVED = (Experienced(2, 1, 310.0, 100_400.0, 3, None, None, None),)
+
+
+def body(picture: Picture, notes: dict[str, str] | None = None, only: Iterable[Container] | None = None, **more: Any) -> bytes:
+    return Reporter("traffic-control", BUTTONS, notes or {}, PANEL, **more).report(picture, Asked("probe-7", NOW), only)
+
+
+def taken(made: bytes) -> Report:
+    """What a probe takes of it."""
+    return Probe(None).take("traffic-control", made)  # type: ignore[arg-type]  # nothing is looked for
 
 
 def report(
     *containers: Container, notes: dict[str, str] | None = None, only: list[Container] | None = None, **more: Any
 ) -> Report:
-    """What a probe takes of it."""
-    picture = Picture(containers, **more)
-    body = Reporter("traffic-control", BUTTONS, notes or {}).report(picture, Asked("probe-7", NOW), only)
-    return Probe(None).take("traffic-control", body)  # type: ignore[arg-type]  # nothing is looked for
+    return taken(body(Picture(containers, **more), notes, only))
 
 
 def standing(each: Container, *conditions: NetworkCondition, **more: Any) -> dict[str, tuple[Standing, ...]]:
-    return {each.identity or "": tuple(Standing(shown(each, one, **more), NOW.timestamp(), 12.5, 0.25) for one in conditions)}
+    return {each.identity or "": tuple(Standing(shown(each, one, **more), NOW.timestamp()) for one in conditions)}
 
 
 def seen(found: Report, state: str = "running") -> Seen:
-    return found.seen(NUMBER, docker_node(state, "probe-7"))
+    return beside(found, NUMBER, docker_node(state, "probe-7"))
 
 
 def test_an_empty_host() -> None:
@@ -48,116 +59,196 @@ def test_an_empty_host() -> None:
 
 
 def test_a_container_without_conditions_has_all_rows() -> None:
+    """The app keeps what a later report leaves out."""
     found = report(container())
-    assert found.table(NUMBER) == dict.fromkeys(("latency", "pktloss", "bandwidth", "network", "note"), "-")
-    assert seen(found).metadata == {"Latency": "-", "Packet Loss": "-", "Network conditions": "-"}
+    assert found.table(NUMBER) == {"latency": "-", "pktloss": "-"}
+    assert seen(found).metadata == dict.fromkeys(("Condition", "Latency", "Packet Loss", "Made by", "Ends"), "-")
     assert seen(found).rows("netweather-table") == {}
-    assert found.nodes[f"{NUMBER};<container>"]["metrics"] == {}
+    assert seen(found).metrics == {"Degraded": 0}
 
 
-def test_conditions_have_rows_metadata_and_metrics() -> None:
+def test_conditions_have_rows_and_metadata() -> None:
     each = container()
     found = report(each, conditions=standing(each, THEIRS, OURS))
-    assert found.table(NUMBER)["latency"] == "2000ms"  # ours, before others'
-    assert found.table(NUMBER)["pktloss"] == "10%"
+    assert seen(found).properties("traffic-control-table") == {"latency": "2000ms", "pktloss": "10%"}  # what most traffic meets
     rows = seen(found).rows("netweather-table")
-    assert rows["db"] == {
-        "what": "delay 1.5ms, to 192.0.2.7, port 5432", "engine": "pump", "lease": "in 60 s", "packets": "0", "dropped": "0",
-        "owner": "alice", "state": "in force", "rtt": "-", "again": "-",
-    }  # fmt: skip
-    assert rows[NAME]["what"] == "delay 2s, loss 10%, direction egress"
+    assert rows["db"]["what"] == "delay 1.5ms, to 192.0.2.7, port 5432 (alice)"
+    assert rows[NAME] == {"what": "delay 2s, loss 10%, egress", "packets": "0, 0 lost", "rtt": "-", "state": "60 s left"}
     assert seen(found).metadata == {
-        "Latency": "2000ms", "Packet Loss": "10%", "Network conditions": "db, traffic-control", "Made by": "pump",
-        "Network as before": "2026-05-03T12:01:00.125000Z",
+        "Condition": "2 s, 10 %, 60 s left, 1 more", "Latency": "2000ms", "Packet Loss": "10%", "Made by": "pump",
+        "Ends": "05-03 12:01:00 UTC",
     }  # fmt: skip
-    metric = found.nodes[f"{NUMBER};<container>"]["metrics"]["netweather-packets"]
-    assert metric == {"samples": [{"date": "2026-05-03T12:00:00.125000Z", "value": 25.0}], "min": 0, "max": 25.0}
-    assert set(found.topology["metric_templates"]) > set(found.nodes[f"{NUMBER};<container>"]["metrics"])
+    assert seen(found).metrics == {"Degraded": 1}
 
 
-def test_how_a_network_fares_is_metadata_and_metrics() -> None:
+def test_the_page_shows_all_of_it_that_matters() -> None:
+    """Its limits: 12 icons, 8 rows, labels of 13 letters, 4 columns, 3 metrics."""
     each = container()
-    fares = Fares(Faring(3, 101_250.0, 14, 5000, 70), NOW.timestamp(), 1.5, 2000.0, 0.0)
-    found = report(each, fares={each.identity: fares})
-    assert seen(found).metadata.items() >= {"Round trip of TCP": "101 ms", "Segments sent again": "14"}.items()
-    metrics = found.nodes[f"{NUMBER};<container>"]["metrics"]
-    values = {key: metric["samples"][0]["value"] for key, metric in metrics.items()}
-    assert values == {
-        "netweather-rtt": 101.25, "netweather-retransmits": 1.5, "netweather-received": 2000.0, "netweather-sent": 0.0,
-    }  # fmt: skip
-    assert values.keys() <= found.topology["metric_templates"].keys()
+    fares = {each.identity: Fares(Faring(3, 101_250.0, 14, 5000, 70), NOW.timestamp(), 1.5)}
+    found = report(each, conditions=standing(each, OURS), fares=fares)
+    ours = [icon.removeprefix("traffic-control~traffic-control-") for icon in seen(found).icons if "~" in icon]
+    assert ours == [
+        "table-clear", "table-slow", "table-medium", "table-fast", "table-pkt-drop-low", "next-profile", "bandwidth-medium",
+    ]  # fmt: skip
+    assert set(seen(found).icons) == set(seen(found).buttons)  # nothing is offered that can't be reached
+    assert "Condition" in seen(found).visible
+    topology = found.topology
+    (columns,) = [table["columns"] for table in topology["table_templates"].values() if "columns" in table]
+    assert len(columns) <= COLUMNS
+    assert len(topology["metric_templates"]) <= METRICS
+    assert not topology["metric_templates"].keys() & topology["metadata_templates"].keys()
+    for one in [*topology["metric_templates"].values(), *topology["metadata_templates"].values(), *columns]:
+        assert cut(one["label"]) == one["label"]
+
+
+def test_room_beside_cris_containers_is_used() -> None:
+    each = container(runtime="cri", reference="cri:7")
+    found = beside(report(each), NUMBER, cri_node())
+    assert found.icons == found.buttons == [f"traffic-control~{key}" for key in PANEL]
+
+
+def test_every_control_can_be_pressed_by_whoever_asks_the_app() -> None:
+    assert set(report(container()).topology["controls"]) == set(BUTTONS) > set(PANEL)
+
+
+def test_an_ended_condition_is_reported_as_ended() -> None:
+    """Else the app shows it as in force for as long as it merges reports."""
+    each, app, later = container(), App(), NOW + timedelta(seconds=1)
+    app.take(report(each, conditions=standing(each, OURS)), NOW)
+    (was,) = standing(each, OURS).values()
+    ended = {each.id: tuple(replace(one, ended_at=later.timestamp()) for one in was)}
+    app.take(taken(body(Picture((each,), ended=ended))), later)
+    app.add(NUMBER, docker_node("running", "probe-7", later), later)
+    found = app.seen(NUMBER, later + timedelta(seconds=5))
+    assert {key: row["state"] for key, row in found.rows("netweather-table").items()} == {NAME: "ended"}
+    assert set(found.metadata.values()) == {"-"}
+    assert found.metrics == {"Degraded": 0}
+
+
+def test_how_a_network_fares_is_in_metrics_with_one_scale_for_all() -> None:
+    one, other = container(), container("cd")
+    fares = {
+        one.identity: Fares(Faring(3, 101_250.0, 14, 5000, 70), NOW.timestamp(), 0.5),
+        other.identity: Fares(Faring(1, 1_000.0, 0, 0, 0), NOW.timestamp(), 12.0),
+    }
+    found = report(one, other, fares=fares)
+    nodes = {key.partition(";")[0]: node["metrics"] for key, node in found.nodes.items()}
+    assert seen(found).metrics == {"Degraded": 0, "RTT, ms": 101.25, "Retransmits/s": 0.5}
+    assert {key: metric["max"] for key, metric in nodes[NUMBER].items()} == {"nw-degraded": 1, "nw-rtt": 200, "nw-resent": 20}
+    assert {key: metric["max"] for key, metric in nodes["cd"].items()} == {"nw-degraded": 1, "nw-rtt": 200, "nw-resent": 20}
+    alone = report(one, other, fares=fares, only=[other])
+    assert alone.nodes["cd;<container>"]["metrics"]["nw-rtt"]["max"] == 200
 
 
 def test_without_connections_there_is_no_round_trip() -> None:
     each = container()
     found = report(each, fares={each.identity: Fares(Faring(0, None, 0, 0, 0), NOW.timestamp())})
-    assert seen(found).metadata["Round trip of TCP"] == "-"
-    assert found.nodes[f"{NUMBER};<container>"]["metrics"] == {}
-
-
-def test_what_connections_lived_through_is_in_the_conditions_row() -> None:
-    each = container()
-    two = NetworkCondition("two", rules=OURS.rules * 2)
-    lived = (Experienced(2, 1, 310.0, 100_400.0, 3, None, None, None), None)
-    row = lambda **more: seen(report(each, conditions=standing(each, two, **more))).rows("netweather-table")["two"]  # noqa: E731 - said twice
-    assert (row(lived=lived)["rtt"], row(lived=lived)["again"]) == ("0.31 ms → 100 ms; -", "3; -")
-    young = (Experienced(1, 0, None, 1_250.0, 0, None, None, None), Experienced(1, 0, None, None, 0, None, None, None))
-    assert (row(lived=young)["rtt"], row(lived=young)["again"]) == ("1.25 ms; -", "0; 0")
-    assert (row(lived=(None, None))["rtt"], row()["again"]) == ("-", "-")
+    assert seen(found).metrics == {"Degraded": 0}
 
 
 def test_for_ever_has_no_end() -> None:
     each = container()
     for_ever = NetworkCondition("x", lease=FOREVER, rules=OURS.rules)
     found = seen(report(each, conditions=standing(each, for_ever, remaining_ns=None)))
-    assert found.rows("netweather-table")["x"]["lease"] == "never"
-    assert "Network as before" not in found.metadata
+    assert found.rows("netweather-table")["x"]["state"] == "no end"
+    assert found.metadata["Ends"] == "never"
 
 
-def test_what_is_broken_says_so() -> None:
+def test_what_is_broken_says_so_and_degrades_nothing() -> None:
     each = container()
-    found = report(each, conditions=standing(each, OURS, in_force=False, problems=("the device nw0 is gone",)))
-    assert seen(found).rows("netweather-table")[NAME]["state"] == "the device nw0 is gone"
+    found = seen(report(each, conditions=standing(each, OURS, in_force=False, problems=("the device nw0 is gone",))))
+    assert found.rows("netweather-table")[NAME]["state"] == "the device nw0 is gone"
+    assert found.metadata["Condition"] == f"{NAME}: the device nw0 is gone"
+    assert found.metrics == {"Degraded": 0}
 
 
-def test_the_note_is_of_the_button_else_of_the_container_else_of_all() -> None:
+def test_the_note_is_of_the_click_else_of_the_container_else_of_all() -> None:
     each = container(note="shares the host's")
-    assert report(each, notes={NUMBER: "failed"}, problem="old").table(NUMBER)["note"] == "failed"
-    assert report(each, problem="old").table(NUMBER)["note"] == "shares the host's"
-    assert report(container(), problem="old").table(NUMBER)["note"] == "old"
+    assert seen(report(each, notes={NUMBER: "failed"}, problem="old")).metadata["Condition"] == "failed"
+    assert seen(report(each, problem="old")).metadata["Condition"] == "shares the host's"
+    assert seen(report(container(), problem="old")).metadata["Condition"] == "old"
 
 
 @pytest.mark.parametrize("last", [True, False])
 @pytest.mark.parametrize(("state", "dockers"), [("running", "running"), ("paused", "paused"), ("stopped", "exited")])
-def test_dockers_buttons_are_there_in_either_order(state: Any, dockers: str, last: bool) -> None:
-    found = report(container(state=state)).seen(NUMBER, docker_node(dockers, "probe-7"), last=last)
+def test_dockers_controls_are_there_in_either_order(state: Any, dockers: str, last: bool) -> None:
+    found = beside(report(container(state=state)), NUMBER, docker_node(dockers, "probe-7"), last=last)
     assert {f"docker_{each}_container" for each in DOCKER_CONTROLS[dockers]} <= set(found.buttons)
+    assert len(found.buttons) == len(set(found.buttons))
 
 
-def test_ours_work_only_on_what_can_be_a_target() -> None:
-    ours = {f"traffic-control~{key}" for key in BUTTONS}
+def test_ours_are_only_on_what_can_be_a_target() -> None:
+    ours = {f"traffic-control~{key}" for key in PANEL[:7]}
     assert ours <= set(seen(report(container())).buttons)
-    for each in (container(state="paused"), container(state="stopped"), container(note="it shares the host's")):
-        assert not ours & set(seen(report(each)).buttons)
+    other = (
+        container(state="paused"),
+        container(state="stopped"),
+        container(note="it shares the host's"),
+        container(identity=None),
+    )
+    for each in other:
+        assert not any("~" in key for key in seen(report(each)).buttons)
 
 
 def test_of_cri_we_say_which_probe_controls_it() -> None:
-    """T5: else there is no button at all."""
+    """T5: else there is no control at all."""
     each = container(runtime="cri", reference="cri:7")
-    found = report(each).seen(NUMBER, cri_node())
-    assert set(found.buttons) == {f"traffic-control~{key}" for key in BUTTONS}
     assert report(each).values(NUMBER)["control_probe_id"] == "probe-7"
     assert "control_probe_id" not in report(container()).values(NUMBER)
 
 
 def test_a_node_of_cri_that_nobody_can_control_is_left_out() -> None:
-    """T2: a node without buttons would take away those of others."""
+    """T2: a node without controls would take away those of others."""
     assert report(container(runtime="cri", note="it shares the node's")).nodes == {}
 
 
 def test_only_some() -> None:
     one, other = container(), container("cd")
     assert list(report(one, other, only=[other]).nodes) == ["cd;<container>"]
+
+
+def test_a_report_of_its_own_shows_the_plugin_as_working() -> None:
+    each, app = container(), App()
+    app.take(report(each, only=[each]), NOW, shortcut=True)
+    assert app.status == "ok"
+
+
+def test_the_form_for_scope_before_1_13_has_each_control_for_itself() -> None:
+    found = taken(body(Picture((container(), container("cd", state="paused"))), before_1_13=True))
+    node, paused = (found.nodes[f"{key};<container>"] for key in (NUMBER, "cd"))
+    assert "active_controls" not in node["latest"]
+    assert found.active(NUMBER) == [*PANEL[:7], *(f"docker_{each}_container" for each in DOCKER_CONTROLS["running"])]
+    assert {key: each["value"]["dead"] for key, each in paused["latestControls"].items()} == {
+        **dict.fromkeys(PANEL, True), "docker_unpause_container": False,
+    }  # fmt: skip
+
+
+def hundreds(count: int, degraded: int) -> Picture:
+    """A host with so many containers; the first of them with a condition, connections and what they lived through."""
+    every = [container(f"{number:064x}", identity=f"4-{number}") for number in range(1, count + 1)]
+    conditions = {key: value for each in every[:degraded] for key, value in standing(each, OURS, lived=LIVED).items()}
+    fares = {each.identity or "": Fares(Faring(3, 101_250.0, 14, 5000, 70), NOW.timestamp(), 1.5) for each in every}
+    return Picture(tuple(every), conditions, "", fares)
+
+
+def test_300_containers_leave_the_probe_time() -> None:
+    """Each with a condition, by the slowest decoding that was measured."""
+    made = body(hundreds(300, 300))
+    assert decoding_s(made) <= ROOM_FOR_300_S
+    assert len(taken(made).nodes) == 300
+    assert all(len(node["latest"]) == 10 for node in taken(made).nodes.values())
+
+
+def test_on_a_host_with_more_those_without_a_condition_are_brief() -> None:
+    picture = hundreds(1000, 20)
+    made = body(picture)
+    assert decoding_s(made) <= DECODING_LIMITS_S["/report"]
+    found = taken(made)
+    sizes = [len(found.nodes[f"{each.id};<container>"]["latest"]) for each in picture.containers]
+    assert sizes == [10] * 20 + [1] * 980
+    assert found.active(picture.containers[-1].id)
+    noted = picture.containers[-1]
+    assert len(taken(body(picture, {noted.id: "failed"})).nodes[f"{noted.id};<container>"]["latest"]) > 1
 
 
 def test_no_cell_or_row_gets_into_the_other_table() -> None:
@@ -170,8 +261,8 @@ def test_no_cell_or_row_gets_into_the_other_table() -> None:
 
 def test_times_have_a_zone_whatever_the_clock() -> None:
     east = NOW.astimezone(timezone(timedelta(hours=2)))
-    assert Asked("p", NOW).stamp == Asked("p", east).stamp == "2026-05-03T12:00:00.125000Z"
-    assert Asked("p", NOW.replace(microsecond=0)).stamp == "2026-05-03T12:00:00Z"
+    assert Asked("p", NOW).stamp == Asked("p", east).stamp == "2026-05-03T12:00:00.12Z"
+    assert Asked("p", NOW.replace(microsecond=0)).stamp == "2026-05-03T12:00:00.00Z"
 
 
 def test_a_wrong_topology_would_end_the_probe() -> None:
@@ -184,6 +275,6 @@ def test_a_wrong_topology_would_end_the_probe() -> None:
 
 
 def test_words_that_json_and_keys_must_survive() -> None:
-    each = container(name='"</script>', note='a\nb"c\u2028')
-    assert report(each).table(NUMBER)["note"] == 'a\nb"c\u2028'
+    each = container(name='"</script>', note='a\nb"c\u2028\udc80')
+    assert seen(report(each)).metadata["Condition"] == 'a\nb"c\u2028?'
     assert json.loads(json.dumps(report(each).plain))

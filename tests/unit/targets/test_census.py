@@ -115,6 +115,14 @@ def test_engines_that_are_not_here_are_no_problem() -> None:
         assert engine.census().look() == ([], [engine.broken] if told else [])
 
 
+def test_states_are_listed_without_opening_anything() -> None:
+    engine = Engine([box("a"), box("b", "stopped")])
+    broken = Engine(broken=NetweatherError("docker-failed", "Docker failed"))
+    assert engine.census().states() == ({"aaaaaaaa": "running", "bbbbbbbb": "stopped"}, True)
+    assert Census([engine.list, broken.list]).states() == ({"aaaaaaaa": "running", "bbbbbbbb": "stopped"}, False)
+    assert engine.opened == []
+
+
 def test_docker_tells_states(engine: fake_docker.Engine) -> None:
     """Those that were never started, and those that are about to go, have no network to steer."""
     for number, state in enumerate(("running", "paused", "exited", "dead", "created", "removing")):

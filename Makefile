@@ -1,22 +1,26 @@
-# From a bare checkout on a bare machine: each target first makes .venv and installs what is missing (tools/bootstrap.sh).
+# From a bare checkout on a bare machine: each target first makes .venv and installs what is missing (tools/bootstrap.sh):
+# `make demo` and `make build` what the package needs, all others what the tests need, too.
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-full check format bench lock image wheel clean
+.PHONY: help setup setup-demo build demo test test-full check format bench lock image wheel clean
 SHELL := /bin/bash
 bin := .venv/bin
 pytest := $(bin)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 # On a machine that others use a packet may be late: what fails is tried once more, and counted as such; what hangs is not.
-again := -raR --reruns 1 --rerun-except "from pytest-timeout"
+again := -rfExXR --reruns 1 --rerun-except "from pytest-timeout"
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 setup: ## .venv, system packages (as root), the compiled parts
-	@tools/bootstrap.sh
+	@tools/bootstrap.sh test
 
-build: setup ## the BPF objects and the pump, when their sources changed (setup does it too)
+setup-demo:
+	@tools/bootstrap.sh demo
+
+build: setup-demo ## the BPF objects and the pump, when their sources changed (setup does it too)
 	@:
 
-demo: setup ## a container, a bad network, and what the application sees
+demo: setup-demo ## a container, a bad network, and what the application sees
 	@$(bin)/netweather demo
 
 test: setup ## every level: unit, contract, kernel, e2e, meta

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -18,7 +20,7 @@ from tests.support import containerd as containerd_support
 from tests.support import docker as docker_support
 from tests.support import netns
 from tests.support import podman as podman_support
-from tests.support.machine import machine
+from tests.support.machine import EMULATED, SLOW, machine
 
 HERE = Path(__file__).resolve().parent
 LEVELS = ("unit", "contract", "kernel", "fidelity", "guest", "e2e", "meta")
@@ -38,6 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         _mark(item)
+        _be_patient(item)
     if not config.getoption("--full"):
         long = [item for item in items if item.get_closest_marker("full")]
         if long:
@@ -60,6 +63,13 @@ def _mark(item: pytest.Item) -> None:
         item.add_marker(pytest.mark.xdist_group("serial"))
 
 
+def _be_patient(item: pytest.Item) -> None:
+    """pytest-timeout's patience grows on a slow machine, as every other."""
+    marker = item.get_closest_marker("timeout")
+    usual = marker.args[0] if marker else item.config.getoption("timeout") or float(item.config.getini("timeout"))
+    item.add_marker(pytest.mark.timeout(usual * SLOW), append=False)
+
+
 def _runtime(item: pytest.Item) -> str:
     """The container runtime whose daemon the test uses, or nothing."""
     names = getattr(item, "fixturenames", ())
@@ -68,9 +78,35 @@ def _runtime(item: pytest.Item) -> str:
 
 def _order(item: pytest.Item) -> int:
     """A guest first, then those with a daemon, beside the short ones on the other worker; those that need the machine alone last."""
-    if item.get_closest_marker("guest"):
+    if item.get_closest_marker("guest") or EMULATED:  # in a guest the order is that of the command
         return 0
     return 3 if item.get_closest_marker("serial") else 1 if _runtime(item) else 2
+
+
+def pytest_report_header() -> str:
+    return f"speed: usual things take {SLOW:g} × as long as on a usual machine now; every patience is multiplied by it"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What was not run, and why: the skips by reason, and what guests did not come to."""
+    reports = [each for group in terminalreporter.stats.values() for each in group if isinstance(each, pytest.TestReport)]
+    skips = Counter(reason(each) for each in reports if each.skipped and not hasattr(each, "wasxfail"))
+    if skips:
+        terminalreporter.section("skipped, by reason")
+    for why, count in sorted(skips.items(), key=lambda item: (-item[1], item[0])):
+        terminalreporter.line(f"{count:5} {why}")
+    for each in reports:
+        told: dict[str, Any] = dict(each.user_properties)
+        if each.when == "call" and "guest" in told:
+            terminalreporter.section(f"guest, {told['guest']}")
+            for test in told["not run in the guest"]:
+                terminalreporter.line(f"not run: {test}")
+
+
+def reason(skipped: pytest.TestReport) -> str:
+    """In one line."""
+    said = skipped.longrepr[2] if isinstance(skipped.longrepr, tuple) else skipped.longreprtext
+    return " ".join(said.removeprefix("Skipped: ").split())
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)  # outside pytest-timeout, which must not count the waiting

@@ -1,26 +1,52 @@
 #!/bin/bash
-# Makes .venv with everything in it and, as root, installs the system packages that are missing.
-# Safe to call every time: when nothing changed it only compares a hash.
+# bootstrap.sh [demo|test]: makes .venv and, as root, installs the system packages that are missing; nothing that is there is upgraded.
+# demo: what the package, its build and the demo need. test (the default): what the tests and tools need as well.
+# Safe to call every time: when nothing changed it only compares a hash. A line for each step; what a step says is shown if it fails.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 umask 022
-inputs=(pyproject.toml requirements.lock hatch_build.py tools/apt.txt tools/bootstrap.sh)
+level=${1:-test}
+lists=(tools/apt-demo.txt)
+locked() { sed '/^# For the extras/,$d' requirements.lock; }
+if [[ $level == test ]]; then
+    lists+=(tools/apt-test.txt)
+    locked() { cat requirements.lock; }
+fi
+inputs=(pyproject.toml requirements.lock hatch_build.py tools/apt-demo.txt tools/apt-test.txt tools/bootstrap.sh)
 stamp=.venv/.bootstrap
 say() { printf 'bootstrap: %s\n' "$*" >&2; }
 
+step() {  # WHAT COMMAND ...
+    local what=$1 log seconds=$SECONDS
+    shift
+    log=$(mktemp)
+    if "$@" >"$log" 2>&1 </dev/null; then
+        say "$what: $((SECONDS - seconds)) s"
+        rm -f "$log"
+        return
+    fi
+    cat "$log" >&2
+    rm -f "$log"
+    say "$what: failed after $((SECONDS - seconds)) s, as shown above"
+    return 1
+}
+
 system_packages() {
     local wanted missing=() package
-    mapfile -t wanted < <(grep -v '^#' tools/apt.txt)
+    mapfile -t wanted < <(grep -hv '^#' "${lists[@]}")
     command -v dpkg-query >/dev/null || { say "not a Debian system; needed here: ${wanted[*]}"; return; }
     for package in "${wanted[@]}"; do
         dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
     done
     ((${#missing[@]})) || return 0
     if ((EUID)); then say "not root, so not installed: ${missing[*]}"; return; fi
-    say "installing ${missing[*]}"
+    step "Debian packages: ${missing[*]}" get "${missing[@]}"
+}
+
+get() {  # apt's lists are fetched only where they lack a package: they may be those of an image, or of a moment ago
     export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
-    apt-get -qq update >&2 </dev/null
-    apt-get -qq install -y --no-install-recommends "${missing[@]}" >&2 </dev/null
+    local install=(apt-get -qq install -y --no-install-recommends --no-upgrade "$@")
+    "${install[@]}" || { apt-get -qq update && "${install[@]}"; }
 }
 
 pick_python() {  # the first one that is new enough and can make an environment
@@ -34,9 +60,22 @@ pick_python() {  # the first one that is new enough and can make an environment
     return 1
 }
 
-fresh() {  # what root made is good for everybody; what a user made lacks the system packages
+pip=(.venv/bin/python -m pip --disable-pip-version-check --no-input install -q --no-deps)
+python_packages() { "${pip[@]}" -r <(locked); }
+
+compile() {  # the compiler came with the Python packages; says nothing when nothing changed
+    local seconds=$SECONDS made
+    made=$(.venv/bin/python tools/natives.py --quiet)
+    [[ -z $made ]] || say "compiled $(wc -l <<<"$made") BPF objects and programs: $((SECONDS - seconds)) s"
+}
+
+fresh() {  # what root made is good for everybody, and what is good for the tests for the demo; what a user made lacks the system packages
     [[ -x .venv/bin/python && -x .venv/bin/netweather && -e $stamp ]] || return
-    [[ $(<"$stamp") == "$hash as root" || ($EUID != 0 && $(<"$stamp") == "$hash"*) ]]
+    local made=$(<"$stamp") who
+    for who in "$level" test; do
+        [[ $made == "$hash $who as root" || ($EUID != 0 && $made == "$hash $who "*) ]] && return
+    done
+    return 1
 }
 
 hash=$(cat "${inputs[@]}" | sha256sum | cut -c1-32)
@@ -47,11 +86,10 @@ if ! fresh; then
 fi
 if ! fresh; then
     system_packages
-    .venv/bin/python -c '' 2>/dev/null || "$(pick_python)" -m venv --clear .venv
-    say "installing Python packages"
-    pip=(.venv/bin/python -m pip --disable-pip-version-check --no-input install -q)
-    "${pip[@]}" -r requirements.lock
-    "${pip[@]}" --no-deps --no-build-isolation -e .
-    echo "$hash as $( ((EUID)) && echo user || echo root)" >"$stamp"
+    .venv/bin/python -c '' 2>/dev/null || step "Python environment .venv" "$(pick_python)" -m venv --clear .venv
+    step "Python packages" python_packages
+    compile
+    step "netweather itself, editable" "${pip[@]}" --no-build-isolation -e .
+    echo "$hash $level as $( ((EUID)) && echo user || echo root)" >"$stamp"
 fi
-exec .venv/bin/python tools/natives.py --quiet
+compile

@@ -35,14 +35,14 @@ from netweather.targets import Target
 from netweather.units import Duration, Rate
 from tests.support import dumps
 from tests.support import rig as rigs
-from tests.support.machine import SLOW
+from tests.support.machine import EMULATED, SLOW
 from tests.support.rig import MS, delay, ports, until
 from tests.support.traffic import Echo, round_trip, udp_client
 
-pytestmark = [pytest.mark.root, pytest.mark.timeout(1200 * SLOW)]
+pytestmark = [pytest.mark.root, pytest.mark.timeout(1200)]
 ME, THERE = "192.0.2.1", "192.0.2.2"
 PORTS = (7, 8)
-PATIENCE = 8.0 * SLOW
+PATIENCE = 8.0
 """How long a keeper, or a heart that a busy machine kept from beating, may take to make both tell the same."""
 DROP = Condition(block="drop")
 RECIPES: dict[str, tuple[NetworkCondition, ...] | Any] = {
@@ -304,7 +304,7 @@ class Transitions(RuleBasedStateMachine):
     @invariant()
     def both_tell_the_same(self) -> None:
         expected = told(self.fake)
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + PATIENCE * SLOW
         while (seen := told(self.real)) != expected and time.monotonic() < deadline:
             time.sleep(0.02)
         assert seen == expected
@@ -370,8 +370,8 @@ PHASES = [Phase.generate, Phase.shrink]
 
 
 def test_random_transitions(machine: Callable[[], Transitions], request: pytest.FixtureRequest) -> None:
-    full = request.config.getoption("--full") and SLOW == 1
-    asked = settings(max_examples=60 if full else 4 if SLOW == 1 else 2, stateful_step_count=20 if full else 10, phases=PHASES)
+    full = request.config.getoption("--full") and not EMULATED
+    asked = settings(max_examples=60 if full else 2 if EMULATED else 4, stateful_step_count=20 if full else 10, phases=PHASES)
     run_state_machine_as_test(machine, settings=asked)
 
 

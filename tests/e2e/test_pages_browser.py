@@ -16,7 +16,7 @@ from netweather.testing.pages import write
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = [
-    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="chromium and its driver are not installed: tools/apt.txt"),
+    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="chromium and its driver are not installed: tools/apt-test.txt"),
     pytest.mark.timeout(180),
 ]
 

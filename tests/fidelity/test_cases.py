@@ -33,7 +33,7 @@ PARAMETERS = [
     for engine in ENGINES
     for case in all_cases()
 ]
-pytestmark = [pytest.mark.root, pytest.mark.timeout(60 * SLOW)]
+pytestmark = [pytest.mark.root, pytest.mark.timeout(60)]
 
 
 class Bench:

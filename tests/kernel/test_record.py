@@ -19,7 +19,7 @@ from netweather.engine.verifying import Wish
 from netweather.kernel import features
 from netweather.kernel.recorder import Learnt, Recorder
 from netweather.measure import learning
-from tests.support.machine import SLOW
+from tests.support.machine import EMULATED, SLOW
 from tests.support.repository import ROOT
 from tests.support.rig import Rig, rig
 
@@ -116,7 +116,7 @@ def distance(some: Sequence[float], others: Sequence[float]) -> float:
 
 @pytest.mark.serial
 def test_delays_are_those_of_the_line(line: Rig, tmp_path: Path, engine: str) -> None:
-    delay, jitter = ("25ms", "6ms") if SLOW == 1 else ("100ms", "24ms")  # an emulated processor adds milliseconds of its own
+    delay, jitter = ("25ms", "6ms") if not EMULATED else ("100ms", "24ms")  # an emulated processor adds milliseconds of its own
     line.set(rule_from_flags({"delay": delay, "jitter": jitter, "distribution": "normal"}), engine=engine)
     before = delays(line)
     found = learning.line(learn(line, SHORT, 3000))

@@ -17,7 +17,7 @@ import pytest
 from netweather.kernel.socketstats import CallCounts, SocketStats
 from netweather.kernel.tracelayout import CALLS
 from netweather.measure.counting import percentile, since
-from tests.support.machine import SLOW
+from tests.support.machine import EMULATED
 from tests.support.netns import Lab, Namespace, lab
 
 SENDER = """
@@ -172,7 +172,7 @@ def test_calls_errors_and_bytes_are_those_of_bpftrace(net: Lab) -> None:
 @pytest.mark.serial
 def test_latencies_are_those_that_the_caller_measures(net: Lab) -> None:
     """Waits of 5 to 40 ms, evenly; percentiles within 5 % of the caller's own clock's."""
-    if SLOW > 1:
+    if EMULATED:
         pytest.skip("an emulated processor needs milliseconds between the kernel's clock and the caller's")
     program = (
         "import socket, threading, time\n"

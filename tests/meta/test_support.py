@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import containerd as containerd_support
-from tests.support import daemons, machine, netns, owner
+from tests.support import daemons, machine, netns, outcomes, owner, speed
 from tests.support import docker as docker_support
 from tests.support import podman as podman_support
 from tests.support.repository import ROOT
@@ -88,6 +88,53 @@ class TestMachine:
         with machine.machine(alone=True) as first, machine.machine(alone=False) as second:
             assert first
             assert not second
+
+
+class TestSpeed:
+    def test_one_stall_makes_no_slow_machine(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for rounds, expected in (((1.0, 1.0, 9.0), 1.0), ((1.1, 1.2, 1.0), 1.0), ((2.0, 2.1, 9.0), 2.1), ((0.5, 0.4, 3.0), 1.0)):
+            took = iter([each * speed.USUAL_S for each in rounds])
+            monkeypatch.setattr(speed, "_round", lambda took=took: next(took))
+            assert speed.slowness() == expected
+
+    def test_every_patience_of_a_test_grows(self, request: pytest.FixtureRequest) -> None:
+        marker = request.node.get_closest_marker("timeout")
+        assert marker.args == (60 * machine.SLOW,)
+
+
+class TestOutcomes:
+    def session(self, folder: Path, *options: str) -> outcomes.Outcomes:
+        (folder / "test_it.py").write_text(
+            "import pytest\n"
+            "def test_good(): pass\n"
+            "def test_bad(): assert 1 == 2\n"
+            "def test_none(): pytest.skip('not here')\n"
+            "@pytest.fixture\ndef broken(): raise RuntimeError('broken')\n"
+            "def test_error(broken): pass\n"
+        )
+        file = folder / "outcomes"
+        command = ["-m", "pytest", "-p", "no:cacheprovider", "-p", "tests.support.outcomes", f"--outcomes={file}"]
+        environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        subprocess.run(
+            [sys.executable, *command, *options, "test_it.py"], cwd=folder, env=environment, check=False, capture_output=True
+        )
+        return outcomes.read(file.read_text())
+
+    def test_what_became_of_each(self, tmp_path: Path) -> None:
+        found = self.session(tmp_path)
+        assert found.passed == ["test_it.py::test_good"]
+        assert list(found.failed) == ["test_it.py::test_bad", "test_it.py::test_error"]
+        assert "assert 1 == 2" in found.failed["test_it.py::test_bad"]
+        assert found.skipped == {"test_it.py::test_none": "Skipped: not here"}
+        assert (found.not_run, str(found)) == ([], "1 passed, 2 failed, 1 skipped, 0 not run")
+
+    def test_no_test_starts_when_the_time_is_over(self, tmp_path: Path) -> None:
+        assert len(self.session(tmp_path, "--seconds", "0").not_run) == 4
+
+    def test_a_line_that_was_not_ended_does_not_count(self) -> None:
+        lines = '{"collected": ["a", "b"]}\n{"test": "a", "outcome": "passed", "said": "", "seconds": 1}\n{"test": "b", "outc'
+        found = outcomes.read(lines)
+        assert (found.passed, found.not_run) == (["a"], ["b"])
 
 
 @pytest.mark.root

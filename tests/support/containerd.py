@@ -159,7 +159,7 @@ class Containerd:
 def missing() -> str:
     """Why no containerd can be started here, or nothing."""
     if not (CNI / "bridge").exists():
-        return "no CNI plugins here (tools/apt.txt lists the packages)"
+        return "no CNI plugins here (tools/apt-test.txt lists the packages)"
     return daemons.missing("containerd", "ctr", "runc", "containerd-shim-runc-v2")
 
 

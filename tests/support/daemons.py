@@ -33,8 +33,8 @@ def missing(*commands: str) -> str:
     """Why no daemon that needs these commands can be started here, or nothing."""
     for command in (*commands, "setpriv", "unshare"):
         if not shutil.which(command):
-            return f"no {command} here (tools/apt.txt lists the packages)"
-    return "" if BUSYBOX.exists() else "no static busybox here (tools/apt.txt lists the packages)"
+            return f"no {command} here (tools/apt-test.txt lists the packages)"
+    return "" if BUSYBOX.exists() else "no static busybox here (tools/apt-test.txt lists the packages)"
 
 
 def private(command: str, *hidden: str) -> list[str]:

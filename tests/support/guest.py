@@ -4,8 +4,8 @@
 
 Everything is made from packages by name: qemu, busybox and kmod are installed, the kernel and virtme-ng are put into a cache
 outside the repository. A boot takes 15 to 25 s; what runs inside takes about ten times as long as here. The guest reads this
-machine's files; its /tmp and /run are its own, and only the folder of results is written to. It ends with the test, however
-that ends, and nothing is left of it.
+machine's files; its /tmp and /run are its own, and only the folder of results is written to, test by test: a guest that is too
+slow ends in time, and what it did until then counts. It ends with the test, however that ends, and nothing is left of it.
 """
 
 from __future__ import annotations
@@ -26,15 +26,19 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support import machine, outcomes
 from tests.support.kernels import Kernel, NoGuest, cache, do, kernel
+from tests.support.outcomes import Outcomes
 from tests.support.repository import ROOT
 
 PACKAGES = {"qemu-system-x86_64": "qemu-system-x86", "busybox": "busybox-static", "depmod": "kmod"}
 VIRTME = "virtme-ng==1.42"
 MODULES = Path("/lib/modules")
-BOOT = 300
+BOOT = 300 * machine.SLOW
 """Seconds until it has booted, or there can be no guest here; 15 to 25 when nothing else runs."""
-SLOW = 10
+ENDING = 30
+"""Seconds before its end from which on it starts no further test: the one that runs may end, and the guest may halt."""
+SLOW = 10 * machine.SLOW
 """How many times as long as usual things may take in an emulated guest (NETWEATHER_TEST_SLOW)."""
 TIED = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount-proc", "--pid", "--fork", "--kill-child=KILL", "--"]
 """In front of a command: it ends with us, and everything that it started with it."""
@@ -50,7 +54,8 @@ sys.exit(main())
 HARDWARE = ["--disable-kvm", "--cpus", "2", "--memory", "2G"]
 HARDWARE += [f"--kopt={option}" for option in ("mitigations=off", "tsc=reliable", "clocksource=tsc")]
 PROCESSOR = ["--qemu-opts", "-cpu", "Nehalem"]
-PYTEST = "-m pytest -p no:cacheprovider -vv --durations=40 --timeout=300 --reruns 1 --junitxml={results}/report"
+PYTEST = "-m pytest -p no:cacheprovider -p no:schemathesis -p no:anyio -p tests.support.outcomes -vv --timeout=30 --reruns 1 "
+PYTEST += "--outcomes={results}/outcomes --seconds=$(({seconds:.0f} - $(cut -d. -f1 /proc/uptime)))"
 BENCH = "-m tools.bench --json {results}/report"
 SCRIPT = """#!/bin/sh
 touch {results}/booted
@@ -66,13 +71,18 @@ dmesg >{results}/dmesg
 
 @dataclass(frozen=True)
 class Result:
-    """What the program said in the guest, and of which Linux: its exit code (None: it did not end), its output, the text of its report."""
+    """What the program said in the guest, and of which Linux: its exit code, its output, the text of its report.
+
+    code: None when it did not end. died: so did the guest, by itself. outcomes: of pytest, as far as it came.
+    """
 
     linux: str
     code: int | None
     text: str
     report: str
     dmesg: str
+    died: bool
+    outcomes: Outcomes
 
 
 def run(arguments: Sequence[str], *, suite: str = "bookworm", patience: float = 280, program: str = PYTEST) -> Result:
@@ -91,19 +101,24 @@ def run(arguments: Sequence[str], *, suite: str = "bookworm", patience: float = 
             shutil.rmtree(stale)
         results = Path(tempfile.mkdtemp(prefix="results-", dir=cache()))
         try:
+            command = program.format(results=results, seconds=patience - ENDING)
             with _modules():
-                log = _boot(tool, chosen, results, f"{program.format(results=results)} {shlex.join(arguments)}", patience)
+                ended = _boot(tool, chosen, results, f"{command} {shlex.join(arguments)}", patience)
+            log = _read(results / "log")
             if not (results / "booted").exists():
                 raise NoGuest(f"a guest with {chosen.version} does not boot here: {log[-1000:].strip() or 'it says nothing'}")
             code = _read(results / "code").strip()
-            text = _read(results / "text")
-            text += "" if code else f"\nthe guest was ended after {patience:g} s, or died:\n{log[-3000:]}"
-            return Result(chosen.version, int(code) if code else None, text, _read(results / "report"), _read(results / "dmesg"))
+            why = "died" if ended else f"was ended after {patience:g} s"
+            text = _read(results / "text") + ("" if code else f"\nthe guest {why}:\n{log[-3000:]}")
+            seen = outcomes.read(_read(results / "outcomes"))
+            files = _read(results / "report"), _read(results / "dmesg")
+            return Result(chosen.version, int(code) if code else None, text, *files, ended and not code, seen)
         finally:
             shutil.rmtree(results)
 
 
-def _boot(tool: Path, chosen: Kernel, results: Path, command: str, patience: float) -> str:
+def _boot(tool: Path, chosen: Kernel, results: Path, command: str, patience: float) -> bool:
+    """Runs the guest; whether it ended by itself."""
     script = results / "script"
     python = ROOT / ".venv" / "bin" / "python"
     home = cache().parent.parent
@@ -123,10 +138,10 @@ def _boot(tool: Path, chosen: Kernel, results: Path, command: str, patience: flo
             if (results / "booted").exists():
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(max(0.0, patience - BOOT))
+            return process.poll() is not None
         finally:
             process.send_signal(signal.SIGKILL)
             process.wait()
-    return _read(results / "log")
 
 
 def _need_packages() -> None:

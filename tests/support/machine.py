@@ -10,9 +10,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-SLOW = float(os.environ.get("NETWEATHER_TEST_SLOW", "1"))
-"""How many times as long as usual things may take: 10 in an emulated guest."""
-PATIENCE = 600  # seconds; more than a guest takes, but a session stopped in a debugger must not stop everybody else's
+from tests.support.speed import slowness
+
+SLOW = float(os.environ.get("NETWEATHER_TEST_SLOW") or slowness())
+"""How many times as long as usual things may take: measured by a session's first process, which tells the others; 10 or more
+in an emulated guest. Every patience is multiplied by it, pytest-timeout's as well; no test may assert an absolute time."""
+os.environ["NETWEATHER_TEST_SLOW"] = str(SLOW)
+EMULATED = "NETWEATHER_GUEST" in os.environ
+"""Whether this is a guest whose processor is emulated: its clocks are coarse, too."""
+PATIENCE = 600 * SLOW  # seconds; more than a guest takes, but a session stopped in a debugger must not stop everybody else's
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Debian packages that single tests need beyond tools/apt.txt: installed by name, as root; else the test is skipped."""
+"""Debian packages that single tests need beyond tools/apt-test.txt: installed by name, as root; else the test is skipped."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ if TYPE_CHECKING:
         find_profile,
         load_profiles,
     )
-    from netweather.conditions.schema import json_schema, kubernetes_schema, pydantic_type
+    from netweather.conditions.schema import json_schema, kubernetes_schema
     from netweather.conditions.traps import Trap
     from netweather.conditions.validation import validate, validate_condition, validate_rule
 
@@ -129,7 +129,6 @@ _LAZY = {
     "schema": (
         "json_schema",
         "kubernetes_schema",
-        "pydantic_type",
     ),
     "traps": ("Trap",),
     "validation": (
@@ -220,7 +219,6 @@ __all__ = [
     "network_condition_from_flags",
     "network_condition_to_flags",
     "parse_table",
-    "pydantic_type",
     "rule_from_flags",
     "rule_to_flags",
     "table_of",

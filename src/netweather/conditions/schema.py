@@ -2,7 +2,6 @@
 
 What the schema says no to, the loaders refuse too, with better words; some of what the loaders refuse (fields that
 contradict each other) no schema can say. Short forms are not part of it: they are for people, and loaders make them long.
-pydantic is imported only by `pydantic_type`, when that is called.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import Any, Final, Literal, Union, get_args, get_origin
 
 from netweather.conditions.codec import write
 from netweather.conditions.declare import Declared, declared_fields, is_declared
-from netweather.conditions.loading import API_VERSION, KIND, load
+from netweather.conditions.loading import API_VERSION, KIND
 from netweather.conditions.loss import LOSS_MODELS
 from netweather.conditions.match import Connection, PortRange, TcpFlags
 from netweather.conditions.model import Forever, NetworkCondition
@@ -108,28 +107,6 @@ def _structural(value: Any) -> Any:
     if "oneOf" in plain:
         plain.pop("oneOf")
     return plain
-
-
-def pydantic_type() -> Any:
-    """NetworkCondition as a type for pydantic and FastAPI: read by `load`, written in the long form, with this schema."""
-    from typing import Annotated
-
-    from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
-    from pydantic_core import PydanticCustomError
-
-    from netweather.conditions.dumping import dump
-    from netweather.errors import UsageError
-
-    def validated(data: Any) -> NetworkCondition:
-        if isinstance(data, NetworkCondition):
-            return data
-        try:
-            return load(data)
-        except UsageError as error:
-            problem = error.as_problem()
-            raise PydanticCustomError(error.code.replace("-", "_"), "{title}: {detail} {remedy}", dict(problem)) from error
-
-    return Annotated[NetworkCondition, PlainValidator(validated), PlainSerializer(dump), WithJsonSchema(json_schema())]
 
 
 def _object(cls: type) -> Schema:
@@ -229,4 +206,4 @@ def _joined(known: Schema | None, described: Schema, model: str) -> Schema:
     return here if known is None else {**known, "description": f"{known['description']}; {here['description']}"}
 
 
-__all__ = ["DIALECT", "document_schema", "json_schema", "kubernetes_schema", "pydantic_type", "spec_schema", "structural_schema"]
+__all__ = ["DIALECT", "document_schema", "json_schema", "kubernetes_schema", "spec_schema", "structural_schema"]

@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass
 from netweather.conditions import Condition, LossRandom
 from netweather.kernel.faring import Faring, farings
 from netweather.units import Percent
-from tests.support.machine import SLOW
 from tests.support.netns import Lab, Namespace
 from tests.support.rig import Rig, delay, rule, until
 
@@ -79,7 +78,7 @@ def test_round_trips_segments_sent_again_and_bytes(rig: Rig) -> None:
             found.append((before, now))
             return before == after
 
-        until(at_rest, 20 * SLOW, "nothing is under way any more")
+        until(at_rest, 20, "nothing is under way any more")
         told, now = found[-1]
         assert now.connections == 1  # not what stays inside
         assert asdict(now) == {"connections": 1, **told}

@@ -14,8 +14,6 @@ from netweather.conditions import (
     json_schema,
     kubernetes_schema,
     load,
-    load_rule,
-    pydantic_type,
 )
 from netweather.conditions.codec import write
 from tests.unit.conditions import strategies
@@ -114,17 +112,3 @@ def test_the_kubernetes_form_is_structural() -> None:
         if node.get("type") == "array":
             assert "items" in node
         assert abs(node["maximum"]) < 2**53 if isinstance(node.get("maximum"), int) else True
-
-
-def test_as_a_type_of_pydantic() -> None:
-    pydantic = pytest.importorskip("pydantic")
-    adapter = pydantic.TypeAdapter(pydantic_type())
-    condition = NetworkCondition(rules=(load_rule({"condition": {"delay": "1ms"}}),))
-    assert adapter.validate_python(dump(condition)) == condition
-    assert adapter.validate_python(condition) is condition
-    assert adapter.validate_json(adapter.dump_json(condition)) == condition
-    assert adapter.json_schema()["title"] == "NetworkCondition"
-    with pytest.raises(pydantic.ValidationError, match="write 1ms") as raised:
-        adapter.validate_python({"rules": [{"condition": {"delay": "1"}}]})
-    assert raised.value.errors()[0]["type"] == "bad_duration"
-    assert raised.value.errors()[0]["ctx"]["code"] == "bad-duration"

@@ -6,10 +6,11 @@ import asyncio
 from typing import Any, Final
 
 from netweather.agent.problems import answer
+from netweather.conditions.documents import MOST_CHARACTERS
 from netweather.errors import NetweatherError, UsageError
 
-MOST_BYTES: Final = 4 << 20
-"""Of a body; 1,000 rules are 300 kB."""
+MOST_BYTES: Final = MOST_CHARACTERS
+"""Of a body."""
 PATIENCE_S: Final = 10.0
 """For all of a body to arrive."""
 

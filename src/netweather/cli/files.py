@@ -36,15 +36,7 @@ def text_of(file: str) -> str:
 
 
 def _parsed(text: str, *, surely_json: bool) -> tuple[NetworkCondition, ...]:
-    """By the name's ending, else by the first character: what begins as JSON and is none may still be YAML."""
-    from netweather.conditions import load_json, load_yaml
+    from netweather.conditions import load
+    from netweather.conditions.documents import items_of, parse
 
-    if surely_json:
-        return load_json(text)
-    if text.lstrip()[:1] in ("{", "["):
-        try:
-            return load_json(text)
-        except UsageError as error:
-            if error.code != "bad-json":
-                raise
-    return load_yaml(text)
+    return tuple(load(item) for document in parse(text, surely_json=surely_json) for item in items_of(document))

@@ -67,7 +67,7 @@ def find_profile(name: str, own: Mapping[str, Profile] | None = None) -> Profile
 
 def load_profiles(text: str) -> dict[str, Profile]:
     """A user's own profiles from a YAML text: a mapping of names. Raises UsageError."""
-    from netweather.conditions.yamltext import parse_yaml
+    from netweather.conditions.documents import parse_yaml
 
     loaded: dict[str, Profile] = {}
     for document in parse_yaml(text):

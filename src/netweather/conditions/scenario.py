@@ -12,18 +12,16 @@ One that fails: a step at 30s with neither a condition nor a partition (missing-
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from netweather.conditions.codec import bad_type, read, write
+from netweather.conditions.codec import read, write
 from netweather.conditions.declare import about
+from netweather.conditions.documents import API_VERSION, fields_of, parse_json, parse_one
 from netweather.conditions.embedding import embedded_rule
-from netweather.conditions.loading import API_VERSION
 from netweather.conditions.match import Match
 from netweather.conditions.model import Condition, Rule
-from netweather.conditions.nearest import unknown
 from netweather.conditions.validation import check_types
 from netweather.errors import UsageError
 from netweather.units import Duration
@@ -100,32 +98,23 @@ class Scenario:
 
 def load_scenario(data: object) -> Scenario:
     """A scenario from plain data, with or without the envelope; only its form is checked (timeline checks the rest). Raises UsageError."""
-    if not isinstance(data, Mapping):
-        raise bad_type(data, "a scenario", "the top", "start with kind: Scenario")
-    loaded: Scenario = read(Scenario, _without_envelope(data), "")
+    plain = fields_of(data, KIND, "a scenario")
+    steps = plain.get("steps", ())
+    if isinstance(steps, list | tuple) and not 0 < len(steps) <= MOST_STEPS:  # before any is read
+        raise UsageError("missing-key", f"steps: there are {len(steps)}", f"1 to {MOST_STEPS} are needed", "add a step")
+    loaded: Scenario = read(Scenario, plain, "")
     check_types(loaded, "")
-    if not loaded.steps or len(loaded.steps) > MOST_STEPS:
-        raise UsageError("missing-key", f"steps: there are {len(loaded.steps)}", f"1 to {MOST_STEPS} are needed", "add a step")
     return loaded
 
 
 def load_scenario_text(text: str) -> Scenario:
     """The one scenario of a YAML or JSON text. Raises UsageError."""
-    from netweather.conditions.yamltext import parse_yaml
-
-    documents = parse_yaml(text)
-    if len(documents) != 1:
-        raise UsageError("bad-yaml", f"the text holds {len(documents)} documents", "a scenario is one", "write one to a file")
-    return load_scenario(documents[0])
+    return load_scenario(parse_one(text, "a scenario"))
 
 
 def load_scenario_json(text: str) -> Scenario:
     """The scenario of a JSON text. Raises UsageError."""
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise UsageError("bad-json", "the text is not JSON", str(error)[:200], "check it with a JSON parser") from error
-    return load_scenario(data)
+    return load_scenario(parse_json(text))
 
 
 def dump_scenario(scenario: Scenario) -> dict[str, Any]:
@@ -153,26 +142,6 @@ def _embedded(step: Step, own: Mapping[str, Any] | None) -> list[Step]:
     rules = embedded_rule(Rule(step.match, step.condition), own)
     named = [f"{step.name}-{number}" if step.name and len(rules) > 1 else step.name for number in range(1, len(rules) + 1)]
     return [replace(step, name=name, match=rule.match, condition=rule.condition) for name, rule in zip(named, rules, strict=True)]
-
-
-def _without_envelope(data: Mapping[str, Any]) -> dict[str, Any]:
-    if not any(key in data for key in ("apiVersion", "kind", "metadata", "spec")):
-        return dict(data)
-    top = ("apiVersion", "kind", "metadata", "spec", "status")
-    for key in data:
-        if key not in top:
-            raise unknown("unknown-key", str(key), top, "the top")
-    for key, wanted in (("apiVersion", API_VERSION), ("kind", KIND)):
-        if data.get(key, wanted) != wanted:
-            code = f"unknown-{key.removeprefix('api').lower()}"
-            raise UsageError(code, f"{key}: {data[key]!s:.60}", f"a scenario is of {wanted}", f"write {wanted}")
-    spec, metadata = data.get("spec", {}), data.get("metadata", {})
-    if not isinstance(spec, Mapping) or not isinstance(metadata, Mapping):
-        raise bad_type(spec if isinstance(metadata, Mapping) else metadata, "a mapping", "spec and metadata")
-    for key in metadata:
-        if key != "name":
-            raise unknown("unknown-key", str(key), ("name",), "metadata")
-    return {**spec, **metadata}
 
 
 __all__ = [

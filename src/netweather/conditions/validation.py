@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from types import UnionType
 from typing import Any, Final, Literal, Union, get_args, get_origin
@@ -37,10 +37,7 @@ def validate(condition: NetworkCondition) -> NetworkCondition:
     if isinstance(condition.lease, Duration) and condition.lease.ns == 0:
         why = "a condition that ends at once changes nothing"
         raise UsageError("bad-lease", "lease: it is 0", why, "write 10m, or forever")
-    for key, items in (("rules", condition.rules), ("exclude", condition.exclude)):
-        if len(items) > MOST_RULES:
-            why = f"the classifier holds {MOST_RULES}"
-            raise UsageError("too-many-rules", f"{key}: there are {len(items)}", why, "join rules: each may name many peers")
+    refuse_many({"rules": condition.rules, "exclude": condition.exclude})
     for index, match in enumerate(condition.exclude):
         _check_match(match, f"exclude[{index}]")
     seen: dict[Match, int] = {}
@@ -214,6 +211,15 @@ def _check_names(condition: NetworkCondition) -> None:
         raise UsageError("repeated-target", "targets: one stands twice", "", "leave one out")
 
 
+def refuse_many(lists: Mapping[str, object]) -> None:
+    """Of rules and exclude; also before anything of them is read. Raises UsageError too-many-rules."""
+    for key in ("rules", "exclude"):
+        items = lists.get(key)
+        if isinstance(items, list | tuple) and len(items) > MOST_RULES:
+            why = f"the classifier holds {MOST_RULES}"
+            raise UsageError("too-many-rules", f"{key}: there are {len(items)}", why, "join rules: each may name many peers")
+
+
 def check_types(value: object, where: str) -> None:
     """Every declared field below `value` has its type and range. Raises UsageError bad-type or out-of-range."""
     for field in declared_fields(type(value)):
@@ -259,7 +265,7 @@ def _check_range(field: Declared, value: object, where: str) -> None:
     low, high = field.about.minimum, field.about.maximum
     if (low is not None and value < low) or (high is not None and value > high):
         remedy = f"write {field.about.example}" if field.about.example else "choose a value in that range"
-        raise UsageError("out-of-range", f"{where}: {value} is out of range", f"it must be {low} to {high}", remedy)
+        raise UsageError("out-of-range", f"{where}: {value!s:.60} is out of range", f"it must be {low} to {high}", remedy)
 
 
 __all__ = ["MOST_RULES", "check_types", "validate", "validate_condition", "validate_rule"]

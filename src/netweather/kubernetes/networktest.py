@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from netweather.conditions.codec import bad_type, read
 from netweather.conditions.declare import about, declared_fields
-from netweather.conditions.loading import API_VERSION
+from netweather.conditions.documents import API_VERSION, opened
 from netweather.conditions.nearest import unknown
 from netweather.errors import UsageError
 from netweather.kubernetes.choosing import workload
@@ -150,7 +150,7 @@ def read_test(found: Mapping[str, Any]) -> NetworkTest:
 
 
 def _read(found: Mapping[str, Any]) -> NetworkTest:
-    spec, metadata = found.get("spec") or {}, found["metadata"]
+    metadata, spec = (parts := opened(found, KIND, of_server=True)).metadata, parts.spec
     if not _LABEL.fullmatch(metadata["name"]):
         why = "its name is a label of its Jobs' pods: small letters, digits and -, 63 at most"
         raise UsageError("bad-network-test", f"{metadata['name'][:70]!r} is no name of a NetworkTest", why, "give it another one")

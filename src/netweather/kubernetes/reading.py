@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from netweather.conditions.codec import bad_type, placed, read
 from netweather.conditions.declare import declared_fields
+from netweather.conditions.documents import opened
 from netweather.conditions.embedding import paths
-from netweather.conditions.loading import load
+from netweather.conditions.loading import KIND, load
 from netweather.conditions.model import DEFAULT_LEASE, NetworkCondition
 from netweather.conditions.nearest import unknown
 from netweather.errors import UsageError
@@ -29,7 +30,7 @@ _HOST_NAME: Final = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([-A-Za-z0-9_.]*[A-Za-
 
 def read_condition(found: Mapping[str, Any]) -> PodCondition:
     """The condition that an object spells. Raises UsageError."""
-    spec, metadata, status = found.get("spec") or {}, found["metadata"], found.get("status") or {}
+    metadata, spec, status = (parts := opened(found, KIND, of_server=True)).metadata, parts.spec, parts.status
     for key in spec:
         if key not in (*_OWN, *_TAKEN):
             raise unknown("unknown-key", key, (*_OWN, *_TAKEN), "spec")

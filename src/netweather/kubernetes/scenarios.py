@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from netweather.conditions.codec import read
 from netweather.conditions.declare import declared_fields
+from netweather.conditions.documents import opened
 from netweather.conditions.nearest import unknown
 from netweather.conditions.scenario import load_scenario
 from netweather.conditions.timeline import Stretch, stretches
@@ -27,6 +28,7 @@ from netweather.kubernetes.model import UNTIL_DELETED, Lease, PodPeer, PodTarget
 from netweather.kubernetes.reading import PLACEHOLDER as PEERS
 from netweather.kubernetes.reading import lease_of, listed, peer_of, without_paths, without_peers
 
+KIND: Final = "NetworkScenario"
 _OWN: Final = ("targets", "steps", "lease", "probes")
 _TAKEN: Final = ("length", "repeat", "reason")
 _TARGET_WORDS: Final = frozenset(field.key for field in declared_fields(PodTarget))
@@ -78,7 +80,7 @@ class PodScenario:
 
 def read_scenario(found: Mapping[str, Any]) -> PodScenario:
     """The scenario that an object spells. Raises UsageError."""
-    spec, metadata, status = found.get("spec") or {}, found["metadata"], found.get("status") or {}
+    metadata, spec, status = (parts := opened(found, KIND, of_server=True)).metadata, parts.spec, parts.status
     for key in spec:
         if key not in (*_OWN, *_TAKEN):
             raise unknown("unknown-key", key, (*_OWN, *_TAKEN), "spec")

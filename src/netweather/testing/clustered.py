@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from netweather.conditions.documents import opened, parse
 from netweather.errors import NetweatherError, UsageError
 from netweather.kubernetes.api import CONFIGS, TESTS, Api, said
 from netweather.kubernetes.networktest import KIND, NetworkTest, read_test, report_name
@@ -40,23 +41,23 @@ class Interrupted(Exception):
 
 def load_test(path: Path) -> dict[str, Any]:
     """The NetworkTest of a file. Raises UsageError: what its operator would refuse is refused here."""
-    import yaml
-
     try:
-        documents = [each for each in yaml.safe_load_all(path.read_text()) if each is not None]  # as kubectl reads it
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError("unreadable-file", f"{path} can't be read", str(error), "name a file with a NetworkTest") from error
-    except yaml.YAMLError as error:
-        raise UsageError("bad-yaml", f"{path} is not YAML", " ".join(str(error).split())[:300], "check that line") from error
+    try:
+        documents = parse(text, floats=float)
+    except UsageError as error:
+        raise UsageError(error.code, f"{path}: {error.what}", error.why, error.remedy) from error
     kinds = [each.get("kind") if isinstance(each, Mapping) else None for each in documents]
     if kinds != [KIND]:
         why = f"it has {', '.join(map(str, kinds)) or 'nothing'}"
         raise UsageError("bad-network-test", f"{path} is not one NetworkTest", why, "put other objects into files of their own")
     document: dict[str, Any] = documents[0]
-    metadata = document.get("metadata") or {}
+    metadata = opened(document, KIND).metadata
     name = metadata.get("name") or f"{metadata.get('generateName', '')}x"
     read_test({**document, "metadata": {**metadata, "namespace": "", "name": name, "uid": ""}})
-    return document
+    return {**document, "metadata": dict(metadata)}
 
 
 def run(document: dict[str, Any], tell: Tell, *, keep: bool = False) -> tuple[NetworkTest, Matrix]:

@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from typing import Any
 
+from netweather.conditions.documents import parse_one
 from netweather.conditions.nearest import unknown
-from netweather.conditions.yamltext import parse_yaml
 from netweather.errors import UsageError
 
 MOST_ON_A_LINK = 14
@@ -157,10 +157,7 @@ def _check(spec: LabSpec, asked: int) -> None:
 
 def load_lab(text: str) -> LabSpec:
     """A lab from YAML. Raises UsageError: bad-lab, unknown-key, unknown-host, bad-yaml."""
-    documents = parse_yaml(text)
-    if len(documents) != 1:
-        raise bad(f"{len(documents)} documents", "a lab is one")
-    top = _mapping(documents[0], "the top", ("hosts", "links"))
+    top = _mapping(parse_one(text, "a lab", "bad-lab"), "the top", ("hosts", "links"))
     hosts = {name: tuple(_processes(name, body)) for name, body in _mapping(top.get("hosts"), "hosts").items()}
     links = [_link(one) for one in _list(top["links"], "links")] if "links" in top else None
     return make_spec(hosts, links)

@@ -110,7 +110,7 @@ def test_on_the_host_the_agents_own_port_is_left_alone(api: Api) -> None:
         (b'{"targets": ["netns:a"], "rules": [{"condition": {"trace": "/etc/passwd"}}]}', 403, "path-refused"),
         (b'{"targets": ["netns:/etc/passwd"], "rules": [{"condition": {"delay": "1s"}}]}', 403, "path-refused"),
         (b'{"targets": ["netns:a;id"], "rules": [{"condition": {"delay": "1s"}}]}', 404, "unknown-target"),
-        (b"[" * 100_000, 400, "bad-json"),
+        (b"[" * 100_000, 400, "document-too-large"),
     ],
 )
 def test_what_is_wrong_is_a_problem(api: Api, body: bytes, status: int, code: str) -> None:

@@ -133,7 +133,7 @@ def test_what_is_wrong(data: Any, code: str, says: str) -> None:
         ('{"name": "a", "name": "b"}', "duplicate-key"),
         ('{"rules": [{"priority": NaN}]}', "bad-json"),
         ('{"rules": [{"priority": 1.5}]}', "bad-type"),
-        ("[" * 100_000, "bad-json"),
+        ("[" * 100_000, "document-too-large"),
     ],
 )
 def test_wrong_json(text: str, code: str) -> None:

@@ -88,7 +88,7 @@ def test_the_schema_takes_what_is_dumped_and_no_other_key() -> None:
         ("{steps: [{at: 10}]}", "bad-duration"),
         ("{steps: [{at: 0s}], repeat: 0}", "out-of-range"),
         ("{kind: Scenario, spec: {steps: [{at: 0s}]}, sepc: {}}", "unknown-key"),
-        ("{kind: Scenario, metadata: {labels: {}}, spec: {}}", "unknown-key"),
+        ("{kind: Scenario, metadata: {label: {}}, spec: {}}", "unknown-key"),
         ("{a: 1}\n---\n{b: 2}", "bad-yaml"),
     ],
 )

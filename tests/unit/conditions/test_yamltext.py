@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netweather.conditions.yamltext import dump_yaml_text, parse_yaml
+from netweather.conditions.documents import parse_yaml
+from netweather.conditions.yamltext import dump_yaml_text
 from netweather.errors import UsageError
 
 
@@ -57,7 +58,16 @@ def test_plain_words_are_read_by_yaml_1_2(text: str, value: Any) -> None:
         ("a: &x [*x]", "bad-yaml", "recursive"),
         ("a: *x", "bad-yaml", "undefined alias"),
         ("\x00", "bad-yaml", ""),
-        ("[" * 3000, "bad-yaml", ""),
+        ("[" * 3000, "document-too-large", "line 1: the document is nested deeper"),
+        ("a: !!int x", "bad-yaml", "line 1"),
+        ("a: !!bool maybe", "bad-yaml", "line 1"),
+        ("a: !!float 1x", "bad-yaml", "line 1"),
+        ("a: !!timestamp 2026-99-99", "bad-yaml", "timestamp"),
+        ("a: !!binary '*'", "bad-yaml", "binary"),
+        ("a: !!set {b, c}", "bad-yaml", "set"),
+        ('a: "\\U00110000"', "bad-yaml", ""),
+        ('a: "\\ud800"', "bad-yaml", "surrogate"),
+        ("a: &x {b: 1}\nc: {<<: *x}", "bad-yaml", "line 2: merge keys"),
     ],
 )
 def test_wrong_texts(text: str, code: str, says: str) -> None:
@@ -67,8 +77,10 @@ def test_wrong_texts(text: str, code: str, says: str) -> None:
     assert says in str(raised.value)
 
 
-def test_a_merge_key_is_a_key_like_any_other() -> None:
-    assert parse_yaml("a: &x {b: 1}\nc: {<<: *x}") == [{"a": {"b": 1}, "c": {"<<": {"b": 1}}}]
+def test_numbers_with_a_point_are_made_of_their_text() -> None:
+    text = "[1.5, -.5, 1e3, 2., 1, 022, 1_0.5, .inf, '1.5']"
+    assert parse_yaml(text) == [["1.5", "-.5", "1e3", "2.", 1, "022", "1_0.5", ".inf", "1.5"]]
+    assert parse_yaml(text, floats=float) == [[1.5, -0.5, 1000.0, 2.0, 1, "022", "1_0.5", ".inf", "1.5"]]
 
 
 def test_documents() -> None:

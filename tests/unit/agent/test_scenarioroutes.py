@@ -30,3 +30,15 @@ def test_the_body_must_be_json(api: Api) -> None:
     assert api("PUT", "/v1/scenarios/evening", content=b"steps: []").json()["code"] == "not-json"
     headers = {"Content-Type": "application/json"}
     assert api("PUT", "/v1/scenarios/evening", content=b"{", headers=headers).json()["code"] == "bad-json"
+
+
+def test_a_key_that_stands_twice_is_refused_and_labels_are_not(api: Api) -> None:
+    headers = {"Content-Type": "application/json"}
+    step = '{"at": "0s", "at": "5s", "for": "3s", "condition": {"delay": "1ms"}}'
+    twice = api(
+        "PUT", "/v1/scenarios/evening", content=f'{{"targets": ["netns:a"], "steps": [{step}]}}'.encode(), headers=headers
+    )
+    assert (twice.status_code, twice.json()["code"]) == (400, "duplicate-key")
+    spec = {"targets": ["netns:a"], "steps": [{"at": "0s", "for": "1s", "condition": {"delay": "1ms"}}]}
+    whole = {"kind": "Scenario", "metadata": {"name": "evening", "labels": {"team": "shop"}}, "spec": spec, "status": {}}
+    assert api("PUT", "/v1/scenarios/evening", json=whole).status_code == 200

@@ -102,6 +102,8 @@ static int obey(struct nw_loop *loop, const struct nw_request *request, int *fd,
 	case NW_OP_ADD:
 		return add(loop, request, fd);
 	case NW_OP_REMOVE:
+		if (request->flags & NW_REMOVE_DROP)
+			return nw_port_drop(loop, request->line);
 		return nw_port_remove(loop, request->line, request->flags & NW_REMOVE_NOW);
 	case NW_OP_PING:
 		return ping(loop, reply);

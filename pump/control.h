@@ -13,7 +13,10 @@ enum nw_op {
 };
 
 enum nw_add_flag { NW_ADD_VNET_HDR = 1 };    /* frames carry a 10-byte struct virtio_net_hdr */
-enum nw_remove_flag { NW_REMOVE_NOW = 1 };   /* deliver everything at once instead of when it is due */
+enum nw_remove_flag {
+	NW_REMOVE_NOW = 1,  /* deliver everything at once instead of when it is due */
+	NW_REMOVE_DROP = 2, /* deliver nothing: what the line holds is dropped, and counted as such */
+};
 
 struct nw_request {
 	uint32_t magic;

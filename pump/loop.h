@@ -44,6 +44,7 @@ void nw_loop_close(struct nw_loop *loop);
 /* port.c */
 int nw_port_add(struct nw_loop *loop, uint32_t line, int fd, bool vnet); /* 0 or -errno; takes the fd over */
 int nw_port_remove(struct nw_loop *loop, uint32_t line, bool at_once);
+int nw_port_drop(struct nw_loop *loop, uint32_t line);
 void nw_port_refresh(struct nw_loop *loop, uint32_t line); /* parameters that changed */
 bool nw_port_read(struct nw_loop *loop, uint32_t line, int frames); /* whether there was any */
 void nw_port_write(struct nw_loop *loop, uint32_t line, int frames);

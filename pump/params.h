@@ -145,7 +145,8 @@ struct nw_stats {
 	uint64_t errno_last;
 	uint64_t late_us_log2[NW_HISTOGRAM]; /* [0] under 1 us, [i] under 2^i us */
 	uint64_t decided; /* packets since the loss model began: the number of the latest in a list */
-	uint8_t reserved[2048 - 480];
+	uint64_t dropped_ended; /* held when the line was removed, and dropped as asked */
+	uint8_t reserved[2048 - 488];
 };
 
 struct nw_block {

@@ -15,6 +15,7 @@
 #define RETRY_PAUSE 200000ull
 #define STUCK_MAX 50000000ull    /* then a frame the fd has no room for is dropped, and counted as our fault */
 #define REMAINDER 20000          /* frames that a REMOVE still takes from the fd */
+#define BURST 64                 /* frames that a REMOVE writes, if they are due */
 #define KEEP_FROM 32768u         /* frames over this stay in the buffer they were read into */
 
 static uint64_t entropy(void)
@@ -43,23 +44,28 @@ static void set_state(struct nw_port *port, enum nw_state state)
 	port->dirty = true;
 }
 
-static void fail(struct nw_loop *loop, struct nw_port *port, int error)
+/* Closes the line; what it holds is dropped, and counted there. */
+static void discard(struct nw_loop *loop, struct nw_port *port, uint64_t *counter)
 {
-	struct nw_stats *stats = &port->line->stats;
 	struct nw_entry entry;
 
 	close_fd(loop, port);
-	stats->errno_last = (uint64_t)error;
 	nw_line_hurry(port->line);
 	while (nw_line_pop(port->line, NW_NEVER - 1, &entry)) {
-		stats->unwanted_closed += entry.count;
+		*counter += entry.count;
 		nw_packet_unref(entry.packet);
 	}
 	if (port->is_stuck) {
-		stats->unwanted_closed += port->stuck.count;
+		*counter += port->stuck.count;
 		nw_packet_unref(port->stuck.packet);
 		port->is_stuck = false;
 	}
+}
+
+static void fail(struct nw_loop *loop, struct nw_port *port, int error)
+{
+	discard(loop, port, &port->line->stats.unwanted_closed);
+	port->line->stats.errno_last = (uint64_t)error;
 	set_state(port, NW_FAILED);
 }
 
@@ -136,6 +142,18 @@ int nw_port_remove(struct nw_loop *loop, uint32_t line, bool at_once)
 	}
 	if (at_once)
 		nw_line_hurry(port->line);
+	nw_port_write(loop, line, BURST); /* an empty line is closed when this returns */
+	return 0;
+}
+
+int nw_port_drop(struct nw_loop *loop, uint32_t line)
+{
+	struct nw_port *port = &loop->ports[line];
+
+	if (!port->line || port->fd < 0)
+		return -ENOENT;
+	discard(loop, port, &port->line->stats.dropped_ended);
+	set_state(port, NW_DRAINED);
 	return 0;
 }
 

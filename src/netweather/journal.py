@@ -58,6 +58,10 @@ class Entry:
     state: str = "making"
     departed: tuple[str, ...] = ()
     """Interfaces that were covered and have left the namespace, or were deleted."""
+    draining: dict[int, int] = field(default_factory=dict)
+    """Closed lines that still hold packets, by number: until when these may come out (CLOCK_BOOTTIME ns)."""
+    ended: int = 0
+    """When the last condition ended (CLOCK_BOOTTIME ns); 0 while there is one."""
 
 
 class Journal:
@@ -232,7 +236,7 @@ def _same(fd: int, path: Path) -> bool:
 def _copy(entry: Entry) -> Entry:
     """The same, to be changed by whoever has it; what is in it never changes."""
     slots = Slots(*(dict(getattr(entry.slots, each.name)) for each in fields(Slots)))
-    return replace(entry, conditions=list(entry.conditions), slots=slots)
+    return replace(entry, conditions=list(entry.conditions), slots=slots, draining=dict(entry.draining))
 
 
 def _document(entry: Entry) -> dict[str, Any]:
@@ -243,6 +247,8 @@ def _document(entry: Entry) -> dict[str, Any]:
         "hook": entry.hook,
         "slots": vars(entry.slots),
         "departed": list(entry.departed),
+        "draining": {str(line): until for line, until in entry.draining.items()},
+        "ended": entry.ended,
         "interfaces": [vars(i) for i in entry.interfaces],
         "conditions": [
             {
@@ -268,6 +274,8 @@ def _entry(document: dict[str, Any]) -> Entry:
         hook=document["hook"],
         state=document["state"],
         departed=tuple(document.get("departed", ())),
+        draining={int(line): until for line, until in document.get("draining", {}).items()},
+        ended=document.get("ended", 0),
     )
 
 

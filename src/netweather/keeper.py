@@ -14,6 +14,7 @@ import time
 
 from netweather.engine import Engine
 from netweather.engine.coverage import covers
+from netweather.engine.draining import DRAIN_S, LOOK_S
 from netweather.errors import NetweatherError
 from netweather.journal import Entry
 from netweather.kernel import keeper_process, namespaces
@@ -63,7 +64,9 @@ class Keeper:
             return turn_s
         if self.lingers:
             return self._cleared_at + self.linger_s - time.monotonic()
-        ends = min((c.deadline for c in self.entry.conditions), default=0)
+        if self.entry.draining or not self.entry.conditions:
+            turn_s = LOOK_S
+        ends = min((c.deadline for c in self.entry.conditions), default=NEVER)
         if ends == NEVER:
             return turn_s
         return min(turn_s, max(0.0, (ends - namespaces.boot_ns()) / 1e9))
@@ -71,7 +74,7 @@ class Keeper:
     @property
     def lingers(self) -> bool:
         """Whether nothing is in force any more, and the devices are still left for what may come."""
-        cleared = self.entry is not None and not self.entry.conditions
+        cleared = self.entry is not None and not self.entry.conditions and not self.entry.draining
         return cleared and time.monotonic() < self._cleared_at + self.linger_s
 
     def close(self) -> None:
@@ -101,9 +104,10 @@ class Keeper:
             self.missed += 1
         else:
             self.missed = 0
-        unfinished = entry.state != "made" and self.missed > 1  # whoever was at work holds the lock, or is dead
-        due = any(c.deadline <= now for c in entry.conditions) or not entry.conditions
-        if self._interfaces_changed() or due or unfinished or self._pump_is_dead(entry):
+        unfinished = entry.state == "making" and self.missed > 1  # whoever was at work holds the lock, or is dead
+        due = any(c.deadline <= now for c in entry.conditions)
+        over = not self.engine.drains(self.identity, self.fd) if entry.draining else not entry.conditions
+        if self._interfaces_changed() or due or over or unfinished or self._pump_is_dead(entry):
             return self.engine.expire(self.identity, self.fd)
         return True
 
@@ -150,7 +154,10 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     identity, fd = arguments[0], int(arguments[1])
     os.set_inheritable(fd, False)
-    Keeper(Engine(), identity, fd).run()
+    engine = Engine(
+        dropped=lambda _, packets: say(f"{identity}: {packets} held packets were dropped: they had {DRAIN_S:g} s to leave")
+    )
+    Keeper(engine, identity, fd).run()
     return 0
 
 

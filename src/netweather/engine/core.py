@@ -3,6 +3,8 @@
 Direct mode: the journal is shared with everybody else on this machine, and a keeper is left behind for each target.
 """
 
+# long: the only orchestration; what it does on one target shares its lock
+
 from __future__ import annotations
 
 import contextlib
@@ -13,15 +15,16 @@ from pathlib import Path
 
 from netweather.conditions import NetworkCondition, validate
 from netweather.conditions.embedding import embedded, own_profiles
-from netweather.engine import choosing, entries
-from netweather.engine.results import Cleared, Recovered, SetResult, Shown
+from netweather.engine import choosing, draining, entries
+from netweather.engine.draining import Dropped, Held, ignore
+from netweather.engine.results import Cleared, Recovered, Rest, SetResult, Shown
 from netweather.engine.sparing import spare_own_session
 from netweather.engine.status import shown
 from netweather.errors import NetweatherError
 from netweather.journal import Entry, Journal, Whose
 from netweather.kernel import hooks, keeper_process, namespaces
 from netweather.kernel.finding import every_namespace
-from netweather.kernel.operations import Detach, Lift, Operation, WriteRules
+from netweather.kernel.operations import Lift, Operation, WriteRules
 from netweather.kernel.real import RealTarget
 from netweather.kernel.seam import TargetKernel
 from netweather.kernel.spec import Datapath, Observed
@@ -43,7 +46,9 @@ class Engine:
     settings: where the journals are, and the default owner. open_kernel: the seam (namespace fd, state directory, hook or None).
     keep: what keeps a target from now on (its directory, namespace fd, and the state directory); a keeper of its own unless given.
     devices_later: clearing returns once no packet is touched any more, and leaves the devices to who keeps the target (`expire`).
-    deliver: clearing lets out first what is inside lines; else, for a network that nobody uses any more, that is lost.
+    held: what becomes of packets that lines hold when their condition ends: "drain", whoever keeps the target lets them out
+    for DRAIN_S at most; "wait", the same, and clearing returns when it is done; "drop", they are dropped.
+    dropped: called with a target's identity and the number of held packets that were dropped.
     at_once: on how many targets `set_all` works at a time; most of a first set is waiting for the kernel.
     """
 
@@ -51,7 +56,8 @@ class Engine:
     open_kernel: Callable[[int, Path, str | None], TargetKernel] = RealTarget
     keep: Callable[[Path, int, Path], None] | None = None
     devices_later: bool = False
-    deliver: bool = True
+    held: Held = "drain"
+    dropped: Dropped = ignore
     at_once: int = 1
 
     def __post_init__(self) -> None:
@@ -75,7 +81,7 @@ class Engine:
         with self.journal.locked(whose.identity), self.kernel(whose, target.netns_fd) as kernel:
             before = self.journal.read(whose.identity) or Entry(whose)
             observed = kernel.observe()
-            after = entries.added(before, condition, peers, observed, whose.reference)
+            after = entries.added(before, condition, peers, observed, whose.reference, draining.taken(before, kernel))
             desired, after.slots = entries.datapath(after)
             operations = plan(desired, observed)
             changed = entries.rules_of(before, condition.name) != condition.rules or observed.rules is None
@@ -104,51 +110,63 @@ class Engine:
     ) -> None:
         self.journal.write(after)
         try:
-            self._apply(kernel, operations)
+            self._apply(kernel, after, operations)
             if renewed is not None:
                 kernel.reset_counters([n for key, n in after.slots.counters.items() if key.startswith(f"{renewed}/")])
             after.state = "made"
             self.journal.write(after)
-            keep = self.keep or keeper_process.ensure
-            keep(self.journal.directory(after.target.identity), fd, self.settings.state)
+            self._keep(after, fd)
         except BaseException:
-            self._go_back(kernel, before)
+            self._go_back(kernel, fd, before)
             raise
 
-    def _go_back(self, kernel: TargetKernel, before: Entry) -> None:
+    def _go_back(self, kernel: TargetKernel, fd: int, before: Entry) -> None:
         """What was in force before is in force again; never hides the error that led here."""
         with contextlib.suppress(NetweatherError, OSError):
-            self._restore(kernel, before)
+            self._restore(kernel, fd, before)
 
-    def _restore(self, kernel: TargetKernel, entry: Entry) -> None:
+    def _restore(self, kernel: TargetKernel, fd: int, entry: Entry) -> Rest:
         """Makes the kernel hold what an entry says, and the journal too; an entry without conditions leaves nothing."""
         observed = kernel.observe()
         if not entry.conditions:
-            self._unmake(kernel, entry)
-            return
+            return self._unmake(kernel, fd, entry)
         entry.interfaces = entries.interfaces(entry, observed)
         desired, entry.slots = entries.datapath(entry)
         self.journal.write(entry)
-        self._apply(kernel, plan(desired, observed))
+        rest = self._apply(kernel, entry, plan(desired, observed))
         entry.state = "made"
         self.journal.write(entry)
+        return rest
 
-    def _unmake(self, kernel: TargetKernel, entry: Entry) -> None:
-        entry.conditions, entry.state = [], "unmaking"
-        self.journal.write(entry)
-        for operation in plan(Datapath(), kernel.observe(), deliver=self.deliver):
-            if self.devices_later and not isinstance(operation, Lift | Detach):  # those come first
-                return
-            kernel.apply(operation)
-            if self.devices_later and isinstance(operation, Lift):
-                return
+    def _unmake(self, kernel: TargetKernel, fd: int, entry: Entry) -> Rest:
+        """Lifts every rule; removes everything of ours once lines hold nothing any more, which may be later (`expire`)."""
+        if entry.conditions or entry.state != "unmaking" or not entry.ended:
+            entry.conditions, entry.state = [], "unmaking"
+            entry.ended = entry.ended or namespaces.boot_ns()
+            self.journal.write(entry)
+        operations = plan(Datapath(), kernel.observe())
+        if self.devices_later:
+            self._apply(kernel, entry, [operation for operation in operations if isinstance(operation, Lift)])
+            return Rest(sum(kernel.held().values()))
+        rest = self._apply(kernel, entry, operations)
+        if entry.draining:
+            self.journal.write(entry)
+            self._keep(entry, fd)
+            return rest
         keeper_process.stop_keeper(self.journal.directory(entry.target.identity))
         kernel.close()
         self.journal.forget(entry.target.identity)
+        return rest
 
-    def _apply(self, kernel: TargetKernel, operations: list[Operation]) -> None:
-        for operation in operations:
-            kernel.apply(operation)
+    def _keep(self, entry: Entry, fd: int) -> None:
+        keep = self.keep or keeper_process.ensure
+        keep(self.journal.directory(entry.target.identity), fd, self.settings.state)
+
+    def _apply(self, kernel: TargetKernel, entry: Entry, operations: list[Operation]) -> Rest:
+        """Carries out a plan, but for what would destroy packets that may still come out: those lines are in `entry.draining` then."""
+        rest = draining.carry_out(kernel, entry, operations, drop=self.held == "drop")
+        if rest.dropped:
+            self.dropped(entry.target.identity, rest.dropped)
         for operation in operations:
             if isinstance(operation, WriteRules) and (wrong := kernel.differences(operation)):
                 raise NetweatherError(
@@ -157,6 +175,7 @@ class Engine:
                     f"different: {', '.join(wrong[:5])}",
                     "`netweather recover`, then try again; report it when it stays so",
                 )
+        return rest
 
     def show(self, target: Target | None = None) -> list[Shown]:
         """The conditions in force on a target, or on all of them; ended ones are swept away first."""
@@ -178,15 +197,15 @@ class Engine:
     # clear
 
     def clear(self, target: Target, name: str | None = None, *, owner: str | None = None) -> list[str]:
-        """Ends the condition of this name, or all; returns their names when the network is as it was before.
+        """Ends the condition of this name, or all; returns their names when no packet matches them any more.
 
         owner: only this one's. Raises NetweatherError(code="no-such-condition") for a name that isn't in force.
         """
-        return self._clear(target.identity, name, owner, target.netns_fd)
+        return list(self.end_conditions(target.identity, name, owner, target.netns_fd).names)
 
     def clear_known(self, identity: str, name: str | None = None, *, owner: str | None = None) -> list[str]:
         """The same for a target of which only the journal is known. Raises as `clear`."""
-        return self._clear(identity, name, owner, None)
+        return list(self.end_conditions(identity, name, owner).names)
 
     def clear_all(self) -> list[Cleared]:
         """Ends every condition on this machine, whoever set it. What fails on one target stands in its answer, and the others end."""
@@ -201,10 +220,11 @@ class Engine:
                     return Cleared(name, ())
                 entry = entries.entry_or_remains(self.journal, identity)
                 gone, entry.conditions = entry.conditions, []
-                self._settle(entry)
+                rest = self._settle(entry)
+            rest = draining.wait(self, identity, rest, self._settle) if self.held == "wait" else rest
         except (NetweatherError, OSError) as error:
             return Cleared(name, (), error)
-        return Cleared(name, tuple(c.condition.name for c in gone))
+        return Cleared(name, entries.names_of(gone), None, rest.draining, rest.dropped)
 
     def rewrite(self, target: Target, change: Callable[[list[InForce]], list[InForce]]) -> bool:
         """Lets the conditions on a target become what `change` makes of them, with the leases and counters that they have.
@@ -217,7 +237,7 @@ class Engine:
                 return False
             with self.kernel(before.target, target.netns_fd) as kernel:
                 observed = kernel.observe()
-                after = Entry(before.target, current, before.slots, before.interfaces, before.hook)
+                after = Entry(before.target, current, before.slots, before.interfaces, before.hook, draining=before.draining)
                 after.interfaces = entries.interfaces(after, observed)
                 desired, after.slots = entries.datapath(after)
                 self._carry_out(kernel, target.netns_fd, before, after, plan(desired, observed), None)
@@ -244,36 +264,29 @@ class Engine:
             entry.conditions = [*(c for c in entry.conditions if c.condition.name != name), *still]
             self._settle(entry, target.netns_fd)
 
-    def _clear(self, identity: str, name: str | None, owner: str | None, known: int | None) -> list[str]:
+    def end_conditions(self, identity: str, name: str | None, owner: str | None, fd: int | None = None) -> Cleared:
+        """Ends the conditions of this name and owner, or all (None). fd: the target's namespace, if the caller has it.
+
+        Raises NetweatherError(code="no-such-condition") for a name that isn't in force.
+        """
         with self.journal.locked(identity):
             entry = self.journal.read(identity)
-            present = [c.condition.name for c in entry.conditions] if entry else []
-            if name is not None and name not in present:
-                raise NetweatherError(
-                    "no-such-condition",
-                    f"no condition {name!r} is in force",
-                    f"there are: {', '.join(present) or 'none'}",
-                    "`netweather show` lists them",
-                )
+            gone = entries.chosen(entry, name, owner)
             if entry is None:
-                return []
-            gone = [
-                c
-                for c in entry.conditions
-                if (name is None or c.condition.name == name) and (owner is None or c.condition.owner == owner)
-            ]
+                return Cleared(identity, ())
             entry.conditions = [c for c in entry.conditions if c not in gone]
-            self._settle(entry, known)
-            return [c.condition.name for c in gone]
+            rest = self._settle(entry, fd)
+        rest = draining.wait(self, identity, rest, self._settle, fd) if self.held == "wait" else rest
+        return Cleared(entry.target.reference or entry.target.name, entries.names_of(gone), None, rest.draining, rest.dropped)
 
-    def _settle(self, entry: Entry, known: int | None = None) -> None:
+    def _settle(self, entry: Entry, known: int | None = None) -> Rest:
         """Makes what remains of an entry so, or removes all of ours when its namespace is gone."""
         with contextlib.ExitStack() as stack:
             fd = known if known is not None else stack.enter_context(entries.opened(entry.target))
             if fd is None:
                 self._remove_remains(entry.target.identity)
-                return
-            self._restore(stack.enter_context(self.kernel(entry.target, fd)), entry)
+                return Rest()
+            return self._restore(stack.enter_context(self.kernel(entry.target, fd)), fd, entry)
 
     def _remove_remains(self, identity: str) -> None:
         """The target's namespace is gone, and its devices with it; ours, the pump and the files are left."""
@@ -344,7 +357,7 @@ class Engine:
                 found.append(Recovered(whose.name, "in force or being set, but not from this state directory", taken=False))
                 continue
             with self.journal.locked(whose.identity):
-                self._unmake(kernel, Entry(whose))
+                replace(self, held="drop")._unmake(kernel, -1, Entry(whose))
             found.append(Recovered(whose.name, "devices and programs without a journal"))
         return found
 
@@ -370,9 +383,14 @@ class Engine:
                 return False
             now = namespaces.boot_ns()
             entry.conditions = [c for c in entry.conditions if c.deadline > now]
-            remains = bool(entry.conditions)
             self._settle(entry, fd)
-            return remains
+            return bool(entry.conditions or entry.draining)
+
+    def drains(self, identity: str, fd: int) -> bool:
+        """Whether there is nothing to do yet about a target's closed lines. For the keeper."""
+        with self.journal.locked(identity):
+            entry = self.journal.read(identity)
+            return entry is not None and draining.still_drains(self, entry, fd)
 
     def end(self, identity: str, fd: int, when: Callable[[Entry], bool] = lambda entry: True) -> bool:
         """Ends everything on a target, whatever state it is in. For the keeper.
@@ -385,7 +403,7 @@ class Engine:
                 return False
             if entry is not None:
                 entry.conditions = []
-                self._settle(entry, fd)
+                replace(self, held="drop")._settle(entry, fd)
             return True
 
     def kernel(self, whose: Whose, fd: int) -> TargetKernel:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from netweather.conditions import FOREVER, Match, NetworkCondition, Rule
@@ -46,7 +46,12 @@ def opened(whose: Whose) -> contextlib.AbstractContextManager[int | None]:
 
 
 def added(
-    before: Entry, condition: NetworkCondition, peers: dict[str, tuple[Prefix, ...]], observed: Observed, reference: str = ""
+    before: Entry,
+    condition: NetworkCondition,
+    peers: dict[str, tuple[Prefix, ...]],
+    observed: Observed,
+    reference: str = "",
+    draining: dict[int, int] | None = None,
 ) -> Entry:
     """The entry with this condition in it, in place of the one of the same name, and without those whose lease is over.
 
@@ -69,7 +74,7 @@ def added(
     others = [c for c in in_force if c.condition.name != condition.name]
     # Without a condition the lines that are there are nobody's: an agent lets them stand for a while, and they serve anew.
     slots = before.slots if before.conditions else Slots(interfaces=before.slots.interfaces)
-    entry = Entry(before.target, [*others, active], slots, before.interfaces, observed.hook)
+    entry = Entry(before.target, [*others, active], slots, before.interfaces, observed.hook, draining=draining or {})
     entry.interfaces = interfaces(entry, observed)
     entry.departed = ()
     _refuse_missing(entry, condition, observed)
@@ -82,7 +87,7 @@ def datapath(entry: Entry) -> tuple[Datapath, Slots]:
     names = ", ".join(c.condition.name for c in entry.conditions)
     alias = f"netweather: {names} {'of ' + ', '.join(owners) if owners else ''}".strip()[:250]
     active = [replace(c, condition=expand(c.condition)) for c in entry.conditions]
-    return flatten(active, entry.interfaces, choosing.look, entry.slots, alias)
+    return flatten(active, entry.interfaces, choosing.look, entry.slots, alias, entry.draining)
 
 
 def begun_by(journal: Journal, reference: str, but: Collection[str] = ()) -> Iterator[tuple[str, InForce]]:
@@ -100,6 +105,23 @@ def begun_by(journal: Journal, reference: str, but: Collection[str] = ()) -> Ite
 def rules_of(entry: Entry, name: str) -> tuple[Rule, ...] | None:
     """The rules of the condition of this name, or None."""
     return next((c.condition.rules for c in entry.conditions if c.condition.name == name), None)
+
+
+def names_of(conditions: Iterable[InForce]) -> tuple[str, ...]:
+    return tuple(each.condition.name for each in conditions)
+
+
+def chosen(entry: Entry | None, name: str | None, owner: str | None) -> list[InForce]:
+    """The conditions of this name and owner, or all (None). Raises NetweatherError(code="no-such-condition") for a name."""
+    present = entry.conditions if entry else []
+    if name is not None and name not in names_of(present):
+        raise NetweatherError(
+            "no-such-condition",
+            f"no condition {name!r} is in force",
+            f"there are: {', '.join(names_of(present)) or 'none'}",
+            "`netweather show` lists them",
+        )
+    return [c for c in present if name in (None, c.condition.name) and owner in (None, c.condition.owner)]
 
 
 def interfaces(entry: Entry, observed: Observed) -> tuple[Interface, ...]:

@@ -65,12 +65,26 @@ class Shown:
 
 
 @dataclass(frozen=True)
+class Rest:
+    """Packets that closed lines still hold, and held packets that were dropped."""
+
+    draining: int = 0
+    dropped: int = 0
+
+
+@dataclass(frozen=True)
 class Cleared:
-    """What `clear_all` did to one target: the names that ended, or why it could not be done (and all is as it was)."""
+    """What `clear` did to one target: the names that ended, or why it could not be done (and all is as it was).
+
+    draining: packets that emulated links still hold; they come out when they are due, within DRAIN_S, or are dropped.
+    dropped: packets that were held and are dropped already.
+    """
 
     target: str
     names: tuple[str, ...]
     problem: NetweatherError | OSError | None = None
+    draining: int = 0
+    dropped: int = 0
 
 
 @dataclass(frozen=True)

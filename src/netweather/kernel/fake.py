@@ -15,9 +15,9 @@ from netweather.kernel.netem import Netem, unpack
 from netweather.kernel.operations import (
     Attach,
     ChangeLine,
+    CloseLine,
     Detach,
     DetachElsewhere,
-    EmptyLine,
     Lift,
     LoadClassifier,
     MakeHelper,
@@ -47,6 +47,8 @@ class FakeKernel:
     lines: dict[int, Line] = field(default_factory=dict)
     counters: dict[int, tuple[int, int, int]] = field(default_factory=dict)
     overflowed: dict[int, int] = field(default_factory=dict)
+    held: dict[int, int] = field(default_factory=dict)
+    """How many packets each line holds; nothing comes out by itself."""
 
     @property
     def in_force(self) -> bool:
@@ -131,17 +133,22 @@ class FakeTarget:
                 kernel.attached.pop(name, None)
             case DetachElsewhere():
                 pass
-            case EmptyLine(index=index):
+            case CloseLine(index=index, drop=drop):
                 self._need(index not in self._lines_in_use(), "packets would still be sent there")
+                if drop:
+                    kernel.held.pop(index, None)
             case RemoveLine(index=index):
                 self._need(index not in self._lines_in_use(), "packets would still be sent there")
+                self._need(index not in kernel.held, "what it holds would be lost")
                 kernel.lines.pop(index, None)
             case StopPump():
                 self._need(not self._lines_in_use(), "packets would still be sent to it")
+                self._need(not self.held(), "what it holds would be lost")
                 kernel.pump = False
             case RemoveHelper():
                 self._need(not self._lines_in_use(), "packets would still be sent there")
                 self._need(not kernel.pump, "the pump holds it")
+                self._need(not self.held(), "what lines hold would be lost")
                 kernel.helper, kernel.port, kernel.lines = False, False, {}
             case RemovePort():
                 self._need(not self._lines_in_use(), "packets would still be sent there")
@@ -163,6 +170,9 @@ class FakeTarget:
 
     def queue_drops(self) -> dict[int, int]:
         return {index: self.kernel.overflowed.get(index, 0) for index in self.kernel.lines}
+
+    def held(self) -> dict[int, int]:
+        return {index: count for index, count in self.kernel.held.items() if index in self.kernel.lines and count}
 
     def netems(self) -> dict[int, Netem]:
         return {i: unpack(line.parameters).held() for i, line in self.kernel.lines.items() if line.engine == "netem"}

@@ -9,11 +9,7 @@ from netweather.kernel import bpf, links, netemlines
 from netweather.kernel.netem import differences as fields_that_differ
 from netweather.kernel.netem import unpack
 from netweather.kernel.spec import Line
-from netweather.kernel.waiting import pause
 from netweather.kernel.ways import Ways, find, line_name, line_number, receive_cpu
-
-PASSING_S = 0.02
-"""How long a packet may be under way between netem and the target."""
 
 
 def make_line(ways: Ways, line: Line) -> None:
@@ -46,15 +42,12 @@ def _through_hop(ways: Ways, index: int, entry: int) -> int:
     return start
 
 
-def drain(ways: Ways, index: int) -> None:
-    """Waits until a netem line, into which nothing goes any more, has let out what it holds. Any other line: nothing."""
+def drop(ways: Ways, index: int) -> None:
+    """Drops what a netem line holds, with its device. Any other line: nothing."""
     with contextlib.suppress(FileNotFoundError):
         device = ways.helper.run(lambda: links.device(line_name(index)))
-        if device is None or device.kind != "veth":
-            return
-        while (inside := ways.helper.run(netemlines.read).get(device.ifindex)) is not None and inside.waiting:
-            pause(0.005)
-        pause(PASSING_S)
+        if device is not None and device.kind == "veth":
+            ways.remove_line(index)
 
 
 def held(ways: Ways) -> dict[int, netemlines.Held]:

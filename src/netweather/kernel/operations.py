@@ -82,24 +82,23 @@ class Lift:
 
 
 @dataclass(frozen=True)
-class EmptyLine:
-    """Let out what is inside a line, into which nothing goes any more; its device goes with our namespace."""
+class CloseLine:
+    """Let nothing into a line any more; what it holds comes out when it is due. drop: it is dropped now. Does not wait."""
 
     index: int
+    drop: bool = False
 
 
 @dataclass(frozen=True)
 class RemoveLine:
-    """Let out what is inside a line, then take it away."""
+    """Remove the device of a closed line, with whatever it still holds."""
 
     index: int
 
 
 @dataclass(frozen=True)
 class StopPump:
-    """End the pump. deliver: it lets out what it holds, for a moment; else that is lost."""
-
-    deliver: bool = True
+    """End the pump, whose lines are all closed."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,7 @@ Operation = (
     | Lift
     | Detach
     | DetachElsewhere
-    | EmptyLine
+    | CloseLine
     | RemoveLine
     | StopPump
     | RemoveHelper

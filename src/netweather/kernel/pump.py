@@ -22,7 +22,7 @@ from netweather.kernel.waiting import until
 MAGIC = 0x3143574E
 ADD, REMOVE, PING = 1, 2, 3
 ADD_VNET_HDR = 1
-REMOVE_NOW = 1
+REMOVE_DROP = 2
 REQUEST = struct.Struct("=IHHIIQ")
 REPLY = struct.Struct("=IHHiIQ")
 STARTUP_S = 5.0
@@ -143,9 +143,9 @@ class Control:
         """Gives the pump a line's TAP; it starts the line's random streams anew."""
         self._ask(ADD, line, ADD_VNET_HDR, fd)
 
-    def remove(self, line: int, *, now: bool = False) -> None:
-        """The pump reads no more of this line and delivers what it holds: when it is due, or `now`."""
-        self._ask(REMOVE, line, REMOVE_NOW if now else 0)
+    def remove(self, line: int, *, drop: bool = False) -> None:
+        """The pump reads no more of this line and delivers what it holds when it is due. drop: it drops it now instead."""
+        self._ask(REMOVE, line, REMOVE_DROP if drop else 0)
 
     def ping(self) -> None:
         """Returns when every parameter written before is in force."""
@@ -171,11 +171,10 @@ class Control:
         self._socket.close()
 
 
-def stop(process: Process, patience_s: float = 2.0, *, deliver: bool = True) -> None:
-    """Ends a pump: it lets out what it holds, for a second at most; then, or at once unless `deliver`, it is killed."""
-    if deliver:
-        process.signal(signal.SIGTERM)
-    if not deliver or not wait_gone(process, patience_s):
+def stop(process: Process, patience_s: float = 2.0) -> None:
+    """Ends a pump: it lets out what it holds, for a second at most; then it is killed."""
+    process.signal(signal.SIGTERM)
+    if not wait_gone(process, patience_s):
         process.signal(signal.SIGKILL)
         wait_gone(process, 1.0)
 

@@ -141,11 +141,11 @@ class ParamsFile:
                 return copy
         return copy  # the pump died while it wrote them: each number alone is still whole
 
-    def holds(self, line: int) -> bool:
-        """Whether packets wait in the line, or it is still being drained."""
+    def held(self, line: int) -> int:
+        """How many packets wait in the line; at least 1 while it is being drained."""
         stats = self.statistics(line)
         state, queued = struct.unpack_from("<I", stats, _STATE)[0], struct.unpack_from("<Q", stats, _QUEUED)[0]
-        return bool(queued) or state == _DRAINING
+        return max(int(queued), int(state == _DRAINING))
 
     def unwanted(self, line: int) -> int:
         """Packets the pump lost though nobody asked for it."""

@@ -3,6 +3,8 @@
 Everything it needs to know is read from the kernel each time; what it keeps between calls is only open descriptors.
 """
 
+# long: one class, whose parts share open descriptors
+
 from __future__ import annotations
 
 import contextlib
@@ -20,9 +22,9 @@ from netweather.kernel.netem import Netem
 from netweather.kernel.operations import (
     Attach,
     ChangeLine,
+    CloseLine,
     Detach,
     DetachElsewhere,
-    EmptyLine,
     Lift,
     LoadClassifier,
     MakeHelper,
@@ -44,6 +46,8 @@ from netweather.kernel.ways import Ways, line_number
 Load = Callable[[Room, Classifier | None], Classifier]
 UNDER_WAY_S = 0.02
 """After a rule is gone, the last packet that met it has reached its line by then."""
+PASSING_S = 0.02
+"""How long a packet may be under way between a netem and the target."""
 PUMP_OUTLIVES_NS = 60 * 10**9
 """So long after the last lease a pump ends by itself when everybody is dead who would have ended it at once."""
 
@@ -64,6 +68,7 @@ class RealTarget:
         self._classifier: Classifier | None = None
         self._params: ParamsFile | None = None
         self._switched = time.monotonic()  # when packets last changed their way
+        self._closing = False  # a line was closed: what left it last may still be under way
         self._untaken = False  # parameters that the pump may not have seen yet
 
     # observe
@@ -199,7 +204,7 @@ class RealTarget:
                     self.ways.make_room(line)
                 netemways.make_line(self.ways, line)
             case MakeLine(line=line):
-                self._let_go(line.index)
+                self._close_in_pump(line.index, drop=True)
                 self.ways.make_room(line)
                 self._give_line(line)
                 self.ways.connect_line(line)
@@ -222,13 +227,12 @@ class RealTarget:
                 classifier = self._need_classifier()
                 strays.detach_elsewhere(self.hook, classifier.ids, self.namespace.identity)
                 classifier.forget_departed()
-            case EmptyLine(index=index):
-                self._empty_line(index)
+            case CloseLine(index=index, drop=drop):
+                self._close_line(index, drop=drop)
             case RemoveLine(index=index):
-                self._empty_line(index)
                 self.ways.remove_line(index)
-            case StopPump(deliver=deliver):
-                self._stop_pump(deliver=deliver)
+            case StopPump():
+                self._stop_pump()
             case RemoveHelper():
                 self.ways.remove_helper()
             case RemovePort():
@@ -295,24 +299,23 @@ class RealTarget:
                     self.hook.detach(device.ifindex, direction, program)
                 program.close()
 
-    def _empty_line(self, index: int) -> None:
+    def _close_line(self, index: int, *, drop: bool) -> None:
         pause(max(0.0, self._switched + UNDER_WAY_S - time.monotonic()))
+        self._closing = True
         self.ways.set_entry(index, 0)
-        netemways.drain(self.ways, index)
-        self._let_go(index)
+        self._close_in_pump(index, drop=drop)
+        if drop:
+            netemways.drop(self.ways, index)
 
-    def _let_go(self, index: int) -> None:
-        """A pump that has a line delivers what is inside, and closes its TAP, which can be open once only."""
-        with contextlib.suppress(OSError):  # without a pump, or without this line, nothing waits
-            with pump.Control(self.directory) as control:
-                control.remove(index)
-            while self.params.holds(index) and self.pump_beats():
-                pause(0.002)
+    def _close_in_pump(self, index: int, *, drop: bool) -> None:
+        """A pump that has the line delivers what is inside, or drops it, and closes its TAP, which can be open once only."""
+        with contextlib.suppress(OSError), pump.Control(self.directory) as control:  # without a pump nothing waits
+            control.remove(index, drop=drop)
 
-    def _stop_pump(self, *, deliver: bool = True) -> None:
+    def _stop_pump(self) -> None:
         process = self.pump_process()
         if process is not None:
-            pump.stop(process, deliver=deliver)
+            pump.stop(process)
         for name in ("pump.pid", "pump.sock"):
             (self.directory / name).unlink(missing_ok=True)
 
@@ -345,6 +348,18 @@ class RealTarget:
         pumped = [line_number(device) for device in self.ways.line_devices() if device.kind != "veth"]
         found = {index: self.params.overflowed(index) for index in pumped}
         return found | {index: held.overflowed for index, held in netemways.held(self.ways).items()}
+
+    def held(self) -> dict[int, int]:
+        """How many packets each line holds that holds any; of a line that is being closed in the pump at least one."""
+        if not self.ways.mounted:
+            return {}
+        found = {index: each.waiting for index, each in netemways.held(self.ways).items()}
+        if self._closing and not all(found.values()):
+            pause(PASSING_S)
+        if self.pump_process() is not None:
+            lines = [line_number(device) for device in self.ways.line_devices() if device.kind != "veth"]
+            found |= {index: self.params.held(index) for index in lines}
+        return {index: count for index, count in found.items() if count}
 
     def netems(self) -> dict[int, Netem]:
         """What the kernel's netem holds, by line."""

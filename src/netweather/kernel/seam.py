@@ -34,6 +34,9 @@ class TargetKernel(Protocol):
     def queue_drops(self) -> dict[int, int]:
         """Packets that met a full queue, by line; whether anybody asked for that is the caller's to say."""
 
+    def held(self) -> dict[int, int]:
+        """How many packets each line holds that holds any."""
+
     def netems(self) -> dict[int, Netem]:
         """What the kernel's netem holds, by line."""
 

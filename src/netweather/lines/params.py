@@ -254,6 +254,7 @@ class LineStats:
 
     Asked for: lost to dropped_mtu. Nobody asked for: unwanted_*. Held and late are sums over tx_packets.
     decided: packets since the loss model began, so the number of the latest one in a list of losses.
+    dropped_ended: packets that were held when the line was removed, and dropped on request.
     """
 
     generation: int
@@ -294,15 +295,22 @@ class LineStats:
     errno_last: int
     late_us_log2: tuple[int, ...]
     decided: int
+    dropped_ended: int
 
     @classmethod
     def unpack(cls, block: bytes) -> LineStats:
         """The statistics of a consistent copy of the block's statistics part."""
         raw = _STATS.unpack_from(block)
-        values = dict(zip((name for name in STATS_OFFSETS if name != "late_us_log2"), (*raw[:_ARRAY], raw[-1]), strict=True))
+        values = dict(
+            zip(
+                (name for name in STATS_OFFSETS if name != "late_us_log2"),
+                (*raw[:_ARRAY], *raw[_ARRAY + HISTOGRAM :]),
+                strict=True,
+            )
+        )
         values["state"] = State(values["state"])
         values["config_error"] = ConfigError(values["config_error"])
-        return cls(**values, late_us_log2=raw[_ARRAY:-1])
+        return cls(**values, late_us_log2=raw[_ARRAY : _ARRAY + HISTOGRAM])
 
     @property
     def unwanted(self) -> int:

@@ -1,17 +1,19 @@
 """Desired and observed become ordered operations.
 
 Making: namespace, port, classifier's tables, pump, lines, rules, and the hooks last, so that nothing is sent where nothing is.
-Unmaking: leases and hooks first, then what is inside a line comes out, then devices.
+Unmaking: leases first, then the lines are closed; hooks and devices follow when the lines hold nothing any more.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+
 from netweather.kernel.operations import (
     Attach,
     ChangeLine,
+    CloseLine,
     Detach,
     DetachElsewhere,
-    EmptyLine,
     Lift,
     LoadClassifier,
     MakeHelper,
@@ -29,13 +31,13 @@ from netweather.kernel.spec import Datapath, Observed
 from netweather.planning.vectors import compile_tables
 
 
-def plan(desired: Datapath, observed: Observed, *, deliver: bool = True) -> list[Operation]:
+def plan(desired: Datapath, observed: Observed) -> list[Operation]:
     """The operations that turn what is observed into what is desired. Applying them twice changes nothing more.
 
-    deliver: where nothing is desired any more, what is inside lines comes out first; else it is lost.
+    What stands behind the last CloseLine may be done only when the closed lines hold nothing (`tears_down`).
     """
     if desired.empty:
-        return _unmake(observed, deliver)
+        return _unmake(observed)
     tables = compile_tables(desired.rules, desired.interfaces)
     reload = observed.classifier is None or not observed.classifier.holds(tables.room)
     operations: list[Operation] = [DetachElsewhere()] if observed.left else []
@@ -66,7 +68,7 @@ def _make_lines(desired: Datapath, observed: Observed) -> list[Operation]:
     kept = tuple(line for line in desired.lines if line.index in observed.lines and observed.port)
     operations: list[Operation] = []
     if not any(observed.leases):  # no rule leads there: what is left of an earlier condition is nothing of this one's
-        operations += [EmptyLine(line.index) for line in kept]
+        operations += [CloseLine(line.index, drop=True) for line in kept]
         kept = ()
     if any(line.engine == "pump" for line in desired.lines) and not observed.pump:
         operations.append(StartPump(tuple(line for line in kept if line.engine == "pump")))
@@ -75,13 +77,14 @@ def _make_lines(desired: Datapath, observed: Observed) -> list[Operation]:
     return operations
 
 
-def _leftovers(observed: Observed, keep: frozenset[int], deliver: bool = True) -> list[Operation]:
+def _leftovers(observed: Observed, keep: frozenset[int], unhook: Iterable[str] = ()) -> list[Operation]:
     """Lines that no rule leads to any more; and all of our devices at once when none is needed."""
     gone = sorted((observed.lines | observed.broken) - keep)
+    operations: list[Operation] = [CloseLine(index) for index in gone]
     if keep:
-        return [RemoveLine(index) for index in gone]
-    operations: list[Operation] = [EmptyLine(index) for index in gone if deliver]
-    operations.append(StopPump(deliver))
+        return operations + [RemoveLine(index) for index in gone]
+    operations += [Detach(name) for name in unhook]
+    operations.append(StopPump())
     if observed.helper:
         operations.append(RemoveHelper())
     if observed.port or observed.port_faults:
@@ -89,11 +92,17 @@ def _leftovers(observed: Observed, keep: frozenset[int], deliver: bool = True) -
     return operations
 
 
-def _unmake(observed: Observed, deliver: bool) -> list[Operation]:
+def _unmake(observed: Observed) -> list[Operation]:
     operations: list[Operation] = [Lift()] if observed.classifier is not None else []
     operations += [DetachElsewhere()] if observed.left else []
-    operations += [Detach(name) for name in sorted(observed.attached | observed.half_attached)]
-    return operations + _leftovers(observed, frozenset(), deliver)
+    return operations + _leftovers(observed, frozenset(), sorted(observed.attached | observed.half_attached))
+
+
+def tears_down(operation: Operation, held: Collection[int]) -> bool:
+    """Whether an operation behind the CloseLines would destroy what closed lines (their numbers) hold."""
+    if isinstance(operation, RemoveLine):
+        return operation.index in held
+    return bool(held) and isinstance(operation, Detach | StopPump | RemoveHelper | RemovePort)
 
 
 def describe(operation: Operation) -> str:
@@ -120,10 +129,10 @@ def describe(operation: Operation) -> str:
             return "detach from interfaces that have left this namespace, wherever they are"
         case Lift():
             return "end every lease: nothing meets a rule any more"
-        case EmptyLine(index=index):
+        case CloseLine(index=index):
             return f"let line {index} run empty"
         case RemoveLine(index=index):
-            return f"let line {index} run empty, then remove it"
+            return f"remove line {index} when it is empty"
         case StopPump():
             return "stop the pump"
         case RemoveHelper():

@@ -6,7 +6,7 @@ line parameters made by whoever calls.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Literal
@@ -79,15 +79,17 @@ class Slots:
 class _Allocator:
     """Gives out numbers; a key keeps its old one, and those that are no longer asked for become free."""
 
-    def __init__(self, before: Mapping[str, int], most: int, noun: str) -> None:
-        self.before, self.most, self.noun = before, most, noun
+    def __init__(self, before: Mapping[str, int], most: int, noun: str, busy: Collection[int] = ()) -> None:
+        self.before, self.most, self.noun, self.busy = before, most, noun, busy
         self.now: dict[str, int] = {}
 
     def slot(self, key: str) -> int:
         if key not in self.now:
             # One that was in use before isn't given to another at once: packets of before may still be under way there.
-            taken = {*self.before.values(), *self.now.values()}
+            taken = {*self.before.values(), *self.now.values(), *self.busy}
             number = self.before.get(key, next((n for n in range(self.most) if n not in taken), -1))
+            if number < 0:  # rather than refuse, what drains is dropped
+                number = next((n for n in self.busy if n not in self.now.values()), -1)
             if number < 0:
                 what = f"more than {self.most} {self.noun} on one target"
                 raise UsageError(f"too-many-{self.noun}", what, "", f"clear some, or ask for fewer {self.noun}")
@@ -112,15 +114,16 @@ def flatten(
     make_line: LineMaker,
     slots: Slots,
     alias: str = "",
+    busy: Collection[int] = (),
 ) -> tuple[Datapath, Slots]:
-    """The datapath of these conditions, and the slots it uses.
+    """The datapath of these conditions, and the slots it uses. busy: lines that still hold packets of what has ended.
 
     An interface that a rule names and that is not there is passed by. Raises UsageError (too many rules, lines).
     """
     build = _Build(
         interfaces,
         make_line,
-        _Allocator(slots.lines, MAX_LINES, "lines"),
+        _Allocator(slots.lines, MAX_LINES, "lines", busy),
         _Allocator(slots.counters, MAX_RULES, "rules"),
         _Allocator(slots.leases, MAX_LEASES, "conditions"),
     )

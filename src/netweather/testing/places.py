@@ -70,7 +70,7 @@ class Own:
             why, remedy = str(error), "in a container, run it with --privileged; `netweather doctor` says what is missing"
             raise NetweatherError("no-own-network", "a network for the command could not be made", why, remedy) from error
         with enclosure:
-            engine = Engine(Settings.load(), deliver=False)  # when it clears, the command has ended
+            engine = Engine(Settings.load(), held="drop")  # when it clears, the command has ended
             yield Spot((enclosure.reference,), Direct(engine), enclosure.start, "the command's own network")
 
 

@@ -9,8 +9,8 @@ from netweather.kernel.fake import FakeKernel, FakeTarget
 from netweather.kernel.operations import (
     Attach,
     ChangeLine,
+    CloseLine,
     Detach,
-    EmptyLine,
     LoadClassifier,
     MakeHelper,
     MakeLine,
@@ -47,7 +47,7 @@ MADE: list[Operation] = [MakeHelper(), MakePort(""), ROOM, StartPump(()), MakeLi
         (MADE[:6], Attach("eth0", 3)),
         (MADE, RemoveLine(0)),
         (MADE, StopPump()),
-        (MADE, EmptyLine(0)),
+        (MADE, CloseLine(0)),
         (MADE, RemoveHelper()),
         ([*MADE, Detach("eth0")], RemoveHelper()),
         ([LoadClassifier(Room(0, 0, 0))], WRITE),

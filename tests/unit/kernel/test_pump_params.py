@@ -46,7 +46,7 @@ def test_statistics_of_a_line_that_never_was() -> None:
         stats = p.LineStats.unpack(file.statistics(3))
         assert stats.state is p.State.ABSENT
         assert (stats.unwanted, stats.dropped, stats.mean_held_ns, stats.mean_late_ns) == (0, 0, 0.0, 0.0)
-        assert not file.holds(3)
+        assert not file.held(3)
         assert file.unwanted(3) == 0
 
 

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from netweather.kernel.operations import (
     Attach,
     ChangeLine,
@@ -12,10 +14,9 @@ from netweather.kernel.operations import (
     MakePort,
     RemoveLine,
     StartPump,
-    StopPump,
 )
 from netweather.kernel.spec import NEVER, Action, Datapath, FlatRule, Interface, Line, Observed, Room
-from netweather.planning.plan import describe, plan
+from netweather.planning.plan import describe, plan, tears_down
 
 ETH0 = Interface("eth0", 2, 0)
 PLACES = frozenset({(0, 0), (0, 1)})
@@ -51,14 +52,26 @@ def test_hooks_come_last_when_making() -> None:
     ]
 
 
-def test_hooks_go_first_when_unmaking() -> None:
-    assert names(Datapath(), MADE) == ["Lift", "Detach", "EmptyLine", "StopPump", "RemoveHelper", "RemovePort"]
+def test_rules_are_lifted_first_when_unmaking() -> None:
+    assert names(Datapath(), MADE) == ["Lift", "CloseLine", "Detach", "StopPump", "RemoveHelper", "RemovePort"]
 
 
-def test_nothing_comes_out_where_nobody_uses_it_any_more() -> None:
-    operations = plan(Datapath(), MADE, deliver=False)
-    assert [type(operation).__name__ for operation in operations] == ["Lift", "Detach", "StopPump", "RemoveHelper", "RemovePort"]
-    assert operations[2] == StopPump(deliver=False)
+@pytest.mark.parametrize(
+    ("desired", "held", "left"),
+    [
+        (Datapath(), {3}, ["Lift", "CloseLine"]),
+        (Datapath(), {}, ["Lift", "CloseLine", "Detach", "StopPump", "RemoveHelper", "RemovePort"]),
+        (BLOCKING, {3}, ["WriteRules", "CloseLine"]),
+        (BLOCKING, {}, ["WriteRules", "CloseLine", "StopPump", "RemoveHelper", "RemovePort"]),
+    ],
+)
+def test_nothing_is_destroyed_while_a_closed_line_holds_packets(desired: Datapath, held: set[int], left: list[str]) -> None:
+    assert [type(o).__name__ for o in plan(desired, MADE) if not tears_down(o, held)] == left
+
+
+def test_of_two_closed_lines_the_empty_one_is_removed() -> None:
+    operations = plan(DELAYING, replace(MADE, lines=frozenset({3, 4, 5})))
+    assert [o for o in operations if isinstance(o, RemoveLine) and not tears_down(o, {5})] == [RemoveLine(4)]
 
 
 def test_nothing_of_ours_needs_nothing_but_a_stopped_pump() -> None:
@@ -69,8 +82,8 @@ def test_a_change_makes_nothing_new() -> None:
     assert names(DELAYING, MADE) == ["ChangeLine", "WriteRules"]
 
 
-def test_a_line_that_nobody_uses_any_more_is_emptied_and_begins_anew() -> None:
-    assert names(DELAYING, replace(MADE, leases=(0, 0))) == ["EmptyLine", "MakeLine", "WriteRules"]
+def test_a_line_that_nobody_uses_any_more_is_dropped_and_begins_anew() -> None:
+    assert names(DELAYING, replace(MADE, leases=(0, 0))) == ["CloseLine", "MakeLine", "WriteRules"]
 
 
 def test_blocking_makes_no_devices() -> None:
@@ -78,7 +91,7 @@ def test_blocking_makes_no_devices() -> None:
 
 
 def test_from_delay_to_block_takes_the_devices_away_after_the_rules() -> None:
-    assert names(BLOCKING, MADE) == ["WriteRules", "EmptyLine", "StopPump", "RemoveHelper", "RemovePort"]
+    assert names(BLOCKING, MADE) == ["WriteRules", "CloseLine", "StopPump", "RemoveHelper", "RemovePort"]
 
 
 def test_a_dead_pump_is_started_with_the_lines_that_are_there() -> None:

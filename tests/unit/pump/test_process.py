@@ -270,10 +270,10 @@ def test_remove_delivers_and_closes(pump: Pump) -> None:
     send_all(peer, 0, 200)
     pump.client.ask(REMOVE)
     assert pump.stats().state is State.DRAINING
-    assert pump.file.holds(0)
+    assert pump.file.held(0)
     assert numbers(peer, 200) == list(range(200))
     wait_for(pump, 0, State.DRAINED)
-    assert not pump.file.holds(0)
+    assert not pump.file.held(0)
     assert peer.recv(100) == b""
     assert pump.ping() == 0
 
@@ -299,6 +299,19 @@ def test_remove_now(pump: Pump) -> None:
     send_all(peer, 0, 200)
     pump.client.ask(REMOVE, 0, 1)
     assert numbers(peer, 200, 2) == list(range(200))
+
+
+def test_remove_drop(pump: Pump) -> None:
+    peer = pump.add(LineParams(delay_ns=30 * SECOND))
+    send_all(peer, 0, 200)
+    pump.ping()
+    held = pump.stats().queued_packets
+    pump.client.ask(REMOVE, 0, 2)
+    stats = pump.stats()
+    assert (stats.state, stats.queued_packets, stats.dropped_ended) == (State.DRAINED, 0, held)
+    assert peer.recv(100) == b""
+    with pytest.raises(harness.RefusedError):
+        pump.client.ask(REMOVE, 0, 2)
 
 
 def test_a_second_fd_replaces_the_first(pump: Pump) -> None:

@@ -62,6 +62,8 @@ class Entry:
     """Closed lines that still hold packets, by number: until when these may come out (CLOCK_BOOTTIME ns)."""
     ended: int = 0
     """When the last condition ended (CLOCK_BOOTTIME ns); 0 while there is one."""
+    carried: dict[str, dict[str, int | None]] = field(default_factory=dict)
+    """What lines that are gone had counted, by rule (engine.counters)."""
 
 
 class Journal:
@@ -250,6 +252,7 @@ def _document(entry: Entry) -> dict[str, Any]:
         "draining": {str(line): until for line, until in entry.draining.items()},
         "ended": entry.ended,
         "interfaces": [vars(i) for i in entry.interfaces],
+        "carried": entry.carried,
         "conditions": [
             {
                 "document": dump(active.condition),
@@ -276,6 +279,7 @@ def _entry(document: dict[str, Any]) -> Entry:
         departed=tuple(document.get("departed", ())),
         draining={int(line): until for line, until in document.get("draining", {}).items()},
         ended=document.get("ended", 0),
+        carried=document.get("carried", {}),
     )
 
 

@@ -90,7 +90,17 @@ def _of_conditions(listed: Sequence[Shown]) -> Iterator[Metric]:
     labels = ["target", "identity", "name"]
     packets = CounterMetricFamily("netweather_condition_packets", "packets that met its rules", labels=labels)
     size = CounterMetricFamily("netweather_condition_bytes", "bytes that met its rules", labels=labels)
-    dropped = CounterMetricFamily("netweather_condition_dropped", "packets that its rules dropped", labels=labels)
+    dropped = CounterMetricFamily("netweather_condition_dropped", "packets that it dropped, as requested", labels=labels)
+    causes = CounterMetricFamily(
+        "netweather_condition_dropped_by_cause",
+        "the same by cause; none where the engine does not tell",
+        labels=[*labels, "cause"],
+    )
+    effects = CounterMetricFamily(
+        "netweather_condition_altered",
+        "packets marked, duplicated, corrupted or reordered, as requested",
+        labels=[*labels, "effect"],
+    )
     in_force = GaugeMetricFamily("netweather_condition_in_force", "whether the kernel holds all of it", labels=labels)
     left = GaugeMetricFamily("netweather_condition_seconds_left", "of its lease; none for one without an end", labels=labels)
     unwanted = CounterMetricFamily("netweather_unwanted_drops", "packets our devices dropped unasked", labels=labels[:2])
@@ -99,13 +109,17 @@ def _of_conditions(listed: Sequence[Shown]) -> Iterator[Metric]:
         packets.add_metric(values, sum(rule.packets for rule in each.rules))
         size.add_metric(values, sum(rule.bytes for rule in each.rules))
         dropped.add_metric(values, sum(rule.dropped for rule in each.rules))
+        for family, numbers in ((causes, each.causes), (effects, each.effects)):
+            for name, number in numbers.items():
+                if number is not None:
+                    family.add_metric([*values, name], number)
         in_force.add_metric(values, each.in_force)
         if each.remaining_ns is not None:
             left.add_metric(values, each.remaining_ns / 1e9)
     drops = {(each.target.reference, each.target.identity): each.unwanted_drops for each in listed}
     for (reference, identity), number in drops.items():
         unwanted.add_metric([reference, identity], number)
-    yield from (packets, size, dropped, in_force, left, unwanted)
+    yield from (packets, size, dropped, causes, effects, in_force, left, unwanted)
 
 
 def _of_targets(targets: Iterable[Whose], fares: Mapping[tuple[int, int], Faring]) -> Iterator[Metric]:

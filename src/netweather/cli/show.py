@@ -18,7 +18,7 @@ from netweather.settings import Settings
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from netweather.engine import Service, Shown
+    from netweather.engine import RuleCounters, Service, Shown
 
 _EXAMPLES = """
 netweather show
@@ -43,8 +43,8 @@ def _show(
 ) -> None:
     """Shows the conditions in force on TARGETs, or on all of this machine.
 
-    With what each rule met since it was set: packets, and those that it dropped. Packets that our own devices lost and
-    nobody asked for are told in red. Of TARGETs that are named also what the TCP connections of each rule live through: their
+    For each rule: packets that matched and packets dropped since it was set, by cause. Packets that Netweather's own devices
+    dropped are shown in red. Of TARGETs that are named also what the TCP connections of each rule live through: their
     round trip, and the rate at which data arrives, before it was set and now; segments sent again since.
     """
     service = connected(Settings.load(), direct=direct)
@@ -146,8 +146,20 @@ def _cells(shown: Shown, index: int, *, wide: bool) -> dict[str, Text]:
         "Condition": Text(condition_words(rule.condition)),
         "Match": Text("\n".join([match_words(rule.match), *meanings(now)]), "dim"),
         "Packets": Text(count(counters.packets)),
-        "Dropped": Text(count(counters.dropped) + ("" if wide else " dropped")),
+        "Dropped": _dropped(counters, unknown="netem" in shown.engine, wide=wide),
     }
+
+
+def _dropped(counters: RuleCounters, *, unknown: bool, wide: bool) -> Text:
+    from rich.text import Text
+
+    from netweather.cli.words import count, outcome_words
+
+    found = Text(count(counters.dropped) + ("" if wide else " dropped"))
+    words = outcome_words(counters, unknown=unknown)
+    return (
+        found.append("".join(f"\n{each}" for each in words), "dim") if words != [f"{count(counters.dropped)} blocked"] else found
+    )
 
 
 def _target(shown: Shown) -> str:
@@ -188,6 +200,8 @@ def _say_problems(shown: list[Shown]) -> None:
         if each.queue_drops:
             text = f"{each.queue_drops} packets met a full queue, as the rate or the limit has it"
             say(f"{styled('note:', 'yellow', sys.stdout)} {_target(each)}, {each.condition.name!r}: {text}")
+    if any("netem" in each.engine and None in (rule.causes | rule.effects).values() for each in shown for rule in each.rules):
+        say("note: ?: netem does not count it, or not by cause; --engine pump does")
     for note in dict.fromkeys(f"{_target(each)}: {note}" for each in shown for note in each.notes):
         say(f"note: {note}")
     if not all(each.in_force for each in shown):

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from netweather.conditions import FOREVER, Condition, Delay, Lease, LossRandom, Match, Rule
 from netweather.conditions.contents import label_of
 from netweather.units import Duration, Percent, Size
+
+if TYPE_CHECKING:
+    from netweather.engine import RuleCounters
 
 _NONE: Final = Percent(0)
 _WAYS: Final = {"both": "both ways", "egress": "egress", "ingress": "ingress"}
@@ -158,6 +161,18 @@ def until(lease: Lease, now: datetime) -> str:
 def count(number: int) -> str:
     """'12,345'."""
     return f"{number:,}"
+
+
+def outcome_words(counters: RuleCounters, *, unknown: bool) -> list[str]:
+    """What became of a rule's packets besides their number: '95 by loss', '3 duplicated'. unknown: '? duplicated' where nobody tells."""
+    found = {_OUTCOMES[name]: number for name, number in (counters.causes | counters.effects).items()}
+    return [f"{'?' if n is None else count(n)} {words}" for words, n in found.items() if n or (n is None and unknown)]
+
+
+_OUTCOMES: Final = {
+    "blocked": "blocked", "loss": "by loss", "trace": "by the trace", "mtu": "too large", "queue": "at a full queue",
+    "marked": "marked", "duplicated": "duplicated", "corrupted": "corrupted", "reordered": "reordered",
+}  # fmt: skip
 
 
 def microseconds(time: float) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from netweather.conditions import NetworkCondition, validate
 from netweather.conditions.embedding import embedded, own_profiles
-from netweather.engine import choosing, draining, entries
+from netweather.engine import choosing, counters, draining, entries
 from netweather.engine.draining import Dropped, Held, ignore
 from netweather.engine.results import Cleared, Recovered, Rest, SetResult, Shown
 from netweather.engine.sparing import spare_own_session
@@ -110,7 +110,8 @@ class Engine:
     ) -> None:
         self.journal.write(after)
         try:
-            self._apply(kernel, after, operations)
+            with counters.kept(kernel, before, after, renewed):
+                self._apply(kernel, after, operations)
             if renewed is not None:
                 kernel.reset_counters([n for key, n in after.slots.counters.items() if key.startswith(f"{renewed}/")])
             after.state = "made"
@@ -130,10 +131,11 @@ class Engine:
         observed = kernel.observe()
         if not entry.conditions:
             return self._unmake(kernel, fd, entry)
-        entry.interfaces = entries.interfaces(entry, observed)
-        desired, entry.slots = entries.datapath(entry)
-        self.journal.write(entry)
-        rest = self._apply(kernel, entry, plan(desired, observed))
+        with counters.kept(kernel, entry, entry):
+            entry.interfaces = entries.interfaces(entry, observed)
+            desired, entry.slots = entries.datapath(entry)
+            self.journal.write(entry)
+            rest = self._apply(kernel, entry, plan(desired, observed))
         entry.state = "made"
         self.journal.write(entry)
         return rest

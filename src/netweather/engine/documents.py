@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ def shown_document(shown: Shown, now: datetime) -> dict[str, Any]:
         "notes": list(shown.notes),
         "unwantedDrops": shown.unwanted_drops,
         "queueDrops": shown.queue_drops,
-        "rules": [{"counters": {"packets": rule.packets, "bytes": rule.bytes, "dropped": rule.dropped}} for rule in shown.rules],
+        "rules": [{"counters": asdict(rule)} for rule in shown.rules],
     }
     for rule, lived in zip(status["rules"], shown.lived or (), strict=False):
         rule["experienced"] = lived and lived_document(lived)

@@ -30,11 +30,35 @@ class SetResult:
 
 @dataclass(frozen=True)
 class RuleCounters:
-    """What one rule has seen: packets on the wire, bytes, and those dropped by it; all since it was set."""
+    """What one rule has seen since it was set: packets on the wire, bytes, and what became of them as requested.
+
+    dropped: all that it lost: blocked, and by loss, trace, mtu and a full queue. marked: by ECN, instead of a loss. reordered: sent at
+    once. None: the engine does not tell.
+    """
 
     packets: int
     bytes: int
     dropped: int
+    blocked: int | None = None
+    loss: int | None = None
+    trace: int | None = None
+    mtu: int | None = None
+    queue: int | None = None
+    marked: int | None = None
+    duplicated: int | None = None
+    corrupted: int | None = None
+    reordered: int | None = None
+
+    @property
+    def causes(self) -> dict[str, int | None]:
+        """Of what was dropped."""
+        return {"blocked": self.blocked, "loss": self.loss, "trace": self.trace, "mtu": self.mtu, "queue": self.queue}
+
+    @property
+    def effects(self) -> dict[str, int | None]:
+        """What else was done to packets."""
+        names = ("marked", "duplicated", "corrupted", "reordered")
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True)
@@ -62,6 +86,23 @@ class Shown:
     hook: str = "tcx"
     notes: tuple[str, ...] = ()
     lived: tuple[Experienced | None, ...] | None = None
+
+    @property
+    def causes(self) -> dict[str, int | None]:
+        """Of what its rules dropped."""
+        return _total([rule.causes for rule in self.rules])
+
+    @property
+    def effects(self) -> dict[str, int | None]:
+        """What else its rules did to packets."""
+        return _total([rule.effects for rule in self.rules])
+
+
+def _total(counted: list[dict[str, int | None]]) -> dict[str, int | None]:
+    names = counted[0] if counted else {}
+    return {
+        name: None if any(each[name] is None for each in counted) else sum(each[name] or 0 for each in counted) for name in names
+    }
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from netweather.conditions import NetworkCondition
 from netweather.conditions.profiles import expand_rule
-from netweather.engine import choosing
-from netweather.engine.results import RuleCounters, Shown
+from netweather.engine import choosing, counters
+from netweather.engine.results import Shown
 from netweather.journal import Entry
 from netweather.kernel import hooks, namespaces
 from netweather.kernel.netem import unpack
 from netweather.kernel.seam import TargetKernel
-from netweather.kernel.spec import NEVER, Datapath, Line, Observed, digest_of
+from netweather.kernel.spec import NEVER, Datapath, Line, LineCounts, Observed, digest_of
 from netweather.lines.netem import may_overflow
 from netweather.planning.rules import Slots
 
@@ -18,12 +20,16 @@ from netweather.planning.rules import Slots
 def shown(kernel: TargetKernel, entry: Entry, desired: Datapath) -> list[Shown]:
     observed = kernel.observe()
     wrong = problems(entry, desired, observed)
-    counters = kernel.counters(list(entry.slots.counters.values()))
-    overflowed = kernel.queue_drops()
-    drops = kernel.unwanted_drops() + sum(overflowed.get(line.index, 0) for line in desired.lines if not _may_overflow(line))
+    matched = kernel.counters(list(entry.slots.counters.values()))
+    lines, overflowed = _lines(kernel, entry, desired)
+    drops = kernel.unwanted_drops() + overflowed
     now = namespaces.boot_ns()
     found = []
     for active in sorted(entry.conditions, key=lambda each: each.created):  # in the order in which they apply
+        rules = tuple(
+            counters.of_rule(keys, [matched.get(entry.slots.counters[key], (0, 0, 0)) for key in keys], lines, entry.carried)
+            for keys in _keys(active.condition, entry.slots)
+        )
         found.append(
             Shown(
                 target=entry.target,
@@ -33,13 +39,13 @@ def shown(kernel: TargetKernel, entry: Entry, desired: Datapath) -> list[Shown]:
                 problems=(*wrong, *map(departed, entry.departed), *observed.hidden),
                 interfaces=tuple(i.name for i in entry.interfaces),
                 peers={word: tuple(map(str, p)) for word, p in active.peers.items()},
-                rules=tuple(_sum(counters, numbers) for numbers in _counter_slots(active.condition, entry.slots)),
+                rules=rules,
                 unwanted_drops=drops,
                 engine=_engine(desired, active.condition.name),
                 engines=choosing.told(active.condition),
                 hook=observed.hook,
                 notes=hooks.told(observed.hook),
-                queue_drops=_queue_drops(desired, overflowed, active.condition.name),
+                queue_drops=sum(rule.queue or 0 for rule in rules),
             )
         )
     return found
@@ -85,23 +91,22 @@ def _may_overflow(line: Line) -> bool:
     return line.engine == "pump" or may_overflow(unpack(line.parameters))
 
 
-def _queue_drops(desired: Datapath, overflowed: dict[int, int], name: str) -> int:
-    """Packets of a condition that met a full queue, as its rate or limit has it."""
-    lines = [line for line in desired.lines if line.key.startswith(f"{name}/") and _may_overflow(line)]
-    return sum(overflowed.get(line.index, 0) for line in lines)
+def _lines(kernel: TargetKernel, entry: Entry, desired: Datapath) -> tuple[dict[str, LineCounts], int]:
+    """What each line has counted, by its key, as requested; and how many packets met a full queue that nobody requested."""
+    found, unwanted = counters.of_lines(kernel, entry.slots.lines), 0
+    for line in desired.lines:
+        counted = found.get(line.key)
+        if counted is not None and counted.queue and not _may_overflow(line):
+            unwanted += counted.queue
+            found[line.key] = replace(counted, dropped=counted.dropped - counted.queue, queue=0)
+    return found, unwanted
 
 
-def _counter_slots(condition: NetworkCondition, slots: Slots) -> list[list[int]]:
-    """For each rule as it was asked the counters of the rules it became: a profile is one for each direction."""
+def _keys(condition: NetworkCondition, slots: Slots) -> list[list[str]]:
+    """For each rule as it was requested the rules that it became: a profile is one for each direction."""
     found, number = [], 0
     for rule in condition.rules:
         parts = len(expand_rule(rule))
-        keys = [f"{condition.name}/{number + i}" for i in range(parts)]
-        found.append([slots.counters[key] for key in keys if key in slots.counters])
+        found.append([key for i in range(parts) if (key := f"{condition.name}/{number + i}") in slots.counters])
         number += parts
     return found
-
-
-def _sum(counters: dict[int, tuple[int, int, int]], slots: list[int]) -> RuleCounters:
-    values = [counters.get(slot, (0, 0, 0)) for slot in slots]
-    return RuleCounters(sum(v[0] for v in values), sum(v[1] for v in values), sum(v[2] for v in values))

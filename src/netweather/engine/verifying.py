@@ -150,8 +150,8 @@ def _measure(  # long: the steps of one rule, in their order
         result = session.run()
         after = _one(engine, target, shown.condition.name)
     moved = after.rules[number].packets - before.rules[number].packets if before and after else 0
-    dropped = after.rules[number].dropped - before.rules[number].dropped if before and after else 0
-    return session.conclude(result, number, moved, dropped)
+    blocked = (after.rules[number].blocked or 0) - (before.rules[number].blocked or 0) if before and after else 0
+    return session.conclude(result, number, moved, blocked)
 
 
 def _counted(engine: Engine, target: Target, name: str, number: int) -> int:

@@ -6,6 +6,7 @@ The contract tests run over both, so what this one accepts the real one does too
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Literal, Self
@@ -31,7 +32,7 @@ from netweather.kernel.operations import (
     StopPump,
     WriteRules,
 )
-from netweather.kernel.spec import Line, Observed, Room, Tables
+from netweather.kernel.spec import Line, LineCounts, Observed, Room, Tables
 
 
 @dataclass
@@ -46,9 +47,10 @@ class FakeKernel:
     pump: bool = False
     lines: dict[int, Line] = field(default_factory=dict)
     counters: dict[int, tuple[int, int, int]] = field(default_factory=dict)
-    overflowed: dict[int, int] = field(default_factory=dict)
     held: dict[int, int] = field(default_factory=dict)
     """How many packets each line holds; nothing comes out by itself."""
+    counted: dict[int, LineCounts] = field(default_factory=dict)
+    """What lines have done to packets, by number."""
 
     @property
     def in_force(self) -> bool:
@@ -168,8 +170,9 @@ class FakeTarget:
     def unwanted_drops(self) -> int:
         return 0
 
-    def queue_drops(self) -> dict[int, int]:
-        return {index: self.kernel.overflowed.get(index, 0) for index in self.kernel.lines}
+    def line_counts(self, pumped: Iterable[int], *, netem: bool) -> dict[int, LineCounts]:
+        asked = {*pumped, *(index for index, line in self.kernel.lines.items() if netem and line.engine == "netem")}
+        return {index: self.kernel.counted.get(index, LineCounts()) for index in asked}
 
     def held(self) -> dict[int, int]:
         return {index: count for index, count in self.kernel.held.items() if index in self.kernel.lines and count}

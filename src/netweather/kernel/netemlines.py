@@ -15,6 +15,7 @@ from typing import Final
 
 from netweather.kernel import links, rtnetlink
 from netweather.kernel.netem import Netem, unpack
+from netweather.kernel.spec import LineCounts
 
 EXIT_PREFIX: Final = "nwx"
 HOP, HOP_END = "nws", "nwt"
@@ -39,9 +40,19 @@ class Held:
     dropped: int = 0
 
     @property
-    def overflowed(self) -> int:
-        """Packets that met a full queue; 0 where losses are asked for: netem counts them all together."""
-        return self.dropped if not (self.netem.loss or self.netem.model or self.netem.ecn or self.netem.corrupt) else 0
+    def counts(self) -> LineCounts:
+        """netem counts what it drops, whatever for, and nothing of what else it does to packets."""
+        asked = self.netem
+        loses = bool(asked.loss or asked.model or asked.ecn or asked.corrupt)
+        return LineCounts(
+            dropped=self.dropped,
+            loss=None if loses else 0,
+            queue=None if loses else self.dropped,
+            marked=None if asked.ecn else 0,
+            duplicated=None if asked.duplicate else 0,
+            corrupted=None if asked.corrupt else 0,
+            reordered=None if asked.reorder else 0,
+        )
 
 
 def make_pair(entry: str, end: str, alias: str) -> tuple[int, int]:

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from netweather.kernel.spec import LineCounts
+
 MAGIC: Final = 0x4D50574E
 VERSION: Final = 1
 LINES: Final = 64
@@ -29,7 +31,8 @@ DEADLINE, DRAIN, MEMORY_LIMIT = 24, 32, 40
 PUMP_PID, PUMP_STATE, STARTED, MEMORY_USED, MEMORY_PEAK = 2048, 2056, 2064, 2072, 2080
 
 # Words of the statistics.
-_STATE, _DROPPED_LIMIT, _UNWANTED, _QUEUED = 8, 96, (152, 160, 168), 184
+_STATE, _COUNTS, _UNWANTED, _QUEUED = 8, struct.Struct("<9Q"), (152, 160, 168), 184
+_COUNTS_AT: Final = 80
 _DRAINING: Final = 2
 _TRIES: Final = 10_000
 
@@ -152,9 +155,10 @@ class ParamsFile:
         stats = self.statistics(line)
         return sum(int(struct.unpack_from("<Q", stats, offset)[0]) for offset in _UNWANTED)
 
-    def overflowed(self, line: int) -> int:
-        """Packets that the pump dropped because its queue was full."""
-        return int(struct.unpack_from("<Q", self.statistics(line), _DROPPED_LIMIT)[0])
+    def counts(self, line: int) -> LineCounts:
+        """What the pump has done to packets of a line, as requested. CoDel's drops are the queue's, too."""
+        loss, trace, limit, codel, mtu, *effects = _COUNTS.unpack_from(self.statistics(line), _COUNTS_AT)
+        return LineCounts(loss + trace + limit + codel + mtu, loss, trace, mtu, limit + codel, *effects)
 
     def _put(self, offset: int, value: int) -> None:
         """One whole word at once: the pump reads it at any moment."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Self
 
@@ -39,7 +39,7 @@ from netweather.kernel.operations import (
     WriteRules,
 )
 from netweather.kernel.pump_params import ParamsFile
-from netweather.kernel.spec import DIRECTIONS, MAX_LEASES, NEVER, Line, Observed, Room
+from netweather.kernel.spec import DIRECTIONS, MAX_LEASES, NEVER, Line, LineCounts, Observed, Room
 from netweather.kernel.waiting import pause
 from netweather.kernel.ways import Ways, line_number
 
@@ -341,13 +341,12 @@ class RealTarget:
         devices = self.ways.line_devices() if self.ways.mounted else []
         return self.ways.dropped() + sum(self.params.unwanted(line_number(d)) for d in devices if d.kind != "veth")
 
-    def queue_drops(self) -> dict[int, int]:
-        """Packets that met a full queue, by line."""
-        if not self.ways.mounted:
-            return {}
-        pumped = [line_number(device) for device in self.ways.line_devices() if device.kind != "veth"]
-        found = {index: self.params.overflowed(index) for index in pumped}
-        return found | {index: held.overflowed for index, held in netemways.held(self.ways).items()}
+    def line_counts(self, pumped: Iterable[int], *, netem: bool) -> dict[int, LineCounts]:
+        """What these lines of a pump have done to packets since they were made, and the kernel's netems if they are asked for."""
+        found = {}
+        if self._params is not None or (self.directory / "params").exists():
+            found = {index: self.params.counts(index) for index in pumped}
+        return found | {index: held.counts for index, held in netemways.held(self.ways).items()} if netem else found
 
     def held(self) -> dict[int, int]:
         """How many packets each line holds that holds any; of a line that is being closed in the pump at least one."""

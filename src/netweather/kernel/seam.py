@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Protocol, Self
 
 from netweather.kernel.netem import Netem
 from netweather.kernel.operations import Operation, WriteRules
-from netweather.kernel.spec import Observed
+from netweather.kernel.spec import LineCounts, Observed
 
 
 class TargetKernel(Protocol):
@@ -31,8 +32,11 @@ class TargetKernel(Protocol):
     def unwanted_drops(self) -> int:
         """Packets that our own devices dropped and nobody asked for."""
 
-    def queue_drops(self) -> dict[int, int]:
-        """Packets that met a full queue, by line; whether anybody asked for that is the caller's to say."""
+    def line_counts(self, pumped: Iterable[int], *, netem: bool) -> dict[int, LineCounts]:
+        """What these lines of a pump, and the kernel's netems if they are asked for, have done to packets, by number.
+
+        Whether a full queue was requested is the caller's to say.
+        """
 
     def held(self) -> dict[int, int]:
         """How many packets each line holds that holds any."""

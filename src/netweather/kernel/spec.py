@@ -121,6 +121,24 @@ class Room:
 
 
 @dataclass(frozen=True)
+class LineCounts:
+    """What a line has done to packets since it was made. dropped: all that was requested; None: the engine does not tell.
+
+    marked: by ECN. reordered: those that were sent at once.
+    """
+
+    dropped: int = 0
+    loss: int | None = 0
+    trace: int | None = 0
+    mtu: int | None = 0
+    queue: int | None = 0
+    marked: int | None = 0
+    duplicated: int | None = 0
+    corrupted: int | None = 0
+    reordered: int | None = 0
+
+
+@dataclass(frozen=True)
 class Tables:
     """What the classifier's maps are to hold. Ids are indexes into `vectors` (each an integer whose bit i is rule i).
 

@@ -10,6 +10,7 @@ import pytest
 
 from netweather.engine import Engine, entries
 from netweather.kernel import waiting
+from netweather.kernel.spec import LineCounts
 from netweather.targets import Peer
 from tests.unit.cli.conftest import Run, World
 
@@ -74,8 +75,18 @@ def test_counters_are_of_each_rule(run: Run, two: World) -> None:
     assert "1,200 dropped" in text
 
 
+def test_what_lines_did_is_shown_by_cause(run: Run, two: World) -> None:
+    two.kernel("a").counted = {0: LineCounts(dropped=95, loss=95, duplicated=3)}
+    text = run("show", "netns:a").out
+    assert "95 dropped" in text
+    assert "95 by loss" in text
+    assert "3 duplicated" in text
+    two.kernel("a").counted = {0: LineCounts(dropped=95, loss=None, queue=None)}
+    assert run("show", "netns:a", "--json").json[0]["status"]["rules"][0]["counters"]["loss"] is None
+
+
 def test_packets_that_met_a_full_queue(run: Run, two: World) -> None:
-    two.kernel("a").overflowed = {0: 7}
+    two.kernel("a").counted = {0: LineCounts(dropped=7, queue=7)}
     assert "note: netns:a, 'slow': 7 packets met a full queue, as the rate or the limit has it" in run("show").out
     assert run("show", "netns:a", "--json").json[0]["status"]["queueDrops"] == 7
 
@@ -102,7 +113,21 @@ def test_json_is_a_list_of_conditions_with_status(run: Run, two: World) -> None:
     assert status["expiresAt"].endswith("Z")
     assert 0 < status["remainingSeconds"] <= 600
     assert status["interfaces"] == ["eth0"]
-    assert status["rules"] == [{"counters": {"packets": 0, "bytes": 0, "dropped": 0}}]
+    zeros = (
+        "packets",
+        "bytes",
+        "dropped",
+        "blocked",
+        "loss",
+        "trace",
+        "mtu",
+        "queue",
+        "marked",
+        "duplicated",
+        "corrupted",
+        "reordered",
+    )
+    assert status["rules"] == [{"counters": dict.fromkeys(zeros, 0)}]
     forever = next(each for each in found if each["metadata"]["name"] == "default")["status"]
     assert (forever["expiresAt"], forever["remainingSeconds"]) == (None, None)
 

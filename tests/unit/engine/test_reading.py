@@ -15,7 +15,7 @@ from netweather.kernel import features, keeper_process
 from netweather.kernel.fake import FakeKernel, FakeTarget
 from netweather.kernel.netem import unpack
 from netweather.kernel.pump_params import ParamsFile
-from netweather.kernel.spec import Interface, Line
+from netweather.kernel.spec import Interface, Line, LineCounts
 from netweather.lines.params import LineParams
 from netweather.settings import Settings
 from netweather.targets import Target
@@ -58,7 +58,7 @@ def test_netem_is_read_back_field_by_field(bench: Bench) -> None:
 
 def test_a_full_queue_that_nobody_asked_for_is_unwanted(bench: Bench) -> None:
     engine, kernel, target = bench
-    kernel.overflowed = {0: 12}
+    kernel.counted = {0: LineCounts(dropped=12, queue=12)}
     (shown,) = engine.show(target)
     assert (shown.unwanted_drops, shown.queue_drops) == (12, 0)
 
@@ -69,7 +69,7 @@ def test_a_full_queue_that_a_limit_asks_for_is_not(bench: Bench) -> None:
     engine, kernel, target = bench
     limited = replace(DELAY.rules[0], condition=replace(DELAY.rules[0].condition, limit=Packets(50)))
     engine.set(target, replace(DELAY, rules=(limited,)))
-    kernel.overflowed = {0: 12}
+    kernel.counted = {0: LineCounts(dropped=12, queue=12)}
     (shown,) = engine.show(target)
     assert (shown.unwanted_drops, shown.queue_drops) == (0, 12)
 

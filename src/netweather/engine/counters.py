@@ -1,0 +1,95 @@
+"""What became of each rule's packets, by cause. The one place that computes it; every view reads RuleCounters.
+
+The classifier counts what matches and what it blocks. A line counts the rest, and begins at zero when it is made anew: what it had
+counted before is kept in the journal (`carried`), so that a rule's figures only rise until its condition's rules change.
+None: the engine does not tell (netem counts its losses and its full queue together, and no duplicates).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+
+from netweather.engine.results import RuleCounters
+from netweather.errors import NetweatherError
+from netweather.journal import Entry
+from netweather.kernel.seam import TargetKernel
+from netweather.kernel.spec import LineCounts
+from netweather.planning.rules import NETEM_KEY
+
+Carried = dict[str, dict[str, int | None]]
+"""By rule ("condition/number"): what is to be added to what its lines count now; below zero for what is not the rule's."""
+
+
+def of_lines(kernel: TargetKernel, slots: Mapping[str, int]) -> dict[str, LineCounts]:
+    """What each of these lines has counted, by its key. No figure is worth a failure of what is being done."""
+    found: Mapping[int, LineCounts] = {}
+    if slots:
+        with contextlib.suppress(NetweatherError, OSError):
+            pumped = [index for key, index in slots.items() if not key.endswith(NETEM_KEY)]
+            found = kernel.line_counts(pumped, netem=len(pumped) < len(slots))
+    return {key: found[index] for key, index in slots.items() if index in found}
+
+
+@contextlib.contextmanager
+def kept(kernel: TargetKernel, before: Entry, after: Entry, renewed: str | None = None) -> Iterator[None]:
+    """While lines change: what those that begin anew had counted is in `after` then. Both may be the same entry."""
+    sums, earlier = before.carried, of_lines(kernel, before.slots.lines)
+    yield
+    after.carried = carried(sums, earlier, of_lines(kernel, after.slots.lines), renewed, after.slots.counters)
+
+
+def carried(
+    before: Carried, earlier: Mapping[str, LineCounts], later: Mapping[str, LineCounts], renewed: str | None, rules: Iterable[str]
+) -> Carried:
+    """What is to be added from now on. earlier, later: of the lines before and after a change; renewed: the condition that begins anew."""
+    found: Carried = {}
+    for rule in rules:
+        sums: dict[str, int | None]
+        if rule.startswith(f"{renewed}/"):
+            now = _sum(asdict(line) for line in _of_rule(rule, later))
+            sums = {name: -(value or 0) for name, value in now.items()}
+        else:
+            lost = [asdict(line) for key, line in earlier.items() if rule_of(key) == rule and _anew(line, later.get(key))]
+            sums = _sum([before.get(rule, {}), *lost])
+        if any(value != 0 for value in sums.values()):
+            found[rule] = sums
+    return found
+
+
+def of_rule(
+    rules: Iterable[str], matched: Iterable[tuple[int, int, int]], lines: Mapping[str, LineCounts], kept: Carried
+) -> RuleCounters:
+    """Of a rule as it was requested, from the rules that it became. matched: of the classifier."""
+    packets, size, blocked = (sum(each) for each in zip((0, 0, 0), *matched, strict=True))
+    names = list(rules)
+    sums = _sum([*(kept.get(name, {}) for name in names), *(asdict(line) for name in names for line in _of_rule(name, lines))])
+    counted = {name: value if value is None else max(0, value) for name, value in sums.items()}
+    dropped = blocked + (counted.pop("dropped") or 0)
+    return RuleCounters(packets, size, dropped, blocked, **counted)
+
+
+def rule_of(key: str) -> str:
+    """The rule of a line's key."""
+    return "/".join(key.split("/")[:2])
+
+
+def _of_rule(rule: str, lines: Mapping[str, LineCounts]) -> list[LineCounts]:
+    return [line for key, line in lines.items() if rule_of(key) == rule]
+
+
+def _anew(line: LineCounts, now: LineCounts | None) -> bool:
+    """Whether a line is gone, or has begun at zero again."""
+    if now is None:
+        return True
+    return any(value < (asdict(line)[name] or 0) for name, value in asdict(now).items() if value is not None)
+
+
+def _sum(counted: Iterable[Mapping[str, int | None]]) -> dict[str, int | None]:
+    total: dict[str, int | None] = asdict(LineCounts())
+    for each in counted:
+        for name, value in each.items():
+            one = total[name]
+            total[name] = None if one is None or value is None else one + value
+    return total

@@ -108,10 +108,17 @@ def row(standing: Standing, hides: set[str], now: float) -> dict[str, str]:
     owner = f" ({shown.condition.owner})" if shown.condition.owner else ""
     return {
         "what": ("; ".join(map(words, shown.condition.rules)) or "nothing") + owner,
-        "packets": f"{standing.packets}, {standing.dropped} lost",
+        "packets": f"{standing.packets}, {standing.dropped} lost{_causes(standing.shown)}",
         "rtt": _by_rule(shown, _trips),
         "state": _state(standing, hides, now),
     }
+
+
+def _causes(shown: Shown) -> str:
+    """' (95 loss, 5 queue; 3 duplicated)': why packets were lost, and what else was done to packets."""
+    parts = (", ".join(f"{n} {name}" for name, n in found.items() if n) for found in (shown.causes, shown.effects))
+    told = "; ".join(filter(None, parts))
+    return f" ({told})" if told else ""
 
 
 def _state(standing: Standing, hides: set[str], now: float) -> str:

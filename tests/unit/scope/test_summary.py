@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from netweather.conditions import FOREVER, NetworkCondition, load
+from netweather.engine import RuleCounters
 from netweather.engine.experience import Experienced
 from netweather.scope.controls import NAME, Wish
 from netweather.scope.picture import Standing
@@ -95,6 +96,8 @@ def test_a_row() -> None:
     assert row(replace(each, ended_at=NOW), set(), NOW)["state"] == "ended"
     (broken,) = standing(db, in_force=False, problems=("the device nw0 is gone",))
     assert row(broken, set(), NOW)["state"] == "the device nw0 is gone"
+    (lossy,) = standing(db, rules=(RuleCounters(200, 9000, 100, 0, 95, 0, 0, 5, 0, 3, 0, 0),))
+    assert row(lossy, set(), NOW)["packets"] == "200, 100 lost (95 loss, 5 queue; 3 duplicated)"
 
 
 def test_what_connections_lived_through_is_in_the_row() -> None:

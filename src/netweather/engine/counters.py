@@ -8,7 +8,7 @@ None: the engine does not tell (netem counts its losses and its full queue toget
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict
 
 from netweather.engine.results import RuleCounters
@@ -35,15 +35,22 @@ def of_lines(kernel: TargetKernel, slots: Mapping[str, int]) -> dict[str, LineCo
 @contextlib.contextmanager
 def kept(kernel: TargetKernel, before: Entry, after: Entry, renewed: str | None = None) -> Iterator[None]:
     """While lines change: what those that begin anew had counted is in `after` then. Both may be the same entry."""
-    sums, earlier = before.carried, of_lines(kernel, before.slots.lines)
+    sums, slots = before.carried, dict(before.slots.lines)
+    earlier = of_lines(kernel, slots)
     yield
-    after.carried = carried(sums, earlier, of_lines(kernel, after.slots.lines), renewed, after.slots.counters)
+    later = of_lines(kernel, after.slots.lines)
+    others = {key for key, index in after.slots.lines.items() if slots.get(key) != index}
+    after.carried = carried(sums, earlier, later, renewed, after.slots.counters, others)
 
 
 def carried(
-    before: Carried, earlier: Mapping[str, LineCounts], later: Mapping[str, LineCounts], renewed: str | None, rules: Iterable[str]
-) -> Carried:
-    """What is to be added from now on. earlier, later: of the lines before and after a change; renewed: the condition that begins anew."""
+    before: Carried, earlier: Mapping[str, LineCounts], later: Mapping[str, LineCounts], renewed: str | None, rules: Iterable[str],
+    others: Collection[str] = (),
+) -> Carried:  # fmt: skip
+    """What is to be added from now on. earlier, later: of the lines before and after a change.
+
+    renewed: the condition that begins anew. others: keys of lines that are not the same line as before.
+    """
     found: Carried = {}
     for rule in rules:
         sums: dict[str, int | None]
@@ -51,7 +58,11 @@ def carried(
             now = _sum(asdict(line) for line in _of_rule(rule, later))
             sums = {name: -(value or 0) for name, value in now.items()}
         else:
-            lost = [asdict(line) for key, line in earlier.items() if rule_of(key) == rule and _anew(line, later.get(key))]
+            lost = [
+                asdict(line)
+                for key, line in earlier.items()
+                if rule_of(key) == rule and _anew(line, None if key in others else later.get(key))
+            ]
             sums = _sum([before.get(rule, {}), *lost])
         if any(value != 0 for value in sums.values()):
             found[rule] = sums

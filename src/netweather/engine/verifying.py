@@ -22,6 +22,7 @@ from netweather.kernel.roundtrips import source
 from netweather.kernel.spec import DIRECTIONS
 from netweather.lines.traces import load_trace
 from netweather.measure import Evidence, Expected, Figure, Measured, Verdict, expect
+from netweather.measure.choosing import may_meet
 from netweather.measure.session import Session
 from netweather.measure.timeline import Moment, Timeline
 from netweather.targets import Target, parse, resolve_peers
@@ -137,10 +138,10 @@ def _measure(  # long: the steps of one rule, in their order
         if other is None:
             why = "the rule names no single peer: give --to HOST, or --peer TARGET for one that can be entered"
             return _cannot(number, expected, why)
-        chosen = _addresses(namespace, rule.match, other)
+        counters = _counters(held, shown, number)
+        chosen = _addresses(namespace, rule.match, other, lambda *ends: may_meet(held.datapath, counters, rule.match, *ends))
         if chosen is None:
             return _cannot(number, expected, f"the target has no way to {', '.join(other.addresses[:3]) or other.words}")
-        counters = _counters(held, shown, number)
         session = Session(
             namespace, other.namespace, *chosen, rule.match, expected, held.datapath, counters,
             lambda: _counted(engine, target, shown.condition.name, number),
@@ -246,12 +247,16 @@ def _entered(word: str) -> Iterator[Namespace]:
             target.close()
 
 
-def _addresses(namespace: Namespace, match: Match, other: Other) -> tuple[str, str] | None:
-    """Our address and the peer's, of a family that the match takes and that has a way."""
+def _addresses(
+    namespace: Namespace, match: Match, other: Other, meant: Callable[[str, str], bool] = lambda *_: True
+) -> tuple[str, str] | None:
+    """Our address and the peer's, of a family that the match takes and that has a way; those that are meant come first."""
+    ways = []
     for remote in other.addresses:
         if match.family not in (None, "ipv6" if ":" in remote else "ipv4"):
             continue
         local = source(namespace, remote)
-        if local is not None:
+        if local is not None and meant(local, remote):
             return local, remote
-    return None
+        ways += [(local, remote)] if local is not None else []
+    return ways[0] if ways else None

@@ -86,6 +86,27 @@ def connect_times(namespace: Namespace, remote: str, port: int, count: int, spac
     return found
 
 
+def refusals(namespace: Namespace, remote: str, port: int, count: int, patience: float, *, udp: bool) -> int:
+    """How many of so many TCP connects, or UDP packets, were refused: by a RST, or by an ICMP port unreachable."""
+    family, kind = socket.AF_INET6 if ":" in remote else socket.AF_INET, socket.SOCK_DGRAM if udp else socket.SOCK_STREAM
+    found, deadline = 0, time.monotonic() + patience
+    with contextlib.ExitStack() as stack:
+        waiting = []
+        for _ in range(count):
+            made = stack.enter_context(namespace.run(lambda: socket.socket(family, kind)))
+            made.setblocking(False)
+            outcome = made.connect_ex((remote, port))
+            if udp and not outcome:
+                with contextlib.suppress(OSError):
+                    made.send(b"netweather")
+            waiting.append(made)
+        while waiting and (left := deadline - time.monotonic()) > 0:
+            for one in select.select(waiting, [] if udp else waiting, [], left)[0 if udp else 1]:
+                waiting.remove(one)
+                found += one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED
+    return found
+
+
 def _answered(waiting: dict[socket.socket, int], found: list[float], seconds: float) -> None:
     """Takes what was answered within so long off the list."""
     deadline = time.monotonic() + seconds

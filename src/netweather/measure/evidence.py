@@ -141,6 +141,15 @@ def in_words(evidence: Evidence) -> str:
     return "; ".join([*evidence.problems, *map(_figure_words, ordered), f"{packets} packets met its rules"])
 
 
+def open_questions(evidence: Evidence) -> str:
+    """What could not be measured, and why: 'rate egress, rate ingress: round trips do not show it'; '' when all could."""
+    reasons: dict[str, list[str]] = {}
+    for figure in (figure for measured in evidence.measured for figure in measured.figures):
+        if figure.verdict is Verdict.CANT_TELL:
+            reasons.setdefault(figure.why, []).append(f"{figure.name} {figure.direction}".strip())
+    return "; ".join(f"{', '.join(names)}: {why}" for why, names in reasons.items())
+
+
 def _figure_words(figure: Figure) -> str:
     """'delay egress: 200.3 ms seen, 200 ms asked (why it doesn't pass)'."""
     name = f"{figure.name} {figure.direction}".strip()

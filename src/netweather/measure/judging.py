@@ -24,6 +24,8 @@ LATE_SHARE: Final = 0.02
 COARSE: Final = 0.22
 """Where chance explains a larger distance between distributions than this, nothing is said of them."""
 RATE_SLACK: Final = 0.05
+VAGUE: Final = 5
+"""A share is told when its interval excludes so many times less and more than what was asked, as odds."""
 UNASKED: Final = 0.002
 """Losses that nobody asked for are noticed above this share."""
 
@@ -170,9 +172,9 @@ class Judge:
             why = "nobody asked for it" if verdict is Verdict.FAIL else ""
         elif not interval.touches(asked):
             verdict, why = Verdict.FAIL, _off(interval, asked)
-        elif interval.low <= 0 < asked.low:
+        elif _vague(interval, asked):
             verdict = Verdict.CANT_TELL
-            why = f"{count} packets are too few for so small a share: --samples {_packets_for(middle, spread)}"
+            why = f"{count} packets are too few for this share: --samples {_packets_for(middle, spread)}"
         else:
             verdict, why = Verdict.PASS, ""
         self.add(name, "share", middle, seen, interval, verdict, why, count)
@@ -334,5 +336,15 @@ def _off(interval: Interval, allowed: Interval) -> str:
     return "it is more than was asked" if interval.low > allowed.high else "it is less than was asked"
 
 
+def _vague(interval: Interval, asked: Interval) -> bool:
+    """Whether a share with this interval could as well be a fifth of what was asked, or five times as much, as odds; of all, half."""
+    if asked.low >= 1:
+        return interval.low < 0.5
+    low, high, least, most = (
+        each / (1 - each) if each < 1 else math.inf for each in (interval.low, interval.high, asked.low, asked.high)
+    )
+    return least > 0 and (low * VAGUE < least or high > VAGUE * most)
+
+
 def _packets_for(share: float, spread: float) -> int:
-    return math.ceil(20 / share * spread) if share > 0 else 0
+    return math.ceil(max(20 / share, 20 / (1 - share)) * spread) if 0 < share < 1 else 0

@@ -13,10 +13,11 @@ from netweather.conditions import Condition, Match
 from netweather.kernel.fan import Fan
 from netweather.kernel.namespaces import Namespace
 from netweather.kernel.probing import TCP, UDP, Arrivals, Ends, Flow, Stream
-from netweather.kernel.roundtrips import connect_times, echo_times
+from netweather.kernel.roundtrips import connect_times, echo_times, refusals
 from netweather.kernel.spec import Datapath
 from netweather.measure import further, patterns
 from netweather.measure.choosing import candidates, icmp_of, rule_met, untouched
+from netweather.measure.coverage import unmeasured
 from netweather.measure.evidence import Figure, Measured, Series, Verdict
 from netweather.measure.expectation import HEADERS, Expected, expect
 from netweather.measure.judging import Judge, judge_rate, judge_rtt, judge_stream
@@ -24,6 +25,7 @@ from netweather.measure.sharing import FLOWS, Shared, fans_for
 from netweather.measure.statistics import Interval
 
 ECHOES = 31
+REFUSALS, DISCARD = 5, 9
 BURST_BYTES = 24_000_000
 BURST_PACKETS = 20_000
 _NAMES = {1: "ICMP", 58: "ICMPv6", 6: "TCP", 17: "UDP", 132: "SCTP"}
@@ -71,17 +73,42 @@ class Session:
         """How long the slowest packets take both ways together, s."""
         return sum(each.slowest + (HEADERS + each.size) * 8 / (each.rate or 1e9) for each in self.expected.values())
 
+    @property
+    def entered(self) -> bool:
+        """Whether both ends can be looked at; the target itself is no other end."""
+        return self.peer is not None and self.namespace.identity != self.peer.identity
+
     def run(self) -> Found:
         """Sends it all."""
         found = Found()
         self.tell(0.02, "looking for a flow that meets the rule")
         base = self._round_trips(found)
-        if self.peer is not None and self.namespace.identity != self.peer.identity:
+        if self.peer is not None and self.entered:
             self._streams(found, self.peer, base)
         elif any(each.listed for each in self.expected.values()):
             why = "which packets of a list were lost shows only each direction by itself: name a peer that can be entered with --peer"
             found.figures += [_untold("loss", way, "packets", why) for way, each in self.expected.items() if each.listed]
+        for way, each in self.expected.items():
+            if each.condition.block == "reject" and (way == "egress" or self.entered):
+                self._refusals(found, way)
         return found
+
+    def _refusals(self, found: Found, way: str) -> None:
+        """Whether who is blocked gets an answer. Who begins is the target, or the peer for what comes in."""
+        begins, other = (self.namespace, self.remote) if way == "egress" else (self.peer, self.local)
+        for flow in candidates(replace(self.match, tcp_flags=None), self.local, self.remote):
+            mine, port = (flow.local_port, flow.remote_port) if way == "egress" else (flow.remote_port, flow.local_port)
+            ends = (50_000, port or DISCARD) if way == "egress" else (port or DISCARD, 50_000)
+            met = replace(flow, local_port=ends[0], remote_port=ends[1])
+            if begins is None or mine or flow.protocol not in (TCP, UDP) or not self._meets(met, way):
+                continue
+            count = refusals(begins, other, port or DISCARD, REFUSALS, self.late + _PATIENCE, udp=flow.protocol == UDP)
+            found.sent += REFUSALS
+            found.probes.append(f"{REFUSALS} {_NAMES[flow.protocol]} connects, {way}")
+            verdict = Verdict.PASS if count == REFUSALS else Verdict.FAIL
+            why = "" if count == REFUSALS else f"{count} of {REFUSALS} {_NAMES[flow.protocol]} connects were refused"
+            found.figures.append(Figure("reject", way, "share", 1.0, count / REFUSALS, None, verdict, REFUSALS, why))
+            return
 
     def _meets(self, flow: Flow, direction: str) -> bool:
         rule = rule_met(self.datapath.rules, self.slots, flow, direction)
@@ -163,16 +190,18 @@ class Session:
         self, found: Found, ways: dict[str, Expected], times: list[float], count: int, base: float | None, probe: str
     ) -> None:
         up, down = ways["egress"], ways["ingress"]
+        if any(each.condition.block == "reject" for each in ways.values()) and probe.startswith("TCP"):
+            return  # a refusal is what was asked for; whose it is, the connection doesn't say
         if any(each.blocked for each in ways.values()):
             verdict = Verdict.FAIL if times else Verdict.PASS
             why = f"{len(times)} of {count} {probe} were answered" if times else ""
             found.figures.append(Figure("block", "round trip", "share", 1.0, 1 - len(times) / count, None, verdict, count, why))
             return
         found.figures.append(judge_rtt(times, count, up, down, base, probe))
-        if self.peer is None and (up.loss.high or down.loss.high) and not (up.marked or down.marked):
+        if self.peer is None and (_missed(up)[1] or _missed(down)[1]) and not (up.marked or down.marked):
             arrivals = Arrivals(tuple(range(count)), ())
             judge = Judge("round trip", up, arrivals)
-            asked = Interval(*(1 - (1 - a) * (1 - b) for a, b in ((up.loss.low, down.loss.low), (up.loss.high, down.loss.high))))
+            asked = Interval(*(1 - (1 - a) * (1 - b) for a, b in zip(_missed(up), _missed(down), strict=True)))
             judge.share("loss", count - len(times), count, asked, spread=max(up.spread, down.spread))
             found.figures += judge.figures
 
@@ -285,7 +314,14 @@ class Session:
             figures = tuple(replace(figure, verdict=Verdict.CANT_TELL, why=why) for figure in figures)
         if not figures:
             figures = (_untold("all", "", "", "nothing could be sent"),)
+        figures += tuple(unmeasured(self.expected, figures, entered=self.entered))
         return Measured(number, probe, figures, moved, found.series)
+
+
+def _missed(expected: Expected) -> tuple[float, float]:
+    """The share of echoes and connects that get no answer: what is corrupted fails its checksum, but where that isn't looked at."""
+    low, high = expected.loss.low, expected.loss.high
+    return low, 1 - (1 - high) * (1 - expected.corrupt.high)
 
 
 def _untold(name: str, direction: str, unit: str, why: str) -> Figure:

@@ -226,13 +226,14 @@ class Degraded:
 
     def _measure(self) -> None:
         from netweather.engine.verifying import Wish as Measurement
-        from netweather.measure import Verdict
+        from netweather.measure import Verdict, open_questions
 
         wanted = Measurement(self.wish.condition.name)
         for reference in self.wish.condition.targets:
             for found in self.service.verify(reference, wanted):
                 for evidence in [each for each in self.evidence if each.target == found.target]:
-                    evidence.measured.append(f"measured: {found.verdict.value}")
+                    doubts = open_questions(found) if found.verdict is Verdict.CANT_TELL else ""
+                    evidence.measured.append(f"measured: {found.verdict.value}" + (f" ({doubts})" if doubts else ""))
                     if found.verdict is Verdict.FAIL:
                         evidence.complain(f"measured otherwise: {'; '.join(found.problems) or 'see netweather verify'}")
         self._look()

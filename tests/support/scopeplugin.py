@@ -73,7 +73,8 @@ class RealPlugin:
         """Ends it, and what it has set."""
         if self.process and self.process.poll() is None:
             self.stop()
-        self.cli("clear", "--all")
+        if any(self.state.glob("targets/*")):
+            self.cli("clear", "--all")
 
     def report(self) -> Report:
         return self.probe.report(ID)

@@ -82,13 +82,12 @@ class Reporter:
         """The whole report; only: with these containers alone, as after a click."""
         chosen = [each for each in (picture.containers if only is None else only) if _is_told(each)]
         tops = _tops(picture)
-        nodes = [self._node(each, picture, asked, tops) for each in chosen]
-        if sum(map(len, nodes)) > BUDGET:
-            nodes = [
-                made if self._is_told_of(each, picture) else self._brief(each, asked)
-                for each, made in zip(chosen, nodes, strict=True)
-            ]
-        return f'{{"Container":{{{self._topology},"nodes":{{{",".join(nodes)}}}}},"Plugins":[{self._spec}]}}'.encode(
+        nodes = {each.id: self._node(each, picture, asked, tops) for each in chosen if self._is_told_of(each, picture)}
+        rest = [each for each in chosen if each.id not in nodes]
+        left = BUDGET - sum(map(len, nodes.values()))
+        brief = rest and len(rest) * len(self._node(rest[0], picture, asked, tops)) > left
+        nodes |= {each.id: self._brief(each, asked) if brief else self._node(each, picture, asked, tops) for each in rest}
+        return f'{{"Container":{{{self._topology},"nodes":{{{",".join(nodes.values())}}}}},"Plugins":[{self._spec}]}}'.encode(
             errors="replace"
         )
 

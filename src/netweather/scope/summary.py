@@ -17,7 +17,7 @@ from netweather.scope.picture import Standing
 UNSET: Final = "-"
 _NAMELESS: Final = ("profile", "delay", "loss", "rate")
 """Flags whose value says enough."""
-_MATCH_FIELDS: Final = tuple(each.name for each in fields(Match) if each.name != "direction")
+_EVERYTHING: Final = {each.name: getattr(Match(), each.name) for each in fields(Match) if each.name != "direction"}
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,11 @@ class Applied:
         if self.standing.shown.condition.exclude:
             return False
         mine, others = self.rule.match, other.rule.match
-        return all(getattr(mine, name) in (getattr(Match(), name), getattr(others, name)) for name in _MATCH_FIELDS)
+        return all(getattr(mine, name) in (every, getattr(others, name)) for name, every in _EVERYTHING.items())
 
     @property
     def is_for_all(self) -> bool:
-        return all(getattr(self.rule.match, name) == getattr(Match(), name) for name in _MATCH_FIELDS)
+        return all(getattr(self.rule.match, name) == every for name, every in _EVERYTHING.items())
 
 
 def applied(standing: Iterable[Standing], direction: str) -> list[Applied]:

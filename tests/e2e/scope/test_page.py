@@ -35,12 +35,11 @@ def test_every_line(own_plugin: RealPlugin, box: Box) -> None:
             assert report.topology["controls"]["traffic-control-next-profile"]["human"] == f"Next network: {', '.join(steps)}"
             if not line.removeprefix(START):
                 names_and_words(report)
+                for request in asks:
+                    command = request.replace("/var/run/scope/plugins", str(own_plugin.probe.root))
+                    done = subprocess.run(["sh", "-euc", command], capture_output=True, timeout=60, check=True)
+                    assert f"{id};<container>" in json.loads(done.stdout)["Container"]["nodes"]
             assert own_plugin.stop() == 0
-        own_plugin.start()
-        for line in asks:
-            command = line.replace("/var/run/scope/plugins", str(own_plugin.probe.root))
-            done = subprocess.run(["sh", "-euc", command], capture_output=True, timeout=30, check=True)
-            assert f"{id};<container>" in json.loads(done.stdout)["Container"]["nodes"]
 
 
 def names_and_words(report: Report) -> None:

@@ -166,11 +166,16 @@ def test_a_report_comes_after_the_docker_reporters(plugin: Plugin, monkeypatch: 
     assert "traffic-control~traffic-control-table-clear" in app.seen(NUMBER, now + WINDOW / 2).icons
 
 
-def test_a_report_has_the_controls_of_the_containers_state_now(plugin: Plugin, fake: Fake) -> None:
+def test_a_report_has_the_controls_of_the_containers_state_now(
+    plugin: Plugin, fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Between two looks a container was paused, and another is no longer there."""
     fake.containers = [container("cd"), *fake.containers]
     plugin.steering.painter.look()
     fake.containers = [replace(fake.containers[1], state="paused")]
+    plain = fake.states
+    monkeypatch.setattr(fake, "states", lambda: (threading.Event().wait(0.05), plain())[1])  # the engine takes its time
+    monkeypatch.setattr(apps, "STATES_S", 20.0)
     (answer,) = ask(plugin, "GET", "/report")
     ((name, node),) = answer.json()["Container"]["nodes"].items()
     assert (name, node["latest"]["active_controls"]["value"]) == (f"{NUMBER};<container>", "docker_unpause_container")

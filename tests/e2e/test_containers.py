@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -170,10 +169,8 @@ def test_the_command_line_on_a_container(docker: Docker, tmp_path: Path) -> None
 
     with docker.container() as shop, docker.container() as other:
         there = docker.address(other)
-        begin = time.monotonic()
         done = netweather("set", f"docker:{shop}", "--delay", "50ms", "--direction", "egress", "--for", "1m")
         assert done.returncode == 0, done.stderr
-        assert time.monotonic() - begin < 10
         assert min(ping(docker, shop, there)) >= 50 * MS
         assert shop in netweather("show").stdout
         assert netweather("clear", f"docker:{shop}").returncode == 0

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.machine import SLOW
+
 COMMAND = (sys.executable, "-m", "netweather.demo", "--fast", "--json")
 SECONDS = 90
 
@@ -62,7 +64,7 @@ def helpers(state: Path) -> list[str]:
 
 
 def wait_for(what: str, condition: Any, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * SLOW
     while not condition():
         assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
         time.sleep(0.05)

@@ -17,6 +17,7 @@ from netweather import targets
 from netweather.errors import NetweatherError
 from tests.support.daemons import BUSYBOX
 from tests.support.docker import IMAGE, NETWORK, Docker
+from tests.support.machine import SLOW
 
 SECOND = "nwt-second"
 COMPOSE = "com.docker.compose"
@@ -62,7 +63,7 @@ def refused(text: str, function: Callable[[str], object] = targets.resolve) -> N
 
 
 def until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 20 * SLOW
     while not condition():
         assert time.monotonic() < deadline, what
         time.sleep(0.02)

@@ -19,7 +19,8 @@ from netweather.errors import NetweatherError
 from netweather.targets import Target, resolve, resolve_peers
 from netweather.targets.peersets import Peers
 from tests.support import dns, netns
-from tests.support.rig import Rig, delay, rule, until
+from tests.support.machine import SLOW
+from tests.support.rig import Rig, at_last, delay, rule, until
 
 MS = 0.001
 
@@ -89,7 +90,7 @@ def test_a_set_is_current_when_its_ttl_is_over(site: Site) -> None:
         begin = time.monotonic()
         changed = (ip_network("192.0.2.41/32"), ip_network("2001:db8::41/128"))
         assert next(sets) == {"db.example.org": changed, "198.51.100.0/24": always}
-        assert time.monotonic() - begin < 3
+        assert time.monotonic() - begin < 10 * SLOW  # without a TTL it is asked for again after half a minute
         asked = site.names.asked
         site.names.records = {}  # a name that is gone keeps what it had: servers fail, and a rule must not
         closing = threading.Timer(2.5, sets.close)
@@ -123,9 +124,9 @@ def test_a_peer_that_moves_takes_its_condition_along(site: Site, tmp_path: Path)
         assert shown.remaining_ns < left
         assert shown.rules[0].packets >= 3  # the counters go on
         until(lambda: site.ping("192.0.2.99") >= 50 * MS, 20, "the new address is delayed")
-        assert site.ping(there) < 25 * MS
+        at_last(lambda: site.ping(there), 0, 25 * MS)
         assert repeering.repeer(rig.engine, rig.target, {"db": ()})
-        assert site.ping("192.0.2.99") < 25 * MS  # no addresses match nothing, and not everything
+        at_last(lambda: site.ping("192.0.2.99"), 0, 25 * MS)  # no addresses match nothing, and not everything
     finally:
         rig.close()
     assert rig.remains() == []

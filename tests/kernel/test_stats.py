@@ -72,7 +72,7 @@ def test_the_sum_as_json_after_the_time(net: Lab) -> None:
     assert (process.returncode, err) == (0, "")
     made = json.loads(out)
     assert made["target"] == f"netns:{net.client.name}"
-    assert 0.9 < made["seconds"] < 3
+    assert made["seconds"] > 0.9
     assert made["tcp"]["opened"] == 0
 
 

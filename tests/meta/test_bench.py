@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.machine import SLOW
 from tests.support.netns import FOLDER
 from tests.support.repository import ROOT
 from tools.bench.bench import SECTIONS, arguments, measure
@@ -68,7 +69,7 @@ def test_a_run_prints_a_table_and_writes_json(tmp_path: Path) -> None:
 def test_nothing_is_left_when_it_is_interrupted(number: signal.Signals, tmp_path: Path) -> None:
     command = [*BENCH, "--only", "latency", "--json", str(tmp_path / "bench.json")]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 30 * SLOW
     while not list(_left_by(process.pid)) and time.monotonic() < deadline:
         time.sleep(0.02)
     time.sleep(0.7)  # somewhere in the middle: a condition is being set, or is in force

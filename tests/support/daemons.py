@@ -22,10 +22,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.support import owner
+from tests.support.machine import SLOW
 from tests.support.watching import if_killed
 
 BUSYBOX = Path("/bin/busybox")
-STARTS_S, ENDS_S = 60, 20
+STARTS_S, ENDS_S = 60 * SLOW, 20 * SLOW
 PREFIXES = ("nwt-docker-", "nwt-podman-", "nwt-containerd-")
 
 

@@ -36,6 +36,17 @@ def until(condition: Callable[[], object], patience: float, what: str) -> float:
     return time.monotonic() - begin
 
 
+def at_last(measure: Callable[[], float | None], low: float, high: float) -> float:
+    """Measures until a value is below `high`; none may be below `low`. A slow machine makes things late, and never early."""
+    begin = time.monotonic()
+    while True:
+        value = measure()
+        assert value is None or value >= low, f"{value}, less than {low}"
+        if value is not None and value < high:
+            return value
+        assert time.monotonic() - begin < 20 * SLOW, f"{value}, never less than {high}"
+
+
 def delay(ms: float, **more: Any) -> Delay:
     return Delay(Duration(round(ms * MS)), **more)
 

@@ -36,7 +36,7 @@ def test_patient():
 
 def test_hurried():
     print("on", os.environ["NETWEATHER_NETWORK"])
-    assert ask() < 0.2
+    assert min(ask() for _ in range(3)) < 0.3  # one way and back on 3G
 """
 
 

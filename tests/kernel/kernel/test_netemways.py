@@ -19,7 +19,7 @@ from netweather.settings import Settings
 from netweather.targets import Target, resolve
 from netweather.units import Duration, Packets, Percent
 from tests.support.netns import Lab
-from tests.support.rig import until
+from tests.support.rig import at_last, until
 
 MS = 10**6
 
@@ -72,18 +72,20 @@ def test_a_delay_is_added_changed_in_place_and_gone(rig: Rig) -> None:
     received, (least, mean, _) = rig.ping()
     print(f"RTT with 100 ms each way: {least} {mean}")
     assert received == 10
-    assert 200 <= least < 230
+    assert least >= 200
+    at_last(lambda: rig.ping()[1][0], 200, 230)
     rig.set(delay(10), direction="both")
     received, (least, mean, _) = rig.ping()
     print(f"RTT with 10 ms each way: {least} {mean}")
     assert received == 10
-    assert 20 <= least < 40
+    assert least >= 20
+    at_last(lambda: rig.ping()[1][0], 20, 40)
     (shown,) = rig.engine.show(rig.target)
     assert (shown.engine, shown.in_force, shown.unwanted_drops) == ("netem", True, 0)
     rig.engine.clear(rig.target)
     received, (least, _, _) = rig.ping()
     assert received == 10
-    assert least < 15
+    at_last(lambda: rig.ping()[1][0], 0, 15)
     assert rig.net.client.run("tc", "-j", "qdisc").stdout == before
     assert "nw0" not in rig.net.client.run("ip", "link").stdout
 

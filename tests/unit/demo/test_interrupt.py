@@ -59,7 +59,7 @@ def test_waiting_ends_with_what_is_readable_or_in_time() -> None:
         with Interrupts() as interrupts:
             begin = time.monotonic()
             assert interrupts.wait([reader], 0.01) == []
-            assert 0.01 <= time.monotonic() - begin < 2
+            assert time.monotonic() - begin >= 0.01
             os.write(writer, b"!")
             assert interrupts.wait([reader], 5) == [reader]
     finally:

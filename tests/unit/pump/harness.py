@@ -20,6 +20,7 @@ from typing import Any
 
 from netweather.kernel.pump_params import PUMP_PID, PUMP_STATE, ParamsFile
 from netweather.lines.params import LineParams, LineStats
+from tests.support.machine import SLOW
 
 ROOT = Path(__file__).resolve().parents[3]
 PUMP = ROOT / "pump"
@@ -243,7 +244,7 @@ def number_of(data: bytes) -> int:
 def receive(peer: socket.socket, count: int, seconds: float = 5.0) -> list[tuple[int, bytes]]:
     """Up to count frames with the time each came (CLOCK_MONOTONIC ns)."""
     found: list[tuple[int, bytes]] = []
-    end = time.monotonic() + seconds
+    end = time.monotonic() + seconds * SLOW
     while len(found) < count and (left := end - time.monotonic()) > 0:
         if select.select([peer], [], [], left)[0]:
             data = peer.recv(70000)

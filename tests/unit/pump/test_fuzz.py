@@ -188,7 +188,6 @@ def test_fuzz_the_process(pump: Pump, seed: int) -> None:
     while time.monotonic() < end:
         act(rng, pump, peers)
         assert pump.process.poll() is None
-    assert pump.beat.age_ms < 1000
     pump.ping()
     assert pump.file.word(seam.MEMORY_PEAK) <= 64 << 20
 

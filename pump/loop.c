@@ -6,6 +6,7 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -31,6 +32,19 @@ static uint64_t clock_ns(clockid_t clock)
 uint64_t nw_now(void)
 {
 	return clock_ns(CLOCK_MONOTONIC);
+}
+
+/* The host's clock, as BPF programs read it, whatever time namespace the pump is in. */
+static uint64_t boot_now(const struct nw_loop *loop)
+{
+	return clock_ns(CLOCK_BOOTTIME) - nw_share_get(&loop->file->header.boot_offset_ns);
+}
+
+static bool has_name(int file)
+{
+	struct stat found;
+
+	return !fstat(file, &found) && found.st_nlink;
 }
 
 /* Making and unmaking ------------------------------------------------------------------------------------------- */
@@ -69,6 +83,7 @@ static bool open_sources(struct nw_loop *loop)
 static bool map_files(struct nw_loop *loop, int params, int beat)
 {
 	loop->params = params;
+	loop->named = has_name(params);
 	loop->file = nw_share_map(params);
 	if (!loop->file)
 		return false;
@@ -176,11 +191,12 @@ static uint64_t beat(struct nw_loop *loop, uint64_t now)
 
 	if (now < loop->beat_at)
 		return loop->beat_at;
-	boot = clock_ns(CLOCK_BOOTTIME);
+	boot = boot_now(loop);
 	nw_share_put(loop->beat, boot);
 	loop->beat_at = now + BEAT_EVERY;
 	left = deadline_in(loop, boot);
-	if (!left)
+	/* Without a name for its file nobody finds this pump any more: whoever started it died too early, or its folder is gone. */
+	if (!left || (loop->named && !has_name(loop->params)))
 		drain(loop, now);
 	return left < SLEEP_MAX ? now + left : now + SLEEP_MAX;
 }
@@ -279,7 +295,7 @@ static void flush(struct nw_loop *loop)
 void nw_loop_run(struct nw_loop *loop)
 {
 	nw_share_put(&loop->file->header.pump_pid, (uint64_t)getpid());
-	nw_share_put(&loop->file->header.started_boot_ns, clock_ns(CLOCK_BOOTTIME));
+	nw_share_put(&loop->file->header.started_boot_ns, boot_now(loop));
 	nw_share_put(&loop->file->header.pump_state, 1);
 	for (;;) {
 		bool busy;

@@ -24,6 +24,7 @@ struct nw_port { /* a line and its file descriptor */
 struct nw_loop {
 	struct nw_file *file;
 	int params; /* the same file: traces are read from it */
+	bool named; /* it has a name, and the pump ends when it has none any more */
 	uint64_t *beat;
 	uint64_t beat_at; /* CLOCK_MONOTONIC, as all times here */
 	uint64_t publish_at;

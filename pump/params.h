@@ -167,7 +167,8 @@ struct nw_header {
 	uint64_t deadline_boot_ns; /* CLOCK_BOOTTIME; when past: drain, exit 0. 0 = never */
 	uint64_t drain_ns;         /* bound on draining at deadline and SIGTERM; 0 = 1 s, at most 60 s */
 	uint64_t memory_limit;     /* bytes of packets and queue entries, all lines; 0 = 512 MiB */
-	uint8_t reserved1[2048 - 48];
+	uint64_t boot_offset_ns;   /* what the pump's time namespace adds to CLOCK_BOOTTIME; modulo 2^64; boot times here are the host's */
+	uint8_t reserved1[2048 - 56];
 	uint64_t pump_pid; /* from here on the pump writes */
 	uint64_t pump_state; /* 1 running, 2 draining, 3 gone */
 	uint64_t started_boot_ns;

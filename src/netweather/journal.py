@@ -7,9 +7,11 @@ Layout of the state directory: targets/DEV-INO/{journal.json,params,pump.sock,pu
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
+import re
 import shutil
 import threading
 import weakref
@@ -26,6 +28,9 @@ from netweather.planning.rules import InForce, Slots
 from netweather.planning.vectors import normal_prefix
 
 VERSION = 1
+FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS))
+"""What the kernel says when nothing more can be written: no space, no quota, a read-only file system."""
+_IDENTITY = re.compile(r"[0-9]+-[0-9]+")
 LOCK_PATIENCE_S = 30.0
 
 
@@ -65,6 +70,11 @@ class Entry:
     carried: dict[str, dict[str, int | None]] = field(default_factory=dict)
     """What lines that are gone had counted, by rule (engine.counters)."""
 
+    @property
+    def begun(self) -> bool:
+        """Whether a command has begun to put conditions in force, and has not finished. While the lock is free, it was killed."""
+        return self.state == "making" and bool(self.conditions)
+
 
 class Journal:
     """All journals below one state directory."""
@@ -79,20 +89,24 @@ class Journal:
         return self.targets / identity
 
     def identities(self) -> list[str]:
-        """The targets that have a journal, or the remains of one."""
+        """The targets that have a journal, or the remains of one: whatever stands in the place of their directory."""
         try:
-            return sorted(p.name for p in self.targets.iterdir() if p.is_dir())
-        except FileNotFoundError:
+            return sorted(p.name for p in self.targets.iterdir() if _IDENTITY.fullmatch(p.name))
+        except (FileNotFoundError, NotADirectoryError):
             return []
 
     @contextlib.contextmanager
-    def locked(self, identity: str) -> Iterator[None]:
-        """Holds a target's lock. Raises NetweatherError: "needs-root" without the right to write here, "busy" after 30 s."""
-        with _here(str(self.locks / identity)):
-            yield from self._locked_by_others(identity)
+    def locked(self, identity: str, patience_s: float | None = None) -> Iterator[None]:
+        """Holds a target's lock. Raises NetweatherError: "needs-root" without the right to write here, "busy" after 30 s.
 
-    def _locked_by_others(self, identity: str) -> Iterator[None]:
-        fd = self._acquire(self.locks / identity)
+        Where nothing can be written, the lock is on what is there already: giving back must work on a full or read-only disk.
+        """
+        patience_s = LOCK_PATIENCE_S if patience_s is None else patience_s
+        with _here(str(self.locks / identity), patience_s):
+            yield from self._locked_by_others(identity, patience_s)
+
+    def _locked_by_others(self, identity: str, patience_s: float) -> Iterator[None]:
+        fd = self._acquire(identity, patience_s)
         try:
             yield
         finally:
@@ -102,10 +116,11 @@ class Journal:
                     self.locks.rmdir()
             os.close(fd)
 
-    def _acquire(self, path: Path) -> int:
+    def _acquire(self, identity: str, patience_s: float) -> int:
+        path = self.locks / identity
         try:
             taken: list[int] = []
-            if until(lambda: _take(path, taken), LOCK_PATIENCE_S):
+            if until(lambda: _take(path, self.directory(identity), taken), patience_s):
                 return taken[0]
             raise NetweatherError("busy", "another command is changing this target", f"its lock is {path}", "try again")
         except PermissionError as error:
@@ -113,9 +128,7 @@ class Journal:
                 "needs-root", "changing a network needs root", str(error), "run it with sudo, or through an agent"
             ) from error
         except OSError as error:
-            raise NetweatherError(
-                "no-state", f"{path.parent} cannot be written", str(error), "name another directory in NETWEATHER_STATE"
-            ) from error
+            raise _no_state(path.parent, error) from error
 
     def read(self, identity: str) -> Entry | None:
         """The journal, or None when there is none. Raises NetweatherError(code="broken-journal")."""
@@ -124,15 +137,14 @@ class Journal:
             text = path.read_text()
             known = self._known.get(identity)
             if known is None or known[0] != text:
-                known = self._known[identity] = (text, _entry(json.loads(text)))
+                known = self._known[identity] = (text, _entry(json.loads(text), identity))
             return _copy(known[1])
         except FileNotFoundError:
             self._known.pop(identity, None)
             return None
-        except (ValueError, KeyError, TypeError) as error:
-            raise NetweatherError(
-                "broken-journal", f"{path} cannot be read", repr(error), "`netweather recover` takes away what is ours without it"
-            ) from error
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, NetweatherError) as error:
+            remedy = "`netweather clear TARGET` or `netweather recover` removes what is ours without it"
+            raise NetweatherError("broken-journal", f"{path} cannot be read", repr(error)[:200], remedy) from error
 
     def hook(self, identity: str) -> str | None:
         """Where the programs of this target are attached, or None when nothing (that can be read) is in force."""
@@ -143,15 +155,30 @@ class Journal:
         return entry.hook if entry else None
 
     def write(self, entry: Entry) -> None:
-        """Replaces the journal, so that a reader sees the old one or the new one."""
+        """Replaces the journal, so that a reader sees the old one or the new one. Raises NetweatherError(code="no-state").
+
+        On a full disk a text that is no longer than the old one takes its place by a single write.
+        """
         text = json.dumps(_document(entry))
-        replace_text(self.directory(entry.target.identity) / "journal.json", text)
+        path = self.directory(entry.target.identity) / "journal.json"
+        try:
+            try:
+                replace_text(path, text)
+            except OSError as error:
+                if error.errno not in FULL or not _overwrite(path, text):
+                    raise
+                text = path.read_text()
+        except OSError as error:
+            raise _no_state(path.parent, error) from error
         self._known[entry.target.identity] = (text, _copy(entry))
 
     def forget(self, identity: str) -> None:
-        """Removes a target's directory; the namespace mounted in it must be gone."""
+        """Removes a target's directory, or what stands in its place; the namespace mounted in it must be gone."""
         self._known.pop(identity, None)
-        shutil.rmtree(self.directory(identity), ignore_errors=True)
+        directory = self.directory(identity)
+        with contextlib.suppress(OSError):
+            directory.unlink()  # a file, or a link, which is not to be followed
+        shutil.rmtree(directory, ignore_errors=True)
         with contextlib.suppress(OSError):
             self.targets.rmdir()
 
@@ -162,7 +189,7 @@ def replace_text(path: Path, text: str) -> None:
     for tries_left in reversed(range(_TRIES)):
         _make_folder(path.parent)
         try:
-            draft.write_text(text)
+            _write_draft(draft, text)
             break
         except FileNotFoundError:  # the folder was empty, and somebody has just removed it
             if not tries_left:
@@ -170,12 +197,34 @@ def replace_text(path: Path, text: str) -> None:
     draft.replace(path)
 
 
+def _write_draft(draft: Path, text: str) -> None:
+    try:
+        draft.write_text(text)
+    except OSError:  # a full disk took only a part of it
+        with contextlib.suppress(OSError):
+            draft.unlink()
+        raise
+
+
+def _overwrite(path: Path, text: str) -> bool:
+    """Puts a text in place of one at least as long, padded: by one write, which no kill cuts in two. Returns whether it fitted."""
+    with contextlib.suppress(OSError), path.open("r+b") as file:
+        room = os.fstat(file.fileno()).st_size
+        data = text.encode().ljust(room)
+        return len(data) == room and os.pwrite(file.fileno(), data, 0) == room
+    return False
+
+
+def _no_state(folder: Path, error: OSError) -> NetweatherError:
+    return NetweatherError("no-state", f"{folder} cannot be written", str(error), "name another directory in NETWEATHER_STATE")
+
+
 @contextlib.contextmanager
-def _here(path: str) -> Iterator[None]:
+def _here(path: str, patience_s: float) -> Iterator[None]:
     """The same lock among the threads of this process: they wait for each other without looking again and again."""
     with _registry:
         lock = _threads.setdefault(path, threading.Lock())
-    if not lock.acquire(timeout=LOCK_PATIENCE_S):
+    if not lock.acquire(timeout=patience_s):
         raise NetweatherError("busy", "another request is changing this target", f"its lock is {path}", "try again")
     try:
         yield
@@ -190,12 +239,21 @@ _threads: weakref.WeakValueDictionary[str, threading.Lock] = weakref.WeakValueDi
 _TRIES = 100
 
 
-def _take(path: Path, taken: list[int]) -> bool:
-    _make_folder(path.parent)
+def _take(path: Path, instead: Path, taken: list[int]) -> bool:
+    """Tries once to lock a file, made when it isn't there; where nothing can be made, the directory `instead`."""
     try:
+        _make_folder(path.parent)
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except FileNotFoundError:  # the last holder of any lock has just removed the folder
         return False
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        path = path if path.exists() else instead
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError:
+            raise error from None
     if _try_lock(fd) and _same(fd, path):
         taken.append(fd)
         return True
@@ -266,12 +324,15 @@ def _document(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _entry(document: dict[str, Any]) -> Entry:
+def _entry(document: dict[str, Any], identity: str) -> Entry:
     if document["version"] != VERSION:
         raise ValueError(f"version {document['version']}")
+    whose = Whose(**document["target"])
+    if whose.identity != identity:
+        raise ValueError(f"it is the journal of {whose.identity}")
     return Entry(
-        target=Whose(**document["target"]),
-        conditions=[_in_force(item, document["target"]["reference"]) for item in document["conditions"]],
+        target=whose,
+        conditions=[_in_force(item, whose.reference) for item in document["conditions"]],
         slots=Slots(**document["slots"]),
         interfaces=tuple(Interface(**i) for i in document["interfaces"]),
         hook=document["hook"],

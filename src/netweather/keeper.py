@@ -7,6 +7,7 @@ the lease, and the next command sweeps up. Run as `python -m netweather.keeper D
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -48,14 +49,17 @@ class Keeper:
         """When the journal was last written, as far as is known: what clears the last condition writes it last."""
 
     def run(self) -> None:
-        """Until nothing is left to keep. What fails is tried again: nobody else looks after this target."""
+        """Until nothing is left to keep. What fails is tried again, whatever it is: nobody else looks after this target."""
+        said = ""
         while True:
             try:
                 if not self.turn():
                     return
+                said = ""
                 pause(self.pause())
-            except (NetweatherError, OSError) as error:
-                say(f"{self.identity}: {error}")
+            except Exception as error:
+                if said != (said := f"{self.identity}: {error}"):  # once: the log must not fill the disk
+                    say(said)
                 pause(RETRY_S)
 
     def pause(self, turn_s: float = TURN_S) -> float:
@@ -85,7 +89,12 @@ class Keeper:
 
     def turn(self) -> bool:
         """One look around. Returns whether there is still something to keep."""
-        entry = self._read()
+        try:
+            entry = self._read()
+        except NetweatherError as error:
+            if error.code != "broken-journal":
+                raise
+            return self.engine.expire(self.identity, self.fd)
         if entry is None:
             return False
         now = namespaces.boot_ns()
@@ -143,9 +152,11 @@ class Keeper:
 
 
 def say(text: str) -> None:
-    """A line of the keeper's log."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+    """A line of the keeper's log. It is lost when it can't be written: the log is on a full disk, or closed."""
+    if sys.stdout is not None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.write(f"{text}\n")
+            sys.stdout.flush()
 
 
 def main(arguments: list[str]) -> int:
@@ -157,6 +168,9 @@ def main(arguments: list[str]) -> int:
     engine = Engine(
         dropped=lambda _, packets: say(f"{identity}: {packets} held packets were dropped: they had {DRAIN_S:g} s to leave")
     )
+    with contextlib.suppress(OSError):  # without the right to write nobody can have started another
+        if not keeper_process.claim(engine.journal.directory(identity), ""):
+            return 0
     Keeper(engine, identity, fd).run()
     return 0
 

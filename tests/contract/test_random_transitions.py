@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
 from netweather.conditions import FOREVER, Condition, Match, NetworkCondition, RateLimit
-from netweather.engine import Engine, Recovered, core, entries
+from netweather.engine import Engine, Recovered, entries, recovery
 from netweather.errors import NetweatherError
 from netweather.kernel import keeper_process, namespaces
 from netweather.kernel.fake import FakeKernel, FakeTarget
@@ -124,7 +124,7 @@ class Fake:
 
     def recover(self) -> list[Recovered]:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(core, "every_namespace", lambda: iter(()))
+            patch.setattr(recovery, "every_namespace", lambda _: iter(()))
             return self.engine.recover()
 
     def fate(self, port: int) -> float | None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from netweather.conditions import FOREVER, Condition, Delay, Match, NetworkCondition, PortRange, Rule
-from netweather.engine import Engine, Recovered, SetResult, Shown, core
+from netweather.engine import Engine, Recovered, SetResult, Shown, recovery
 from netweather.kernel.finding import every_namespace
 from netweather.kernel.pump import Process
 from netweather.settings import Settings
@@ -64,7 +64,7 @@ def ports(*numbers: int) -> tuple[PortRange, ...]:
 def only_in(patch: pytest.MonkeyPatch, target: Target) -> None:
     """An engine's `recover` looks into this target alone: other tests have theirs on this machine."""
     ours = (target.dev, target.ino)
-    patch.setattr(core, "every_namespace", lambda: (one for one in every_namespace() if one[1:3] == ours))
+    patch.setattr(recovery, "every_namespace", lambda _: (one for one in every_namespace() if one[1:3] == ours))
 
 
 @dataclass

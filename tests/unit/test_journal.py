@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -125,3 +128,157 @@ for _ in range(400):
     ]
     assert [process.communicate(timeout=50)[1] for process in started] == [""] * 4
     assert not (tmp_path / "state" / "locks").exists()
+
+
+@pytest.mark.parametrize("broken", ["", "{", "[]", "null", '"text"', '{"version": 1}', "[" * 100_000, "\x00\xff"])
+def test_what_is_no_journal_is_told(tmp_path: Path, broken: str) -> None:
+    journal = Journal(tmp_path)
+    journal.write(ENTRY)
+    (journal.directory(WHOSE.identity) / "journal.json").write_text(broken)
+    with pytest.raises(NetweatherError, match="broken-journal"):
+        journal.read(WHOSE.identity)
+    assert journal.hook(WHOSE.identity) is None
+    journal.write(ENTRY)
+    assert journal.read(WHOSE.identity) == ENTRY
+
+
+def test_the_journal_of_another_target_is_told(tmp_path: Path) -> None:
+    """It was copied or moved; taking it for this one's would change the other's network."""
+    journal = Journal(tmp_path)
+    journal.write(ENTRY)
+    journal.directory(WHOSE.identity).rename(journal.directory("4-1"))
+    with pytest.raises(NetweatherError, match="broken-journal"):
+        journal.read("4-1")
+
+
+def a_directory(path: Path) -> None:
+    path.mkdir()
+
+
+def a_link_to_itself(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+def a_link_to_elsewhere(path: Path) -> None:
+    path.symlink_to("/proc/self/status")
+
+
+IN_PLACE = pytest.mark.parametrize("put", [a_directory, a_link_to_itself, a_link_to_elsewhere], ids=lambda one: one.__name__)
+
+
+@IN_PLACE
+def test_what_stands_in_place_of_a_journal_is_told_and_forgotten(tmp_path: Path, put: Callable[[Path], None]) -> None:
+    journal = Journal(tmp_path)
+    journal.directory(WHOSE.identity).mkdir(parents=True)
+    put(journal.directory(WHOSE.identity) / "journal.json")
+    with pytest.raises(NetweatherError, match="broken-journal"):
+        journal.read(WHOSE.identity)
+    journal.forget(WHOSE.identity)
+    assert journal.identities() == []
+
+
+@IN_PLACE
+def test_what_stands_in_place_of_a_directory_is_forgotten_alone(tmp_path: Path, put: Callable[[Path], None]) -> None:
+    """A link is removed, and not what it leads to."""
+    journal, other = Journal(tmp_path / "state"), tmp_path / "other"
+    other.mkdir()
+    (other / "kept").touch()
+    journal.targets.mkdir(parents=True)
+    put(journal.directory("1-2"))
+    journal.directory("1-3").symlink_to(other)
+    journal.directory("1-4").touch()
+    (journal.targets / "lost+found").mkdir()
+    assert journal.identities() == ["1-2", "1-3", "1-4"]
+    for identity in journal.identities():
+        with journal.locked(identity):
+            journal.forget(identity)
+    assert journal.identities() == []
+    assert (other / "kept").exists()
+
+
+def test_a_reader_sees_the_old_journal_or_the_new_one(tmp_path: Path) -> None:
+    """Whenever the writer is stopped: before each of its system calls the whole of one is there."""
+    script = """
+import os, sys
+from pathlib import Path
+from netweather.journal import replace_text
+path = Path(sys.argv[1])
+def heard(event, arguments):
+    if event in ("open", "os.rename", "os.truncate") and str(path) in str(arguments[0]) and not reading[0]:
+        reading[0] = True
+        print(path.read_text()[:1], path.stat().st_size)
+        reading[0] = False
+reading = [False]
+path.write_text("o" * 100_000)
+sys.addaudithook(heard)
+replace_text(path, "n" * 50_000)
+print(path.read_text()[:1], path.stat().st_size)
+"""
+    command = [sys.executable, "-c", script, str(tmp_path / "journal.json")]
+    seen = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert len(seen) >= 3
+    assert set(seen) == {"o 100000", "n 50000"}
+    assert not (tmp_path / "journal.json.new").exists()
+
+
+def test_readers_meet_no_half_of_a_journal(tmp_path: Path) -> None:
+    path, over = tmp_path / "journal.json", threading.Event()
+    texts = {"a" * 60_000, "b" * 10}
+    path.write_text("b" * 10)
+
+    def write() -> None:
+        while not over.is_set():
+            for text in texts:
+                replace_text(path, text)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        assert {path.read_text() for _ in range(1000)} <= texts
+    finally:
+        over.set()
+        thread.join()
+
+
+@pytest.fixture
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing can be made: new files are refused, and what is there can be written in place."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "planted")
+
+    monkeypatch.setattr(module, "_write_draft", refuse)
+
+
+def test_on_a_full_disk_a_shorter_journal_takes_the_place_of_the_old(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    journal = Journal(tmp_path)
+    journal.write(ENTRY)
+    request.getfixturevalue("full_disk")
+    shorter = replace(ENTRY, conditions=[])
+    journal.write(shorter)
+    assert journal.read(WHOSE.identity) == shorter
+    assert Journal(tmp_path).read(WHOSE.identity) == shorter
+    journal.write(ENTRY)  # there is still room for the first
+    with pytest.raises(NetweatherError, match="no-state"):
+        journal.write(replace(ENTRY, conditions=[*ENTRY.conditions] * 2))
+    journal.write(shorter)
+    assert Journal(tmp_path).read(WHOSE.identity) == shorter
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EDQUOT])
+def test_where_no_lock_can_be_made_the_directory_is_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    journal = Journal(tmp_path)
+    journal.write(ENTRY)
+
+    def refuse(folder: Path) -> None:
+        raise OSError(number, "planted")
+
+    monkeypatch.setattr(module, "_make_folder", refuse)
+    with journal.locked(WHOSE.identity):
+        monkeypatch.setattr(module, "_threads", {})  # as another process sees it
+        with pytest.raises(NetweatherError, match="busy"), journal.locked(WHOSE.identity, 0.0):
+            pass
+    with journal.locked(WHOSE.identity, 0.0):
+        journal.forget(WHOSE.identity)
+    with pytest.raises(NetweatherError, match="no-state"), journal.locked(WHOSE.identity, 0.0):
+        pass

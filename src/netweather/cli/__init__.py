@@ -12,6 +12,9 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
+from netweather.cli.signals import Stopped as _Stopped
+from netweather.cli.signals import interrupted_by_signals as _interrupted_by_signals
+
 __all__ = ["INTERRUPTED", "main"]
 
 INTERRUPTED: Final = 130
@@ -29,8 +32,9 @@ def main(arguments: Sequence[str] | None = None, program: str = "netweather.cli.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal that cannot show ± is no reason to fail
     try:
-        code = _run(words, program, debug=debug)
-        sys.stdout.flush()
+        with _interrupted_by_signals():
+            code = _run(words, program, debug=debug)
+            sys.stdout.flush()
     except BrokenPipeError:  # `netweather show | head`: nobody reads on, and nothing is to be said about it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -43,6 +47,8 @@ def _run(words: list[str], program: str, *, debug: bool) -> int:
         return code
     except KeyboardInterrupt:
         return INTERRUPTED
+    except _Stopped as stopped:
+        return stopped.exit_code
     except BrokenPipeError:
         raise
     except Exception as error:

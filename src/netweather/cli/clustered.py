@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netweather.cli.output import remark
-from netweather.cli.trying import Stopped
+from netweather.cli.signals import Stopped
 from netweather.errors import UsageError
 
 if TYPE_CHECKING:

@@ -7,19 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 from netweather.cli import pages
 from netweather.cli.options import Direct, Json, option, with_flags
 from netweather.cli.output import remark, say, say_json
+from netweather.cli.signals import Stopped, stopped_by_signals
 from netweather.cli.trying import (
     CANT_TELL,
     Command,
     Localhost,
     Reach,
-    Stopped,
     Target,
     Timeout,
     Unmatched,
     command_of,
     place_of,
     seconds_of,
-    stopped_by_signals,
     words_of,
 )
 from netweather.errors import UsageError

@@ -11,19 +11,18 @@ from netweather.cli import pages
 from netweather.cli.clustered import matrix_in_cluster, refuse_others
 from netweather.cli.options import Direct, Json, given, option, with_flags
 from netweather.cli.output import drawn, remark, say, say_json
+from netweather.cli.signals import Stopped, stopped_by_signals
 from netweather.cli.trying import (
     CANT_TELL,
     Command,
     Localhost,
     Reach,
-    Stopped,
     Target,
     Timeout,
     Unmatched,
     command_of,
     place_of,
     seconds_of,
-    stopped_by_signals,
     words_of,
 )
 from netweather.errors import UsageError

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,40 +11,85 @@ from netweather.cli import pages
 from netweather.cli.options import Json
 from netweather.cli.output import remark, say, say_json
 from netweather.connecting import need_root
+from netweather.errors import UsageError
+
+if TYPE_CHECKING:
+    from netweather.engine import Engine, Recovered
 
 _EXAMPLES = """
 sudo netweather recover
+# also what another state directory has in force: it is shown first
+sudo netweather recover --force
 """
 
 
 def _recover(
     *,
     force: Annotated[
-        bool, typer.Option("--force", help="also what is in force and belongs to another state directory, such as a container's")
+        bool, typer.Option("--force", help="also what is in force and belongs to another state directory; asks first")
     ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
     as_json: Json = False,
 ) -> None:
-    """Takes away everything of Netweather's that nobody keeps any more.
+    """Removes everything of Netweather's that no living process keeps.
 
-    After a crash, or a kill -9 of everything. Conditions that a living process keeps are left alone; what others made is
-    never touched. Leases hold without this: the kernel itself lets traffic pass once they are over.
+    Run it after a crash, or after a kill -9 of everything. Conditions that a living process keeps stay in force, and
+    are listed. Leases end without this command: the kernel itself lets traffic pass once they are over. With --force,
+    it also removes what another state directory has in force, such as a container's: it shows whose that is, and asks.
     """
     need_root()
     from netweather.engine import Engine
 
-    found = Engine().recover(force=force)
+    engine = Engine()
+    found = engine.recover()
+    if force and (others := [each for each in found if each.forcible]):
+        if not yes:
+            _confirm(engine, others)
+        found = [each for each in found if not each.forcible] + engine.recover(force=[each.target for each in others])
+        found = list(dict.fromkeys(found))
     if as_json:
         say_json([{"target": each.target, "what": each.what, "recovered": each.taken} for each in found])
-        return
-    for each in found:
-        if each.taken:
-            say(f"recovered {each.target}: {each.what}")
-        else:
-            remark("note", f"left alone {each.target}: {each.what}; --force takes it away")
-    if not any(each.taken for each in found):
-        say("nothing to recover")
+    else:
+        _tell(engine, found)
 
 
 def command() -> Any:
     """The Typer command."""
     return pages.command(_recover, name="recover", examples=_EXAMPLES)
+
+
+def _confirm(engine: Engine, others: list[Recovered]) -> None:
+    """Shows whose they are, and asks. Raises UsageError(code="force-not-confirmed")."""
+    for each in others:
+        remark("force", f"removes what is in force in {each.target}: {_owner(engine, each)}")
+    answer = ""
+    if sys.stdin is not None and sys.stdin.isatty():
+        print("Remove it? [y/N] ", end="", file=sys.stderr, flush=True)
+        answer = sys.stdin.readline().strip().lower()
+    if answer not in ("y", "yes"):
+        raise UsageError(
+            "force-not-confirmed",
+            "--force would remove what another state directory has in force",
+            "\n".join(f"{each.target}: {_owner(engine, each)}" for each in others),
+            "end it where it was set (netweather clear), or add --yes",
+        )
+
+
+def _owner(engine: Engine, each: Recovered) -> str:
+    from netweather.engine.owners import owner_of
+
+    return owner_of(each.identity, engine.settings.state)
+
+
+def _tell(engine: Engine, found: list[Recovered]) -> None:
+    for each in found:
+        if each.taken:
+            say(f"recovered {each.target}: {each.what}")
+        elif each.forcible:
+            remark("note", f"left alone {each.target}: {each.what} ({_owner(engine, each)}); --force takes it away")
+        else:
+            remark("note", f"left alone {each.target}: {each.what}")
+    if not found:
+        say("nothing to recover")
+    elif not any(each.taken for each in found):
+        say("nothing was recovered: the notes say what was left alone")

@@ -14,7 +14,8 @@ import typer
 from netweather.cli import pages
 from netweather.cli.options import with_flags
 from netweather.cli.output import remark
-from netweather.cli.trying import Command, Localhost, Reach, Stopped, command_of, place_of, signals_heard, stop, words_of
+from netweather.cli.signals import Stopped, signals_heard, stop
+from netweather.cli.trying import Command, Localhost, Reach, command_of, place_of, words_of
 
 if TYPE_CHECKING:
     from netweather.kernel.commands import Started

@@ -123,10 +123,10 @@ def _run(scenario: Scenario, settings: Settings, *, direct: bool, wait: bool, as
 
 
 def _wait_for(client: Client, name: str, *, as_json: bool) -> int:
-    from netweather.cli.waiting import Stopped, signals_stop
+    from netweather.cli.signals import Stopped, stopped_by_signals
     from netweather.kernel.waiting import pause
 
-    with signals_stop():
+    with stopped_by_signals():
         try:
             while (document := client.scenarios(name)[0])["status"]["state"] in ("playing", "paused"):
                 pause(0.5)
@@ -137,11 +137,11 @@ def _wait_for(client: Client, name: str, *, as_json: bool) -> int:
 
 
 def _play_here(scenario: Scenario, service: Service, *, as_json: bool) -> int:
-    from netweather.cli.waiting import signals_call
+    from netweather.cli.signals import signals_heard
     from netweather.engine.playing import Player
 
     player = Player(scenario, _putting(service), _ending(service), _telling(as_json=as_json))
-    with signals_call(player.stop):  # what is under way is finished, and then all is taken back
+    with signals_heard(lambda *_: player.stop()):  # what is under way is finished, and then all is taken back
         player.run()
     return 0
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netweather.cli import pages
+from netweather.cli import pages, signals
 from netweather.cli.completed import Completed
 from netweather.cli.options import PANELS, Direct, Json, Targets, given, with_flags
 from netweather.cli.output import remark, say, say_json, wrapped
@@ -89,7 +89,9 @@ def _set(
 
         done = set_and_wait(service, conditions, put, show)
     else:
-        show(done := put())
+        done = put()
+        signals.done()
+        show(done)
     return _exit_code(done)
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from types import FrameType
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -21,7 +18,6 @@ if TYPE_CHECKING:
 
 CANT_TELL: Final = 3
 """The exit code when nothing can be said: neither good nor bad."""
-SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 Command = Annotated[
@@ -83,33 +79,3 @@ def words_of(flags: Mapping[str, Any], *, unmatched: bool) -> dict[str, Any]:
 
 def seconds_of(timeout: str | None) -> float | None:
     return None if timeout is None else Duration.parse(timeout).seconds
-
-
-class Stopped(BaseException):
-    """A signal ended us. Not an Exception: nothing on the way out, where all is undone, may take it for a failure."""
-
-    def __init__(self, number: int) -> None:
-        self.exit_code = 128 + number
-
-
-def stop(number: int, frame: FrameType | None) -> None:
-    """A handler. Raises Stopped."""
-    for each in SIGNALS:
-        signal.signal(each, signal.SIG_IGN)  # a second one must not stop the undoing half way
-    raise Stopped(number)
-
-
-@contextmanager
-def signals_heard(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Ctrl-C, SIGTERM and SIGHUP are the handler's for as long as the block."""
-    before = {number: signal.signal(number, handler) for number in SIGNALS}
-    try:
-        yield
-    finally:
-        for number, earlier in before.items():
-            signal.signal(number, earlier)
-
-
-def stopped_by_signals() -> AbstractContextManager[None]:
-    """Ctrl-C, SIGTERM and SIGHUP end the block, by Stopped."""
-    return signals_heard(stop)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
 import sys
-from collections.abc import Callable, Iterator
-from types import FrameType
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from netweather.cli.output import remark
 from netweather.cli.problems import as_netweather
+from netweather.cli.signals import Stopped, ignore, stopped_by_signals
 from netweather.errors import NetweatherError
 from netweather.kernel.waiting import pause
 
@@ -21,11 +19,6 @@ if TYPE_CHECKING:
 _LOOK_S: Final = 1.0
 _OVER: Final = ("no-such-condition", "unknown-target", "target-not-running")
 """Its lease ended, or somebody was quicker."""
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-class Stopped(BaseException):
-    """A signal asked us to end. Not an Exception: nothing on the way may take it for a failure."""
 
 
 def set_and_wait(
@@ -36,7 +29,7 @@ def set_and_wait(
     Returns what `put` did; nothing when a signal came before its end.
     """
     done: list[Done] | None = None
-    with signals_stop():
+    with stopped_by_signals():
         try:
             done = put()
             tell(done)
@@ -44,42 +37,10 @@ def set_and_wait(
         except Stopped:
             pass
         finally:
-            ignore_signals()
+            ignore()
             if done is not None:
                 _clear(service, conditions)
     return done or []
-
-
-@contextlib.contextmanager
-def signals_stop() -> Iterator[None]:
-    """Signals that ask us to end raise Stopped meanwhile."""
-
-    def stop() -> None:
-        raise Stopped
-
-    with signals_call(stop):
-        yield
-
-
-@contextlib.contextmanager
-def signals_call(stop: Callable[[], None]) -> Iterator[None]:
-    """Signals that ask us to end call this meanwhile."""
-
-    def called(number: int, frame: FrameType | None) -> None:
-        stop()
-
-    before = {number: signal.signal(number, called) for number in _SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def ignore_signals() -> None:
-    """A second Ctrl-C must not stop the clearing half way."""
-    for number in _SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
 
 
 def _wait(service: Service, conditions: list[NetworkCondition]) -> None:

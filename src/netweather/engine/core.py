@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from netweather.conditions import NetworkCondition, validate
 from netweather.conditions.embedding import embedded, own_profiles
-from netweather.engine import choosing, counters, draining, entries
+from netweather.engine import choosing, counters, draining, entries, recovery
 from netweather.engine.draining import Dropped, Held, ignore
 from netweather.engine.results import Cleared, Recovered, Rest, SetResult, Shown
 from netweather.engine.sparing import spare_own_session
@@ -23,20 +23,15 @@ from netweather.engine.status import shown
 from netweather.errors import NetweatherError
 from netweather.journal import Entry, Journal, Whose
 from netweather.kernel import hooks, keeper_process, namespaces
-from netweather.kernel.finding import every_namespace
 from netweather.kernel.operations import Lift, Operation, WriteRules
 from netweather.kernel.real import RealTarget
 from netweather.kernel.seam import TargetKernel
-from netweather.kernel.spec import Datapath, Observed
-from netweather.kernel.waiting import pause
+from netweather.kernel.spec import Datapath
 from netweather.planning.overlaps import overlaps
 from netweather.planning.plan import describe, plan
 from netweather.planning.rules import InForce
 from netweather.settings import Settings
 from netweather.targets import Target
-
-SECOND_LOOK_S = 3.0
-"""After so long what another state directory is setting is in force, or what its keeper mends is mended."""
 
 
 @dataclass
@@ -108,8 +103,8 @@ class Engine:
     def _carry_out(
         self, kernel: TargetKernel, fd: int, before: Entry, after: Entry, operations: list[Operation], renewed: str | None
     ) -> None:
-        self.journal.write(after)
         try:
+            self.journal.write(after)
             with counters.kept(kernel, before, after, renewed):
                 self._apply(kernel, after, operations)
             if renewed is not None:
@@ -141,24 +136,39 @@ class Engine:
         return rest
 
     def _unmake(self, kernel: TargetKernel, fd: int, entry: Entry) -> Rest:
-        """Lifts every rule; removes everything of ours once lines hold nothing any more, which may be later (`expire`)."""
+        """Lifts every rule; removes everything of ours once lines hold nothing any more, which may be later (`expire`).
+
+        It needs no write: where nothing can be written, nobody would know what drains, and it is removed at once.
+        """
+        at_once = replace(self, held="drop", devices_later=False)
+        engine = self
         if entry.conditions or entry.state != "unmaking" or not entry.ended:
             entry.conditions, entry.state = [], "unmaking"
             entry.ended = entry.ended or namespaces.boot_ns()
-            self.journal.write(entry)
+            engine = self if self._noted(entry) else at_once
         operations = plan(Datapath(), kernel.observe())
-        if self.devices_later:
+        if engine.devices_later:
             self._apply(kernel, entry, [operation for operation in operations if isinstance(operation, Lift)])
             return Rest(sum(kernel.held().values()))
-        rest = self._apply(kernel, entry, operations)
-        if entry.draining:
-            self.journal.write(entry)
-            self._keep(entry, fd)
+        rest = engine._apply(kernel, entry, operations)
+        if entry.draining and self._noted(entry, fd):
             return rest
+        if entry.draining:
+            rest = at_once._apply(kernel, entry, plan(Datapath(), kernel.observe()))
         keeper_process.stop_keeper(self.journal.directory(entry.target.identity))
         kernel.close()
         self.journal.forget(entry.target.identity)
         return rest
+
+    def _noted(self, entry: Entry, keep: int | None = None) -> bool:
+        """Writes an entry that is being ended, and has it kept. Returns whether that could be done. keep: the target's namespace."""
+        try:
+            self.journal.write(entry)
+            if keep is not None:
+                self._keep(entry, keep)
+        except (NetweatherError, OSError):
+            return False
+        return True
 
     def _keep(self, entry: Entry, fd: int) -> None:
         keep = self.keep or keeper_process.ensure
@@ -272,6 +282,9 @@ class Engine:
         Raises NetweatherError(code="no-such-condition") for a name that isn't in force.
         """
         with self.journal.locked(identity):
+            if name is None and owner is None and entries.readable(self.journal, identity) is None:
+                rest = self._settle(Entry(entries.unknown(identity)), fd)
+                return Cleared(identity, (), None, rest.draining, rest.dropped)
             entry = self.journal.read(identity)
             gone = entries.chosen(entry, name, owner)
             if entry is None:
@@ -301,88 +314,32 @@ class Engine:
     # recover
 
     def sweep(self) -> list[Recovered]:
-        """Ends what is past its lease, or whose target is gone, and has no keeper to do it; every command begins with it."""
-        return self._recover(orphans=False)
+        """Completes what a killed command began; ends what is past its lease, or whose target is gone, and has no keeper to do it."""
+        return recovery.sweep(self, orphans=False)
 
     def sweep_known(self, identity: str) -> list[Recovered]:
         """The same for one target, which this process keeps or nobody."""
         with self.journal.locked(identity):
-            return self._recover_one(identity, orphans=False)
+            return recovery.sweep_one(self, identity, orphans=False)
 
-    def recover(self, *, force: bool = False) -> list[Recovered]:
+    def recover(self, *, force: Collection[str] = ()) -> list[Recovered]:
         """Takes away all that dead processes left: also conditions whose lease is not over when nobody keeps them.
 
-        What no journal here knows but is in force, such as a container's with a state directory of its own, is left alone
-        unless `force`.
+        What no journal here knows but is in force, such as a container's with a state directory of its own, is left alone, unless
+        its namespace is named: `force` has those by what is in the answer.
         """
-        return self._recover(orphans=True) + self._strays(force)
-
-    def _recover(self, *, orphans: bool) -> list[Recovered]:
-        found: list[Recovered] = []
-        for identity in self.journal.identities():
-            if keeper_process.running(self.journal.directory(identity)):
-                continue
-            with self.journal.locked(identity):
-                found += self._recover_one(identity, orphans=orphans)
-        return found
-
-    def _recover_one(self, identity: str, *, orphans: bool) -> list[Recovered]:
-        if not self.journal.directory(identity).exists() or keeper_process.kept_by_another(self.journal.directory(identity)):
-            return []
-        try:
-            entry = self.journal.read(identity) or Entry(entries.unknown(identity))
-        except NetweatherError:
-            if not orphans:
-                return []
-            entry = Entry(entries.unknown(identity))
-        now = namespaces.boot_ns()
-        ended = [c for c in entry.conditions if orphans or c.deadline <= now]
-        with entries.opened(entry.target) as fd:
-            if fd is not None and entry.conditions and not ended:
-                return []
-            entry.conditions = [c for c in entry.conditions if c not in ended]
-            self._settle(entry, fd)
-        names = ", ".join(c.condition.name for c in ended) or "remains"
-        return [Recovered(entry.target.name, names)]
-
-    def _strays(self, force: bool) -> list[Recovered]:
-        """What is ours by name and alias, or by program name, in namespaces that no journal knows.
-
-        What is not in force may just be set by somebody else: unless `force`, it is taken when a second look finds it the same.
-        """
-        dead = {} if force else {whose.identity: seen for whose, kernel, seen in self._unknown() if not seen.alive}
-        if dead:
-            pause(SECOND_LOOK_S)
-        found = []
-        for whose, kernel, seen in self._unknown():
-            if not force and dead.get(whose.identity) != seen:
-                found.append(Recovered(whose.name, "in force or being set, but not from this state directory", taken=False))
-                continue
-            with self.journal.locked(whose.identity):
-                replace(self, held="drop")._unmake(kernel, -1, Entry(whose))
-            found.append(Recovered(whose.name, "devices and programs without a journal"))
-        return found
-
-    def _unknown(self) -> Iterator[tuple[Whose, TargetKernel, Observed]]:
-        """The namespaces with something of ours that no journal here knows."""
-        known = set(self.journal.identities())
-        for path, dev, ino, fd in every_namespace():
-            whose = Whose(path, path, dev, ino, None, path, "netns")
-            if whose.identity in known:
-                continue
-            with self.kernel(whose, fd) as kernel:
-                seen = kernel.observe()
-                if seen.attached or seen.half_attached or seen.port or seen.port_faults:
-                    yield whose, kernel, seen
+        return recovery.sweep(self, orphans=True) + recovery.strays(self, force)
 
     # for the keeper
 
     def expire(self, identity: str, fd: int) -> bool:
         """Ends the conditions whose lease is over; makes good what is broken. Returns whether any remain. For the keeper."""
         with self.journal.locked(identity):
-            entry = self.journal.read(identity)
-            if entry is None:
+            if not os.path.lexists(self.journal.directory(identity)):
                 return False
+            entry = entries.readable(self.journal, identity)
+            if entry is None:
+                return self._expire_unknown(entries.unknown(identity), fd)
             now = namespaces.boot_ns()
             entry.conditions = [c for c in entry.conditions if c.deadline > now]
             self._settle(entry, fd)
@@ -394,18 +351,26 @@ class Engine:
             entry = self.journal.read(identity)
             return entry is not None and draining.still_drains(self, entry, fd)
 
+    def _expire_unknown(self, whose: Whose, fd: int) -> bool:
+        """The same without a journal that can be read: what the kernel holds decides."""
+        if recovery.in_force(self, whose, fd):
+            return True
+        self._settle(Entry(whose), fd)
+        return False
+
     def end(self, identity: str, fd: int, when: Callable[[Entry], bool] = lambda entry: True) -> bool:
         """Ends everything on a target, whatever state it is in. For the keeper.
 
         when: asked while nobody else can be at work on the target. Returns whether nothing is left.
         """
         with self.journal.locked(identity):
-            entry = self.journal.read(identity)
-            if entry is not None and not when(entry):
+            if not os.path.lexists(self.journal.directory(identity)):
+                return True
+            entry = entries.entry_or_remains(self.journal, identity)
+            if not when(entry):
                 return False
-            if entry is not None:
-                entry.conditions = []
-                replace(self, held="drop")._settle(entry, fd)
+            entry.conditions = []
+            replace(self, held="drop")._settle(entry, fd)
             return True
 
     def kernel(self, whose: Whose, fd: int) -> TargetKernel:

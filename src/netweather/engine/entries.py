@@ -32,10 +32,15 @@ def unknown(identity: str) -> Whose:
 
 def entry_or_remains(journal: Journal, identity: str) -> Entry:
     """The journal's entry; where there is none, or one that can't be read, an entry without conditions."""
+    return readable(journal, identity) or Entry(unknown(identity))
+
+
+def readable(journal: Journal, identity: str) -> Entry | None:
+    """The journal's entry, without conditions where there is no journal; None where there is one that can't be read."""
     try:
         return journal.read(identity) or Entry(unknown(identity))
     except NetweatherError:
-        return Entry(unknown(identity))
+        return None
 
 
 def opened(whose: Whose) -> contextlib.AbstractContextManager[int | None]:

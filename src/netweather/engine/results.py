@@ -130,8 +130,13 @@ class Cleared:
 
 @dataclass(frozen=True)
 class Recovered:
-    """What `recover` found: the target's name or namespace, and what of it. taken: away; else left alone, and why is in `what`."""
+    """What `recover` found: the target's name or namespace, and what of it. taken: away; else left alone, and why is in `what`.
+
+    forcible: `recover` takes it away, too, when `target` is named as to be forced. identity: of its namespace, then.
+    """
 
     target: str
     what: str
     taken: bool = True
+    forcible: bool = False
+    identity: str = ""

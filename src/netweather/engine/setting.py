@@ -113,11 +113,15 @@ def _set_one(
     before = engine.active(target)
     anew = not dry_run and all(each.condition.name != condition.name for each in before)
     seen = experience.look(target) if anew else b""
-    with _naming(target, several=several):
-        result = engine.set(target, condition, dry_run=dry_run)
+    undo.append(step := (target.reference, _undo(engine, target, condition, before)))  # first: a signal may come at any moment
+    try:
+        with _naming(target, several=several):
+            result = engine.set(target, condition, dry_run=dry_run)
+    except Exception:
+        undo.remove(step)  # the engine has put it back
+        raise
     if anew:
         experience.remember(engine.journal.directory(target.identity), condition.name, seen)
-    undo.append((target.reference, _undo(engine, target, condition, before)))
     return result, () if check is None else check(target, condition)
 
 

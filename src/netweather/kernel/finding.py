@@ -1,13 +1,17 @@
-"""Finding a namespace again by its identity, and going through all that this machine shows. Only looks."""
+"""Finding a namespace again by its identity, and going through all that this machine shows. Only looks, and never stops half way."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import glob
 import os
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Final, Protocol
 
+_NS_GET_NSTYPE: Final = 0xB703
+_CLONE_NEWNET: Final = 0x40000000
 NAMED = ("/run/netns/*", "/run/docker/netns/*", "/run/netweather/netns/*")
 
 
@@ -24,11 +28,19 @@ class Located(Protocol):
     def path(self) -> str | None: ...
 
 
-def _open(path: str) -> int | None:
-    try:
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError:
-        return None
+def _open(path: str) -> int:
+    """Raises OSError."""
+    return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+
+
+def _open_network(path: str) -> int:
+    """A descriptor of the network namespace at a path. Raises OSError, also for anything else than one."""
+    fd = _open(path)
+    with contextlib.suppress(OSError):
+        if fcntl.ioctl(fd, _NS_GET_NSTYPE) == _CLONE_NEWNET:
+            return fd
+    os.close(fd)
+    raise OSError(errno.EINVAL, "it is not a network namespace")
 
 
 def _paths() -> Iterator[str]:
@@ -39,11 +51,9 @@ def _paths() -> Iterator[str]:
             yield f"/proc/{entry}/ns/net"
 
 
-def _identity(path: str) -> tuple[int, int] | None:
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
+def _identity(path: str) -> tuple[int, int]:
+    """Raises OSError."""
+    status = os.stat(path)
     return (status.st_dev, status.st_ino)
 
 
@@ -55,11 +65,10 @@ def open_namespace(dev: int, ino: int, hints: tuple[str, ...] = ()) -> Iterator[
     """
     fd = None
     for path in (*hints, *_paths()):
-        if _identity(path) != (dev, ino):
-            continue
-        fd = _open(path)
-        if fd is not None:
-            break
+        with contextlib.suppress(OSError):
+            if _identity(path) == (dev, ino):
+                fd = _open(path)
+                break
     try:
         yield fd
     finally:
@@ -67,17 +76,25 @@ def open_namespace(dev: int, ino: int, hints: tuple[str, ...] = ()) -> Iterator[
             os.close(fd)
 
 
-def every_namespace() -> Iterator[tuple[str, int, int, int]]:
-    """Each namespace that can be seen, once: (path, dev, ino, descriptor); the descriptor is open until the next one."""
+def every_namespace(skipped: dict[str, str] | None = None) -> Iterator[tuple[str, int, int, int]]:
+    """Each namespace that can be seen, once: (path, dev, ino, descriptor); the descriptor is open until the next one.
+
+    skipped: gets the paths that stand for no namespace that can be opened, and why. What has just disappeared is not among them.
+    """
     seen: set[tuple[int, int]] = set()
     for path in _paths():
-        identity = _identity(path)
-        if identity is None or identity in seen:
+        try:
+            identity = _identity(path)
+            if identity in seen:
+                continue
+            fd = _open_network(path)
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        except OSError as error:
+            if skipped is not None:
+                skipped[path] = str(error.strerror)
             continue
         seen.add(identity)
-        fd = _open(path)
-        if fd is None:
-            continue
         try:
             yield path, *identity, fd
         finally:

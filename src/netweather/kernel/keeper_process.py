@@ -49,15 +49,18 @@ def pump_running(directory: Path) -> bool:
     return _process(directory, "pump.pid") is not None
 
 
-def claim(directory: Path) -> bool:
-    """This process, an agent, is to be the keeper. Returns whether it is; False: another process keeps this target."""
+def claim(directory: Path, kind: str = AGENT) -> bool:
+    """This process is to be the keeper. Returns whether it is; False: another process keeps this target, or there is none any more.
+
+    A keeper does so itself: whoever started it may have been killed before it wrote down whom.
+    """
     process = _process(directory, "keeper.pid")
     if process is None:
         process = Process.of(os.getpid())
         if process is None or not directory.is_dir():
             return False
         draft = directory / "keeper.pid.new"
-        draft.write_text(f"{process.pid} {process.start} {AGENT}")
+        draft.write_text(f"{process.pid} {process.start} {kind}")
         draft.replace(directory / "keeper.pid")
     return process.pid == os.getpid()
 

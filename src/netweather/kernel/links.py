@@ -1,7 +1,7 @@
 """Devices: those of a target as they are, and those of ours. Everything here runs inside the namespace (`Namespace.run`).
 
-TAPs are made by ioctl. Devices of ours are recognised by their name (`nw…`) and an alias that
-begins with ALIAS, so nothing else has to be remembered to take them away.
+TAPs are made by ioctl. Devices of ours are recognised by their name (`nw…`) and a mark, so nothing else has to be remembered to
+delete them. The mark is GROUP, which a veth has from the message that creates it, or an alias that begins with ALIAS.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from netweather.errors import NetweatherError
 from netweather.kernel import namespaces, rtnetlink
 
 ALIAS = "netweather:"
+GROUP = 0x6E776561  # "nwea"; the kernel ignores an alias in the message that creates a device, and keeps a group
 PORT = "nw0"
 HELPER_PORT = "nwh"
 LINE_PREFIX = "nwl"
@@ -35,18 +36,8 @@ OFFLOAD_CSUM, OFFLOAD_TSO4, OFFLOAD_TSO6 = 1, 2, 4
 
 _NEWLINK, _GETLINK, _SETLINK = 16, 18, 19
 _LINK: Final = struct.Struct("=BxHiII")  # struct ifinfomsg: family, hardware, index, flags, which of them change
-_IFNAME, _MTU, _LOWER, _MASTER, _TXQLEN, _LINKINFO, _IFALIAS, _STATS64, _NETNS_FD, _LOWER_NETNS = (
-    3,
-    4,
-    5,
-    10,
-    13,
-    18,
-    20,
-    23,
-    28,
-    37,
-)
+_IFNAME, _MTU, _LOWER, _MASTER, _TXQLEN, _LINKINFO, _IFALIAS = 3, 4, 5, 10, 13, 18, 20
+_STATS64, _GROUP, _NETNS_FD, _LOWER_NETNS = 23, 27, 28, 37
 _INFO_KIND, _INFO_DATA, _VETH_PEER = 1, 2, 1
 _DROPPED: Final = struct.Struct("=48xQQ")  # struct rtnl_link_stats64: rx_dropped, tx_dropped
 _UP, _NOARP = 0x1, 0x80
@@ -68,10 +59,11 @@ class Device:
     txqueuelen: int
     rx_dropped: int
     tx_dropped: int
+    group: int = 0
 
     @property
     def ours(self) -> bool:
-        return self.name.startswith("nw") and self.alias.startswith(ALIAS)
+        return self.name.startswith("nw") and (self.group == GROUP or self.alias.startswith(ALIAS))
 
 
 def netlink() -> Any:
@@ -121,6 +113,7 @@ def _device(body: bytes) -> Device:
         txqueuelen=_number(found, _TXQLEN) or 0,
         rx_dropped=rx_dropped,
         tx_dropped=tx_dropped,
+        group=_number(found, _GROUP) or 0,
     )
 
 
@@ -171,11 +164,11 @@ def _quiet(name: str) -> None:
 
 
 def make_pair(name: str, peer: str, peer_fd: int | None = None) -> None:
-    """Makes a veth pair, both down: the one end here, the other in the namespace of this descriptor, or here too.
+    """Makes a veth pair, both down and marked as ours: the one end here, the other in the namespace of this descriptor, or here too.
 
     Raises OSError (EEXIST: somebody's device has that name).
     """
-    size = rtnetlink.number(_MTU, MAX_MTU)
+    size = rtnetlink.number(_MTU, MAX_MTU) + rtnetlink.number(_GROUP, GROUP)
     where = b"" if peer_fd is None else rtnetlink.number(_NETNS_FD, peer_fd)
     other = rtnetlink.attribute(_VETH_PEER, _link(), rtnetlink.text(_IFNAME, peer), size, where)
     kind = rtnetlink.attribute(_LINKINFO, rtnetlink.text(_INFO_KIND, "veth"), rtnetlink.attribute(_INFO_DATA, other))

@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import functools
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -127,12 +129,7 @@ class Namespace:
                 try:
                     self._pool.submit(self._enter).result()
                 except OSError as error:
-                    raise NetweatherError(
-                        "cannot-enter-namespace",
-                        f"network namespace {self.identity[1]} cannot be entered",
-                        str(error),
-                        "run as root (CAP_SYS_ADMIN), or through an agent",
-                    ) from error
+                    raise _cannot_enter(self.identity[1], error) from error
         return self._pool.submit(function).result()
 
     def _enter(self) -> None:
@@ -167,6 +164,15 @@ class Namespace:
         self.close()
 
 
+def _cannot_enter(ino: int, error: OSError) -> NetweatherError:
+    remedy = "name a network namespace; `netweather targets` lists them"
+    if error.errno in (errno.EPERM, errno.EACCES):
+        remedy = "run it as root, or through an agent"
+        if os.geteuid() == 0:
+            remedy = "give this process CAP_SYS_ADMIN over that namespace: a container needs --privileged"
+    return NetweatherError("cannot-enter-namespace", f"network namespace {ino} cannot be entered", str(error), remedy)
+
+
 def make(path: Path) -> None:
     """Makes a new namespace, kept by a bind mount at `path` (an empty file is made there).
 
@@ -188,18 +194,18 @@ def make(path: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Undoes `make`; a namespace or file that isn't there is no error."""
+    """Undoes `make`. A namespace or file that isn't there is no error, nor is a file that can't be removed. Raises OSError."""
+    while is_mounted(path):
+        _checked(_libc.umount2(str(path).encode(), MNT_DETACH), f"umount {path}")
     with contextlib.suppress(OSError):
-        while is_mounted(path):
-            _checked(_libc.umount2(str(path).encode(), MNT_DETACH), f"umount {path}")
-    path.unlink(missing_ok=True)
+        path.unlink()
 
 
 def is_mounted(path: Path) -> bool:
     """Whether a namespace is kept at `path`."""
     try:
         return path.stat().st_dev != path.parent.stat().st_dev
-    except FileNotFoundError:
+    except OSError:
         return False
 
 
@@ -216,7 +222,27 @@ def opened(path: Path) -> Iterator[Namespace]:
 
 
 def boot_ns() -> int:
-    """The clock of leases and heartbeats: CLOCK_BOOTTIME, in ns; goes on in suspend and never jumps."""
-    import time
+    """The clock of leases and heartbeats: the host's CLOCK_BOOTTIME, in ns. It goes on in suspend and never jumps.
 
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    BPF programs read the host's clock. A process in a time namespace reads another one, so that offset is subtracted.
+    """
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) - boot_offset_ns()
+
+
+@functools.cache
+def boot_offset_ns() -> int:
+    """What the time namespace of this process adds to CLOCK_BOOTTIME, in ns; 0 on the host. Raises OSError."""
+    try:
+        with open("/proc/self/timens_offsets", encoding="ascii") as file:
+            return boot_offset_in(file.read())
+    except FileNotFoundError:  # Linux without CONFIG_TIME_NS
+        return 0
+
+
+def boot_offset_in(offsets: str) -> int:
+    """The same from the text of a timens_offsets file, whose lines are: clock, seconds, nanoseconds."""
+    for line in offsets.splitlines():
+        clock, seconds, ns = line.split()
+        if clock in ("boottime", "7"):  # Linux 5.6 writes the number
+            return int(seconds) * 10**9 + int(ns)
+    return 0

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from netweather.errors import NetweatherError
+from netweather.kernel.namespaces import boot_offset_ns
+from netweather.kernel.pump_params import ParamsFile
 from netweather.kernel.waiting import until
 
 MAGIC = 0x3143574E
@@ -26,11 +28,15 @@ REMOVE_DROP = 2
 REQUEST = struct.Struct("=IHHIIQ")
 REPLY = struct.Struct("=IHHiIQ")
 STARTUP_S = 5.0
+TICK_NS = 10**9 // os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
 class Process:
-    """A process that stays the same one: a pid is reused, a pid with its start time isn't."""
+    """A process that stays the same one: a pid is reused, a pid with its start time isn't.
+
+    start: in ticks of the host's clock. The kernel shows it in the clock of the reader's time namespace.
+    """
 
     pid: int
     start: int
@@ -43,11 +49,14 @@ class Process:
         except OSError:
             return None
         fields = text.rpartition(")")[2].split()
-        return None if fields[0] in "ZX" else cls(pid, int(fields[19]))
+        if fields[0] in "ZX":
+            return None
+        return cls(pid, int(fields[19]) - round(boot_offset_ns() / TICK_NS))
 
     @property
     def alive(self) -> bool:
-        return Process.of(self.pid) == self
+        found = Process.of(self.pid)  # an offset that is no multiple of a tick rounds either way
+        return found is not None and abs(found.start - self.start) <= 1
 
     def signal(self, number: int) -> None:
         """Sends a signal to this very process; one that is gone is no error."""
@@ -68,8 +77,17 @@ def binary() -> Path:
     return path
 
 
+def renew(parameters: Path) -> None:
+    """A new file for a new pump, in its clock. A pump whose starter was killed before it wrote down whom has the old one: it ends
+    when that has no name any more.
+    """
+    parameters.unlink(missing_ok=True)
+    with ParamsFile(parameters) as file:
+        file.set_boot_offset(boot_offset_ns())
+
+
 def start(directory: Path, parameters: Path, beat_fd: int, cpu: int) -> Process:
-    """Starts a pump for one target. Returns when it listens; raises NetweatherError(code="pump-failed")."""
+    """Starts a pump for one target, and writes pump.pid. Returns when it listens; raises NetweatherError(code="pump-failed")."""
     (directory / "pump.sock").unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with listener, parameters.open("r+b") as file, (directory / "pump.log").open("wb") as log:
@@ -106,7 +124,15 @@ def start(directory: Path, parameters: Path, beat_fd: int, cpu: int) -> Process:
     _reap_later(child)
     if process is None:
         raise NetweatherError("pump-failed", "the pump ended at once", "", "see pump.log in the state directory")
+    (directory / "pump.pid").write_text(f"{process.pid} {process.start}")
     return process
+
+
+def forget(directory: Path) -> None:
+    """No pump runs for this directory any more. What can't be removed, on a read-only disk, stays: its pid is nobody's."""
+    for name in ("pump.pid", "pump.sock"):
+        with contextlib.suppress(OSError):
+            (directory / name).unlink()
 
 
 @contextlib.contextmanager

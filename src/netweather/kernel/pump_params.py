@@ -27,7 +27,7 @@ TRACE_ROOM: Final = 4 << 20
 TABLES: Final = {"delay": (4096, 8192), "slot": (12288, 8192), "list": (20480, 4096)}  # offset in the block, room
 
 # Words of the header.
-DEADLINE, DRAIN, MEMORY_LIMIT = 24, 32, 40
+DEADLINE, DRAIN, MEMORY_LIMIT, BOOT_OFFSET = 24, 32, 40, 48
 PUMP_PID, PUMP_STATE, STARTED, MEMORY_USED, MEMORY_PEAK = 2048, 2056, 2064, 2072, 2080
 
 # Words of the statistics.
@@ -88,8 +88,12 @@ class ParamsFile:
     # header
 
     def set_deadline(self, boot_ns: int) -> None:
-        """When (CLOCK_BOOTTIME) the pump drains and ends by itself; 0 for never."""
+        """When (the host's CLOCK_BOOTTIME) the pump drains and ends by itself; 0 for never."""
         self._put(DEADLINE, boot_ns)
+
+    def set_boot_offset(self, ns: int) -> None:
+        """What the time namespace that the pump will run in adds to CLOCK_BOOTTIME."""
+        self._put(BOOT_OFFSET, ns % 2**64)
 
     def set_drain(self, ns: int) -> None:
         """How long draining may last at SIGTERM and at the deadline; 0 for a second."""

@@ -258,9 +258,10 @@ class RealTarget:
     def _start_pump(self, lines: tuple[Line, ...]) -> None:
         classifier = self._need_classifier()
         self._stop_pump()
+        self._forget_params()
+        pump.renew(self.directory / "params")
         self._bound_pump(classifier.leases(MAX_LEASES))  # none yet, at a first start
-        process = pump.start(self.directory, self.directory / "params", classifier.maps["beat"].fd, pump_cpu())
-        (self.directory / "pump.pid").write_text(f"{process.pid} {process.start}")
+        pump.start(self.directory, self.directory / "params", classifier.maps["beat"].fd, pump_cpu())
         for line in lines:
             self._give_line(line)
 
@@ -290,8 +291,7 @@ class RealTarget:
         self.hook.attach(ifindex, "egress", classifier.programs["nw_egress"])
 
     def _detach(self, name: str) -> None:
-        device = links.device(name)
-        if device is None:
+        if (device := links.device(name)) is None:
             return
         for direction in ("egress", "ingress"):
             for program in self.hook.programs(device.ifindex, direction):
@@ -313,11 +313,9 @@ class RealTarget:
             control.remove(index, drop=drop)
 
     def _stop_pump(self) -> None:
-        process = self.pump_process()
-        if process is not None:
+        if (process := self.pump_process()) is not None:
             pump.stop(process)
-        for name in ("pump.pid", "pump.sock"):
-            (self.directory / name).unlink(missing_ok=True)
+        pump.forget(self.directory)
 
     # read
 
@@ -368,6 +366,10 @@ class RealTarget:
         """Of what is kept open since the last operation, others may have made something else in its place meanwhile."""
         self.ways.forget_what_is_gone()
         if self._params is not None and not self._params.is_at(self.directory / "params"):
+            self._forget_params()
+
+    def _forget_params(self) -> None:
+        if self._params is not None:
             self._params.close()
             self._params = None
 
@@ -379,9 +381,7 @@ class RealTarget:
     def close(self) -> None:
         """Closes every descriptor; what was made stays."""
         self._forget_classifier()
-        if self._params is not None:
-            self._params.close()
-            self._params = None
+        self._forget_params()
         self.ways.close()
         self.namespace.close()
 

@@ -51,7 +51,7 @@ def test_it_has_no_privileges(running: tuple[Path, pump.Process]) -> None:
 
 def test_a_pid_that_was_reused_is_another_process(running: tuple[Path, pump.Process]) -> None:
     _, process = running
-    other = pump.Process(process.pid, process.start - 1)
+    other = pump.Process(process.pid, process.start - 100)
     assert not other.alive
     other.signal(signal.SIGKILL)
     assert process.alive

@@ -18,7 +18,7 @@ from netweather.agent import watches
 from netweather.agent.agent import Agent
 from netweather.agent.app import make_app
 from netweather.agent.principals import Principal, Tokens
-from netweather.engine import Engine
+from netweather.engine import recovery
 from netweather.kernel import keeper_process
 from netweather.kernel.credentials import Credentials
 from netweather.settings import Settings
@@ -89,7 +89,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(keeper_process, "ensure", lambda *_: None)
     monkeypatch.setattr(netweather.targets, "resolve_all", made.resolve)
     monkeypatch.setattr(netweather.targets, "resolve", lambda reference: made.resolve([reference]))
-    monkeypatch.setattr(Engine, "_strays", lambda *_: made.strays)
+    monkeypatch.setattr(recovery, "strays", lambda *_: made.strays)
     monkeypatch.setattr(watches, "open_stats", lambda reference, wanted: opened_readings(made, reference))
     return made
 

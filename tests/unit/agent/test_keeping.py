@@ -186,7 +186,7 @@ def put_by_a_process_that_is_dead(agent: Agent) -> None:
     (identity,) = agent.engine.journal.identities()
     parent = Process.of(os.getppid())
     assert parent
-    (agent.engine.journal.directory(identity) / "keeper.pid").write_text(f"{parent.pid} {parent.start + 1}")
+    (agent.engine.journal.directory(identity) / "keeper.pid").write_text(f"{parent.pid} {parent.start + 100}")
 
 
 def test_what_can_not_be_taken_over_is_told_once(agent: Agent, caplog: pytest.LogCaptureFixture) -> None:

@@ -11,7 +11,7 @@ import netweather.engine
 import netweather.targets
 import netweather.targets.resolving
 from netweather.cli import main
-from netweather.engine import Engine
+from netweather.engine import Engine, recovery
 from netweather.kernel import features, keeper_process
 from netweather.settings import Settings
 from tests.support.commandline import Run, caller
@@ -38,6 +38,6 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(netweather.targets, "resolve_all", made.resolve)
     monkeypatch.setattr(netweather.targets, "resolve", lambda reference: made.resolve([reference]))
     # Nothing outside of this world is looked at: recover would take away what other tests have in force.
-    monkeypatch.setattr(Engine, "_strays", lambda *_: made.strays)
+    monkeypatch.setattr(recovery, "strays", lambda *_: made.strays)
     monkeypatch.setattr(netweather.engine, "Engine", lambda settings=None: Engine(settings or Settings.load(), made.open_kernel))
     return made

@@ -7,7 +7,8 @@ import signal
 
 import pytest
 
-from netweather.cli.trying import Stopped, command_of, place_of, seconds_of, stopped_by_signals, words_of
+from netweather.cli.signals import Stopped, stopped_by_signals
+from netweather.cli.trying import command_of, place_of, seconds_of, words_of
 from netweather.errors import UsageError
 from netweather.testing.places import Here, Own
 from tests.unit.cli.conftest import Run, World

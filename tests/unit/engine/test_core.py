@@ -3,51 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
 
-from netweather.conditions import FOREVER, Condition, Delay, LossRandom, Match, NetworkCondition, PortRange, Rule
-from netweather.engine import Engine, core
+from netweather.conditions import FOREVER, Condition, LossRandom, Match, PortRange, Rule
+from netweather.engine import Engine, recovery
 from netweather.errors import NetweatherError
-from netweather.kernel import keeper_process, namespaces
+from netweather.kernel import namespaces
 from netweather.kernel.fake import FakeKernel, FakeTarget
 from netweather.kernel.operations import Operation, WriteRules
 from netweather.settings import Settings
-from netweather.targets import Target
 from netweather.units import Duration, Percent
 from tests.support.world import World
-
-DELAY = Condition(delay=Delay(Duration(10**8)))
-EGRESS = Match(direction="egress")
-
-
-@dataclass
-class Bench:
-    engine: Engine
-    kernel: FakeKernel
-    target: Target
-
-    def set(self, *rules: Rule, **fields: object) -> None:
-        self.engine.set(self.target, condition(*rules, **fields))
-
-
-def condition(*rules: Rule, **fields: object) -> NetworkCondition:
-    return NetworkCondition(rules=rules or (Rule(EGRESS, DELAY),), **fields)  # type: ignore[arg-type]  # of the test's own
-
-
-@pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    kernel = FakeKernel()
-    monkeypatch.setattr(keeper_process, "ensure", lambda *_: None)
-    engine = Engine(Settings(state=tmp_path / "state"), lambda *_: FakeTarget(kernel))
-    fd = os.open("/proc/self/ns/net", os.O_RDONLY)
-    status = os.fstat(fd)
-    with Target("netns:test", "test", fd, status.st_dev, status.st_ino, None, "/proc/self/ns/net", "netns") as target:
-        yield Bench(engine, kernel, target)
+from tests.unit.engine.conftest import Bench, condition
 
 
 def names(bench: Bench) -> list[str]:
@@ -232,15 +203,15 @@ def test_an_ended_lease_is_swept_by_any_command(bench: Bench, monkeypatch: pytes
 
 def test_recover_takes_away_what_nobody_keeps(bench: Bench) -> None:
     bench.set()
-    assert [r.what for r in bench.engine._recover(orphans=True)] == ["default"]
+    assert [r.what for r in recovery.sweep(bench.engine, orphans=True)] == ["default"]
     assert bench.kernel == FakeKernel()
 
 
 def test_what_another_state_directory_keeps_is_left_alone(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.set()
     status = os.fstat(bench.target.netns_fd)
-    monkeypatch.setattr(core, "every_namespace", lambda: [("path", status.st_dev, status.st_ino, bench.target.netns_fd)])
-    monkeypatch.setattr(core, "pause", looks := Mock())
+    monkeypatch.setattr(recovery, "every_namespace", lambda _: [("path", status.st_dev, status.st_ino, bench.target.netns_fd)])
+    monkeypatch.setattr(recovery, "pause", looks := Mock())
     other = Engine(Settings(state=tmp_path / "other"), bench.engine.open_kernel)
     assert [r.taken for r in other.recover()] == [False]
     assert bench.engine.show(bench.target)[0].in_force
@@ -256,7 +227,7 @@ def test_what_another_state_directory_keeps_is_left_alone(bench: Bench, tmp_path
     bench.set()
     bench.kernel.pump = False
     looks.reset_mock()
-    assert [r.taken for r in other.recover(force=True)] == [True]
+    assert [r.taken for r in other.recover(force=["path"])] == [True]
     looks.assert_not_called()
 
 
@@ -265,7 +236,7 @@ def test_a_broken_journal_is_told_and_recovered_from(bench: Bench) -> None:
     (bench.engine.journal.directory(bench.target.identity) / "journal.json").write_text("{")
     with pytest.raises(NetweatherError, match="broken-journal"):
         bench.engine.show(bench.target)
-    assert bench.engine._recover(orphans=True)
+    assert recovery.sweep(bench.engine, orphans=True)
     assert bench.kernel == FakeKernel()
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from netweather import targets
+from netweather.conditions import Condition, Match, NetworkCondition, PortRange, Rule
+from netweather.engine import Engine
+from netweather.settings import Settings
 from netweather.targets.peersets import Peers
 from tests.support.containerd import Containerd
 from tests.support.docker import Docker
@@ -41,7 +46,7 @@ def test_a_container_as_a_peer_is_current(docker: Docker, monkeypatch: pytest.Mo
         with docker.container(name="nwt-db"):
             first = next(sets)["docker:nwt-db"]
             assert str(first[0].network_address) == docker.address("nwt-db")
-            assert [prefix.version for prefix in first] == [4, 6]
+            assert [prefix.version for prefix in first if not prefix.is_link_local] == [4, 6]
         assert next(sets) == {"docker:nwt-db": ()}  # nobody's address by now
 
 
@@ -52,3 +57,20 @@ def test_pods_ask_their_nodes_servers(containerd: Containerd, monkeypatch: pytes
         api.run("sh", "-c", "echo 192.0.2.66 written >> /etc/hosts")
         api.run("sh", "-c", "test -e /etc/resolv.conf || echo nameserver 192.0.2.1 > /etc/resolv.conf")
         assert texts("written", "pod:shop/api-0") == ["192.0.2.66"]
+
+
+def test_dockers_resolver_is_named_at_set(docker: Docker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its lookups of containers' names match no condition on port 53."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{docker.socket}")
+    (tmp_path / "resolv.conf").write_text("nameserver 192.0.2.53\n")
+    engine = Engine(Settings(state=tmp_path / "state"))
+    lookups = NetworkCondition(rules=(Rule(Match(ports=(PortRange(53, 53),)), Condition(block="drop")),))
+    with docker.container() as shop, docker.container(options=("-v", f"{tmp_path}/resolv.conf:/etc/resolv.conf")) as other:
+        for name, said in ((shop, True), (other, False)):
+            (target,) = targets.resolve(f"docker:{name}")
+            with target:
+                assert ("its lookups match no condition" in "; ".join(engine.set(target, lookups).notes)) is said
+                if said:
+                    assert docker.address(other) in docker("exec", name, "nslookup", other)
+                    assert engine.show(target)[0].rules[0].packets == 0
+                engine.clear(target)

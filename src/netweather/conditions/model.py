@@ -111,7 +111,7 @@ class Reorder:
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """No more than `bitrate`, each direction for itself; packets wait their turn in the queue."""
+    """No more than `bitrate`, for each interface and each direction separately; packets wait their turn in the queue."""
 
     SHORT: ClassVar[str] = "bitrate"
     bitrate: Rate = field(metadata=about("bits a second; 0 is no limit, as to netem", unit="rate", example="2mbit"))

@@ -180,6 +180,12 @@ def _correlations(path: Path) -> Iterator[Trap]:
                     )
 
 
+def _rates(path: Path) -> Iterator[Trap]:
+    if any(effects.rate for _, _, effects in path.ways):
+        what = "a rate is per interface and direction: a target with two interfaces gets it twice"
+        yield Trap("rate-per-interface", what, "name one interface with --interface, if the target has several")
+
+
 def _others(path: Path) -> Iterator[Trap]:
     for way, condition, effects in path.ways:
         if condition.rate and not condition.rate.bitrate.bits_per_second:
@@ -212,5 +218,6 @@ _FINDERS: Final[tuple[Callable[[Path], Iterator[Trap]], ...]] = (
     _round_trips,
     _losses,
     _correlations,
+    _rates,
     _others,
 )

@@ -20,6 +20,7 @@ from netweather.engine.draining import Dropped, Held, ignore
 from netweather.engine.results import Cleared, Recovered, Rest, SetResult, Shown
 from netweather.engine.sparing import spare_own_session
 from netweather.engine.status import shown
+from netweather.engine.unreached import unreached
 from netweather.errors import NetweatherError
 from netweather.journal import Entry, Journal, Whose
 from netweather.kernel import hooks, keeper_process, namespaces
@@ -87,7 +88,12 @@ class Engine:
                 changed,
                 {word: tuple(map(str, prefixes)) for word, prefixes in peers.items()},
                 tuple(i.name for i in after.interfaces),
-                (*observed.hidden, *hooks.told(observed.hook), *overlaps(desired, after.slots.leases)),
+                (
+                    *observed.hidden,
+                    *hooks.told(observed.hook),
+                    *overlaps(desired, after.slots.leases),
+                    *unreached(condition, target, kernel, observed, peers, tuple(i.name for i in after.interfaces)),
+                ),
                 choosing.told(condition),
                 tuple(map(describe, operations)),
             )

@@ -6,7 +6,7 @@ The contract tests run over both, so what this one accepts the real one does too
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Literal, Self
@@ -33,6 +33,7 @@ from netweather.kernel.operations import (
     WriteRules,
 )
 from netweather.kernel.spec import Line, LineCounts, Observed, Room, Tables
+from netweather.kernel.surroundings import Surroundings
 
 
 @dataclass
@@ -49,6 +50,8 @@ class FakeKernel:
     counters: dict[int, tuple[int, int, int]] = field(default_factory=dict)
     held: dict[int, int] = field(default_factory=dict)
     """How many packets each line holds; nothing comes out by itself."""
+    surroundings: Surroundings = field(default_factory=Surroundings)
+    down: frozenset[str] = frozenset()
     counted: dict[int, LineCounts] = field(default_factory=dict)
     """What lines have done to packets, by number."""
 
@@ -89,6 +92,7 @@ class FakeTarget:
         return Observed(
             interfaces=tuple(kernel.interfaces.items()),
             hook=kernel.hook,
+            down=kernel.down,
             helper=kernel.helper,
             port=kernel.port,
             classifier=found.room if found else None,
@@ -176,6 +180,9 @@ class FakeTarget:
 
     def held(self) -> dict[int, int]:
         return {index: count for index, count in self.kernel.held.items() if index in self.kernel.lines and count}
+
+    def surroundings(self, *, addresses: bool, listening: Collection[int], readers: bool) -> Surroundings:
+        return self.kernel.surroundings
 
     def netems(self) -> dict[int, Netem]:
         return {i: unpack(line.parameters).held() for i, line in self.kernel.lines.items() if line.engine == "netem"}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Self
 
@@ -40,6 +40,7 @@ from netweather.kernel.operations import (
 )
 from netweather.kernel.pump_params import ParamsFile
 from netweather.kernel.spec import DIRECTIONS, MAX_LEASES, NEVER, Line, LineCounts, Observed, Room
+from netweather.kernel.surroundings import Surroundings, surroundings
 from netweather.kernel.waiting import pause
 from netweather.kernel.ways import Ways, line_number
 
@@ -108,6 +109,7 @@ class RealTarget:
             alive=self._is_alive(bool(whole | broken)),
             hook=self.hook.name,
             hidden=self._hidden(candidates),
+            down=frozenset(d.name for d in candidates if not d.up),
         )
 
     def _find_classifier(self, ifindexes: list[int]) -> tuple[Classifier | None, dict[int, set[str]], set[int]]:
@@ -357,6 +359,10 @@ class RealTarget:
             lines = [line_number(device) for device in self.ways.line_devices() if device.kind != "veth"]
             found |= {index: self.params.held(index) for index in lines}
         return {index: count for index, count in found.items() if count}
+
+    def surroundings(self, *, addresses: bool, listening: Collection[int], readers: bool) -> Surroundings:
+        """What surrounds a condition in the target. Raises OSError."""
+        return self.namespace.run(lambda: surroundings(addresses=addresses, listening=listening, readers=readers))
 
     def netems(self) -> dict[int, Netem]:
         """What the kernel's netem holds, by line."""

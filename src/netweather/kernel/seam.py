@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from types import TracebackType
 from typing import Protocol, Self
 
 from netweather.kernel.netem import Netem
 from netweather.kernel.operations import Operation, WriteRules
 from netweather.kernel.spec import LineCounts, Observed
+from netweather.kernel.surroundings import Surroundings
 
 
 class TargetKernel(Protocol):
@@ -40,6 +41,9 @@ class TargetKernel(Protocol):
 
     def held(self) -> dict[int, int]:
         """How many packets each line holds that holds any."""
+
+    def surroundings(self, *, addresses: bool, listening: Collection[int], readers: bool) -> Surroundings:
+        """What surrounds a condition in the target. Raises OSError."""
 
     def netems(self) -> dict[int, Netem]:
         """What the kernel's netem holds, by line."""

@@ -193,7 +193,7 @@ class Observed:
     port: nw0 is there, up, and with its programs; port_faults: what is wrong with one that is there, in words.
     rules: the digest of the rule set in force. lines: the lines that are whole. broken: those of which a part is missing.
     pump: it runs and its heart beats. alive: a lease runs on and, where there are lines, some pump's heart beats, whoever's.
-    hidden: what stands before us and may hide traffic from us, and what our lines can't carry, in words.
+    hidden: what stands before us and may hide traffic from us, and what our lines can't carry, in words. down: of the interfaces.
     """
 
     interfaces: tuple[tuple[str, int], ...] = ()
@@ -212,3 +212,4 @@ class Observed:
     alive: bool = False
     hook: Literal["tcx", "clsact"] = "tcx"
     hidden: tuple[str, ...] = ()
+    down: frozenset[str] = frozenset()

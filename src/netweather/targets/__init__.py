@@ -37,6 +37,7 @@ __all__ = [
     "resolve",
     "resolve_all",
     "resolve_peers",
+    "resolvers",
 ]
 
 
@@ -45,3 +46,10 @@ def resolve_peers(reference: str, target: Target | None = None) -> tuple[Peer, .
     from netweather.targets import peers
 
     return peers.resolve_peers(reference, target)
+
+
+def resolvers(target: Target) -> tuple[str, ...]:
+    """The name servers of a target: see `_names.resolvers`, which is imported at first use."""
+    from netweather.targets import _names
+
+    return _names.resolvers(target)

@@ -65,6 +65,12 @@ def configuration(target: Target) -> Configuration:
     return Configuration(*(_own(f"/etc/netns/{name}/{file}", f"/etc/{file}") for file in ("hosts", "resolv.conf")))
 
 
+def resolvers(target: Target) -> tuple[str, ...]:
+    """The addresses of the target's name servers, as its /etc/resolv.conf has them."""
+    words = re.findall(r"(?m)^\s*nameserver\s+([^\s%#]+)", configuration(target).resolv_conf)
+    return tuple(word for word in words if _addresses.plain(word) is not None)
+
+
 def in_hosts(text: str, name: str) -> tuple[Address, ...]:
     """The addresses of a name in the text of an /etc/hosts; () when it has none."""
     wanted = name.rstrip(".").lower()

@@ -1,0 +1,122 @@
+"""What a condition does not reach in its target, or reaches otherwise than people expect: sentences for `set`.
+
+Each costs a fraction of a millisecond, and is looked up only when a rule can be concerned. Not here: overlaps, and what a condition
+does by itself (conditions.traps).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import ip_address
+from typing import Final
+
+from netweather.conditions import Match, NetworkCondition, Rule
+from netweather.conditions.profiles import expand_rule
+from netweather.errors import NetweatherError
+from netweather.kernel.holders import holders
+from netweather.kernel.seam import TargetKernel
+from netweather.kernel.spec import Observed, Prefix
+from netweather.kernel.surroundings import PacketReader, Surroundings
+from netweather.targets import Target, resolvers
+
+DNS: Final = 53
+_TCP, _UDP = 6, 17
+_MOST: Final = 3
+"""So many processes are named."""
+
+
+def unreached(
+    condition: NetworkCondition, target: Target, kernel: TargetKernel, observed: Observed,
+    peers: Mapping[str, tuple[Prefix, ...]], interfaces: Sequence[str],
+) -> tuple[str, ...]:  # fmt: skip
+    """The sentences, each once. What can't be looked up is left out: no note is worth a failure."""
+    rules, found = condition.rules, list[str]()
+    matches = [rule.match for rule in rules]
+    inward = any(match.direction != "egress" for match in matches)
+    with contextlib.suppress(NetweatherError, OSError):
+        near = kernel.surroundings(
+            addresses=any(match.family or match.to for match in matches),
+            listening=_protocols(matches),
+            readers=inward,
+        )
+        for match in matches:
+            found += _of_match(match, near, peers)
+        found += _readers(near.readers, target, dict(observed.interfaces), interfaces)
+        if any(_takes(match, DNS) for match in matches):
+            found += _resolver(target)
+    found += _down(matches, observed.down, interfaces)
+    found += _rates(rules, interfaces)
+    return tuple(dict.fromkeys(found))
+
+
+def _protocols(matches: list[Match]) -> frozenset[int]:
+    """Of the listeners that are looked at: UDP's only when UDP is named."""
+    named = [match.protocol for match in matches if match.ports]
+    return frozenset({_UDP if protocol == "udp" else _TCP for protocol in named if protocol in (None, "tcp", "udp")})
+
+
+def _takes(match: Match, port: int) -> bool:
+    return any(each.first <= port <= each.last for each in match.ports)
+
+
+def _of_match(match: Match, near: Surroundings, peers: Mapping[str, tuple[Prefix, ...]]) -> Iterator[str]:
+    for port, reachable in near.listening:
+        if not reachable and any(each.first == each.last == port for each in match.ports):
+            yield (
+                f"the target listens on port {port} on loopback only: no condition affects these connections; "
+                "let the server listen on all addresses, and connect to it from another namespace"
+            )
+    families = {ip_address(address).version for address in near.addresses}
+    if match.family and int(match.family[-1]) not in families:
+        yield f"the target has no IPv{match.family[-1]} address: only packets that it forwards can match the family {match.family}"
+    for word in match.to:
+        prefixes = peers.get(word, ())
+        if prefixes and all(str(each.network_address) in near.addresses and each.num_addresses == 1 for each in prefixes):
+            yield f"{word} is the target itself: what it sends to itself stays on loopback, which no condition affects"
+        elif prefixes and not {each.version for each in prefixes} & families:
+            versions = " and ".join(f"IPv{version}" for version in sorted({each.version for each in prefixes}))
+            yield f"the target has no {versions} address: only packets that it forwards can match {word}"
+
+
+def _readers(
+    readers: tuple[PacketReader, ...], target: Target, indexes: Mapping[str, int], interfaces: Sequence[str]
+) -> Iterator[str]:
+    names = {indexes[name]: name for name in interfaces if name in indexes}
+    concerned = [each for each in readers if not each.ifindex or each.ifindex in names]
+    if not concerned:
+        return
+    known = holders([each.inode for each in concerned], target.ino)
+    processes = list(dict.fromkeys(f"{one.name} (process {one.pid})" for one in known.values())) or ["a process"]
+    more = [f"{len(processes) - _MOST} more"] if len(processes) > _MOST else []
+    every = any(not each.ifindex for each in concerned)
+    where = "every interface" if every else ", ".join(sorted({names[each.ifindex] for each in concerned}))
+    yield (
+        f"{' and '.join([*processes[:_MOST], *more])} reads all packets of {where} directly (AF_PACKET), in front of any condition: "
+        "incoming packets reach it unchanged, and delayed ones a second time; set conditions for these on the peer, with --direction egress"
+    )
+
+
+def _resolver(target: Target) -> Iterator[str]:
+    addresses = resolvers(target)
+    if addresses and all(ip_address(address).is_loopback for address in addresses):
+        yield (
+            f"the target's resolver is {addresses[0]}, on loopback: its lookups match no condition, and port {DNS} means only what that "
+            "resolver asks other servers from this network; to affect lookups, name another server in the target's /etc/resolv.conf "
+            "(docker run -v ./resolv.conf:/etc/resolv.conf)"
+        )
+
+
+def _down(matches: list[Match], down: frozenset[str], interfaces: Sequence[str]) -> Iterator[str]:
+    named = {name for match in matches for name in match.interfaces}
+    for name in sorted(down & (named or (set(interfaces) if down >= set(interfaces) else set()))):
+        yield f"{name} is down: no packet matches there until it is up"
+
+
+def _rates(rules: tuple[Rule, ...], interfaces: Sequence[str]) -> Iterator[str]:
+    for rule in rules:
+        names = [name for name in interfaces if not rule.match.interfaces or name in rule.match.interfaces]
+        parts = expand_rule(rule)
+        if len(names) > 1 and any(part.condition.rate or part.condition.trace for part in parts):
+            some = ", ".join(names[:_MOST]) + (f" and {len(names) - _MOST} more" if len(names) > _MOST else "")
+            yield f"a rate is per interface and direction: {some} have the whole rate each, not a share of it"

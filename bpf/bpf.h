@@ -55,18 +55,23 @@ static long (*bpf_redirect)(__u32 ifindex, __u64 flags) = (void *)23;
 static long (*bpf_skb_load_bytes)(const void *skb, __u32 off, void *to, __u32 len) = (void *)26;
 static __s64 (*bpf_csum_diff)(__be32 *from, __u32 from_size, __be32 *to, __u32 to_size, __u32 seed) = (void *)28;
 static long (*bpf_skb_change_tail)(struct __sk_buff *skb, __u32 len, __u64 flags) = (void *)38;
+static long (*bpf_skb_change_head)(struct __sk_buff *skb, __u32 len, __u64 flags) = (void *)43;
 static long (*bpf_skb_load_bytes_relative)(const void *skb, __u32 off, void *to, __u32 len, __u32 start) = (void *)68;
 static long (*bpf_probe_read_kernel)(void *to, __u32 size, const void *from) = (void *)113;
 static __u64 (*bpf_ktime_get_boot_ns)(void) = (void *)125;
 static long (*bpf_redirect_peer)(__u32 ifindex, __u64 flags) = (void *)155;
 
 /*
- * What marks a packet of ours on its way through a line: tc_index = NW_MAGIC | line. It survives BPF_F_INGRESS and a veth
- * crossing between namespaces, where mark, cb and priority do not; a TAP loses it, so each line's exit sets it again.
+ * What marks a packet of ours: tc_index = NW_MAGIC | whether it has had its rule | the line that it is in, or NW_NO_LINE. It survives
+ * BPF_F_INGRESS, tunnels, tc's mirred, forwarding, and a veth crossing between namespaces, where mark, cb and priority do not; a TAP loses
+ * it, so each line's exit sets it again.
  */
-#define NW_MAGIC 0xac40
-#define NW_MAGIC_MASK 0xffc0
-#define NW_LINES 64
+#define NW_MAGIC 0xac00
+#define NW_MAGIC_MASK 0xfc00
+#define NW_DONE 0x0100 /* it has had its rule at one interface of this target; 0x0200 is free, for a second layer of conditions */
+#define NW_LINE_MASK 0x00ff
+#define NW_NO_LINE 0xff
+#define NW_LINES 240
 
 /*
  * Which device an index means. The kernel itself empties an element when its device is deleted or moves to another namespace, so an

@@ -66,7 +66,7 @@ static int64_t count_lines(const struct nw_loop *loop)
 {
 	int64_t count = 0;
 
-	for (uint32_t i = 0; i < NW_LINES; i++)
+	for (uint32_t i = 0; i < loop->lines; i++)
 		count += nw_port_open(&loop->ports[i]);
 	return count;
 }
@@ -85,7 +85,7 @@ static int add(struct nw_loop *loop, const struct nw_request *request, int *fd)
 
 static int ping(struct nw_loop *loop, struct nw_reply *reply)
 {
-	for (uint32_t i = 0; i < NW_LINES; i++) {
+	for (uint32_t i = 0; i < loop->lines; i++) {
 		loop->ports[i].torn_until = 0;
 		if (loop->ports[i].line)
 			nw_port_refresh(loop, i);

@@ -112,7 +112,7 @@ bool nw_loop_init(struct nw_loop *loop, int control, int params, int beat)
 
 void nw_loop_close(struct nw_loop *loop)
 {
-	for (uint32_t i = 0; i < NW_LINES; i++) {
+	for (uint32_t i = 0; i < loop->lines; i++) {
 		struct nw_port *port = &loop->ports[i];
 
 		if (!port->line)
@@ -146,7 +146,7 @@ static void publish(struct nw_loop *loop, uint64_t now, bool must)
 	loop->publish_at = now + PUBLISH_EVERY;
 	nw_share_put(&header->memory_used, loop->pool.used);
 	nw_share_put(&header->memory_peak, loop->pool.peak);
-	for (uint32_t i = 0; i < NW_LINES; i++) {
+	for (uint32_t i = 0; i < loop->lines; i++) {
 		struct nw_port *port = &loop->ports[i];
 
 		if (port->line && port->dirty) {
@@ -170,7 +170,7 @@ static void drain(struct nw_loop *loop, uint64_t now)
 		return;
 	loop->drain_until = now + (!bound ? SECOND : bound > DRAIN_MAX ? DRAIN_MAX : bound);
 	nw_share_put(&loop->file->header.pump_state, 2);
-	for (uint32_t i = 0; i < NW_LINES; i++)
+	for (uint32_t i = 0; i < loop->lines; i++)
 		nw_port_remove(loop, i, false);
 }
 
@@ -233,7 +233,7 @@ static uint64_t serve_ports(struct nw_loop *loop, bool *busy)
 	uint64_t next = NW_NEVER;
 
 	*busy = false;
-	for (uint32_t i = 0; i < NW_LINES; i++) {
+	for (uint32_t i = 0; i < loop->lines; i++) {
 		struct nw_port *port = &loop->ports[i];
 		uint64_t due;
 
@@ -275,7 +275,7 @@ static void wait_until(struct nw_loop *loop, uint64_t now, uint64_t at, bool bus
 
 static bool drained(const struct nw_loop *loop)
 {
-	for (uint32_t i = 0; i < NW_LINES; i++) {
+	for (uint32_t i = 0; i < loop->lines; i++) {
 		if (nw_port_open(&loop->ports[i]))
 			return false;
 	}
@@ -285,7 +285,7 @@ static bool drained(const struct nw_loop *loop)
 /* The bound of draining is reached: early is better than never. */
 static void flush(struct nw_loop *loop)
 {
-	for (uint32_t i = 0; i < NW_LINES; i++) {
+	for (uint32_t i = 0; i < loop->lines; i++) {
 		nw_port_remove(loop, i, true);
 		if (loop->ports[i].line)
 			nw_port_write(loop, i, INT32_MAX);

@@ -32,6 +32,7 @@ struct nw_loop {
 	int epoll, timer, signals, listener;
 	int clients[NW_CLIENTS];
 	struct nw_port ports[NW_LINES];
+	uint32_t lines; /* those from here on were never used */
 	struct nw_pool pool;
 	struct nw_packet *scratch; /* the next frame is read into it */
 	struct nw_config config;   /* scratch */

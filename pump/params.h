@@ -12,7 +12,7 @@
 
 #define NW_PARAMS_MAGIC 0x4d50574eu /* "NWPM" */
 #define NW_PARAMS_VERSION 1u
-#define NW_LINES 64u
+#define NW_LINES 240u
 #define NW_TABLE 4096u
 #define NW_LIST 1024u
 #define NW_ONE (1ull << 32)

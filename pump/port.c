@@ -108,6 +108,8 @@ int nw_port_add(struct nw_loop *loop, uint32_t line, int fd, bool vnet)
 		return error;
 	}
 	close_fd(loop, port);
+	if (loop->lines <= line)
+		loop->lines = line + 1;
 	port->fd = fd;
 	port->vnet = vnet;
 	port->readable = true;

@@ -36,7 +36,7 @@ static bool limit(int resource, rlim_t value)
 static bool set_limits(void)
 {
 	signal(SIGXFSZ, SIG_IGN); /* standard error may be a file: the write fails, the pump goes on */
-	return limit(RLIMIT_CORE, 0) && limit(RLIMIT_FSIZE, 0) && limit(RLIMIT_NOFILE, 256);
+	return limit(RLIMIT_CORE, 0) && limit(RLIMIT_FSIZE, 0) && limit(RLIMIT_NOFILE, 512);
 }
 
 static bool drop_capabilities(void)

@@ -30,6 +30,7 @@ struct packet {
 	__u8 protocol, v6, has_ports, tcp_flags;
 	__u8 first_fragment, later_fragment;
 	__u8 other; /* a frame in which no IP packet is found */
+	__u8 layer3; /* it has no link header */
 	__u32 fragment_id;
 	__u64 flow; /* hash of the 5-tuple, the same for both directions; when a rule asks for a share */
 };
@@ -95,7 +96,8 @@ struct vlan_tag { __be16 tci, next; };
 /* From the network header on: as we found it, since the kernel's own mark stands before an inner VLAN tag or behind it. */
 static __always_inline int load(struct __sk_buff *skb, const struct packet *p, __u32 offset, void *to, __u32 size)
 {
-	return bpf_skb_load_bytes_relative(skb, p->l3 + offset, to, size, 0 /* from the link header */);
+	/* From the link header; without one, what stands before the network header may be anything. */
+	return bpf_skb_load_bytes_relative(skb, p->l3 + offset, to, size, p->layer3);
 }
 
 /* Behind an MPLS label stack, which does not say what it carries: the packet's first four bits do. */
@@ -139,6 +141,8 @@ static __always_inline __be16 find_network(struct __sk_buff *skb, struct packet 
 	__be16 type = skb->protocol;
 	struct vlan_tag tag;
 
+	if (p->layer3)
+		return type;
 	p->l3 = ETHERNET;
 	if (skb->vlan_present)
 		p->vlan = skb->vlan_tci & 0xfff;
@@ -434,10 +438,42 @@ static __always_inline void count(__u32 index, struct __sk_buff *skb, int droppe
 		c->dropped += packets;
 }
 
-static __always_inline int act(struct __sk_buff *skb, const struct nw_rule *rule, struct nw_control *c, struct scratch *here,
-			       __u32 slot, int direction)
+/* Lines are of Ethernet's kind. The kernel takes the header off again where the packet returns. */
+static __always_inline int add_link_header(struct __sk_buff *skb)
 {
-	__u32 line = NW_NO_LINE, zero = 0;
+	__be16 type = skb->protocol;
+
+	return bpf_skb_change_head(skb, ETHERNET, 0) || bpf_skb_store_bytes(skb, 12, &type, sizeof(type), 0);
+}
+
+/*
+ * Marks a packet that goes on as one that has had its rule, so that no other interface of the target applies one to it again. Not where it
+ * leaves the target: a peer that is a target too would take it for its own.
+ */
+static __always_inline void mark_as_done(struct __sk_buff *skb, int direction, int upper)
+{
+	skb->tc_index = direction == EGRESS && !upper ? 0 : NW_MAGIC | NW_DONE | NW_NO_LINE;
+}
+
+/* Of a packet with a mark: whether it is let through, since it comes back from a line or has had its rule at another interface. */
+static __always_inline int has_had_its_rule(struct __sk_buff *skb, int direction)
+{
+	__u32 ifindex = skb->ifindex;
+	struct nw_interface *here = bpf_map_lookup_elem(&interfaces, &ifindex);
+	int upper = here && (here->flags & NW_INTERFACE_UPPER);
+
+	if (direction == INGRESS && !upper && (skb->tc_index & NW_LINE_MASK) == NW_NO_LINE) {
+		skb->tc_index = 0; /* it comes from outside: what another target forwarded by an interface that it doesn't cover */
+		return 0;
+	}
+	mark_as_done(skb, direction, upper);
+	return 1;
+}
+
+static __always_inline int act(struct __sk_buff *skb, const struct nw_rule *rule, struct nw_control *c, struct scratch *here,
+			       const struct nw_interface *interface, int direction)
+{
+	__u32 line = NW_NO_LINE, zero = 0, slot = interface->slot;
 
 	switch (rule->action) {
 	case NW_ACTION_DROP:
@@ -451,6 +487,7 @@ static __always_inline int act(struct __sk_buff *skb, const struct nw_rule *rule
 		break;
 	default:
 		count(rule->counter, skb, 0);
+		mark_as_done(skb, direction, interface->flags & NW_INTERFACE_UPPER);
 		return NW_NEXT;
 	}
 	if (slot < NW_INTERFACES)
@@ -464,8 +501,10 @@ static __always_inline int act(struct __sk_buff *skb, const struct nw_rule *rule
 		if (!last || (__s64)(here->now - *(volatile __u64 *)last) > (__s64)c->stale_ns)
 			return NW_NEXT;
 	}
+	if (here->packet.layer3 && add_link_header(skb))
+		return NW_NEXT;
 	count(rule->counter, skb, 0);
-	skb->tc_index = NW_MAGIC | line;
+	skb->tc_index = NW_MAGIC | NW_DONE | line;
 	return bpf_redirect(c->port_ifindex, 0);
 }
 
@@ -561,7 +600,7 @@ __attribute__((noinline)) int nw_parse(struct __sk_buff *skb)
 	type = find_network(skb, p);
 	if (type == htons(ETH_P_IP) ? parse_ipv4(skb, p) : type == htons(ETH_P_IPV6) ? parse_ipv6(skb, p) : -1) {
 		p->other = 1;
-		return keeps_the_link(skb, type) ? -1 : 0;
+		return !p->layer3 && keeps_the_link(skb, type) ? -1 : 0;
 	}
 	if (is_the_links(skb, p))
 		return -1;
@@ -581,10 +620,8 @@ static __always_inline int classify(struct __sk_buff *skb, int direction)
 	__u32 zero = 0, generation, index, ifindex = skb->ifindex;
 	int found = NW_REFUSED;
 
-	if (unlikely((skb->tc_index & NW_MAGIC_MASK) == NW_MAGIC)) {
-		skb->tc_index = 0; /* before the wire: a peer that is a target too would take it for its own */
+	if (unlikely((skb->tc_index & NW_MAGIC_MASK) == NW_MAGIC) && has_had_its_rule(skb, direction))
 		return NW_NEXT;
-	}
 	c = bpf_map_lookup_elem(&control, &zero);
 	here = bpf_map_lookup_elem(&interfaces, &ifindex);
 	work = bpf_map_lookup_elem(&scratch, &zero);
@@ -596,6 +633,7 @@ static __always_inline int classify(struct __sk_buff *skb, int direction)
 		return NW_NEXT;
 	__builtin_memset(work, 0, sizeof(*work));
 	p = &work->packet;
+	p->layer3 = !!(here->flags & NW_INTERFACE_LAYER3);
 	if (nw_parse(skb))
 		return NW_NEXT;
 
@@ -633,7 +671,7 @@ search:
 		return NW_NEXT;
 	index = found + s->first;
 	rule = bpf_map_lookup_elem(&rules, &index);
-	return rule ? act(skb, rule, c, work, here->slot, direction) : NW_NEXT;
+	return rule ? act(skb, rule, c, work, here, direction) : NW_NEXT;
 }
 
 SEC("tc") int nw_egress(struct __sk_buff *skb) { return classify(skb, EGRESS); }

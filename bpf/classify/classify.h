@@ -5,13 +5,14 @@
 
 #define NW_RULES 1024
 #define NW_WORDS (NW_RULES / 64)
-#define NW_INTERFACES 16
+#define NW_INTERFACES 64
 #define NW_LEASES 256
-#define NW_NO_LINE 0xff
 #define NW_REFUSALS 112 /* candidates that a packet may pass by (skipped, share, lease over) before it is let through */
 
 enum nw_action { NW_ACTION_PASS, NW_ACTION_SKIP, NW_ACTION_LINE, NW_ACTION_DROP, NW_ACTION_REJECT };
 enum nw_rule_flag { NW_RULE_HEARTBEAT = 1, NW_RULE_SHARE = 2, NW_RULE_TCP_FLAGS = 4, NW_RULE_VLAN = 8 };
+/* UPPER: what leaves it passes another interface of the target. LAYER3: its packets have no link header. */
+enum nw_interface_flag { NW_INTERFACE_UPPER = 1, NW_INTERFACE_LAYER3 = 2 };
 enum nw_set_flag { NW_SET_PORTS = 1, NW_SET_CONNECTIONS = 2, NW_SET_PEERS = 4, NW_SET_PROTOCOLS = 8, NW_SET_SHARE = 16 };
 
 /* One generation of rules: which words of the bit vectors are in use, and which dimensions have to be looked at. */
@@ -57,7 +58,11 @@ struct nw_connection {
 	__u16 local_port, remote_port; /* network order */
 	__u8 local[16], remote[16]; /* IPv4 as ::ffff:a.b.c.d */
 };
-struct nw_interface { __u32 slot; __u16 bits[2][2]; /* [generation][direction]: rules for that interface and direction */ };
+struct nw_interface {
+	__u32 slot;
+	__u16 bits[2][2]; /* [generation][direction]: rules for that interface and direction */
+	__u32 flags;
+};
 struct nw_counter { __u64 packets, bytes, dropped; };
 
 #endif

@@ -11,7 +11,7 @@ struct NW_DEVICES(NW_LINES);
 
 SEC("tc") int nw_return(struct __sk_buff *skb)
 {
-	__u32 line = skb->tc_index & ~NW_MAGIC_MASK & 0xffff;
+	__u32 line = skb->tc_index & NW_LINE_MASK;
 	struct nw_destination *d = bpf_map_lookup_elem(&destinations, &line);
 	__u32 *there = bpf_map_lookup_elem(&devices, &line);
 

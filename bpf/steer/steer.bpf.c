@@ -13,7 +13,7 @@ struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, NW_LINES);
 
 SEC("tc") int nw_steer(struct __sk_buff *skb)
 {
-	__u32 zero = 0, line = skb->tc_index & ~NW_MAGIC_MASK & 0xffff;
+	__u32 zero = 0, line = skb->tc_index & NW_LINE_MASK;
 	struct nw_steering *s = bpf_map_lookup_elem(&steering, &zero);
 
 	if (!s || (skb->tc_index & NW_MAGIC_MASK) != NW_MAGIC || line >= NW_LINES || !s->entry[line])
@@ -29,7 +29,7 @@ SEC("tc") int nw_exit(struct __sk_buff *skb)
 
 	if (!s || !line)
 		return NW_SHOT;
-	skb->tc_index = NW_MAGIC | *line;
+	skb->tc_index = NW_MAGIC | NW_DONE | *line;
 	return bpf_redirect_peer(s->port_ifindex, 0);
 }
 

@@ -14,7 +14,7 @@ import pytest
 from netweather.conditions import Condition, PortRange
 from netweather.kernel import bpf
 from netweather.kernel.classifier import Classifier
-from netweather.kernel.spec import NEVER, Action, Datapath, ExactConnection, FlatRule, Interface
+from netweather.kernel.spec import MAX_LINES, NEVER, Action, Datapath, ExactConnection, FlatRule, Interface
 from netweather.planning.vectors import Packet, compile_tables, first_match, wide
 from netweather.units import Percent
 from tests.support.foreign import eth0
@@ -221,12 +221,12 @@ def test_64_lines(rig: Rig) -> None:
     assert rig.remains() == []
 
 
-def test_a_65th_line_is_refused_and_nothing_is_changed(rig: Rig) -> None:
+def test_one_line_too_many_is_refused_and_nothing_is_changed(rig: Rig) -> None:
     from netweather.errors import NetweatherError
 
     rig.set(rule(delay(10), direction="egress"))
-    with pytest.raises(NetweatherError, match="64 lines"):
-        rig.set(*[rule(delay(1), direction="egress", ports=ports(n + 1)) for n in range(65)])
+    with pytest.raises(NetweatherError, match=f"{MAX_LINES} lines"):
+        rig.set(*[rule(delay(1), direction="egress", ports=ports(n + 1)) for n in range(MAX_LINES + 1)])
     shown = rig.shown()
     assert shown.in_force
     assert shown.condition.rules == (rule(delay(10), direction="egress"),)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from netweather.conditions import NetworkCondition, validate
 from netweather.conditions.embedding import embedded, own_profiles
-from netweather.engine import choosing, counters, draining, entries, recovery
+from netweather.engine import choosing, counters, coverage, draining, entries, recovery
 from netweather.engine.draining import Dropped, Held, ignore
 from netweather.engine.results import Cleared, Recovered, Rest, SetResult, Shown
 from netweather.engine.sparing import spare_own_session
@@ -23,7 +23,7 @@ from netweather.engine.status import shown
 from netweather.engine.unreached import unreached
 from netweather.errors import NetweatherError
 from netweather.journal import Entry, Journal, Whose
-from netweather.kernel import hooks, keeper_process, namespaces
+from netweather.kernel import keeper_process, namespaces
 from netweather.kernel.operations import Lift, Operation, WriteRules
 from netweather.kernel.real import RealTarget
 from netweather.kernel.seam import TargetKernel
@@ -77,6 +77,7 @@ class Engine:
         with self.journal.locked(whose.identity), self.kernel(whose, target.netns_fd) as kernel:
             before = self.journal.read(whose.identity) or Entry(whose)
             observed = kernel.observe()
+            coverage.refuse_hidden_peers(kernel, observed, condition, peers)
             after = entries.added(before, condition, peers, observed, whose.reference, draining.taken(before, kernel))
             desired, after.slots = entries.datapath(after)
             operations = plan(desired, observed)
@@ -90,7 +91,7 @@ class Engine:
                 tuple(i.name for i in after.interfaces),
                 (
                     *observed.hidden,
-                    *hooks.told(observed.hook),
+                    *coverage.notes(observed, condition),
                     *overlaps(desired, after.slots.leases),
                     *unreached(condition, target, kernel, observed, peers, tuple(i.name for i in after.interfaces)),
                 ),

@@ -137,41 +137,47 @@ def interfaces(entry: Entry, observed: Observed) -> tuple[Interface, ...]:
     _follow_renames(entry, observed)
     named = {name for c in entry.conditions for r in c.condition.rules for name in r.match.interfaces}
     everything = any(not r.match.interfaces for c in entry.conditions for r in c.condition.rules)
-    present = [(n, i) for n, i in observed.interfaces if everything or n in named]
-    names = {name for name, _ in present}
-    entry.departed = tuple(sorted({*entry.departed, *(i.name for i in entry.interfaces)} - {n for n, _ in observed.interfaces}))
+    present = [(n, i, False) for n, i in observed.interfaces if everything or n in named]
+    present += [(each.name, each.ifindex, True) for each in observed.left_out if each.fit and each.name in named]
+    names = {name for name, *_ in present}
+    entry.departed = tuple(sorted({*entry.departed, *(i.name for i in entry.interfaces)} - _nameable(observed).keys()))
     kept = {name: slot for name, slot in entry.slots.interfaces.items() if name in names}
     free = iter(n for n in range(MAX_INTERFACES) if n not in kept.values())
     found = []
-    for name, ifindex in present:
+    for name, ifindex, upper in present:
         slot = kept[name] if name in kept else next(free, None)
         if slot is not None:
-            found.append(Interface(name, ifindex, slot))
+            found.append(Interface(name, ifindex, slot, upper, name in observed.layer3))
     return tuple(found)
+
+
+def _nameable(observed: Observed) -> dict[str, int]:
+    """The interfaces that a rule may name, with their indexes."""
+    return dict(observed.interfaces) | {each.name: each.ifindex for each in observed.left_out if each.fit}
 
 
 def _refuse_missing(entry: Entry, condition: NetworkCondition, observed: Observed) -> None:
     """Raises NetweatherError no-interfaces, no-interface or too-many-interfaces when a new condition can't be put in force."""
-    names = {name for name, _ in observed.interfaces}
+    names = _nameable(observed)
     if not names:
         raise NetweatherError(
             "no-interfaces",
             f"{entry.target.name} has no interface that can carry a condition",
-            "it has none but loopback, or none of Ethernet's kind",
+            "; ".join(f"{each.name}: {each.why}" for each in observed.left_out) or "it has none but loopback",
             "connect it to a network first",
         )
     matches = [*(rule.match for rule in condition.rules), *condition.exclude]
-    for name in sorted({name for match in matches for name in match.interfaces} - names):
+    for name in sorted({name for match in matches for name in match.interfaces} - names.keys()):
         raise NetweatherError(
             "no-interface",
             f"the target has no interface {name!r} that can carry a condition",
             f"it has: {', '.join(sorted(names))}; one that lies on another, or has members, is looked at there",
             "name one of those with --interface (and a VLAN with --vlan), or none for all of them",
         )
-    if len(entry.interfaces) == MAX_INTERFACES < len(names) and not all(match.interfaces for match in matches):
+    if len(entry.interfaces) == MAX_INTERFACES < len(observed.interfaces) and not all(match.interfaces for match in matches):
         raise NetweatherError(
             "too-many-interfaces",
-            f"{entry.target.name} has {len(names)} interfaces",
+            f"{entry.target.name} has {len(observed.interfaces)} interfaces",
             f"the most is {MAX_INTERFACES}",
             "name those you mean with --interface",
         )
@@ -179,7 +185,7 @@ def _refuse_missing(entry: Entry, condition: NetworkCondition, observed: Observe
 
 def _follow_renames(entry: Entry, observed: Observed) -> None:
     """An interface that only has another name now keeps all that it has; rules that name it mean it still."""
-    now = {ifindex: name for name, ifindex in observed.interfaces if name in observed.attached}
+    now = {ifindex: name for name, ifindex in _nameable(observed).items() if name in observed.attached}
     new = {i.name: now[i.ifindex] for i in entry.interfaces if now.get(i.ifindex, i.name) != i.name}
     if not new:
         return

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from netweather.conditions import NetworkCondition
 from netweather.conditions.profiles import expand_rule
-from netweather.engine import choosing, counters
+from netweather.engine import choosing, counters, coverage
 from netweather.engine.results import Shown
 from netweather.journal import Entry
-from netweather.kernel import hooks, namespaces
+from netweather.kernel import namespaces
 from netweather.kernel.netem import unpack
 from netweather.kernel.seam import TargetKernel
 from netweather.kernel.spec import NEVER, Datapath, Line, LineCounts, Observed, digest_of
@@ -44,7 +44,7 @@ def shown(kernel: TargetKernel, entry: Entry, desired: Datapath) -> list[Shown]:
                 engine=_engine(desired, active.condition.name),
                 engines=choosing.told(active.condition),
                 hook=observed.hook,
-                notes=hooks.told(observed.hook),
+                notes=tuple(coverage.notes(observed, active.condition)),
                 queue_drops=sum(rule.queue or 0 for rule in rules),
             )
         )
@@ -56,6 +56,7 @@ def problems(entry: Entry, desired: Datapath, observed: Observed) -> tuple[str, 
     if not desired.interfaces:
         return ("no interface is left that it could act on",)
     names = {ifindex: name for name, ifindex in observed.interfaces}  # a rename is nothing wrong
+    names |= {each.ifindex: each.name for each in observed.left_out}
     missing = [i for i in desired.interfaces if names.get(i.ifindex, i.name) not in observed.attached]
     here = sorted(i.name for i in missing if i.ifindex in names)
     if here:

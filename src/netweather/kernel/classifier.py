@@ -284,10 +284,11 @@ class Classifier:
                 interfaces.delete(key)
         for key, interface in wanted.items():
             before = interfaces.lookup(key)
-            _, *ids = layout.INTERFACE.unpack(before) if before else (0, 0, 0, 0, 0)
+            ids = list(layout.INTERFACE.unpack(before)[1:5]) if before else [0, 0, 0, 0]
+            flags = layout.UPPER * interface.upper | layout.LAYER3 * interface.layer3
             for direction in (0, 1):
                 ids[2 * generation + direction] = tables.places[interface.slot, direction]
-            interfaces.update(key, layout.INTERFACE.pack(interface.slot, *ids))
+            interfaces.update(key, layout.INTERFACE.pack(interface.slot, *ids, flags))
             self.maps["devices"].point(struct.pack("=I", interface.slot), key)
         slots = {i.slot for i in datapath.interfaces}
         for slot in range(MAX_INTERFACES):

@@ -164,6 +164,10 @@ class FakeTarget:
         found = next(iter(self.kernel.attached.values()), None)
         return [] if found and found.tables == operation.tables and found.leases == operation.leases else ["the rule set"]
 
+    def ways_out(self, addresses: Iterable[str]) -> dict[str, int]:
+        first = next(iter(self.kernel.interfaces.values()), None)
+        return {} if first is None else dict.fromkeys(addresses, first)
+
     def counters(self, slots: list[int]) -> dict[int, tuple[int, int, int]]:
         return {slot: self.kernel.counters.get(slot, (0, 0, 0)) for slot in slots}
 

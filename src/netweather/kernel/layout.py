@@ -17,7 +17,8 @@ RULE = struct.Struct(f"=BBHIIIIBBH{2 * MAX_INTERFACES}s")
 BITS = 128
 IDS = 8
 COUNTER = struct.Struct("=QQQ")
-INTERFACE = struct.Struct("=I4H")
+INTERFACE = struct.Struct("=I4HI")
+UPPER, LAYER3 = 1, 2
 CONNECTION = struct.Struct("=IB3xHH16s16s")
 DESTINATION = struct.Struct("=II")
 NO_LINE = 0xFF

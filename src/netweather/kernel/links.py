@@ -1,7 +1,7 @@
 """Devices: those of a target as they are, and those of ours. Everything here runs inside the namespace (`Namespace.run`).
 
-TAPs are made by ioctl. Devices of ours are recognised by their name (`nw…`) and a mark, so nothing else has to be remembered to
-delete them. The mark is GROUP, which a veth has from the message that creates it, or an alias that begins with ALIAS.
+TAPs are made by ioctl. Devices of ours are recognised by a mark, so nothing else has to be remembered to delete them; a name that
+begins with nw may be a user's. The mark is GROUP, which a veth has from the message that creates it, or an alias that begins with ALIAS.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Device:
 
     @property
     def ours(self) -> bool:
-        return self.name.startswith("nw") and (self.group == GROUP or self.alias.startswith(ALIAS))
+        return self.group == GROUP or self.alias.startswith(ALIAS)
 
 
 def netlink() -> Any:

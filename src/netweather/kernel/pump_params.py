@@ -17,7 +17,7 @@ from netweather.kernel.spec import LineCounts
 
 MAGIC: Final = 0x4D50574E
 VERSION: Final = 1
-LINES: Final = 64
+LINES: Final = 240
 HEADER_SIZE: Final = 4096
 PARAMS_SIZE: Final = 2048
 STATS_SIZE: Final = 2048
@@ -53,8 +53,9 @@ class ParamsFile:
         except BaseException:
             os.close(self._fd)
             raise
-        if self._map[:4] != struct.pack("<I", MAGIC):
-            self._map[:24] = struct.pack("<6I", MAGIC, VERSION, HEADER_SIZE, BLOCK_SIZE, LINES, 0)
+        header = struct.pack("<6I", MAGIC, VERSION, HEADER_SIZE, BLOCK_SIZE, LINES, 0)
+        if self._map[:24] != header:  # new, or of a version that had fewer lines
+            self._map[:24] = header
 
     @classmethod
     def anonymous(cls) -> ParamsFile:

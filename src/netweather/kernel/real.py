@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Self
 
 from netweather.errors import NetweatherError
-from netweather.kernel import links, namespaces, netemways, pump, strays
+from netweather.kernel import interfaces, links, namespaces, netemways, pump, routing, strays
 from netweather.kernel.classifier import STALE_NS, Classifier
 from netweather.kernel.hooks import Clsact, Hook, Tcx, best_hook
 from netweather.kernel.netem import Netem
@@ -80,7 +80,7 @@ class RealTarget:
 
     def _observe(self) -> Observed:
         devices = links.devices()
-        candidates = _candidates(devices)
+        sorted_out = interfaces.sort_out(devices)
         self._forget_what_is_gone()
         # lo has none of ours; nw0 has only nw_return.
         classifier, places, others = self._find_classifier([d.ifindex for d in devices if d.ifindex > 1])
@@ -93,7 +93,10 @@ class RealTarget:
         port = next((d for d in devices if d.name == links.PORT and d.ours), None)
         faults = self.ways.port_faults(port) if port is not None else ()
         return Observed(
-            interfaces=tuple((d.name, d.ifindex) for d in candidates),
+            interfaces=tuple((d.name, d.ifindex) for d in sorted_out.covered),
+            left_out=sorted_out.left_out,
+            layer3=sorted_out.layer3,
+            forwards=sorted_out.forwards,
             helper=self.ways.mounted,
             port=port is not None and not faults,
             port_faults=faults,
@@ -108,8 +111,8 @@ class RealTarget:
             pump=self.pump_beats(),
             alive=self._is_alive(bool(whole | broken)),
             hook=self.hook.name,
-            hidden=self._hidden(candidates),
-            down=frozenset(d.name for d in candidates if not d.up),
+            hidden=interfaces.hidden(self.hook, sorted_out.covered),
+            down=frozenset(d.name for d in devices if not d.up),
         )
 
     def _find_classifier(self, ifindexes: list[int]) -> tuple[Classifier | None, dict[int, set[str]], set[int]]:
@@ -137,21 +140,6 @@ class RealTarget:
             found.close()
             return None
         return found
-
-    def _hidden(self, candidates: list[links.Device]) -> tuple[str, ...]:
-        """Programs in front of ours, which may keep traffic from us, and packets that are too large for lines."""
-        front = [
-            f"{what} runs before ours at {direction} of {device.name}"
-            for device in candidates
-            for direction in DIRECTIONS
-            for what in self.hook.in_front(device.ifindex, direction, f"nw_{direction}")
-        ]
-        large = [
-            f"the MTU of {device.name} is {device.mtu}: packets of more than {links.MAX_MTU} bytes that meet a rule are lost"
-            for device in candidates
-            if device.mtu > links.MAX_MTU
-        ]
-        return (*front, *large)
 
     def _is_alive(self, has_lines: bool) -> bool:
         if self._classifier is None:
@@ -321,6 +309,10 @@ class RealTarget:
 
     # read
 
+    def ways_out(self, addresses: Iterable[str]) -> dict[str, int]:
+        """The index of the interface by which packets to each address leave."""
+        return self.namespace.run(lambda: routing.ways_out(addresses))
+
     def counters(self, slots: list[int]) -> dict[int, tuple[int, int, int]]:
         """(packets, bytes, dropped) of each counter."""
         if self._classifier is None:
@@ -396,23 +388,6 @@ class RealTarget:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _candidates(devices: list[links.Device]) -> list[links.Device]:
-    """Interfaces whose traffic can be looked at: Ethernet, not ours, and none whose traffic passes through another one again.
-
-    That is what lies on another (a VLAN, a macvlan), and what has members (a bridge, a bond, a team): they are looked at instead.
-    """
-    masters = {d.master for d in devices}
-    return [
-        d
-        for d in devices
-        if d.hardware == links.ARPHRD_ETHER
-        and not d.name.startswith("nw")
-        and d.kind != "bridge"
-        and d.ifindex not in masters
-        and d.lower is None
-    ]
 
 
 def pump_cpu() -> int:

@@ -24,6 +24,9 @@ class TargetKernel(Protocol):
     def differences(self, operation: WriteRules) -> list[str]:
         """What the kernel holds that is not what was written, in words; empty: all of it is."""
 
+    def ways_out(self, addresses: Iterable[str]) -> dict[str, int]:
+        """The index of the interface by which packets to each address leave, where there is a route."""
+
     def counters(self, slots: list[int]) -> dict[int, tuple[int, int, int]]:
         """(packets, bytes, dropped) of each counter."""
 

@@ -13,8 +13,8 @@ Direction = Literal["egress", "ingress"]
 DIRECTIONS: tuple[Direction, Direction] = ("egress", "ingress")
 Prefix = IPv4Network | IPv6Network
 MAX_RULES = 1024
-MAX_LINES = 64
-MAX_INTERFACES = 16
+MAX_LINES = 240
+MAX_INTERFACES = 64
 MAX_LEASES = 256
 PORT_ROOM = 65536 // 4
 """Elements of the table of ports, each of four."""
@@ -34,11 +34,17 @@ class Action(IntEnum):
 
 @dataclass(frozen=True)
 class Interface:
-    """An interface of the target whose traffic is looked at. slot: its number in our tables, for as long as it is there."""
+    """An interface of the target whose traffic is looked at. slot: its number in our tables, for as long as it is there.
+
+    upper: its packets pass another interface of the target too; only rules that name it mean it.
+    layer3: its packets have no link header.
+    """
 
     name: str
     ifindex: int
     slot: int
+    upper: bool = False
+    layer3: bool = False
 
 
 @dataclass(frozen=True)
@@ -184,10 +190,28 @@ def _step(count: int, least: int, most: int) -> int:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """An interface that rules mean only when they name it, and why.
+
+    hides: the packets that pass it can't be recognised at any other interface. up: it is in use.
+    fit: it can carry a condition; one that isn't can't even be named.
+    """
+
+    name: str
+    ifindex: int
+    why: str
+    hides: bool = False
+    up: bool = True
+    fit: bool = True
+
+
+@dataclass(frozen=True)
 class Observed:
     """What the kernel is seen to hold for one target.
 
-    interfaces: those that could be looked at, in order of index. attached: names of the interfaces with both of our programs.
+    interfaces: those that could be looked at, in order of index. left_out: those that have to be named.
+    layer3: the names of those without link headers.
+    forwards: the target passes packets on from one interface to another. attached: names of the interfaces with both of our programs.
     half_attached: names of those with a part only: somebody took one away, or the interface was elsewhere meanwhile.
     left: an interface that was covered has left the namespace, or is deleted; its programs may be on it, wherever it is.
     port: nw0 is there, up, and with its programs; port_faults: what is wrong with one that is there, in words.
@@ -197,6 +221,9 @@ class Observed:
     """
 
     interfaces: tuple[tuple[str, int], ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    layer3: frozenset[str] = frozenset()
+    forwards: bool = False
     helper: bool = False
     port: bool = False
     port_faults: tuple[str, ...] = ()

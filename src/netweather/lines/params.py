@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields
 from enum import IntEnum, IntFlag
 from typing import Final
 
-LINES: Final = 64
+LINES: Final = 240
 TABLE_SIZE: Final = 4096
 LIST_SIZE: Final = 1024
 PARAMS_SIZE: Final = 2048

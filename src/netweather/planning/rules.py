@@ -187,7 +187,7 @@ def renamed_line(key: str, new: Mapping[str, str]) -> str:
 
 def _places(build: _Build, match: Match) -> frozenset[tuple[int, int]]:
     directions = [n for n, direction in enumerate(DIRECTIONS) if match.direction in (direction, "both")]
-    chosen = [i for i in build.interfaces if not match.interfaces or i.name in match.interfaces]
+    chosen = [i for i in build.interfaces if (i.name in match.interfaces if match.interfaces else not i.upper)]
     return frozenset((interface.slot, number) for interface in chosen for number in directions)
 
 

@@ -19,7 +19,7 @@ int printf(const char *, ...);
 #define __u16 unsigned short
 #define __u32 unsigned int
 #define __u64 unsigned long long
-#define NW_LINES 64
+#define NW_LINES 240
 #include "classify/classify.h"
 #include "steer/steer.h"
 #include "return/return.h"

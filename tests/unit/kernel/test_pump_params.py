@@ -28,16 +28,16 @@ def test_a_writer_that_died_half_way_is_overcome() -> None:
 
 def test_file_at_a_path_survives_its_opener(tmp_path: Path) -> None:
     with seam.ParamsFile(tmp_path / "params") as file:
-        file.write_line(63, p.LineParams(delay_ns=9).pack(), {})
+        file.write_line(239, p.LineParams(delay_ns=9).pack(), {})
         file.set_deadline(12345)
     with seam.ParamsFile(tmp_path / "params") as file:
-        assert p.LineParams.unpack(file.parameters(63)).delay_ns == 9
+        assert p.LineParams.unpack(file.parameters(239)).delay_ns == 9
         assert file.word(seam.DEADLINE) == 12345
 
 
-@pytest.mark.parametrize("line", [-1, 64])
-def test_lines_are_0_to_63(line: int) -> None:
-    with seam.ParamsFile.anonymous() as file, pytest.raises(ValueError, match="0 to 63"):
+@pytest.mark.parametrize("line", [-1, 240])
+def test_lines_are_0_to_239(line: int) -> None:
+    with seam.ParamsFile.anonymous() as file, pytest.raises(ValueError, match="0 to 239"):
         file.write_line(line, p.LineParams().pack(), {})
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from netweather.conditions import Condition, Connection, Delay, Match, NetworkCondition, PortRange, Rule
 from netweather.errors import UsageError
-from netweather.kernel.spec import NEVER, Action, Interface
+from netweather.kernel.spec import MAX_LINES, NEVER, Action, Interface
 from netweather.planning.rules import InForce, Look, Slots, flatten, renamed_line
 from netweather.units import Duration, Percent
 
@@ -106,7 +106,7 @@ def test_a_line_is_renamed_with_its_interface() -> None:
 
 
 def test_too_many_lines() -> None:
-    rules = [Rule(Match(), DELAY) for _ in range(33)]
+    rules = [Rule(Match(), DELAY) for _ in range(MAX_LINES // 2 + 1)]
     with pytest.raises(UsageError, match="too-many-lines"):
         flatten([active(*rules)], (ETH0,), no_parameters, Slots())
 

@@ -215,7 +215,7 @@ def test_deadline_ends_it(binary: Path) -> None:
 def test_control_refuses(pump: Pump) -> None:
     with open("/dev/null") as null, open(__file__) as file:
         for op, line, fd, error in (
-            (ADD, 64, null.fileno(), "EINVAL"),
+            (ADD, 240, null.fileno(), "EINVAL"),
             (ADD, 0, None, "EBADF"),
             (ADD, 0, file.fileno(), "EINVAL"),
             (REMOVE, 3, None, "ENOENT"),
@@ -459,12 +459,12 @@ def test_a_super_packet_crosses_whole_and_its_loss_is_by_segment(pump: Pump) -> 
     assert pump.stats().decided == len(pieces)  # by the list; what came before it doesn't count
 
 
-def test_64_lines(pump: Pump) -> None:
-    peers = [pump.add(LineParams(delay_ns=MS * (line % 5)), line) for line in range(64)]
-    assert pump.ping() == 64
+def test_as_many_lines_as_there_may_be(pump: Pump) -> None:
+    peers = [pump.add(LineParams(delay_ns=MS * (line % 5)), line) for line in range(seam.LINES)]
+    assert pump.ping() == seam.LINES
     for line, peer in enumerate(peers):
         peer.send(frame(line))
-    assert [numbers(peer, 1) for peer in peers] == [[line] for line in range(64)]
+    assert [numbers(peer, 1) for peer in peers] == [[line] for line in range(seam.LINES)]
 
 
 def test_trace_is_read_from_the_file(pump: Pump) -> None:

@@ -1,0 +1,285 @@
+"""A packet that passes several interfaces of one target has one rule: tunnels, taps bridged by tc, ifb, routers; and interfaces without
+link headers.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address
+
+import pytest
+
+from netweather.conditions import Condition
+from netweather.errors import NetweatherError
+from tests.kernel.conftest import MakeRig
+from tests.support import probe
+from tests.support.netns import Lab, Namespace, ip
+from tests.support.rig import MS, Rig, delay, rule
+from tests.support.statistics import EARLY_NS
+
+DELAY_MS = 300
+FAMILIES = pytest.mark.parametrize("family", [4, 6])
+BOTH = rule(delay(DELAY_MS), direction="both")
+
+
+def times(sender: Namespace, receiver: Namespace, family: int = 4) -> int:
+    """How often packets that go this way were delayed."""
+    seen = probe.stream(sender, receiver, 5, family=family, patience=10)
+    assert seen.lost == []
+    return (min(seen.delays) + EARLY_NS) // (DELAY_MS * MS)
+
+
+def batch(namespace: Namespace, *lines: str) -> None:
+    ip("-n", namespace.name, "-batch", "-", stdin="\n".join(lines) + "\n")
+
+
+def view(namespace: Namespace, number: int) -> Namespace:
+    """The same end, by the address it has in a tunnel."""
+    return replace(namespace, v4=IPv4Address(f"198.51.100.{number}"), v6=IPv6Address(f"2001:db8:5::{number}"))
+
+
+def addresses(end: Namespace, device: str) -> tuple[str, ...]:
+    return (f"addr add {end.v4}/28 dev {device}", f"addr add {end.v6}/64 dev {device} nodad")
+
+
+# tunnels
+
+
+def with_vxlan(net: Lab) -> tuple[Namespace, Namespace]:
+    ends = (view(net.client, 1), view(net.server, 2))
+    for here, there, end in ((net.client, net.server, ends[0]), (net.server, net.client, ends[1])):
+        add = f"link add vxlan0 type vxlan id 5 local {here.v4} remote {there.v4} dstport 4789"
+        batch(here, add, "link set vxlan0 up", *addresses(end, "vxlan0"))
+    for family in (4, 6):  # neighbours are asked for inside the tunnel, where a condition delays that too
+        probe.stream(*ends, 1, family=family, patience=10)
+    return ends
+
+
+@FAMILIES
+def test_what_a_tunnel_carries_is_delayed_once(rig: Rig, family: int) -> None:
+    near, far = with_vxlan(rig.net)
+    result = rig.set(BOTH)
+    assert result.interfaces == ("eth0",)
+    assert any("vxlan0 is left out" in note for note in result.notes)
+    assert any("vxlan0 is left out" in note for note in rig.shown().notes)
+    assert (times(near, far, family), times(far, near, family)) == (1, 1)
+
+
+@pytest.mark.parametrize("named", [("vxlan0",), ("eth0", "vxlan0")])
+def test_a_tunnel_that_is_named(rig: Rig, named: tuple[str, ...]) -> None:
+    near, far = with_vxlan(rig.net)
+    assert rig.set(rule(delay(DELAY_MS), direction="both", interfaces=named)).interfaces == named
+    assert not rig.shown().notes
+    assert (times(near, far), times(far, near)) == (1, 1)
+    assert times(rig.net.client, rig.net.server) == ("eth0" in named)
+
+
+def test_a_peer_behind_a_tunnel_is_an_error_with_a_remedy(rig: Rig) -> None:
+    with_vxlan(rig.net)
+    with pytest.raises(NetweatherError, match="left-out-interface") as caught:
+        rig.set(rule(delay(DELAY_MS), to=("198.51.100.2",)))
+    assert "--interface vxlan0" in caught.value.remedy
+    rig.set(rule(delay(DELAY_MS), to=("192.0.2.2",)))
+    rig.set(rule(delay(DELAY_MS), to=("198.51.100.2",), interfaces=("vxlan0",)))
+
+
+# a device that tc redirects to
+
+
+def redirect(namespace: Namespace, source: str, target: str) -> None:
+    """As Kata and vrnetlab do: all that comes in by the one leaves by the other."""
+    namespace.run("tc", "qdisc", "add", "dev", source, "clsact")
+    match = "protocol all u32 match u8 0 0"
+    namespace.run(*f"tc filter add dev {source} ingress {match} action mirred egress redirect dev {target}".split())
+
+
+def test_an_egress_rule_and_a_shaper_of_incoming_packets(rig: Rig) -> None:
+    """ifb: what comes in by eth0 passes its egress, and is not what leaves."""
+    client = rig.net.client
+    batch(client, "link add ifb0 type ifb", "link set ifb0 up")
+    redirect(client, "eth0", "ifb0")
+    result = rig.set(rule(delay(DELAY_MS), direction="egress"))
+    assert result.interfaces == ("eth0",)
+    assert any("ifb0 is left out" in note for note in result.notes)
+    assert (times(client, rig.net.server), times(rig.net.server, client)) == (1, 0)
+    rig.set(BOTH)
+    assert (times(client, rig.net.server), times(rig.net.server, client)) == (1, 1)
+    rig.set(rule(delay(DELAY_MS), direction="both", interfaces=("eth0", "ifb0")))
+    assert (times(client, rig.net.server), times(rig.net.server, client)) == (1, 1)
+
+
+def tun(namespace: Namespace, name: str, flags: int) -> int:
+    """The descriptor of a tun (1) or a tap (2), without packet information."""
+
+    def make() -> int:
+        fd = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC)
+        fcntl.ioctl(fd, 0x400454CA, struct.pack("16sH22x", name.encode(), flags | 0x1000))
+        return fd
+
+    return namespace.call(make)
+
+
+@contextmanager
+def cable(one: int, other: int) -> Iterator[None]:
+    """What a program writes to one descriptor comes out of the other: two tuns become the two ends of a wire."""
+    end, stop = os.pipe()
+
+    def copy(source: int, target: int) -> None:
+        import select
+
+        while end not in (ready := select.select([source, end], [], [])[0]):
+            if ready:
+                frame = os.read(source, 1 << 16)
+                with suppress(OSError):  # the other end is down
+                    os.write(target, frame)
+
+    threads = [threading.Thread(target=copy, args=pair) for pair in ((one, other), (other, one))]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        os.write(stop, b"x")
+        for thread in threads:
+            thread.join()
+        for fd in (one, other, end, stop):
+            os.close(fd)
+
+
+@pytest.mark.parametrize("direction", ["both", "egress", "ingress"])
+def test_a_virtual_machine_behind_tc_s_mirred(rig: Rig, direction: str) -> None:
+    """Its tap is bridged to eth0 by tc, and what leaves by the tap comes in by eth0."""
+    client, server = rig.net.client, rig.net.server
+    name = f"{client.name.removesuffix('client')}vm"
+    ip("netns", "add", name)
+    machine = replace(client, name=name)
+    try:
+        with cable(tun(client, "tap0", 2), tun(machine, "vm0", 2)):
+            batch(client, "addr flush dev eth0", "link set tap0 up")
+            batch(machine, "link set vm0 up", f"addr add {client.v4}/24 dev vm0", f"addr add {client.v6}/64 dev vm0 nodad")
+            redirect(client, "eth0", "tap0")
+            redirect(client, "tap0", "eth0")
+            assert probe.stream(machine, server, 1, patience=10).lost == []
+            result = rig.set(rule(delay(DELAY_MS), direction=direction))
+            assert any("tap0 is left out" in note for note in result.notes)
+            assert (times(machine, server), times(server, machine)) == (direction != "ingress", direction != "egress")
+    finally:
+        ip("netns", "del", name)
+
+
+@pytest.fixture
+def lonely(make_rig: MakeRig) -> Iterator[tuple[Rig, Namespace, Namespace]]:
+    """A target whose only interface is a tun, as a user-space network stack gives to a container."""
+    with make_rig() as rig:
+        batch(rig.net.client, "link del eth0")
+        ends = (view(rig.net.client, 1), view(rig.net.server, 2))
+        with cable(tun(rig.net.client, "tun0", 1), tun(rig.net.server, "tun0", 1)):
+            for end in ends:
+                batch(end, "link set tun0 up", *addresses(end, "tun0"))
+            yield rig, *ends
+
+
+@FAMILIES
+@pytest.mark.parametrize("direction", ["egress", "ingress"])
+def test_an_interface_without_link_headers(lonely: tuple[Rig, Namespace, Namespace], direction: str, family: int) -> None:
+    rig, near, far = lonely
+    result = rig.set(rule(delay(DELAY_MS), direction=direction, to=(f"{far.v4 if family == 4 else far.v6}",)))
+    assert result.interfaces == ("tun0",)
+    assert times(near, far, family) == (direction == "egress")
+    assert times(far, near, family) == (direction == "ingress")
+    assert times(near, far, 10 - family) == times(far, near, 10 - family) == 0
+    assert rig.shown().unwanted_drops == 0
+    rig.set(rule(Condition(block="drop"), direction=direction))
+    for sender, receiver, way in ((near, far, "egress"), (far, near, "ingress")):
+        assert len(probe.stream(sender, receiver, 5, family=family).lost) == 5 * (direction == way)
+
+
+@FAMILIES
+def test_a_refusal_without_link_headers(lonely: tuple[Rig, Namespace, Namespace], family: int) -> None:
+    rig, near, far = lonely
+    rig.set(rule(Condition(block="reject"), direction="egress"))
+    address = str(far.v4 if family == 4 else far.v6)
+    script = f"import socket; socket.create_connection(('{address}', 9), 5)"
+    assert "ConnectionRefusedError" in near.run("python3", "-c", script, check=False).stderr
+
+
+def test_streams_without_link_headers_arrive_whole(lonely: tuple[Rig, Namespace, Namespace]) -> None:
+    from tests.support.traffic import tcp_transfer
+
+    rig, near, far = lonely
+    rig.set(rule(delay(2), direction="both"))
+    for sender, receiver in ((near, far), (far, near)):
+        assert tcp_transfer(sender, receiver, size=1_000_000).intact
+    assert rig.shown().unwanted_drops == 0
+
+
+def test_a_tun_beside_another_interface_is_left_out_until_it_is_named(rig: Rig) -> None:
+    near, far = view(rig.net.client, 1), view(rig.net.server, 2)
+    with cable(tun(rig.net.client, "tun0", 1), tun(rig.net.server, "tun0", 1)):
+        for end in (near, far):
+            batch(end, "link set tun0 up", *addresses(end, "tun0"))
+        result = rig.set(BOTH)
+        assert result.interfaces == ("eth0",)
+        assert any("tun0 is left out" in note for note in result.notes)
+        assert times(near, far) == 0
+        with pytest.raises(NetweatherError, match="left-out-interface"):
+            rig.set(rule(delay(DELAY_MS), to=(str(far.v4),)))
+        rig.set(rule(delay(DELAY_MS), direction="both", interfaces=("tun0",)))
+        assert (times(near, far), times(far, near)) == (1, 1)
+
+
+# routers
+
+
+@pytest.fixture
+def router(make_rig: MakeRig) -> Iterator[tuple[Rig, Namespace, Namespace]]:
+    """The target forwards between the server and another end, which is in a namespace of its own."""
+    with make_rig() as rig:
+        middle = rig.net.client
+        name = f"{middle.name.removesuffix('client')}end"
+        ip("netns", "add", name)
+        try:
+            near, end = view(middle, 1), Namespace(name, IPv4Address("198.51.100.2"), IPv6Address("2001:db8:5::2"))
+            batch(middle, f"link add eth1 type veth peer name eth0 netns {name}", "link set eth1 up", *addresses(near, "eth1"))
+            batch(end, "link set lo up", "link set eth0 up", *addresses(end, "eth0"), "route add default via 198.51.100.1")
+            batch(rig.net.server, f"route add 198.51.100.0/28 via {middle.v4}")
+            middle.run("sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
+            yield rig, end, rig.net.server
+        finally:
+            ip("netns", "del", name)
+
+
+def test_what_a_router_forwards_is_delayed_once(router: tuple[Rig, Namespace, Namespace]) -> None:
+    rig, end, server = router
+    for direction in ("both", "ingress", "egress"):
+        result = rig.set(rule(delay(DELAY_MS), direction=direction))
+        assert any("forwards" in note for note in result.notes)
+        assert (times(end, server), times(server, end)) == (1, 1)
+    rig.set(rule(delay(DELAY_MS), direction="egress", interfaces=("eth1",)))
+    assert (times(end, server), times(server, end)) == (0, 1)
+    rig.set(BOTH)
+    assert (times(rig.net.client, server), times(server, rig.net.client)) == (1, 1)
+
+
+def test_a_mark_of_another_target_means_nothing(router: tuple[Rig, Namespace, Namespace]) -> None:
+    """A router whose rule names one interface forwards by another, which it doesn't look at, to a target with a rule of its own."""
+    rig, end, server = router
+    rig.set(rule(delay(DELAY_MS), direction="ingress", interfaces=("eth1",)))
+    other = Rig(rig.net, rig.state, reference=f"netns:{server.name}")
+    other.set(rule(delay(DELAY_MS), direction="ingress"))
+    try:
+        assert times(end, server) == 2
+    finally:
+        other.clear()
+
+
+def test_a_name_that_begins_as_ours_do(rig: Rig) -> None:
+    batch(rig.net.client, "link set eth0 down", "link set eth0 name nwan0", "link set nwan0 up")
+    assert rig.set(rule(delay(DELAY_MS), direction="ingress")).interfaces == ("nwan0",)
+    assert times(rig.net.server, rig.net.client) == 1

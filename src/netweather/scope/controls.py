@@ -164,7 +164,7 @@ def _next_of(turns: tuple[str, ...]) -> Control:
         at = turns.index(wish.profile) + 1 if wish.profile in turns else 0
         return Wish(profile=turns[at % len(turns)])
 
-    return Control("traffic-control-next-profile", f"Next network: {', '.join(turns)}", "fa-step-forward", 24, change)
+    return Control("next-profile", f"Next network: {', '.join(turns)}", "fa-step-forward", 24, change)
 
 
 def _of_profile(profile: Profile, rank: int) -> Control:

@@ -180,7 +180,7 @@ def _ends(standing: tuple[Standing, ...]) -> str:
     if not ends:
         return UNSET
     known = [end for end in ends if end is not None]
-    return f"{datetime.fromtimestamp(max(known), UTC):%m-%d %H:%M:%S} UTC" if len(known) == len(ends) else "never"
+    return f"{datetime.fromtimestamp(max(known), UTC):%m-%d %H:%M} UTC" if len(known) == len(ends) else "never"
 
 
 def _rows(standing: tuple[Standing, ...], hides: set[str], now: float) -> dict[str, str]:

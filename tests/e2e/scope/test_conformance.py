@@ -171,7 +171,7 @@ def test_traffic_is_slow_both_ways_of_a_profile(plugin: RealPlugin, docker: Dock
     assert (row["what"], row["state"].endswith(" left")) == ("profile 3g", True)
     until(lambda: not seen(plugin, one).rows(CONDITIONS)["traffic-control"]["packets"].startswith("0, "), 20, "counted")
     assert seen(plugin, one).metrics["Degraded"] == 1
-    plugin.press(one, "traffic-control-next-profile")
+    plugin.press(one, "next-profile")
     plugin.told(one, "2g, ")
     plugin.press(one, FAST)
     plugin.told(one, "500 ms, ", latency="500ms")

@@ -32,7 +32,7 @@ def test_every_line(own_plugin: RealPlugin, box: Box) -> None:
             shown = [name_of(each) for each in report.active(id) if not each.startswith("docker_")]
             assert sorted(shown) == sorted(names)
             steps = re.findall(r"--profile (\S+)", line) or STEPS
-            assert report.topology["controls"]["traffic-control-next-profile"]["human"] == f"Next network: {', '.join(steps)}"
+            assert report.topology["controls"]["next-profile"]["human"] == f"Next network: {', '.join(steps)}"
             if not line.removeprefix(START):
                 names_and_words(report)
                 for request in asks:

@@ -59,7 +59,7 @@ def test_what_a_button_makes_is_a_condition(button: Control) -> None:
     rules = button.change(Wish(loss=Percent.parse("10%"))).rules()
     validate(NetworkCondition(NAME, rules=rules))
     twice = button.change(button.change(Wish()))
-    assert button.change(Wish()) == twice or button.id == "traffic-control-next-profile"  # a second click changes nothing
+    assert button.change(Wish()) == twice or button.id == "next-profile"  # a second click changes nothing
 
 
 def test_their_ranks_give_them_an_order() -> None:
@@ -77,7 +77,7 @@ def test_the_panel_has_clear_first_and_then_the_originals_the_next_profile_and_a
 
 def test_the_next_profile_steps_through_those_given_and_begins_again() -> None:
     def steps(*names: str) -> list[str]:
-        button, wish, found = controls(builtin_profiles().values(), names)["traffic-control-next-profile"], Wish(), []
+        button, wish, found = controls(builtin_profiles().values(), names)["next-profile"], Wish(), []
         for _ in range(len(names or STEPS) + 1):
             wish = button.change(wish_of(NetworkCondition(NAME, rules=wish.rules())))
             found.append(wish.profile)
@@ -85,12 +85,10 @@ def test_the_next_profile_steps_through_those_given_and_begins_again() -> None:
 
     assert steps("3g", "refused") == ["3g", "refused", "3g"]
     assert steps() == [*STEPS, STEPS[0]]
-    assert pressed("traffic-control-table-slow", "traffic-control-profile-3g", "traffic-control-next-profile") == Wish(
-        profile="2g"
-    )
+    assert pressed("traffic-control-table-slow", "traffic-control-profile-3g", "next-profile") == Wish(profile="2g")
     own = load_profiles("office: {both: {rtt: 20ms}}")
-    assert controls(own.values())["traffic-control-next-profile"].change(Wish()) == Wish(profile="office")
-    assert "traffic-control-next-profile" not in controls([])
+    assert controls(own.values())["next-profile"].change(Wish()) == Wish(profile="office")
+    assert "next-profile" not in controls([])
 
 
 def test_the_panel_can_have_others() -> None:

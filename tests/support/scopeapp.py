@@ -35,8 +35,8 @@ DOCKER_CONTROLS = {
 DOCKER_ROWS = ("Image tag", "Image name", "Command", "State", "Uptime", "Restart #", "Networks", "IPs")
 """Of the Docker reporter, in the order of their priorities, which begin with 1."""
 DOCKER_REPORTS_S = 0.09
-"""How long the Docker reporter takes. It begins when the plugin is asked, and the controls of the later one win: an answer of the plugin that
-was held back 100 ms was always the later one."""
+"""How long the Docker reporter takes. It begins when the plugin is asked, and the controls of the later one win: a plugin's answer that was
+held back 100 ms was always the later one."""
 
 
 @dataclass

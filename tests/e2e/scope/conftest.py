@@ -13,9 +13,9 @@ from tests.support.scopeplugin import END_ALL, RealPlugin
 Box = Callable[..., AbstractContextManager[str]]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def plugin(tmp_path_factory: pytest.TempPathFactory, docker: Docker) -> Iterator[RealPlugin]:
-    """One for all tests of a file."""
+    """One for all tests of this folder."""
     made = RealPlugin(tmp_path_factory.mktemp("scope"), {"DOCKER_HOST": docker.environment["DOCKER_HOST"]})
     made.start()
     yield made
@@ -42,9 +42,9 @@ def box(docker: Docker) -> Box:
     return make
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def lasting(plugin: RealPlugin, docker: Docker) -> Iterator[list[str]]:
-    """The ids of two containers for all tests of a file: starting one for each test takes most of their time."""
+    """The ids of two containers for all tests of this folder: starting one for each test takes most of their time."""
     with docker.container() as one, docker.container() as other:
         made = [str(docker.inspect(name)["Id"]) for name in (one, other)]
         for each in made:

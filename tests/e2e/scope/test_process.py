@@ -48,19 +48,21 @@ def test_killed_its_conditions_stay_for_their_leases_and_the_next_one_takes_its_
 
 
 def test_its_socket(own_plugin: RealPlugin) -> None:
-    own_plugin.start()
-    assert list(own_plugin.probe.plugins()) == [ID]
-    assert stat.S_IMODE(own_plugin.socket.parent.stat().st_mode) == 0o700
-    second = subprocess.run(
-        [*PROGRAM, "scope-plugin", "--root", str(own_plugin.probe.root)],
-        env=own_plugin.environment, capture_output=True, text=True, timeout=30, check=False,
-    )  # fmt: skip
-    assert (second.returncode, "[plugin-running]" in second.stderr) == (1, True)
-    assert own_plugin.report()
     for number in (signal.SIGTERM, signal.SIGINT):
+        own_plugin.start()
+        assert list(own_plugin.probe.plugins()) == [ID]
+        assert stat.S_IMODE(own_plugin.socket.parent.stat().st_mode) == 0o700
         assert own_plugin.stop(number) == 0
         assert not own_plugin.socket.parent.exists()
-        own_plugin.start()
+
+
+def test_a_second_one_of_the_same_name_is_refused(plugin: RealPlugin) -> None:
+    second = subprocess.run(
+        [*PROGRAM, "scope-plugin", "--root", str(plugin.probe.root)],
+        env=plugin.environment, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (second.returncode, "[plugin-running]" in second.stderr) == (1, True)
+    assert plugin.report()
 
 
 def test_a_folder_with_something_else_in_it_is_left_alone(own_plugin: RealPlugin) -> None:
@@ -100,44 +102,36 @@ def busy(plugin: RealPlugin, reference: str) -> Iterator[None]:
         os.close(fd)
 
 
-def test_answers_in_time_whatever_takes_its_time(own_plugin: RealPlugin, box: Box) -> None:
-    """T6: the probe gives up at 500 ms; what is under way then is told by the table."""
-    own_plugin.start()
-    with box() as here:
-        own_plugin.appeared(here)
-        with busy(own_plugin, f"docker:{here}"):
-            pressed = [own_plugin.probe.press(ID, here, SLOW) for _ in range(3)]
-            assert min(each.took for each in pressed) < TIMEOUT_S  # this machine may be busy, too
-            for each in pressed:
-                assert (each.error, each.report is not None) == ("", True)
-                assert each.report
-                assert each.report.values(here)[SUMMARY] == "Traffic speed: slow: being set"
-            assert own_plugin.report().table(here)["latency"] == "-"
-        own_plugin.told(here, "2 s, ", latency="2000ms")
+def test_answers_in_time_whatever_takes_its_time(plugin: RealPlugin, one: str) -> None:
+    """T6: the probe gives up at 500 ms; what is under way then is shown by the summary."""
+    with busy(plugin, f"docker:{one}"):
+        pressed = [plugin.probe.press(ID, one, SLOW) for _ in range(3)]
+        assert min(each.took for each in pressed) < TIMEOUT_S  # this machine may be busy, too
+        for each in pressed:
+            assert (each.error, each.report is not None) == ("", True)
+            assert each.report
+            assert each.report.values(one)[SUMMARY] == "Traffic speed: slow: being set"
+        assert plugin.report().table(one)["latency"] == "-"
+    plugin.told(one, "2 s, ", latency="2000ms")
 
 
 @pytest.mark.timeout(120)
-def test_fifty_at_once(own_plugin: RealPlugin, box: Box) -> None:
-    own_plugin.start()
-    with box() as one, box() as other:
-        for each in (one, other):
-            own_plugin.appeared(each)
+def test_fifty_at_once(plugin: RealPlugin, pair: list[str]) -> None:
+    def ask(number: int) -> str:
+        if number % 2:
+            return "" if plugin.report().nodes else "empty"
+        return plugin.probe.press(ID, pair[number % 4 // 2], (SLOW, FAST, DROP, CLEAR)[number // 4 % 4]).error
 
-        def ask(number: int) -> str:
-            if number % 2:
-                return "" if own_plugin.report().nodes else "empty"
-            return own_plugin.probe.press(ID, (one, other)[number % 4 // 2], (SLOW, FAST, DROP, CLEAR)[number // 4 % 4]).error
-
-        with ThreadPoolExecutor(50) as pool:
-            assert set(pool.map(ask, range(50))) == {""}
-        for each in (one, other):
-            until(lambda each=each: "being set" not in own_plugin.summary(each), 60, "all is done")
-            own_plugin.press(each, CLEAR)
-            own_plugin.press(each, FAST)
-            assert own_plugin.report().table(each) == {"latency": "500ms", "pktloss": "-"}
-    assert own_plugin.process
-    assert own_plugin.process.poll() is None
-    assert not re.search(r"Traceback|ERROR", own_plugin.log.read_text())
+    with ThreadPoolExecutor(50) as pool:
+        assert set(pool.map(ask, range(50))) == {""}
+    for each in pair:
+        until(lambda each=each: "being set" not in plugin.summary(each), 60, "all is done")
+        plugin.press(each, CLEAR)
+        plugin.press(each, FAST)
+        assert plugin.report().table(each) == {"latency": "500ms", "pktloss": "-"}
+    assert plugin.process
+    assert plugin.process.poll() is None
+    assert not re.search(r"Traceback|ERROR", plugin.log.read_text())
 
 
 def test_through_the_agent(own_plugin: RealPlugin, docker: Docker, box: Box) -> None:

@@ -23,6 +23,7 @@ from netweather.kernel.namespaces import Namespace
 TCP, UDP, ICMP, ICMP6 = 6, 17, 1, 58
 RST: Final = 4
 _STAMPS, _BUFFER, _NO_CHECK, _NO_CHECK6_TX, _NO_CHECK6_RX = 35, 33, 11, 101, 102
+_PATH_MTU, _PATH_MTU6 = 14, 24
 _RECEIVE_TOS, _RECEIVE_CLASS, _DISCOVER, _DISCOVER6, _PROBE = 13, 66, 10, 23, 3
 _CAPABLE, _MARKED = 2, 3  # ECT(0) and CE, of the two bits of ECN
 _CLASSES: Final = ((0, socket.IP_TOS), (socket.IPPROTO_IPV6, socket.IPV6_TCLASS))
@@ -141,6 +142,13 @@ class Ends:
                 (socket.IPPROTO_IPV6, socket.IPV6_TCLASS) if self.flow.family == socket.AF_INET6 else (0, socket.IP_TOS)
             )
             way.outlet.setsockopt(level, option, _CAPABLE)
+
+    @property
+    def largest(self) -> int:
+        """The most bytes of payload that both ends send in one piece."""
+        six = self.flow.family == socket.AF_INET6
+        level, option = (socket.IPPROTO_IPV6, _PATH_MTU6) if six else (0, _PATH_MTU)
+        return min(way.outlet.getsockopt(level, option) for way in self.ways.values()) - self.flow.headers
 
     def in_one_piece(self) -> None:
         """From now on packets are never fragmented; those too large for the interface are refused."""

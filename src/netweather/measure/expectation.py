@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from netweather.conditions import Condition
 from netweather.conditions.effects import bit_rate, correlated_share, mean_loss, quantiles, queue_packets
 from netweather.conditions.loss import LossBurst, LossGemodel, LossList, LossRandom, LossState
+from netweather.kernel.probing import SMALLEST
 from netweather.measure.statistics import Draws, Interval
 from netweather.measure.timeline import Timeline
 
-HEADERS: Final = 14 + 20 + 8
-"""Bytes that a line reckons besides a UDP probe's payload (IPv4)."""
+ETHERNET: Final = 14
+HEADERS: Final = ETHERNET + 20 + 8
+"""Bytes that a line reckons besides the payload of a UDP or ICMP probe over IPv4."""
 PPS: Final = 3000
 SMALL, LARGE = 64, 512
 LEAST, MOST = 400, 12_000
@@ -26,7 +28,7 @@ _ORDERED_ROUNDS: Final = 16
 class Expected:
     """One direction. Shares as intervals, since parts of a condition hide each other. spread: how much wider than for
     independent losses the interval of their share is (variance). marked: the share of packets that allow it with ECN's mark.
-    timeline: what a trace says. unknown: fields that can't be told, and why."""
+    timeline: what a trace says. unknown: fields that can't be told, and why. framing: bytes of a probe besides its payload."""
 
     condition: Condition
     loss: Interval
@@ -41,6 +43,17 @@ class Expected:
     size: int
     marked: float = 0.0
     timeline: Timeline | None = None
+    framing: int = HEADERS
+
+    def fitted(self, headers: int, largest: int | None = None) -> Expected:
+        """For probes with so many bytes of headers behind Ethernet's, and with payloads that the path takes in one piece."""
+        size = self.size if largest is None else max(SMALLEST, min(self.size, largest))
+        return replace(self, framing=ETHERNET + headers, size=size)
+
+    def wire(self, payload: int) -> float:
+        """How long the rate takes for a probe with so many bytes of payload, s; of a trace, the mean of its slowest moments."""
+        rate = self.rate or (self.timeline.least_rate if self.timeline else None)
+        return max(0, payload + self.headers) * 8 / rate if rate else 0.0
 
     @property
     def waiting(self) -> float:
@@ -65,7 +78,7 @@ class Expected:
     @property
     def headers(self) -> int:
         """Bytes that the rate reckons besides the payload."""
-        return HEADERS + (self.condition.rate.overhead if self.condition.rate else 0)
+        return self.framing + (self.condition.rate.overhead if self.condition.rate else 0)
 
     @property
     def moves(self) -> bool:
@@ -117,7 +130,7 @@ class Expected:
         Lost ones hold up nobody; of those that tell of each other, only independent ones are in it.
         """
         draw, table, step = Draws(seed), self.delays, self.step(sent)
-        serial = max(1, self.size + self.headers) * 8 / self.rate if self.rate else 0.0
+        serial = self.wire(self.size)
         found: list[float] = []
         for _ in range(_ORDERED_ROUNDS if self.ordered else _ROUNDS if self.moves else 1):
             last = float("-inf")

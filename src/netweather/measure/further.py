@@ -13,7 +13,7 @@ from netweather.conditions.effects import FRAME
 from netweather.kernel.probing import SMALLEST, Ends, Stream
 from netweather.measure import patterns
 from netweather.measure.evidence import Figure, Series, Verdict
-from netweather.measure.expectation import HEADERS, Expected
+from netweather.measure.expectation import Expected
 from netweather.units import Packets
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def _cannot(found: Found, name: str, way: str, unit: str, asked: float | None, w
 def _slots(session: Session, found: Found, ends: Ends, way: str, expected: Expected) -> None:
     slot = expected.condition.slot
     assert slot is not None
-    longest, frame = (slot.maximum or slot.minimum).seconds, expected.size + HEADERS
+    longest, frame = (slot.maximum or slot.minimum).seconds, expected.size + expected.framing
     seconds = min(0.2 * session.seconds, max(0.5, 30 * longest))
     pace = min(3000.0, max(50.0, 8 / max(slot.minimum.seconds, 0.001)))
     if (limited := slot.packets or slot.bytes) and expected.rate is not None:
@@ -72,10 +72,10 @@ def _slots(session: Session, found: Found, ends: Ends, way: str, expected: Expec
 def _limit(session: Session, found: Found, ends: Ends, way: str, expected: Expected) -> None:
     """A burst of twice what the queue holds."""
     limit = expected.condition.limit
-    frame = expected.size + HEADERS
+    frame = expected.size + expected.framing
     room = limit.count if isinstance(limit, Packets) else limit.bytes // frame if limit is not None else 0
     delay, rate = expected.delays[0], expected.rate
-    drained = room * (frame + expected.headers - HEADERS) * 8 / rate if rate else 0.0
+    drained = room * expected.wire(expected.size)
     why = ""
     if expected.loss.high or expected.duplicate or expected.timeline is not None or expected.condition.slot is not None:
         why = "losses, duplicates, slots or a trace hide how many a queue holds; it is read back"
@@ -90,7 +90,7 @@ def _limit(session: Session, found: Found, ends: Ends, way: str, expected: Expec
     seen = ends.exchange({way: Stream(2 * room + 50, AT_ONCE, expected.size)}, session.late + _PATIENCE)[way]
     found.sent += len(seen.sent)
     seconds = (seen.sent[-1] - seen.sent[0]) / 1e9
-    leaving = rate / 8 / (frame + expected.headers - HEADERS) if rate else 0.0
+    leaving = 1 / expected.wire(expected.size) if expected.wire(expected.size) else 0.0
     if seconds > delay:
         leaving += room / delay if delay and not rate else 0.0
     found.figures.append(patterns.judge_limit(way, room, seen, leaving))
@@ -104,7 +104,7 @@ def _rate_over_time(session: Session, found: Found, ends: Ends, way: str, expect
         if timeline.least_rate is not None:
             _cannot(found, "rate", way, "bit/s", None, "the trace has times without a rate")
         return
-    size = FRAME - HEADERS
+    size = min(FRAME - expected.framing, ends.largest)
     pps = 1.5 * timeline.most_rate / 8 / (size + expected.headers)
     seconds = timeline.period * 1.02 + timeline.slowest + 0.1
     if seconds > 0.35 * session.seconds or pps > FASTEST:

@@ -21,6 +21,8 @@ CLOCK: Final = 0.0005
 LATE: Final = 0.0015
 LATE_SHARE: Final = 0.02
 """What a packet may be late by besides the baseline: the machine's scheduling, and a share of the delay."""
+ECHO: Final = 32
+"""Bytes of an echo's payload; a SYN over TCP is as large as such an echo."""
 COARSE: Final = 0.22
 """Where chance explains a larger distance between distributions than this, nothing is said of them."""
 RATE_SLACK: Final = 0.05
@@ -124,7 +126,15 @@ class Judge:
         end = sent[0] + whole * period * 1e9
         seen = sorted((arrived - at) / 1e9 for at, arrived in self.first.values() if at < end)
         what = f"over {whole} periods the delays are, from the trace's,"
-        self._apart("delay", seen, timeline.delays(2000), early, self.base + late, what)
+        self._apart("delay", seen, self._over_period(), early, self.base + late, what)
+
+    def _over_period(self) -> list[float]:
+        """The delays of a trace's whole period, of packets as they are sent."""
+        timeline, arrivals = self.expected.timeline, self.arrivals
+        assert timeline is not None
+        seconds = (arrivals.sent[-1] - arrivals.sent[0]) / 1e9 if len(arrivals.sent) > 1 else 0.0
+        pace = (len(arrivals.sent) - 1) / seconds if seconds else self.expected.pace()
+        return timeline.delays(pace, (self.expected.size + self.expected.headers) * 8)
 
     def _gathered(self, asked: float, early: float) -> None:
         """Delays of packets that wait for a slot or an opportunity: from none of that to all of it. The middle 80 % are judged."""
@@ -226,7 +236,7 @@ class Judge:
 
     def series(self, model: Sequence[float]) -> Series:
         if self.expected.timeline is not None and self.expected.timeline.moments:
-            model = self.expected.timeline.delays(2000)
+            model = self._over_period()
         return Series(tuple(self.delays), tuple(model), tuple(statistics.runs(self.lost)), self.expected.run_length)
 
 
@@ -265,7 +275,20 @@ def judge_rate(direction: str, expected: Expected, arrivals: Arrivals, size: int
     series = Series(rates=over_time(times, bits), rate_asked=asked)
     if offered < asked * 1.1 and not interval.low > allowed.high:
         return told(Verdict.CANT_TELL, f"the probe could send {offered / 1e6:.3g} Mbit/s only", seen, interval), series
-    return told(_overlapping(interval, allowed), _off(interval, allowed), seen, interval), series
+    kept_up = _kept_up(arrivals.sent, bits, asked) if arrivals.sent else asked
+    verdict, why = _overlapping(interval, allowed), _off(interval, allowed)
+    if verdict is Verdict.FAIL and interval.touches(Interval(kept_up * (1 - RATE_SLACK), asked)):
+        verdict, why = Verdict.CANT_TELL, "this machine is too busy: it sent the burst with pauses"
+    return told(verdict, why, seen, interval), series
+
+
+def _kept_up(sent: Sequence[int], bits: int, rate: float) -> float:
+    """The rate that a link of this rate shows between the first and the last of packets that were sent at these times (ns)."""
+    each, due, first = bits * 1e9 / rate, 0.0, 0.0
+    for number, at in enumerate(sent):
+        due = max(at, due) + each
+        first = first if number else due
+    return (len(sent) - 1) * bits * 1e9 / max(1.0, due - first)
 
 
 def over_time(times: Sequence[int], bits: int) -> tuple[tuple[float, float], ...]:
@@ -280,7 +303,8 @@ def judge_rtt(times: Sequence[float], sent: int, up: Expected, down: Expected, b
     """The median round trip. base: the path's own (s); None when it isn't known: then only too short a one is told."""
     draw = Draws(7)
     sums = sorted(_drawn(up, draw) + _drawn(down, draw) for _ in range(4000))
-    asked = statistics.quantile(sums, 0.5)
+    serial = up.wire(ECHO) + down.wire(ECHO)
+    asked = statistics.quantile(sums, 0.5) + serial
 
     def told(verdict: Verdict, why: str, seen: float | None = None, interval: Interval | None = None) -> Figure:
         return figure("RTT", "round trip", "s", asked, seen, interval, verdict, len(times), why)
@@ -293,9 +317,8 @@ def judge_rtt(times: Sequence[float], sent: int, up: Expected, down: Expected, b
     ordered = sorted(times)
     interval, seen = statistics.quantile_interval(ordered, 0.5), statistics.quantile(ordered, 0.5)
     model = statistics.quantile_interval(sums, 0.5)
-    serial = sum(max(1, 32 + each.headers) * 8 / each.rate for each in (up, down) if each.rate)
     early = 0.0002 + CLOCK * asked
-    allowed = Interval(model.low - early, model.high + serial + (base or 0.0) + 2 * LATE + LATE_SHARE * asked)
+    allowed = Interval(model.low + serial - early, model.high + serial + (base or 0.0) + 2 * LATE + LATE_SHARE * asked)
     verdict = _overlapping(interval, allowed)
     if base is None and interval.low > allowed.high:
         return told(Verdict.CANT_TELL, "the path's own round trip is not known", seen, interval)

@@ -19,7 +19,7 @@ from netweather.measure import further, patterns
 from netweather.measure.choosing import candidates, icmp_of, rule_met, untouched
 from netweather.measure.coverage import unmeasured
 from netweather.measure.evidence import Figure, Measured, Series, Verdict
-from netweather.measure.expectation import HEADERS, Expected, expect
+from netweather.measure.expectation import ETHERNET, Expected, expect
 from netweather.measure.judging import Judge, judge_rate, judge_rtt, judge_stream
 from netweather.measure.sharing import FLOWS, Shared, fans_for
 from netweather.measure.statistics import Interval
@@ -28,6 +28,7 @@ ECHOES = 31
 REFUSALS, DISCARD = 5, 9
 BURST_BYTES = 24_000_000
 BURST_PACKETS = 20_000
+LARGEST = 1472
 _NAMES = {1: "ICMP", 58: "ICMPv6", 6: "TCP", 17: "UDP", 132: "SCTP"}
 _PATIENCE = 0.4
 
@@ -71,7 +72,7 @@ class Session:
     @property
     def late(self) -> float:
         """How long the slowest packets take both ways together, s."""
-        return sum(each.slowest + (HEADERS + each.size) * 8 / (each.rate or 1e9) for each in self.expected.values())
+        return sum(each.slowest + each.wire(each.size) for each in self.expected.values())
 
     @property
     def entered(self) -> bool:
@@ -81,6 +82,7 @@ class Session:
     def run(self) -> Found:
         """Sends it all."""
         found = Found()
+        self._fit(Flow(UDP, self.local, self.remote).headers)
         self.tell(0.02, "looking for a flow that meets the rule")
         base = self._round_trips(found)
         if self.peer is not None and self.entered:
@@ -92,6 +94,9 @@ class Session:
             if each.condition.block == "reject" and (way == "egress" or self.entered):
                 self._refusals(found, way)
         return found
+
+    def _fit(self, headers: int, largest: int | None = None) -> None:
+        self.expected = {way: each.fitted(headers, largest) for way, each in self.expected.items()}
 
     def _refusals(self, found: Found, way: str) -> None:
         """Whether who is blocked gets an answer. Who begins is the target, or the peer for what comes in."""
@@ -130,7 +135,7 @@ class Session:
         more = any(each.reorder or each.loss.high for each in ways.values())  # fewer come back, or two kinds of them
         count = ECHOES * (4 if more else 1) if self.peer is not None else max(ECHOES, self._echoes_needed())
         spacing = 0.02 if self.peer is not None and not more else 0.01
-        spacing = max(spacing, *(4 * (HEADERS + 64) * 8 / each.rate for each in ways.values() if each.rate), 0)
+        spacing = max(spacing, *(4 * each.wire(64) for each in ways.values()), 0)
         spacing = max(spacing, *(each.memory for each in ways.values()))  # none waits behind the one before
         count = max(5, min(count, int(0.4 * self.seconds / spacing)))
         self.tell(0.05, "round trips")
@@ -213,6 +218,7 @@ class Session:
             found.figures += [_untold("all", way, "", ends) for way in self.expected]
             return
         with ends:
+            self._fit(ends.flow.headers, ends.largest)
             if any(each.condition.ecn for each in self.expected.values()):
                 ends.capable()
             streams = {way: self._stream(each) for way, each in self.expected.items()}
@@ -290,7 +296,7 @@ class Session:
         limited = {way: each for way, each in self.expected.items() if each.rate is not None}
         if not limited:
             return
-        bursts = {way: burst(each, min(1.2, 0.15 * self.seconds)) for way, each in limited.items()}
+        bursts = {way: burst(each, min(1.2, 0.15 * self.seconds), ends.largest) for way, each in limited.items()}
         self.tell(0.7, "a burst for the rate")
         seen = ends.exchange(bursts, self.late + _PATIENCE, lambda share: self.tell(0.7 + 0.2 * share, "a burst for the rate"))
         for way, arrivals in seen.items():
@@ -328,11 +334,14 @@ def _untold(name: str, direction: str, unit: str, why: str) -> Figure:
     return Figure(name, direction, unit, None, None, None, Verdict.CANT_TELL, 0, why)
 
 
-def burst(expected: Expected, seconds: float) -> Stream:
-    """One and a half times the rate, for so long; packets as large as may be, and at least some 40 of them."""
+def burst(expected: Expected, seconds: float, largest: int = LARGEST) -> Stream:
+    """One and a half times the rate, for so long; packets as large as may be, and at least some 40 of them.
+
+    largest: the payload that the path takes in one piece.
+    """
     rate = expected.rate or 1.0
-    largest = 1472 if expected.condition.mtu is None else max(28, min(1472, expected.condition.mtu - 48))
-    size = int(max(28, min(largest, rate * seconds / 8 / 40 - expected.headers)))
+    most = min(largest, LARGEST, expected.condition.mtu - expected.framing + ETHERNET if expected.condition.mtu else LARGEST)
+    size = int(max(28, min(most, rate * seconds / 8 / 40 - expected.headers)))
     bits = (size + expected.headers) * 8
     pps = 1.5 * rate / max(1, bits)
     count = int(min(pps * seconds, BURST_PACKETS, BURST_BYTES / size))

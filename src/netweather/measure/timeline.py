@@ -5,6 +5,7 @@ Where in its period a line is, nobody knows; so only whole periods are measured.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from dataclasses import dataclass
 
@@ -35,7 +36,16 @@ class Timeline:
 
     @property
     def slowest(self) -> float:
-        return max((moment.delay for moment in self.moments), default=self.waiting)
+        return max((moment.delay for moment in self.moments), default=self.waiting) + self.pause
+
+    @property
+    def pause(self) -> float:
+        """The longest time for which the rate is 0, s; a trace of nothing else pauses for a period."""
+        longest = current = 0.0
+        for moment, seconds in self._lengths() * 2:  # a pause may go on over the end
+            current = current + seconds if moment.rate == 0 else 0.0
+            longest = max(longest, current)
+        return min(longest, self.period)
 
     @property
     def loss(self) -> float:
@@ -57,24 +67,52 @@ class Timeline:
 
     @property
     def least_rate(self) -> float | None:
-        """Below which nothing waits; None without a rate."""
-        rates = [moment.rate for moment in self.moments if moment.rate is not None]
+        """Below which nothing waits but for a pause; None without a rate."""
+        rates = [moment.rate for moment in self.moments if moment.rate]
+        if self.pause and self.mean_rate:
+            rates.append(self.mean_rate)
         return min(rates) if rates else self.opportunities_rate
 
-    def delays(self, count: int) -> list[float]:
-        """Delays of the packets that arrive of so many, evenly spread over a period, rising: none overtakes another."""
-        last, share, found = 0.0, 0.0, []
+    def sent(self, begin: float, bits: float) -> float:
+        """When the last of so many bits that wait from `begin` on has left; endless when nothing ever passes."""
+        if not self.most_rate and self.pause:
+            return math.inf
+        lengths, at = self._lengths(), begin
+        number = self.moments.index(self.at(at))
+        phase = (at - self.moments[number].start) % self.period
+        left = lengths[number][1] - phase
+        while True:
+            rate = lengths[number][0].rate
+            if rate is None or (rate and rate * left >= bits):
+                return at + (bits / rate if rate else 0.0)
+            bits, at, number = bits - rate * left, at + left, (number + 1) % len(lengths)
+            left = lengths[number][1]
+
+    def delays(self, pace: float, bits: float = 0.0) -> list[float]:
+        """Delays of the packets of so many bits that arrive when `pace` are sent a second, rising: none overtakes another.
+
+        At least 2000, by periods that begin a little later each.
+        """
+        count = max(1, round(pace * self.period))
+        rounds = -(-2000 // count)
+        return sorted(delay for number in range(rounds) for delay in self._delays(count, bits, number / rounds))
+
+    def _delays(self, count: int, bits: float, phase: float) -> list[float]:
+        last, free, share, found = 0.0, 0.0, 0.0, []
         for number in range(2 * count):  # the second period: it begins with what the first left behind
-            at = number * self.period / count
+            at = (number + phase) * self.period / count
             moment = self.at(at)
             share += 1 - moment.loss
             if share < 1:
                 continue
             share -= 1
-            last = max(last, at + moment.delay)
+            free = self.sent(max(at, free), bits)
+            last = max(last, free + moment.delay)
             found += [last - at] if number >= count else []
-        return sorted(found)
+        return found
 
     def _lengths(self) -> list[tuple[Moment, float]]:
+        if not self.moments:
+            return []
         ends = [*(moment.start for moment in self.moments[1:]), self.period + self.moments[0].start]
         return [(moment, end - moment.start) for moment, end in zip(self.moments, ends, strict=True)]

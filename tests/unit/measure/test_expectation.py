@@ -124,3 +124,12 @@ def test_delays_that_keep_the_order_are_taken_far_apart() -> None:
     assert 19 <= kept.step(sent) <= 21
     assert len(kept.model(sent)) == 16 * len(sent[:: kept.step(sent)])
     assert len(of(delay="30ms", jitter="10ms", rate="1gbit", loss="50%").model(sent)) < 16 * 40
+
+
+def test_a_probe_takes_its_time_with_the_headers_of_its_protocol() -> None:
+    slow = of(rate="9600bit", overhead="26")
+    assert slow.wire(32) == pytest.approx((14 + 28 + 32 + 26) * 8 / 9600)
+    assert slow.fitted(60).wire(32) == pytest.approx((14 + 60 + 32 + 26) * 8 / 9600), "TCP over IPv6"
+    assert of(rate="9600bit", overhead="-500").wire(32) == 0
+    assert of(delay="1s").wire(1000) == 0
+    assert (of(corrupt="1%").fitted(28, 300).size, of(corrupt="1%").fitted(28, 9000).size) == (300, 512)

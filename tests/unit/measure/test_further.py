@@ -23,6 +23,7 @@ class Silent:
         self.flow = Flow(UDP, "192.0.2.1", "192.0.2.2", 1, 2)
         self.streams: list[Stream] = []
         self.whole = False
+        self.largest = 1472
 
     def in_one_piece(self) -> None:
         self.whole = True

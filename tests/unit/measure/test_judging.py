@@ -125,6 +125,21 @@ def rate(seen: float, offered: float = 1.5e6, count: int = 200, size: int = 1208
     return str(judge_rate("egress", of(rate="1mbit"), found, size, offered)[0].verdict)
 
 
+def test_a_burst_that_was_sent_with_pauses_is_no_failure() -> None:
+    """The link was idle meanwhile: it could not show its rate."""
+    bits, rate = (1000 + 42) * 8, 1e6
+    step = int(bits / rate * 1e9 / 1.5)
+    for pause, verdict in ((0, "FAIL"), (400_000_000, "CAN'T TELL")):
+        sent = tuple(number * step + pause * (number >= 100) for number in range(200))
+        seen, due = [], 0.0
+        for number, at in enumerate(sent):
+            due = max(at, due) + bits / (rate if pause else 0.8 * rate) * 1e9
+            seen.append((number, at, int(due)))
+        offered = len(sent) * bits / (sent[-1] / 1e9) + rate
+        found = judge_rate("egress", of(rate="1mbit"), Arrivals(sent, tuple(seen)), 1000, offered)[0]
+        assert str(found.verdict) == verdict, found
+
+
 def test_the_rate() -> None:
     assert rate(1.0e6) == "PASS"
     assert rate(0.7e6) == "FAIL"
@@ -207,3 +222,11 @@ def test_marks(marked: int, verdict: str) -> None:
 
 def test_what_codel_does_is_left_open() -> None:
     assert verdicts(of(rate="10mbit", queue="codel"), steadily(500, lambda at: 0.0001))["queue"] == "CAN'T TELL"
+
+
+def test_a_round_trip_takes_its_time_at_the_rate() -> None:
+    """74 bytes each way at 9.6 kbit/s: what is asked says so, and neither much less nor much more passes."""
+    slow = of(rate="9600bit")
+    for seen, verdict in ((0.1234, "PASS"), (0.09, "FAIL"), (0.16, "FAIL")):
+        found = judge_rtt([seen] * 31, 31, slow, slow, 0.0, "ICMP echoes")
+        assert (found.asked, str(found.verdict)) == (pytest.approx(2 * 74 / 1200), verdict)

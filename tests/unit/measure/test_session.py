@@ -61,3 +61,10 @@ def test_nothing_measured_is_no_pass() -> None:
 
 def test_patience_is_for_the_slowest() -> None:
     assert session(delay="300ms").late == pytest.approx(0.3, rel=0.01)
+
+
+def test_a_burst_is_not_fragmented() -> None:
+    six = of(rate="10mbit").fitted(48)
+    assert burst(six, 1.0, 1452).size == 1452
+    assert burst(of(rate="10mbit", mtu="1300").fitted(60), 1.0).size + 60 <= 1300
+    assert burst(of(rate="10mbit"), 1.0, 572).size == 572

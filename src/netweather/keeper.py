@@ -116,7 +116,7 @@ class Keeper:
         unfinished = entry.state == "making" and self.missed > 1  # whoever was at work holds the lock, or is dead
         due = any(c.deadline <= now for c in entry.conditions)
         over = not self.engine.drains(self.identity, self.fd) if entry.draining else not entry.conditions
-        if self._interfaces_changed() or due or over or unfinished or self._pump_is_dead(entry):
+        if due or over or unfinished or self._pump_is_dead(entry) or self._interfaces_changed():
             return self.engine.expire(self.identity, self.fd)
         return True
 

@@ -101,7 +101,7 @@ def test_clear_does_not_wait_for_what_is_held(rig: Rig, what: str) -> None:
     before = dumps.settled(rig.net.client)
     with Echo(rig.net.server, [ECHO]):
         filled(rig, *HELD[what])
-        assert rig.clear() == ["default"]
+        assert rig.clear(held="drain") == ["default"]
         assert draining(rig)
         assert quick(rig)
         assert rig.engine.show() == []
@@ -117,8 +117,8 @@ def test_a_condition_takes_no_longer_to_clear_when_it_holds_packets(make_rig: Ma
         for _ in range(3):
             for packets, found in times.items():
                 filled(rig, rate("9600bit"), packets)
-                found.append(seconds(rig.clear))
-                seconds(lambda: replace(rig.engine, held="drop").clear(rig.target))
+                found.append(seconds(lambda: rig.clear(held="drain")))
+                rig.clear(held="drop")
         assert median(times[100]) <= 2 * median(times[0])
 
 
@@ -155,7 +155,7 @@ def test_a_target_that_drains_can_be_set_again(rig: Rig) -> None:
     with Echo(rig.net.server, [ECHO]):
         filled(rig, *HELD["an hour of delay"])
         for _ in range(3):
-            rig.clear()
+            rig.clear(held="drain")
             rig.set(rule(delay(30), direction="egress"))
             with udp_client(rig.net.client, V4, ECHO) as ping:
                 assert 0.03 <= round_trip(ping, 60) < 10
@@ -173,7 +173,7 @@ def test_one_of_two_conditions_ends_without_waiting(rig: Rig, instead: str) -> N
         rig.set(rule(Condition(block="reject"), ports=ports(8)), name="other")
         filled(rig, *HELD["an hour of delay"], name="held")
         if instead == "nothing":
-            rig.clear("held")
+            rig.clear("held", "drain")
         elif instead == "a block":
             rig.set(rule(Condition(block="drop"), ports=ports(SINK)), name="held")
         else:
@@ -196,7 +196,7 @@ def test_the_end_of_a_lease_does_not_wait(rig: Rig) -> None:
 def test_without_a_keeper_the_next_command_goes_on(rig: Rig) -> None:
     filled(rig, *HELD["an hour of delay"])
     rig.kill("keeper")
-    rig.clear()
+    rig.clear(held="drain")
     rig.kill("keeper")
     assert rig.engine.show() == []
     until(lambda: not rig.folder.exists(), DRAIN_S * 4, "another keeper drops what is left")

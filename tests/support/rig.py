@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 
 from netweather.conditions import FOREVER, Condition, Delay, Match, NetworkCondition, PortRange, Rule
 from netweather.engine import Engine, Recovered, SetResult, Shown, recovery
+from netweather.engine.draining import Held
 from netweather.kernel.finding import every_namespace
 from netweather.kernel.pump import Process
 from netweather.settings import Settings
@@ -92,8 +93,9 @@ class Rig:
         length = FOREVER if lease is None else Duration(round(lease * SECOND))
         return self.engine.set(self.target, NetworkCondition(name=name, rules=rules, lease=length, **more))
 
-    def clear(self, name: str | None = None) -> list[str]:
-        return self.engine.clear(self.target, name)
+    def clear(self, name: str | None = None, held: Held = "wait") -> list[str]:
+        """held: what becomes of packets in lines; unless given, everything is as before when this returns."""
+        return replace(self.engine, held=held).clear(self.target, name)
 
     def shown(self) -> Shown:
         """The only condition in force."""

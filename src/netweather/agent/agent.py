@@ -30,6 +30,7 @@ from netweather.conditions.flags import match_to_short
 from netweather.engine import Chosen, Cleared, Done, Engine, opened, set_all
 from netweather.engine.connections import connections, with_lives
 from netweather.engine.documents import connections_document, done_document, shown_document
+from netweather.engine.draining import Held
 from netweather.engine.proving import proof
 from netweather.engine.reports import doctor_document, listing_document
 from netweather.engine.service import need_host_spelt, reset_all, show_all
@@ -160,10 +161,17 @@ class Agent:
         return [shown_document(each, now) for each in (with_lives(self.engine, shown) if lived else shown)]
 
     def clear(
-        self, who: Principal, references: Sequence[str] = (), name: str | None = None, owner: str | None = None
+        self,
+        who: Principal,
+        references: Sequence[str] = (),
+        name: str | None = None,
+        owner: str | None = None,
+        *,
+        held: Held = "drain",
     ) -> list[Cleared]:
         """Ends conditions: on these targets or all, of this name or all, of this owner or all that may be.
 
+        held: what becomes of packets that emulated links hold, as `Engine.finish`.
         Raises NetweatherError no-such-condition for a name that is nowhere in force; other-owner for a name that is another's.
         """
         refuse_references(references)
@@ -178,7 +186,7 @@ class Agent:
         for each in answers:
             for ended in each.names:
                 self.events.publish("condition-cleared", name=ended, target=each.target, by=who.name)
-        return answers
+        return [self.engine.finish(each, held) for each in answers]
 
     def _cleared(self, which: Which, references: Sequence[str]) -> list[Cleared]:
         """Ends them all first: the devices of the one would keep the kernel's lock of all devices, for which the next waits."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from netweather import targets as runtimes
@@ -105,7 +105,7 @@ def _on_begun(engine: Engine, which: Which, reference: str, look: Look, but: Col
         begun.setdefault(identity, []).append(active)
     for identity, conditions in begun.items():
         try:
-            answers.append(Cleared(reference, tuple(_one_by_one(engine, identity, which.of(conditions)))))
+            answers.append(_one_by_one(engine, identity, which.of(conditions), reference))
         except (NetweatherError, OSError) as error:
             answers.append(Cleared(reference, (), error))
         finally:
@@ -131,18 +131,20 @@ def _on_known(engine: Engine, which: Which, identity: str, look: Look, reference
             return Cleared(label, ())
         label = reference or entry.target.reference
         if which.everything:
-            return Cleared(label, tuple(engine.clear_known(identity)))
-        return Cleared(label, tuple(_one_by_one(engine, identity, which.of(entry.conditions))))
+            return replace(engine.end_conditions(identity, None, None), target=label)
+        return _one_by_one(engine, identity, which.of(entry.conditions), label)
     except (NetweatherError, OSError) as error:
         return Cleared(label, (), error)
     finally:
         look(identity)
 
 
-def _one_by_one(engine: Engine, identity: str, conditions: list[tuple[str, str]]) -> Iterator[str]:
+def _one_by_one(engine: Engine, identity: str, conditions: list[tuple[str, str]], label: str) -> Cleared:
+    ended = Cleared(label, ())
     for name, owner in conditions:
         try:
-            yield from engine.clear_known(identity, name, owner=owner)
+            ended = ended.then(engine.end_conditions(identity, name, owner))
         except NetweatherError as error:
             if error.code != "no-such-condition":  # its lease ended, or somebody was quicker
                 raise
+    return replace(ended, target=label)

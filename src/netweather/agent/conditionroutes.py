@@ -18,6 +18,7 @@ from netweather.agent.problems import as_netweather
 from netweather.conditions import NetworkCondition
 from netweather.conditions.schema import json_schema
 from netweather.engine import Cleared
+from netweather.engine.draining import Held
 from netweather.errors import NetweatherError, UsageError
 
 router = APIRouter(prefix="/v1", dependencies=[Depends(known_parameters)], tags=["conditions"])
@@ -38,6 +39,8 @@ _CLEARED: Final = {
                 "properties": {
                     "target": {"type": "string"},
                     "cleared": {"type": "array", "items": {"type": "string"}},
+                    "drainingPackets": {"type": "integer"},
+                    "droppedPackets": {"type": "integer"},
                     "problem": {"type": "object"},
                 },
                 "required": ["target", "cleared"],
@@ -51,6 +54,8 @@ _PATIENCE_S: Final = 2.0
 Name = Annotated[str, Path(description="the condition's name", pattern=_NAME)]
 Lived = Annotated[bool, Query(description="with what the connections of each rule lived through, from the kernel's own books")]
 ConfirmHost = Annotated[bool, Query(alias="confirmHost", description="the target `host` is meant")]
+Wait = Annotated[bool, Query(description="return when no packet is held any more (at most 10 s) and all devices are removed")]
+Now = Annotated[bool, Query(description="drop the packets that emulated links hold, and remove all devices before returning")]
 Owner = Annotated[str | None, Query(description="only this owner's", max_length=253)]
 
 
@@ -143,17 +148,30 @@ async def get_condition(name: Name, agent: OurAgent, who: Reader, targets: Targe
 
 
 @router.delete("/conditions", summary="End conditions", responses=answers("what ended, by target", _CLEARED, 404, 409))
-async def delete_conditions(agent: OurAgent, who: Setter, targets: Targets = None, owner: Owner = None) -> JSONResponse:
+async def delete_conditions(
+    agent: OurAgent, who: Setter, targets: Targets = None, owner: Owner = None, wait: Wait = False, now: Now = False
+) -> JSONResponse:
     """All on these targets, or all on this machine: root's ends everybody's, others end their own. Traffic is normal on return."""
-    return _cleared(await agent.in_thread(agent.clear, who, targets or (), None, owner))
+    return _cleared(await agent.in_thread(agent.clear, who, targets or (), None, owner, held=_held(wait=wait, now=now)))
 
 
 @router.delete("/conditions/{name}", summary="End a condition", responses=answers("what ended, by target", _CLEARED, 404, 409))
 async def delete_condition(
-    name: Name, agent: OurAgent, who: Setter, targets: Targets = None, owner: Owner = None
+    name: Name, agent: OurAgent, who: Setter, targets: Targets = None, owner: Owner = None, wait: Wait = False, now: Now = False
 ) -> JSONResponse:
-    """On these targets, or wherever it is in force. Traffic is normal on return; devices go in the background."""
-    return _cleared(await agent.in_thread(agent.clear, who, targets or (), name, owner))
+    """On these targets, or wherever it is in force. Traffic is normal on return; the agent removes devices in the background."""
+    return _cleared(await agent.in_thread(agent.clear, who, targets or (), name, owner, held=_held(wait=wait, now=now)))
+
+
+def _held(*, wait: bool, now: bool) -> Held:
+    if wait and now:
+        raise UsageError(
+            "conflicting-flags",
+            "wait and now are both given",
+            "now drops the packets that wait lets out",
+            "leave one of them out",
+        )
+    return "wait" if wait else "drop" if now else "drain"
 
 
 def _as_list(documents: list[dict[str, Any]]) -> dict[str, Any]:
@@ -165,7 +183,7 @@ def _cleared(answers: Sequence[Cleared]) -> JSONResponse:
         raise answers[0].problem
     items = []
     for each in answers:
-        item: dict[str, Any] = {"target": each.target, "cleared": list(each.names)}
+        item: dict[str, Any] = {"target": each.target, "cleared": list(each.names), **each.held}
         if each.problem is not None:
             item["problem"] = as_netweather(each.problem).as_problem()
         items.append(item)

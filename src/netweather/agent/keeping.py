@@ -20,6 +20,7 @@ from typing import Any, Final
 from netweather.agent.events import Events
 from netweather.agent.peering import Peering, changing
 from netweather.engine import Engine, entries
+from netweather.engine.draining import DRAIN_S
 from netweather.errors import NetweatherError
 from netweather.keeper import RETRY_S, TURN_S, Keeper
 from netweather.kernel import keeper_process, namespaces
@@ -53,6 +54,7 @@ class Keeping:
 
     def __init__(self, engine: Engine, events: Events) -> None:
         self.engine, self.events = engine, events
+        engine.dropped = self._dropped
         self.peering = Peering(engine, events)
         self.cleared: Callable[[str, str], None] = lambda reference, name: None
         """Told of a condition that somebody else ended before its time, while its target lives."""
@@ -103,6 +105,12 @@ class Keeping:
         """The engine's `keep`: this target is ours, unless another process keeps it already."""
         if self._loop is not None and keeper_process.claim(directory):
             self._loop.call_soon_threadsafe(self._take, directory.name, os.dup(fd))
+
+    def _dropped(self, identity: str, packets: int) -> None:
+        entry = entries.readable(self.engine.journal, identity)
+        target = entry.target.reference if entry else identity
+        LOG.info("%s: %d held packets were dropped: they had %g s to leave", target, packets, DRAIN_S)
+        self.events.publish("held-packets-dropped", target=target, packets=packets)
 
     def look(self, identity: str) -> None:
         """Something of this target was changed, or tried: whatever is left to do is done soon."""

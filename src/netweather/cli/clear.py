@@ -9,18 +9,21 @@ import typer
 from netweather.cli import completing, pages
 from netweather.cli.completed import connected
 from netweather.cli.options import Direct, Json, Targets
-from netweather.cli.output import say, say_json
+from netweather.cli.output import remark, say, say_json
 from netweather.cli.problems import as_netweather, complain
 from netweather.errors import NetweatherError, UsageError
 from netweather.settings import Settings
 
 if TYPE_CHECKING:
     from netweather.engine import Cleared
+    from netweather.engine.draining import Held
 
 _EXAMPLES = """
 netweather clear docker:shop-api
 netweather clear docker:shop-api --name slow-database
 netweather clear --all
+# return when all devices and programs of Netweather are removed
+netweather clear docker:shop-api --wait
 # one of a name on all of its targets, such as a partition
 netweather clear --all --name partition
 """
@@ -37,16 +40,23 @@ def _clear(
         str | None, typer.Option("--owner", metavar="NAME", help="only this owner's conditions", show_default=False)
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="on all targets, whoever set it")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="return when everything is as it was before (at most about 10 s)")] = False,
+    now: Annotated[bool, typer.Option("--now", help="drop the packets that are still delayed or queued")] = False,
     direct: Direct = False,
     as_json: Json = False,
 ) -> int:
     """Ends the conditions on TARGETs: all of them, or the one of a name.
 
-    Packets that are still in a delay are let out; the network is then as it was before. Nothing to clear is no error,
-    but a --name that isn't there is. What fails on one target is told, and the others are cleared all the same (exit 1).
+    Traffic is normal when it returns. Packets that are still delayed or queued then come out when they are due; after 10 s
+    the rest is dropped. The target's keeper process (or the agent) does this and then removes Netweather's devices.
+    Clearing nothing succeeds. An unknown --name fails. If one target fails, the others are cleared anyway (exit 1).
     """
     _check(targets or [], name, owner, everything=everything)
-    answers = connected(Settings.load(), direct=direct).clear(targets or (), name, owner)
+    if wait and now:
+        what = "--wait and --now are given"
+        raise UsageError("conflicting-flags", what, "--now drops the packets that --wait lets out", "leave one of them out")
+    held: Held = "wait" if wait else "drop" if now else "drain"
+    answers = connected(Settings.load(), direct=direct).clear(targets or (), name, owner, held=held)
     failed = [each for each in answers if each.problem]
     if len(answers) == 1 and answers[0].problem:
         raise answers[0].problem
@@ -72,8 +82,18 @@ def _check(targets: list[str], name: str | None, owner: str | None, *, everythin
 
 
 def _plain(answer: Cleared) -> dict[str, Any]:
-    document: dict[str, Any] = {"target": answer.target, "cleared": list(answer.names)}
+    document: dict[str, Any] = {"target": answer.target, "cleared": list(answer.names), **answer.held}
     return {**document, "problem": as_netweather(answer.problem).as_problem()} if answer.problem else document
+
+
+def _say_held(answer: Cleared) -> None:
+    packets = f"packet{'s' if answer.draining + answer.dropped != 1 else ''}"
+    if answer.draining:
+        remark(
+            "note", f"{answer.draining} held {packets} can still arrive: within 10 s, then the rest is dropped (--now drops them)"
+        )
+    if answer.dropped:
+        remark("note", f"{answer.dropped} held {packets} dropped")
 
 
 def _tell(answers: list[Cleared]) -> None:
@@ -81,6 +101,7 @@ def _tell(answers: list[Cleared]) -> None:
         names = ", ".join(map(repr, each.names))
         if each.problem is None:
             say(f"cleared {names} on {each.target}" if names else f"nothing was in force on {each.target}")
+            _say_held(each)
     for each in answers:
         if each.problem is not None:
             error = as_netweather(each.problem)

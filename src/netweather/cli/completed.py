@@ -16,6 +16,7 @@ from netweather.settings import Settings
 if TYPE_CHECKING:
     from netweather.conditions import Match, NetworkCondition
     from netweather.engine import Chosen, Cleared, Done, Listed, Service, Shown
+    from netweather.engine.draining import Held
     from netweather.engine.stats import Stats, Wanted
     from netweather.engine.verifying import Progress, Wish
     from netweather.measure import Evidence
@@ -57,8 +58,10 @@ class Completed:
     def show(self, references: Sequence[str] = (), *, lived: bool = False) -> list[Shown]:
         return self.service.show(self.references(references), lived=lived)
 
-    def clear(self, references: Sequence[str] = (), name: str | None = None, owner: str | None = None) -> list[Cleared]:
-        return self.service.clear(self.references(references), name, owner)
+    def clear(
+        self, references: Sequence[str] = (), name: str | None = None, owner: str | None = None, *, held: Held = "drain"
+    ) -> list[Cleared]:
+        return self.service.clear(self.references(references), name, owner, held=held)
 
     def complete(self, reference: str) -> str:
         return self.service.complete(reference)

@@ -11,6 +11,7 @@ from netweather.conditions import Match, NetworkCondition, dump
 from netweather.conditions.flags import match_to_short
 from netweather.conditions.scenario import Scenario, dump_scenario
 from netweather.engine import Chosen, Cleared, Done, Listed, Shown
+from netweather.engine.draining import Held
 from netweather.engine.stats import Wanted
 from netweather.engine.verifying import Wish
 from netweather.errors import NetweatherError, UsageError
@@ -64,11 +65,12 @@ def show(references: Sequence[str], *, lived: bool = False) -> Call[list[Shown]]
     return Call("GET", "/v1/conditions", read, _targets(references) + [("lived", "true")] * lived)
 
 
-def clear(references: Sequence[str], name: str | None, owner: str | None) -> Call[list[Cleared]]:
+def clear(references: Sequence[str], name: str | None, owner: str | None, held: Held = "drain") -> Call[list[Cleared]]:
     def read(answer: Any) -> list[Cleared]:
         return [reading.cleared(each) for each in answer["items"]]
 
     query = _targets(references) + ([("owner", owner)] if owner is not None else [])
+    query += {"wait": [("wait", "true")], "drop": [("now", "true")]}.get(held, [])
     return Call("DELETE", "/v1/conditions" + (f"/{_segment(name)}" if name is not None else ""), read, query)
 
 

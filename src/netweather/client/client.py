@@ -18,6 +18,7 @@ from netweather.conditions import NetworkCondition, Profile
 from netweather.conditions.embedding import embedded
 from netweather.conditions.scenario import Scenario, embedded_scenario
 from netweather.engine import Chosen, Cleared, Done, Listed, Shown
+from netweather.engine.draining import Held
 from netweather.engine.sparing import on_host, spare_own_session
 from netweather.engine.stats import Stats, Wanted
 from netweather.engine.verifying import Progress, Wish, silent
@@ -119,9 +120,15 @@ class Client:
         """
         return self._send(calls.show(references, lived=lived))
 
-    def clear(self, references: Sequence[str] = (), name: str | None = None, owner: str | None = None) -> list[Cleared]:
-        """Ends conditions: on these targets or all, of this name and owner or all."""
-        return self._send(calls.clear(references, name, owner))
+    def clear(
+        self, references: Sequence[str] = (), name: str | None = None, owner: str | None = None, *, held: Held = "drain"
+    ) -> list[Cleared]:
+        """Ends conditions: on these targets or all, of this name and owner or all. Traffic is normal on return.
+
+        held: what becomes of packets that emulated links hold: "drain" lets them out later, for 10 s at most; "wait" returns
+        when that is done, "drop" drops them. With both, all devices are removed on return.
+        """
+        return self._send(calls.clear(references, name, owner, held))
 
     def complete(self, reference: str) -> str:
         """The reference with an id in full in place of its beginning, as a command line takes it."""
@@ -207,9 +214,15 @@ class AsyncClient:
         """
         return await self._send(calls.show(references, lived=lived))
 
-    async def clear(self, references: Sequence[str] = (), name: str | None = None, owner: str | None = None) -> list[Cleared]:
-        """Ends conditions: on these targets or all, of this name and owner or all."""
-        return await self._send(calls.clear(references, name, owner))
+    async def clear(
+        self, references: Sequence[str] = (), name: str | None = None, owner: str | None = None, *, held: Held = "drain"
+    ) -> list[Cleared]:
+        """Ends conditions: on these targets or all, of this name and owner or all. Traffic is normal on return.
+
+        held: what becomes of packets that emulated links hold: "drain" lets them out later, for 10 s at most; "wait" returns
+        when that is done, "drop" drops them. With both, all devices are removed on return.
+        """
+        return await self._send(calls.clear(references, name, owner, held))
 
     async def complete(self, reference: str) -> str:
         """The reference with an id in full in place of its beginning, as a command line takes it."""

@@ -77,7 +77,8 @@ def done(document: dict[str, Any]) -> Done:
 def cleared(item: dict[str, Any]) -> Cleared:
     """What ended on one target, or why not."""
     wrong = item.get("problem")
-    return Cleared(item["target"], tuple(item["cleared"]), problem(wrong, usage=False) if wrong else None)
+    error = problem(wrong, usage=False) if wrong else None
+    return Cleared(item["target"], tuple(item["cleared"]), error, item.get("drainingPackets", 0), item.get("droppedPackets", 0))
 
 
 def evidence(document: dict[str, Any]) -> Evidence:

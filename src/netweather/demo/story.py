@@ -256,6 +256,6 @@ def sweep() -> list[str]:
     gone = place.forsaken()
     for beginning in gone:
         with contextlib.suppress(NetweatherError), resolve(f"netns:{beginning}-client")[0] as target:
-            Engine().clear(target)
+            Engine(held="drop").clear(target)
         place.remove(beginning)
     return gone

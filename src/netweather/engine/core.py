@@ -19,7 +19,7 @@ from netweather.engine import choosing, counters, coverage, draining, entries, r
 from netweather.engine.draining import Dropped, Held, ignore
 from netweather.engine.results import Cleared, Recovered, Rest, SetResult, Shown
 from netweather.engine.sparing import spare_own_session
-from netweather.engine.status import shown
+from netweather.engine.status import shown, unread
 from netweather.engine.unreached import unreached
 from netweather.errors import NetweatherError
 from netweather.journal import Entry, Journal, Whose
@@ -33,6 +33,9 @@ from netweather.planning.plan import describe, plan
 from netweather.planning.rules import InForce
 from netweather.settings import Settings
 from netweather.targets import Target
+
+SHOW_PATIENCE_S = 2.0
+"""So long `show` waits for a command that changes a target; then it reports what the journal says."""
 
 
 @dataclass
@@ -203,7 +206,16 @@ class Engine:
         return [shown for identity in identities for shown in self._show(identity)]
 
     def _show(self, identity: str) -> list[Shown]:
-        with self.journal.locked(identity):
+        try:
+            return self._read_back(identity)
+        except NetweatherError as error:
+            if error.code != "busy":
+                raise
+            entry = self.journal.read(identity)
+            return unread(entry) if entry else []
+
+    def _read_back(self, identity: str) -> list[Shown]:
+        with self.journal.locked(identity, SHOW_PATIENCE_S):
             entry = self.journal.read(identity)
             if entry is None:
                 return []
@@ -240,10 +252,9 @@ class Engine:
                 entry = entries.entry_or_remains(self.journal, identity)
                 gone, entry.conditions = entry.conditions, []
                 rest = self._settle(entry)
-            rest = draining.wait(self, identity, rest, self._settle) if self.held == "wait" else rest
         except (NetweatherError, OSError) as error:
             return Cleared(name, (), error)
-        return Cleared(name, entries.names_of(gone), None, rest.draining, rest.dropped)
+        return Cleared(name, entries.names_of(gone), None, rest.draining, rest.dropped, identity)
 
     def rewrite(self, target: Target, change: Callable[[list[InForce]], list[InForce]]) -> bool:
         """Lets the conditions on a target become what `change` makes of them, with the leases and counters that they have.
@@ -296,10 +307,21 @@ class Engine:
             gone = entries.chosen(entry, name, owner)
             if entry is None:
                 return Cleared(identity, ())
+            name = entry.target.reference or entry.target.name
             entry.conditions = [c for c in entry.conditions if c not in gone]
             rest = self._settle(entry, fd)
-        rest = draining.wait(self, identity, rest, self._settle, fd) if self.held == "wait" else rest
-        return Cleared(entry.target.reference or entry.target.name, entries.names_of(gone), None, rest.draining, rest.dropped)
+        cleared = Cleared(name, entries.names_of(gone), None, rest.draining, rest.dropped, identity)
+        return self.finish(cleared, "wait") if self.held == "wait" else cleared
+
+    def finish(self, cleared: Cleared, held: Held) -> Cleared:
+        """Returns when nothing drains any more on a target that was cleared: in its time ("wait"), or dropped now ("drop").
+
+        Whatever was to be removed in the background is removed then. The journal is free while it waits.
+        """
+        if held == "drain" or not cleared.identity or cleared.problem:
+            return cleared
+        at_once = replace(self, held=held, devices_later=False)
+        return replace(cleared, draining=0, dropped=cleared.dropped + draining.finish(at_once, cleared.identity, at_once._settle))
 
     def _settle(self, entry: Entry, known: int | None = None) -> Rest:
         """Makes what remains of an entry so, or removes all of ours when its namespace is gone."""

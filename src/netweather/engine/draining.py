@@ -93,15 +93,17 @@ def still_drains(engine: Engine, entry: Entry, known: int | None = None) -> bool
         return stack.enter_context(engine.kernel(entry.target, fd)).held().keys() >= entry.draining.keys()
 
 
-def wait(engine: Engine, identity: str, rest: Rest, settle: Callable[[Entry, int | None], Rest], fd: int | None = None) -> Rest:
-    """Returns when the target's closed lines have drained. The journal is free meanwhile."""
-    while rest.draining:
-        pause(LOOK_S)
+def finish(engine: Engine, identity: str, settle: Callable[[Entry], Rest]) -> int:
+    """Returns when a target's closed lines are removed; how many packets had to be dropped."""
+    dropped = 0
+    while True:
         with engine.journal.locked(identity):
             entry = engine.journal.read(identity)
-            if entry is None or not (entry.draining or not entry.conditions):
-                return Rest(0, rest.dropped)
-            if not still_drains(engine, entry, fd):
-                more = settle(entry, fd)
-                rest = Rest(more.draining, rest.dropped + more.dropped)
-    return rest
+            if entry is None or (entry.conditions and not entry.draining):
+                return dropped
+            if engine.held == "drop" or not still_drains(engine, entry):
+                rest = settle(entry)
+                dropped += rest.dropped
+                if not rest.draining:
+                    return dropped
+        pause(LOOK_S)

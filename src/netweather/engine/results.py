@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from netweather.conditions import NetworkCondition
 from netweather.engine.experience import Experienced
@@ -118,7 +118,7 @@ class Cleared:
     """What `clear` did to one target: the names that ended, or why it could not be done (and all is as it was).
 
     draining: packets that emulated links still hold; they come out when they are due, within DRAIN_S, or are dropped.
-    dropped: packets that were held and are dropped already.
+    dropped: packets that were held and are dropped already. identity: the target's, where there was anything of ours.
     """
 
     target: str
@@ -126,6 +126,17 @@ class Cleared:
     problem: NetweatherError | OSError | None = None
     draining: int = 0
     dropped: int = 0
+    identity: str = ""
+
+    @property
+    def held(self) -> dict[str, int]:
+        """What became of packets that were held, if there were any, for a JSON document."""
+        counts = {"drainingPackets": self.draining, "droppedPackets": self.dropped}
+        return {name: count for name, count in counts.items() if count}
+
+    def then(self, other: Cleared) -> Cleared:
+        """Both, the other one later on the same target."""
+        return replace(other, names=self.names + other.names, dropped=self.dropped + other.dropped)
 
 
 @dataclass(frozen=True)

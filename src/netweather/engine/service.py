@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from netweather import targets as runtimes
@@ -13,6 +13,7 @@ from netweather.conditions import NetworkCondition
 from netweather.engine import entries, verifying
 from netweather.engine.connections import Chosen, Listed, connections, reset, with_lives
 from netweather.engine.core import Engine
+from netweather.engine.draining import Held
 from netweather.engine.playbook import Playbook
 from netweather.engine.proving import proof
 from netweather.engine.results import Cleared, Shown
@@ -47,10 +48,13 @@ class Service(Protocol):
     def show(self, references: Sequence[str] = (), *, lived: bool = False) -> list[Shown]:
         """The conditions in force on these targets, or on all. lived: with what the connections of each rule lived through."""
 
-    def clear(self, references: Sequence[str] = (), name: str | None = None, owner: str | None = None) -> list[Cleared]:
+    def clear(
+        self, references: Sequence[str] = (), name: str | None = None, owner: str | None = None, *, held: Held = "drain"
+    ) -> list[Cleared]:
         """Ends conditions on these targets, or on all: those of this name and owner, or all. What fails on one is in its answer.
 
         Whatever was set by one of these references ends, also where the reference does not lead any more.
+        held: what becomes of packets that are held; with "wait" and "drop" everything is as before when this returns.
         """
 
     def complete(self, reference: str) -> str:
@@ -92,10 +96,14 @@ class Direct:
         shown = show_all(self.engine, references)
         return with_lives(self.engine, shown) if lived else shown
 
-    def clear(self, references: Sequence[str] = (), name: str | None = None, owner: str | None = None) -> list[Cleared]:
-        if not references:
-            return self._clear_all() if name is None and owner is None else self._clear_everywhere(name, owner)
-        return [answer for reference in references for answer in self._clear(reference, name, owner)]
+    def clear(
+        self, references: Sequence[str] = (), name: str | None = None, owner: str | None = None, *, held: Held = "drain"
+    ) -> list[Cleared]:
+        if references:
+            answers = [answer for reference in references for answer in self._clear(reference, name, owner)]
+        else:
+            answers = self._clear_all() if name is None and owner is None else self._clear_everywhere(name, owner)
+        return [self.engine.finish(answer, held) for answer in answers]
 
     def _clear_all(self) -> list[Cleared]:
         Playbook(self.engine.settings.state).forget_all()  # first: what a scenario has put is not to come back
@@ -109,8 +117,8 @@ class Direct:
                 entry = self.engine.journal.read(identity)
                 if entry is None or all(name not in (None, each.condition.name) for each in entry.conditions):
                     continue
-                ended = self.engine.clear_known(identity, name, owner=owner)
-                answers += [Cleared(entry.target.reference, tuple(ended))] if ended else []
+                ended = self.engine.end_conditions(identity, name, owner)
+                answers += [replace(ended, target=entry.target.reference)] if ended.names else []
             except (NetweatherError, OSError) as error:
                 answers.append(Cleared(identity, (), error))
         if not answers:
@@ -142,7 +150,7 @@ class Direct:
             one = active.condition
             if name in (None, one.name) and owner in (None, one.owner):
                 try:
-                    answers.append(Cleared(reference, tuple(self.engine.clear_known(identity, one.name, owner=one.owner))))
+                    answers.append(replace(self.engine.end_conditions(identity, one.name, one.owner), target=reference))
                 except (NetweatherError, OSError) as error:
                     answers.append(Cleared(reference, (), error))
         return answers
@@ -150,7 +158,7 @@ class Direct:
     def _clear_one(self, target: Target, name: str | None, owner: str | None) -> Cleared:
         label = target.reference if target.name in target.reference else f"{target.reference} ({target.name})"
         try:
-            return Cleared(label, tuple(self.engine.clear(target, name, owner=owner)))
+            return replace(self.engine.end_conditions(target.identity, name, owner, target.netns_fd), target=label)
         except (NetweatherError, OSError) as error:
             return Cleared(label, (), error)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from netweather.conditions import NetworkCondition
@@ -23,32 +24,51 @@ def shown(kernel: TargetKernel, entry: Entry, desired: Datapath) -> list[Shown]:
     matched = kernel.counters(list(entry.slots.counters.values()))
     lines, overflowed = _lines(kernel, entry, desired)
     drops = kernel.unwanted_drops() + overflowed
-    now = namespaces.boot_ns()
     found = []
-    for active in sorted(entry.conditions, key=lambda each: each.created):  # in the order in which they apply
+    for each in _as_written(entry, observed.hook):
         rules = tuple(
             counters.of_rule(keys, [matched.get(entry.slots.counters[key], (0, 0, 0)) for key in keys], lines, entry.carried)
-            for keys in _keys(active.condition, entry.slots)
+            for keys in _keys(each.condition, entry.slots)
         )
         found.append(
-            Shown(
-                target=entry.target,
-                condition=active.condition,
-                remaining_ns=None if active.deadline == NEVER else max(0, active.deadline - now),
-                in_force=not wrong and active.deadline > now,
+            replace(
+                each,
+                in_force=not wrong and each.remaining_ns != 0,
                 problems=(*wrong, *map(departed, entry.departed), *observed.hidden),
-                interfaces=tuple(i.name for i in entry.interfaces),
-                peers={word: tuple(map(str, p)) for word, p in active.peers.items()},
                 rules=rules,
                 unwanted_drops=drops,
-                engine=_engine(desired, active.condition.name),
-                engines=choosing.told(active.condition),
-                hook=observed.hook,
-                notes=tuple(coverage.notes(observed, active.condition)),
+                notes=tuple(coverage.notes(observed, each.condition)),
+                engine=_engine(desired, each.condition.name),
                 queue_drops=sum(rule.queue or 0 for rule in rules),
             )
         )
     return found
+
+
+def unread(entry: Entry) -> list[Shown]:
+    """What the journal says of a target that another command is changing; the kernel was not asked."""
+    why = "busy: another command is changing this target, so this is what was set, not what the kernel holds"
+    return [replace(each, problems=(why,)) for each in _as_written(entry, entry.hook)]
+
+
+def _as_written(entry: Entry, hook: str) -> Iterator[Shown]:
+    """What the journal says of each condition, in the order in which they apply."""
+    now = namespaces.boot_ns()
+    for active in sorted(entry.conditions, key=lambda each: each.created):
+        yield Shown(
+            target=entry.target,
+            condition=active.condition,
+            remaining_ns=None if active.deadline == NEVER else max(0, active.deadline - now),
+            in_force=False,
+            problems=(),
+            interfaces=tuple(i.name for i in entry.interfaces),
+            peers={word: tuple(map(str, p)) for word, p in active.peers.items()},
+            rules=tuple(counters.of_rule([], [], {}, {}) for _ in active.condition.rules),
+            unwanted_drops=0,
+            engine="unknown",
+            engines=choosing.told(active.condition),
+            hook=hook,
+        )
 
 
 def problems(entry: Entry, desired: Datapath, observed: Observed) -> tuple[str, ...]:

@@ -80,7 +80,7 @@ def remove_forsaken(beginning: str) -> None:
 
     for name in left(beginning):
         with contextlib.suppress(NetweatherError, OSError), resolve(f"netns:{FOLDER / name}")[0] as target:
-            Engine().clear(target)
+            Engine(held="drop").clear(target)
     remove(beginning)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from netweather.engine import Engine
+from netweather.engine import Cleared, Engine
 from netweather.errors import NetweatherError
 from tests.unit.agent.conftest import Api
 
@@ -42,14 +42,25 @@ def test_a_target_that_is_gone(api: Api) -> None:
 
 def test_what_fails_on_one_target(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     api.put("slow", "netns:a", "netns:b")
-    whole = Engine.clear_known
+    whole = Engine.end_conditions
     (first, _) = api.agent.engine.journal.identities()
 
-    def failing(self: Engine, identity: str, *words: str, **named: str) -> list[str]:
+    def failing(self: Engine, identity: str, *words: str, **named: str) -> Cleared:
         if identity == first:
             raise NetweatherError("busy", "another command is changing this target")
         return whole(self, identity, *words, **named)
 
-    monkeypatch.setattr(Engine, "clear_known", failing)
+    monkeypatch.setattr(Engine, "end_conditions", failing)
     items = api("DELETE", "/v1/conditions").json()["items"]
     assert [item.get("problem", {}).get("code") for item in items] == ["busy", None]
+
+
+def test_held_packets_drain_or_are_dropped(api: Api) -> None:
+    api.put("slow")
+    kernel = api.world.kernel("a")
+    kernel.held = dict.fromkeys(kernel.lines, 3)
+    assert api("DELETE", "/v1/conditions").json()["items"][0]["drainingPackets"] == 3 * len(kernel.held)
+    assert not kernel.in_force
+    assert api("DELETE", "/v1/conditions", params={"target": "netns:a", "now": "true", "wait": "true"}).status_code == 400
+    assert api("DELETE", "/v1/conditions", params={"target": "netns:a", "now": "true"}).json()["items"][0]["droppedPackets"]
+    assert not kernel.lines

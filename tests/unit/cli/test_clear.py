@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from netweather.engine import draining
 from netweather.kernel.fake import FakeTarget
 from netweather.kernel.operations import Operation
 from tests.unit.cli.conftest import Run, World
@@ -110,3 +111,59 @@ def test_wrong_words(run: Run, world: World, words: tuple[str, ...], code: str) 
     outcome = run("clear", *words)
     assert outcome.code == 2
     assert f"[{code}]" in outcome.err
+
+
+# Packets that lines hold -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def holding(run: Run, world: World) -> World:
+    """One target whose line holds packets: of the fake kernel none comes out by itself."""
+    run("set", "netns:a", "--delay", "1h")
+    kernel = world.kernel("a")
+    kernel.held = dict.fromkeys(kernel.lines, 3)
+    return world
+
+
+def test_what_is_held_is_said_and_does_not_keep_anybody_waiting(run: Run, holding: World) -> None:
+    outcome = run("clear", "netns:a")
+    assert outcome.out == "cleared 'default' on netns:a\n"
+    assert "6 held packets" in outcome.err
+    assert not holding.kernel("a").in_force
+    assert holding.kernel("a").lines
+    assert run("show", "netns:a", "--json").json == []
+
+
+def test_now_drops_what_is_held(run: Run, holding: World) -> None:
+    assert run("clear", "netns:a", "--now", "--json").json == [{"target": "netns:a", "cleared": ["default"], "droppedPackets": 6}]
+    assert not holding.kernel("a").lines
+
+
+def test_now_after_a_clear_drops_what_still_drains(run: Run, holding: World) -> None:
+    assert run("clear", "netns:a", "--json").json == [{"target": "netns:a", "cleared": ["default"], "drainingPackets": 6}]
+    assert run("clear", "netns:a", "--now", "--json").json == [{"target": "netns:a", "cleared": [], "droppedPackets": 6}]
+    assert not holding.kernel("a").lines
+
+
+def test_wait_returns_when_it_has_come_out(run: Run, holding: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel = holding.kernel("a")
+    monkeypatch.setattr(draining, "pause", lambda seconds: kernel.held.popitem())
+    assert run("clear", "netns:a", "--wait", "--json").json == [{"target": "netns:a", "cleared": ["default"]}]
+    assert not kernel.lines
+
+
+def test_a_target_that_drains_is_set_again_on_other_lines(run: Run, holding: World) -> None:
+    kernel = holding.kernel("a")
+    before = set(kernel.lines)
+    run("clear", "netns:a")
+    run("set", "netns:a", "--delay", "10ms")
+    assert kernel.in_force
+    assert before < set(kernel.lines)
+    assert run("show", "netns:a", "--json").json[0]["status"]["inForce"]
+    kernel.held.clear()
+    run("set", "netns:a", "--delay", "20ms")
+    assert not before & set(kernel.lines)
+
+
+def test_wait_and_now_contradict(run: Run, holding: World) -> None:
+    assert "[conflicting-flags]" in run("clear", "netns:a", "--now", "--wait").err

@@ -38,3 +38,9 @@ def test_answers_that_are_none(status: int, body: object) -> None:
     with pytest.raises(NetweatherError) as wrong:
         calls.answered(calls.show(()), status, body)
     assert wrong.value.code == "agent-answer"
+
+
+def test_what_becomes_of_held_packets_is_a_parameter() -> None:
+    assert calls.clear((), None, None).parameters == {}
+    assert calls.clear((), None, None, "wait").parameters == {"wait": ["true"]}
+    assert calls.clear((), None, None, "drop").parameters == {"now": ["true"]}

@@ -10,7 +10,7 @@ from unittest.mock import Mock
 import pytest
 
 from netweather.conditions import FOREVER, Condition, LossRandom, Match, PortRange, Rule
-from netweather.engine import Engine, recovery
+from netweather.engine import Engine, core, recovery
 from netweather.errors import NetweatherError
 from netweather.kernel import namespaces
 from netweather.kernel.fake import FakeKernel, FakeTarget
@@ -277,3 +277,17 @@ def test_one_target_is_swept_alone(bench: Bench) -> None:
     assert [(each.what, each.taken) for each in bench.engine.sweep_known(bench.target.identity)] == [("a", True)]
     assert bench.engine.sweep_known(bench.target.identity) == []
     assert bench.kernel == FakeKernel()
+
+
+def test_show_does_not_fail_for_a_target_that_another_command_changes(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It shows what the journal says of it, and says so; a running lease or a sweep is not waited for either."""
+    monkeypatch.setattr(core, "SHOW_PATIENCE_S", 0.01)
+    bench.set()
+    with bench.engine.journal.locked(bench.target.identity):
+        for target in (bench.target, None):
+            (shown,) = bench.engine.show(target)
+            assert shown.condition.name == "default"
+            assert not shown.in_force
+            assert "busy" in shown.problems[0]
+    (shown,) = bench.engine.show(bench.target)
+    assert shown.in_force

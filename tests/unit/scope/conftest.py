@@ -10,6 +10,7 @@ import pytest
 
 from netweather.conditions import NetworkCondition, builtin_profiles
 from netweather.engine import Cleared, Done, RuleCounters, Shown
+from netweather.engine.draining import Held
 from netweather.errors import NetweatherError
 from netweather.journal import Whose
 from netweather.kernel.faring import Faring
@@ -86,7 +87,9 @@ class Fake:
                 self.in_force[reference] = [*others, each]
         return [Done(each, (), (self.notes,)) for each in conditions]
 
-    def clear(self, references: Sequence[str] = (), name: str | None = None, owner: str | None = None) -> list[Cleared]:
+    def clear(
+        self, references: Sequence[str] = (), name: str | None = None, owner: str | None = None, *, held: Held = "drain"
+    ) -> list[Cleared]:
         self._ask("clear", *references, *([name] if name else []))
         for reference in references:
             self.in_force[reference] = [each for each in self.in_force.get(reference, []) if name not in (None, each.name)]

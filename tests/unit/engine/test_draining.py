@@ -1,0 +1,56 @@
+"""What becomes of packets that lines hold when their condition ends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from netweather.engine.draining import DRAIN_NS, carry_out, taken
+from netweather.engine.results import Rest
+from netweather.journal import Entry, Whose
+from netweather.kernel import namespaces
+from netweather.kernel.fake import FakeKernel, FakeTarget
+from netweather.kernel.operations import CloseLine, Operation, RemoveLine, StopPump
+from netweather.kernel.spec import Interface, Line
+
+ENTRY = Entry(Whose("netns:a", "a", 1, 2, None, None, "netns"))
+CLOSED: list[Operation] = [CloseLine(0), CloseLine(1), RemoveLine(0), RemoveLine(1)]
+
+
+@pytest.fixture
+def kernel() -> FakeKernel:
+    lines = {i: Line(i, f"a/0/egress/eth{i}", Interface("eth0", 2, 0), "egress", "pump", b"") for i in range(2)}
+    return FakeKernel(helper=True, port=True, pump=True, lines=lines)
+
+
+def test_only_empty_lines_are_removed(kernel: FakeKernel) -> None:
+    kernel.held = {1: 7}
+    entry = replace(ENTRY)
+    assert carry_out(FakeTarget(kernel), entry, CLOSED, drop=False) == Rest(7, 0)
+    assert kernel.lines.keys() == {1}
+    left = entry.draining[1] - namespaces.boot_ns()
+    assert 0 < left <= DRAIN_NS
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_what_has_had_its_time_is_dropped(kernel: FakeKernel, late: bool) -> None:
+    kernel.held = {1: 7}
+    entry = replace(ENTRY, draining={1: namespaces.boot_ns() + (-1 if late else DRAIN_NS)})
+    assert carry_out(FakeTarget(kernel), entry, CLOSED, drop=not late) == Rest(0, 7)
+    assert kernel.lines == {}
+    assert entry.draining == {}
+
+
+def test_nothing_is_stopped_while_anything_is_held(kernel: FakeKernel) -> None:
+    kernel.held = {0: 1}
+    carry_out(FakeTarget(kernel), replace(ENTRY), [CloseLine(0), StopPump()], drop=False)
+    assert kernel.pump
+    kernel.held = {}
+    carry_out(FakeTarget(kernel), replace(ENTRY), [CloseLine(0), StopPump()], drop=False)
+    assert not kernel.pump
+
+
+def test_lines_that_hold_packets_of_ended_conditions_are_not_given_away(kernel: FakeKernel) -> None:
+    kernel.held = {0: 1}
+    assert taken(replace(ENTRY, ended=5), FakeTarget(kernel)) == {0: 5 + DRAIN_NS}

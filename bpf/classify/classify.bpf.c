@@ -425,10 +425,25 @@ static __always_inline __u64 candidates(const struct search *s, const struct vec
 	return found;
 }
 
-static __always_inline void count(__u32 index, struct __sk_buff *skb, int dropped)
+/* What the wire will see of a packet. One from a VM or a packet socket (SKB_GSO_DODGY) is not counted yet. */
+static __always_inline __u32 segments(struct __sk_buff *skb, const struct packet *p)
+{
+	__u32 header = p->l3 + p->l4, size = skb->gso_size;
+	__u8 offset = 2 << 4; /* UDP's header, in words, where TCP says how long its own is */
+
+	if (unlikely(!skb->gso_segs && size)) {
+		if (p->protocol == 6)
+			load(skb, p, p->l4 + 12, &offset, 1);
+		header += (offset >> 4) * 4;
+		return skb->len > header ? (skb->len - header + size - 1) / size : 1;
+	}
+	return skb->gso_segs > 1 ? skb->gso_segs : 1;
+}
+
+static __always_inline void count(__u32 index, struct __sk_buff *skb, const struct packet *p, int dropped)
 {
 	struct nw_counter *c = bpf_map_lookup_elem(&counters, &index);
-	__u32 packets = skb->gso_segs > 1 ? skb->gso_segs : 1; /* what the wire will see */
+	__u32 packets = segments(skb, p);
 
 	if (!c)
 		return;
@@ -477,16 +492,16 @@ static __always_inline int act(struct __sk_buff *skb, const struct nw_rule *rule
 
 	switch (rule->action) {
 	case NW_ACTION_DROP:
-		count(rule->counter, skb, 1);
+		count(rule->counter, skb, &here->packet, 1);
 		/* A redirect to nowhere: silent on the sender's side, as SHOT is not, and tcx knows no STOLEN. */
 		return bpf_redirect(0, 0);
 	case NW_ACTION_REJECT:
-		count(rule->counter, skb, 1);
+		count(rule->counter, skb, &here->packet, 1);
 		return reject(skb, &here->packet, direction == EGRESS);
 	case NW_ACTION_LINE:
 		break;
 	default:
-		count(rule->counter, skb, 0);
+		count(rule->counter, skb, &here->packet, 0);
 		mark_as_done(skb, direction, interface->flags & NW_INTERFACE_UPPER);
 		return NW_NEXT;
 	}
@@ -503,7 +518,7 @@ static __always_inline int act(struct __sk_buff *skb, const struct nw_rule *rule
 	}
 	if (here->packet.layer3 && add_link_header(skb))
 		return NW_NEXT;
-	count(rule->counter, skb, 0);
+	count(rule->counter, skb, &here->packet, 0);
 	skb->tc_index = NW_MAGIC | NW_DONE | line;
 	return bpf_redirect(c->port_ifindex, 0);
 }

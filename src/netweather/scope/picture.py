@@ -178,7 +178,7 @@ class Painter:
             listed = [each for each in self._picture.containers if each.id in states or not whole]
             containers = tuple(_in_state(each, states.get(each.id, each.state)) for each in listed)
             if containers != self._picture.containers:
-                self._picture = replace(self._picture, containers=containers)
+                self._picture = self._with_ended(replace(self._picture, containers=containers))
 
     def _unless_newer(self, found: Conditions, began: float) -> Conditions:
         """What was found, but of targets that were looked at since it was begun what was seen then."""
@@ -202,15 +202,14 @@ class Painter:
     def _with_ended(self, picture: Picture) -> Picture:
         """The same with the conditions that ended since the picture before, and those that ended a short time ago."""
         now, before = self.clock(), self._picture
-        old = {each.id: (*before.ended_of(each), *before.of(each)) for each in before.containers}
+        there = {each.id: {one.name for one in picture.of(each)} for each in picture.containers}
+        old = {**before.ended, **{each.id: (*before.ended_of(each), *before.of(each)) for each in before.containers}}
         found = {}
-        for container in picture.containers:
-            names = {each.name for each in picture.of(container)}
-            ended = {each.name: replace(each, ended_at=each.ended_at or now) for each in old.get(container.id, ())}
-            kept = tuple(each for name, each in ended.items() if name not in names and now - (each.ended_at or now) < ENDED_S)
-            if kept:
-                found[container.id] = kept
-        return replace(picture, ended=found)
+        for container, many in old.items():  # also one that is not listed while it restarts
+            ended = {each.name: replace(each, ended_at=each.ended_at or now) for each in many}
+            kept = [each for name, each in ended.items() if name not in there.get(container, ())]
+            found[container] = tuple(each for each in kept if now - (each.ended_at or now) < ENDED_S)
+        return replace(picture, ended={container: many for container, many in found.items() if many})
 
 
 def _in_state(container: Container, state: State) -> Container:

@@ -83,7 +83,22 @@ def test_what_a_restart_ended_is_kept_too(fake: Fake) -> None:
     fake.containers, fake.in_force = [replace(before, identity="4-77")], {}
     painter.look()
     assert ended(painter, fake.containers[0]) == ["slow"]
+
+
+def test_what_ended_while_a_container_was_not_listed_is_kept_too(fake: Fake) -> None:
+    """While Docker restarts it, it is in no state that counts."""
+    (before,) = fake.containers
+    now = 100.0
+    painter = Painter(fake, fake, lambda: now)
+    fake.in_force = {before.reference: [SLOW]}
+    painter.look()
     fake.containers = []
+    painter.look_at_states()
+    painter.look()
+    fake.containers, fake.in_force = [replace(before, identity="4-77")], {}
+    painter.look()
+    assert ended(painter, before) == ["slow"]
+    now = 120.0
     painter.look()
     assert painter.picture.ended == {}
 

@@ -19,7 +19,7 @@ def run_pytest(folder: Path, text: str, *words: str) -> str:
     (folder / "pytest.ini").write_text("[pytest]\naddopts = -p no:cacheprovider\n")
     (folder / "test_it.py").write_text(text)
     environment = {**os.environ, "NETWEATHER_STATE": str(folder / "state"), "PYTEST_ADDOPTS": ""}
-    command = [sys.executable, "-m", "pytest", "--rootdir", str(folder), *words, "test_it.py"]
+    command = [sys.executable, "-m", "pytest", "-p", "no:schemathesis", "--rootdir", str(folder), *words, "test_it.py"]
     return subprocess.run(
         command,
         cwd=folder,

@@ -1,7 +1,8 @@
 """Every case of cases.yaml, for each engine: the condition is set, traffic is sent, and each expectation is checked.
 
 A case that looks at time has the machine alone. A measurement during which the machine itself stood still (see watch) says
-nothing, so it is made anew; any other figure outside its interval fails. A planted error must be refused at once.
+nothing, so it is made anew, and a case of time whose every measurement was such is skipped; any other figure outside its interval
+fails. A planted error must be refused at once.
 NETWEATHER_TEST_SLOW=10 is for emulated guests: time may be off ten times as far, and senders are ten times as slow.
 """
 
@@ -19,13 +20,13 @@ from tests.fidelity.cases import Case, all_cases, write_files
 from tests.fidelity.kinds import KINDS
 from tests.fidelity.traffic import Seen, send
 from tests.fidelity.watch import Watch
-from tests.support.machine import SLOW
+from tests.support.machine import EMULATED, SLOW
 from tests.support.netns import lab
 from tests.support.rig import Rig
 from tests.support.statistics import Refused, expect
 
 ENGINES: tuple[Literal["pump", "netem"], ...] = ("pump", "netem")
-ATTEMPTS = 4
+ATTEMPTS = 8
 STALL = 0.02
 """Seconds that a thread may wait for its processor before a measurement is not believed."""
 PARAMETERS = [
@@ -88,15 +89,16 @@ def test_case(bench: Bench, engine: Literal["pump", "netem"], case: Case) -> Non
         with pytest.raises(Refused):
             run(bench, engine, case)
         return
-    for last in (*[False] * (ATTEMPTS - 1), True):
+    for number in range(ATTEMPTS):
         with Watch() as watch:
             try:
                 run(bench, engine, case)
                 return
             except Refused:
                 bench.rig.clear()  # with its counters, so that the next one begins anew
-                if last or watch.stall < STALL:
+                if watch.stall < STALL or (number == ATTEMPTS - 1 and (EMULATED or not case.serial)):
                     raise
+    pytest.skip(f"can't tell: the machine stood still during each of {ATTEMPTS} measurements")
 
 
 def run(bench: Bench, engine: Literal["pump", "netem"], case: Case) -> None:

@@ -26,7 +26,7 @@ import subprocess, time
 import pytest
 TARGET, SERVER, OTHER = {target!r}, "192.0.2.2", {other!r}
 
-def rtt(count=2):
+def rtt(count=6):
     inside = ["ip", "netns", "exec", TARGET.removeprefix("netns:")]
     said = subprocess.run([*inside, "ping", "-c", str(count), "-i", "0.02", "-W", "2", SERVER], capture_output=True, text=True)
     times = [float(line.split("time=")[1].split()[0]) for line in said.stdout.splitlines() if "time=" in line]
@@ -54,7 +54,7 @@ class Runs:
             "-m",
             "pytest",
             "-p",
-            "no:randomly",
+            "no:schemathesis",  # slow to import
             "--rootdir",
             str(self.folder),
             *words,
@@ -93,6 +93,12 @@ def agent(rig: Rig) -> Iterator[RealAgent]:
     until(lambda: made.folders() == [], 20, "the agent has cleared it all")
     assert made.stop() == 0
     made.settings.socket.with_name("agent.sock.lock").unlink()  # it stays, on purpose
+
+
+FULL = pytest.mark.full
+BY_DIRECT = pytest.mark.parametrize("via", ["direct", pytest.param("agent", marks=FULL)], indirect=True)
+BY_AGENT = pytest.mark.parametrize("via", [pytest.param("direct", marks=FULL), "agent"], indirect=True)
+"""Both ways, one of them in `make test`."""
 
 
 @pytest.fixture(params=["direct", "agent"])
@@ -200,6 +206,7 @@ def test_async_tests(runs: Runs) -> None:
     assert outcomes == {"passed": 1}, said
 
 
+@BY_DIRECT
 def test_a_network_that_was_not_as_declared_is_an_error(runs: Runs, via: str) -> None:
     outcomes, said = runs.run(
         """
@@ -318,6 +325,7 @@ def test_a_condition_outlives_its_lease_while_the_test_runs(runs: Runs) -> None:
     assert outcomes == {"passed": 1}, said
 
 
+@BY_AGENT
 def test_two_workers_take_turns(runs: Runs, via: str) -> None:
     outcomes, said = runs.run(
         """
@@ -331,6 +339,7 @@ def test_two_workers_take_turns(runs: Runs, via: str) -> None:
     assert outcomes == {"passed": 4}, said
 
 
+@BY_DIRECT
 def test_measured(runs: Runs, via: str) -> None:
     outcomes, said = runs.run(
         """

@@ -43,7 +43,7 @@ def test_hurried():
 def test_a_suite_of_another_runner_on_two_networks(host: Machine) -> None:
     """pytest without the plugin stands for any runner that writes JUnit."""
     (host.folder / "test_it.py").write_text(SUITE)
-    words = ["env", f"PORT={host.serve()}", sys.executable, "-m", "pytest", "-q", "-p", "no:netweather", "-p", "no:cacheprovider"]
+    words = ["env", f"PORT={host.serve()}", sys.executable, "-m", "pytest", "-q", "-p", "no:netweather", "-p", "no:schemathesis"]
     words += ["--junit-xml=out.xml", "-o", "junit_family=xunit2", "-o", "junit_logging=all", "test_it.py"]
     reports = ["--report", "a/networks.html", "--report", "networks.md", "--report", "networks.xml"]
     done = host.run("matrix", "--profiles", "perfect,3g", "--junit", "out.xml", *reports, "--", *words)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from ipaddress import ip_network
 from pathlib import Path
 
 from netweather.kernel import layout
 from netweather.kernel.spec import MAX_INTERFACES, MAX_LEASES, MAX_LINES, MAX_RULES, Action, ExactConnection, FlatRule
 from tests.support.repository import ROOT
+from tests.unit.pump import harness
+
+BPF = sorted((ROOT / "bpf").rglob("*.h"))
 
 PROGRAM = """
 #include <stddef.h>
@@ -40,9 +42,9 @@ int main(void) {
 
 
 def test_sizes_offsets_and_numbers_are_the_compiler_s(tmp_path: Path) -> None:
-    source, program = tmp_path / "layout.c", tmp_path / "layout"
+    source = tmp_path / "layout.c"
     source.write_text(PROGRAM)
-    subprocess.run([sys.executable, "-m", "ziglang", "cc", "-I", str(ROOT / "bpf"), str(source), "-o", str(program)], check=True)
+    program = harness.build("layout", [*harness.MUSL, "-I", "bpf"], [source], headers=BPF)
     found = json.loads(subprocess.run([program], capture_output=True, check=True).stdout)
     assert found["nw_set"] == layout.SET.size
     assert found["nw_control.sets"] == layout.SETS_AT

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from array import array
 from pathlib import Path
 
 from netweather.kernel import tracelayout
 from tests.support.repository import ROOT
+from tests.unit.pump import harness
+
+BPF = sorted((ROOT / "bpf").rglob("*.h"))
 
 PROGRAM = """
 #include <stddef.h>
@@ -34,11 +36,10 @@ int main(void) {
 
 
 def test_sizes_offsets_and_buckets_are_the_compiler_s(tmp_path: Path) -> None:
-    source, program = tmp_path / "layout.c", tmp_path / "layout"
+    source = tmp_path / "tracelayout.c"
     source.write_text(PROGRAM)
     quiet = ["-Wno-unknown-pragmas", "-Wno-attributes", "-Wno-ignored-attributes", "-Wno-unused-function"]
-    compiler = [sys.executable, "-m", "ziglang", "cc", *quiet]
-    subprocess.run([*compiler, "-I", str(ROOT / "bpf"), str(source), "-o", str(program)], check=True)
+    program = harness.build("tracelayout", [*harness.MUSL, "-I", "bpf"], [source], *quiet, headers=BPF)
     found = json.loads(subprocess.run([program], capture_output=True, check=True).stdout)
     assert (found["nw_calls"], found["times"]) == (tracelayout.CALL_SIZE, tracelayout.CALL_HEAD.size)
     assert found["nw_process"] == tracelayout.PROCESS.size

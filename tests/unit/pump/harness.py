@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +38,13 @@ VNET = struct.Struct("<BBHHHH")
 ETHER = bytes(12)
 
 
-def build(name: str, command: Sequence[str], sources: Sequence[Path]) -> Path:
-    """Compiles the sources unless that was done before. Raises AssertionError with the compiler's words."""
-    digest = hashlib.sha256(repr((name, *command)).encode())
-    for file in sorted({*sources, *PUMP.glob("*.h")}):
+def build(name: str, command: Sequence[str], sources: Sequence[Path], *last: str, headers: Iterable[Path] | None = None) -> Path:
+    """Compiles the sources unless that was done before. Raises AssertionError with the compiler's words.
+
+    last: options that have the last word. headers: what the sources may include, the pump's unless told otherwise.
+    """
+    digest = hashlib.sha256(repr((name, *command, *last)).encode())
+    for file in sorted({*sources, *(PUMP.glob("*.h") if headers is None else headers)}):
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "netweather", "tests", digest.hexdigest())
     target = folder / name
@@ -50,7 +53,7 @@ def build(name: str, command: Sequence[str], sources: Sequence[Path]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / f"{name}.{os.getpid()}"
     done = subprocess.run(
-        [*command, *WARNINGS, "-std=gnu17", f"-I{PUMP}", *map(str, sources), "-o", str(partial)],
+        [*command, *WARNINGS, "-std=gnu17", f"-I{PUMP}", *last, *map(str, sources), "-o", str(partial)],
         capture_output=True,
         text=True,
         check=False,

@@ -32,22 +32,20 @@ sudo netweather scope-plugin --control clear --control end-all \\
 
 def _scope_plugin(  # long: a line for each option
     *,
-    lease: Annotated[
-        str, typer.Option("--for", metavar="TIME", help="how long it holds what it sets; 10m", show_default=False)
-    ] = "",
+    lease: Annotated[str, typer.Option("--for", metavar="TIME", help="lease of what a click sets; 10m", show_default=False)] = "",
     profiles: Annotated[
         list[str] | None,
         typer.Option(
             "--profile",
             metavar="NAME",
-            help="the control next-profile sets these profiles in turn; repeatable",
+            help="a profile for the control next-profile, which sets each in turn; repeatable",
             show_default=False,
         ),
     ] = None,
     panel: Annotated[
         list[str] | None,
         typer.Option(
-            "--control", metavar="NAME", help="show these controls instead of the default ones; repeatable", show_default=False
+            "--control", metavar="NAME", help="a control to show, instead of the default ones; repeatable", show_default=False
         ),
     ] = None,
     before_1_13: Annotated[

@@ -57,7 +57,7 @@ class Plugin:
         if self._looking is None or self._looking.done():
             self._looking = asyncio.get_running_loop().run_in_executor(None, self.steering.painter.look_at_states)
             self._looking.add_done_callback(_look)
-        with contextlib.suppress(TimeoutError):
+        with contextlib.suppress(TimeoutError, OSError):
             await asyncio.wait_for(asyncio.shield(self._looking), STATES_S)
 
     def report(self, probe: str) -> bytes:

@@ -31,6 +31,13 @@ def rtt(count=6):
     said = subprocess.run([*inside, "ping", "-c", str(count), "-i", "0.02", "-W", "2", SERVER], capture_output=True, text=True)
     times = [float(line.split("time=")[1].split()[0]) for line in said.stdout.splitlines() if "time=" in line]
     return min(times) if times else None
+def below(most, least=0):  # a busy machine makes trips late, and not all of them
+    for _ in range(50):
+        value = rtt()
+        assert value >= least
+        if value < most:
+            return
+    raise AssertionError(f"never below {most}")
 """
 
 
@@ -113,27 +120,27 @@ def test_a_mark_and_the_fixture_degrade_change_pause_and_give_back(runs: Runs, v
     outcomes, said = runs.run(
         """
         def test_before():
-            assert rtt() < 20
+            below(20)
 
         @pytest.mark.network(target=TARGET, to=SERVER, delay="40ms", direction="egress")
         def test_by_mark():
-            assert 40 <= rtt() < 80
+            below(80, 40)
 
         def test_by_fixture(network):
             with network.degrade(TARGET, to=SERVER, delay="40ms", direction="egress") as bad:
-                assert 40 <= rtt() < 80
+                below(80, 40)
                 bad.change(delay="90ms")
                 assert rtt() >= 90
                 with bad.pause():
-                    assert rtt() < 20
+                    below(20)
                 assert rtt() >= 90
                 assert bad.packets >= 6
-            assert rtt() < 20
+            below(20)
 
         def test_partition(network):
             with network.partition(TARGET, OTHER):
                 assert rtt(1) is None
-            assert rtt() < 20
+            below(20)
 
         @pytest.mark.network(target="{where}", delay="40ms", direction="egress")
         def test_a_target_from_a_fixture(where):
@@ -144,7 +151,7 @@ def test_a_mark_and_the_fixture_degrade_change_pause_and_give_back(runs: Runs, v
             return TARGET
 
         def test_afterwards():
-            assert rtt() < 20
+            below(20)
         """,
         "--junit-xml=report.xml",
     )
@@ -266,7 +273,7 @@ def test_a_failure_a_timeout_and_bad_words_leave_nothing(runs: Runs) -> None:
             pass
 
         def test_afterwards():
-            assert rtt() < 20
+            below(20)
         """
     )
     assert outcomes == {"passed": 1, "failed": 2, "errors": 3}, said
@@ -332,7 +339,7 @@ def test_two_workers_take_turns(runs: Runs, via: str) -> None:
         @pytest.mark.parametrize("ms", [30, 60, 90, 120])
         def test_it(network, ms):
             with network.degrade(TARGET, delay=f"{ms}ms", direction="egress"):
-                assert ms <= rtt() < ms + 25
+                below(ms + 25, ms)
         """,
         "-n2",
     )

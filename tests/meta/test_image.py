@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.docker import Docker, privileged
+from tests.support.rig import at_last
 from tools import image
 
 
@@ -36,7 +37,7 @@ def test_netweather_in_a_container_changes_its_neighbours(docker: Docker, tmp_pa
             docker("exec", keeper, "netweather", "set", f"docker:{here}", "--delay", "40ms", "--for", "1m")
             assert round_trip(docker, here, there) >= 80
             docker("exec", keeper, "netweather", "clear", f"docker:{here}")
-            assert round_trip(docker, here, there) < 40
+            at_last(lambda: round_trip(docker, here, there), 0, 40)
         finally:
             docker("rm", "-f", keeper, check=False)
 

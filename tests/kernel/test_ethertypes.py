@@ -8,10 +8,12 @@ from __future__ import annotations
 import select
 import socket
 import struct
+import subprocess
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -226,3 +228,49 @@ def test_a_line_delivers_them_late_and_unchanged(shared_rig: Rig, direction: str
         assert min(took[frame.name] for frame in (*made.wrapped, *OTHERS)) >= DELAY_MS * MS - EARLY_NS
         assert min(took[frame.name] for frame in LINKS) < DELAY_MS * MS
         assert shared_rig.shown().unwanted_drops == 0
+
+
+@pytest.fixture
+def far(rig: Rig) -> str:
+    """An address of the server's to which the client's route puts an MPLS label."""
+    client, server = rig.net.client, rig.net.server
+    subprocess.run(["modprobe", "-qa", "mpls_router", "mpls_iptunnel"], check=False)
+    if not Path("/proc/sys/net/mpls").exists():
+        pytest.skip("this kernel has no MPLS (MPLS_ROUTING)")
+    server.run("sh", "-c", "echo 200 >/proc/sys/net/mpls/platform_labels; echo 1 >/proc/sys/net/mpls/conf/eth0/input")
+    server.run("ip", "addr", "add", "198.51.100.7/32", "dev", "lo")
+    server.run("ip", "-f", "mpls", "route", "add", "100", "dev", "lo")
+    client.run("ip", "route", "add", "198.51.100.7/32", "encap", "mpls", "100", "via", "inet", "192.0.2.2", "dev", "eth0")
+    return "198.51.100.7"
+
+
+def test_a_route_through_mpls(rig: Rig, far: str) -> None:
+    """Packets with a real label, by the peer inside; TCP's super-packets too."""
+    client, server = rig.net.client, rig.net.server
+
+    def reached() -> bool:
+        return client.run("ping", "-c1", "-W5", far, check=False).returncode == 0
+
+    assert reached()
+    rig.set(rule(DROP, to=(far,), direction="egress"))
+    assert client.run("ping", "-c2", "-i0.2", "-W0.5", far, check=False).returncode
+    assert rig.shown().rules[0].dropped == 2
+    rig.set(rule(DROP, to=(str(server.v4),), direction="egress"))
+    assert reached()
+    rig.set(rule(delay(20), to=(far,), direction="egress"))
+    assert float(client.run("ping", "-c1", far).stdout.split("time=")[1].split()[0]) >= 20
+    size = 200_000
+    with (
+        server.call(socket.create_server, (far, 5000)) as listener,
+        client.call(socket.create_connection, (far, 5000), 20) as near,
+    ):
+        there, _ = listener.accept()
+        with there:
+            near.settimeout(20)
+            near.sendall(bytes(size))
+            near.shutdown(socket.SHUT_WR)
+            received = 0
+            while part := there.recv(1 << 16):
+                received += len(part)
+    assert received == size
+    assert rig.shown().unwanted_drops == 0

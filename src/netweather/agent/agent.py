@@ -76,8 +76,10 @@ class Agent:
         self.kept = KeptTargets(load=self.spares.load, wanted=lambda directory: self.keeping.keeps(directory.name))
         opening = self.open_kernel or self.kept
         self.keeping = Keeping(Engine(self.settings, opening), self.events)
+        self.keeping.engine.counted = self.keeping.remember_counters
         self.keeping.engine.keep, self.keeping.let_go = self.keeping.keep, self.kept.drop
         self.engine = Engine(self.settings, opening, self.keeping.keep, devices_later=True, at_once=TARGETS)
+        self.engine.counted = self.keeping.remember_counters
         self.standing = Standing(self.engine, self.events)
         self.scenarios = Scenarios(self)
         self.watches = Watches()
@@ -185,7 +187,8 @@ class Agent:
             line["cleared"] = [{"target": each.target, "names": list(each.names)} for each in answers]
         for each in answers:
             for ended in each.names:
-                self.events.publish("condition-cleared", name=ended, target=each.target, by=who.name)
+                counted = self.keeping.last_counters(each.identity, ended)
+                self.events.publish("condition-cleared", name=ended, target=each.target, by=who.name, counters=counted)
         return [self.engine.finish(each, held) for each in answers]
 
     def _cleared(self, which: Which, references: Sequence[str]) -> list[Cleared]:

@@ -11,15 +11,15 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from netweather.agent.events import Events
 from netweather.agent.peering import Peering, changing
-from netweather.engine import Engine, entries
+from netweather.engine import Engine, RuleCounters, entries
 from netweather.engine.draining import DRAIN_S
 from netweather.errors import NetweatherError
 from netweather.keeper import RETRY_S, TURN_S, Keeper
@@ -34,6 +34,7 @@ LINGER_S: Final = 1.0
 """How long a cleared target's devices are left for the next condition: tests that take turns set theirs in a tenth of the time."""
 SETTLING_S: Final = 0.02
 """After a change it looks so much later: changes come in rows, and who waits for the answer needs the processor more."""
+MOST_COUNTED: Final = 1000
 PATROL_S: Final = 0.5
 """Between two looks for targets that nobody keeps."""
 
@@ -61,6 +62,8 @@ class Keeping:
         self.let_go: Callable[[Path], None] = lambda directory: None
         """Told of the directory of a target that is not kept any more: nothing of it is to be held open."""
         self._kept: dict[str, _Kept] = {}
+        self._counted: dict[tuple[str, str], RuleCounters] = {}
+        """What conditions that have just ended had counted, by identity and name, until their event is published."""
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="keep")
         self._loop: asyncio.AbstractEventLoop | None = None
         self._group: asyncio.TaskGroup | None = None
@@ -181,12 +184,25 @@ class Keeping:
         with self.engine.journal.locked(keeper.identity):
             return keeper_process.claim(keeper.directory)
 
+    def remember_counters(self, identity: str, found: Mapping[str, RuleCounters]) -> None:
+        """What conditions that are ending have counted, until it is told."""
+        for name, counted in found.items():
+            self._counted[identity, name] = counted
+        for key in list(self._counted)[:-MOST_COUNTED]:  # nobody told of them: a command in between put them back, say
+            self._counted.pop(key, None)
+
+    def last_counters(self, identity: str, name: str) -> dict[str, int | None] | None:
+        """What a condition that has ended had counted; None when nobody knows."""
+        counted = self._counted.pop((identity, name), None)
+        return None if counted is None else asdict(counted)
+
     async def _tell_of_ended(self, kept: _Kept, *, more: bool) -> None:
         entry, before = kept.keeper.entry, kept.conditions
         kept.conditions = {c.condition.name: (c.reference, c.deadline) for c in entry.conditions} if entry and more else {}
         now = namespaces.boot_ns()
         for name in sorted(before.keys() - kept.conditions.keys()):
-            self.events.publish("condition-ended", name=name, target=entry.target.reference if entry else "")
+            counted = self.last_counters(kept.keeper.identity, name)
+            self.events.publish("condition-ended", name=name, target=entry.target.reference if entry else "", counters=counted)
             reference, deadline = before[name]
             if deadline > now and entry is not None and is_named(entry.target):
                 await self._in_thread(self.cleared, reference, name)

@@ -201,7 +201,7 @@ def _say_problems(shown: list[Shown]) -> None:
             text = f"{each.queue_drops} packets met a full queue, as the rate or the limit has it"
             say(f"{styled('note:', 'yellow', sys.stdout)} {_target(each)}, {each.condition.name!r}: {text}")
     if any("netem" in each.engine and None in (rule.causes | rule.effects).values() for each in shown for rule in each.rules):
-        say("note: ?: netem does not count it, or not by cause; --engine pump does")
+        say("note: '?' is a count that netem does not report; --engine pump reports all")
     for note in dict.fromkeys(f"{_target(each)}: {note}" for each in shown for note in each.notes):
         say(f"note: {note}")
     if not all(each.in_force for each in shown):

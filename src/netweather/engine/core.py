@@ -17,7 +17,7 @@ from netweather.conditions import NetworkCondition, validate
 from netweather.conditions.embedding import embedded, own_profiles
 from netweather.engine import choosing, counters, coverage, draining, entries, recovery
 from netweather.engine.draining import Dropped, Held, ignore
-from netweather.engine.results import Cleared, Recovered, Rest, SetResult, Shown
+from netweather.engine.results import Cleared, Recovered, Rest, RuleCounters, SetResult, Shown
 from netweather.engine.sparing import spare_own_session
 from netweather.engine.status import shown, unread
 from netweather.engine.unreached import unreached
@@ -48,6 +48,7 @@ class Engine:
     held: what becomes of packets that lines hold when their condition ends: "drain", whoever keeps the target lets them out
     for DRAIN_S at most; "wait", the same, and clearing returns when it is done; "drop", they are dropped.
     dropped: called with a target's identity and the number of held packets that were dropped.
+    counted: called with a target's identity and what each condition that ends there has counted.
     at_once: on how many targets `set_all` works at a time; most of a first set is waiting for the kernel.
     """
 
@@ -57,6 +58,7 @@ class Engine:
     devices_later: bool = False
     held: Held = "drain"
     dropped: Dropped = ignore
+    counted: Callable[[str, dict[str, RuleCounters]], None] | None = None
     at_once: int = 1
 
     def __post_init__(self) -> None:
@@ -330,7 +332,10 @@ class Engine:
             if fd is None:
                 self._remove_remains(entry.target.identity)
                 return Rest()
-            return self._restore(stack.enter_context(self.kernel(entry.target, fd)), fd, entry)
+            kernel = stack.enter_context(self.kernel(entry.target, fd))
+            if self.counted is not None:
+                self.counted(entry.target.identity, counters.last(kernel, entry))
+            return self._restore(kernel, fd, entry)
 
     def _remove_remains(self, identity: str) -> None:
         """The target's namespace is gone, and its devices with it; ours, the pump and the files are left."""

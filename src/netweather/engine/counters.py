@@ -81,6 +81,24 @@ def of_rule(
     return RuleCounters(packets, size, dropped, blocked, **counted)
 
 
+def last(kernel: TargetKernel, entry: Entry) -> dict[str, RuleCounters]:
+    """What each condition that is no longer in an entry has counted, as long as the kernel holds its rules; by name."""
+    present = {each.condition.name for each in entry.conditions}
+    ending: dict[str, list[str]] = {}
+    for key in entry.slots.counters:
+        name, number = key.split("/", 1)
+        if name not in present and number.isdigit():
+            ending.setdefault(name, []).append(key)
+    if not ending or entry.state == "unmaking":  # it has been told already
+        return {}
+    matched = kernel.counters([entry.slots.counters[key] for keys in ending.values() for key in keys])
+    lines = of_lines(kernel, entry.slots.lines)
+    return {
+        name: of_rule(keys, [matched[entry.slots.counters[key]] for key in keys], lines, entry.carried)
+        for name, keys in ending.items()
+    }
+
+
 def rule_of(key: str) -> str:
     """The rule of a line's key."""
     return "/".join(key.split("/")[:2])

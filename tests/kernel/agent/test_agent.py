@@ -156,12 +156,15 @@ def test_events_are_heard(agent: RealAgent, net: Lab) -> None:
         with agent.client() as client:
             client.set([condition(name(net.client), lease="1s")])
         kinds: list[str] = []
+        net.client.run("ping", "-q", "-c3", "-i0.01", str(net.server.v4))
         for line in curl.stdout:
             kinds += [line.split()[1]] if line.startswith("event:") else []
             if "condition-ended" in kinds:
+                told = next(text for text in curl.stdout if text.startswith("data:"))
                 break
         curl.kill()
     assert kinds == ["condition-set", "condition-ended"]
+    assert json.loads(told.removeprefix("data:"))["counters"]["packets"] >= 3
 
 
 def test_two_agents_do_not_run_on_one_socket(agent: RealAgent) -> None:

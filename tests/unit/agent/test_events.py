@@ -55,6 +55,8 @@ def test_changes_are_events(api: Api) -> None:
             await asyncio.to_thread(api.put, "slow", who="all")
             await asyncio.to_thread(api, "DELETE", "/v1/conditions/slow")
             heard = [await listener.next(), await listener.next()]
+        assert heard[1]
+        assert heard[1].data["counters"]["dropped"] == 0
         return [(each.kind, each.data["by"]) for each in heard if each]
 
     assert asyncio.run(story()) == [("condition-set", "all"), ("condition-cleared", "root")]

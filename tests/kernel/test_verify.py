@@ -52,9 +52,9 @@ class Bench:
     def set(self, **flags: Any) -> None:
         self.engine.set(self.target, self.condition(**flags))
 
-    def verify(self, **wish: Any) -> Evidence:
+    def verify(self, *, tries: int = TRIES, **wish: Any) -> Evidence:
         """Once more when this machine was too busy to measure."""
-        for _ in range(TRIES):
+        for _ in range(tries):
             (found,) = verify(self.engine, self.target, Wish(seconds=3, **wish))
             figures = [figure for measured in found.measured for figure in measured.figures]
             if not any(words in figure.why for figure in figures for words in ("too busy", "reaches beyond")):
@@ -213,11 +213,15 @@ def test_patterns_that_are_others_fail(bench: Bench, flags: dict[str, Any], chan
 
 
 def test_the_losses_of_a_list_are_told_by_their_numbers(bench: Bench) -> None:
-    bench.set(loss_model="list:3,7,40,41,390", direction="egress")
-    found = bench.verify()
+    for _ in range(TRIES):
+        bench.set(loss_model="list:3,7,40,41,390", direction="egress")
+        found = bench.verify(tries=1)
+        if found.verdict == "PASS":
+            break
+        bench.engine.clear(bench.target)
     assert found.verdict == "PASS", told(found)
     assert by_name(found)["loss egress"].seen == 5
-    again = by_name(bench.verify())["loss egress"]
+    again = by_name(bench.verify(tries=1))["loss egress"]
     assert (again.verdict, "set it again" in again.why) == ("CAN'T TELL", True)
 
 
@@ -231,7 +235,7 @@ def test_losses_of_another_list_fail(bench: Bench) -> None:
 def test_jitter_that_keeps_the_order_and_losses_before_it_are_no_failure(bench: Bench, profile: str) -> None:
     """In 4 s there may be too few packets that do not tell of each other; what is told must be right."""
     bench.set(profile=profile, seed="7")
-    found = bench.verify()
+    found = bench.verify(tries=1)
     assert found.problems == ()
     assert "FAIL" not in verdicts(found).values(), told(found)
 
@@ -254,6 +258,7 @@ def test_a_peer_that_cannot_be_entered_is_measured_by_round_trips(bench: Bench) 
         ({"delay": "20ms", "reorder": "20%"}, {"reorder"}),
         ({"loss": "20%", "ecn": True}, {"ECN mark"}),
         ({"block": "reject"}, set()),
+        ({"block": "drop", "direction": "both"}, set()),
         pytest.param({"slot": "10ms"}, {"slot"}, marks=pytest.mark.full),
         pytest.param({"rate": "1mbit", "protocol": "tcp", "port": ["5432"]}, {"rate"}, marks=pytest.mark.full),
     ],
@@ -261,12 +266,39 @@ def test_a_peer_that_cannot_be_entered_is_measured_by_round_trips(bench: Bench) 
 )
 def test_what_round_trips_do_not_show_is_left_open(bench: Bench, flags: dict[str, Any], fields: set[str]) -> None:
     """The peer can't be entered: nothing passes that was not measured, and nothing fails for that."""
-    bench.set(to=["192.0.2.2"], direction="egress", **flags)
+    bench.set(**{"to": ["192.0.2.2"], "direction": "egress", **flags})
     found = bench.verify()
     left = {figure.name: figure for measured in found.measured for figure in measured.figures if figure.direction == "egress"}
     assert found.verdict == ("CAN'T TELL" if fields else "PASS"), told(found)
     assert {name for name, figure in left.items() if figure.verdict == "CAN'T TELL"} == fields, told(found)
     assert all("--peer" in left[name].why for name in fields)
+
+
+def test_every_report_has_a_null_measurement_and_an_error(bench: Bench) -> None:
+    """The path without the condition: much less than the delay, in each direction and there and back."""
+    bench.set(delay="200ms")
+    found = bench.verify()
+    (measured,) = found.measured
+    nulls = {null.direction: null for null in measured.null}
+    assert set(nulls) == {"egress", "ingress", "round trip"}
+    assert all(null.seen is not None and null.seen < 0.1 and null.lost == 0 for null in nulls.values()), nulls
+    for name in ("delay egress", "delay ingress", "RTT round trip"):
+        figure = by_name(found)[name]
+        assert figure.without == nulls[figure.direction].seen
+        assert figure.error is not None
+        assert 0 < figure.error < 0.1
+    bench.set(to=["192.0.2.2"], delay="200ms")
+    (measured,) = bench.verify().measured
+    assert [null.direction for null in measured.null] == ["round trip"]
+
+
+def test_a_block_towards_who_never_answers_is_not_proved(bench: Bench) -> None:
+    """Without the condition nobody answers either."""
+    bench.net.server.run("sysctl", "-qw", "net.ipv4.icmp_echo_ignore_all=1")
+    bench.set(to=["192.0.2.2"], block="drop", direction="egress")
+    found = bench.verify()
+    assert found.verdict == "CAN'T TELL", told(found)
+    assert "without the condition" in by_name(found)["block round trip"].why
 
 
 def test_a_peers_address_that_the_rule_names_is_taken(bench: Bench) -> None:

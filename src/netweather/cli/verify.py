@@ -13,7 +13,7 @@ from netweather.cli import completing, pages
 from netweather.cli.completed import connected
 from netweather.cli.lived import lived_words
 from netweather.cli.options import Direct, Json, option
-from netweather.cli.output import say, say_json, styled, table
+from netweather.cli.output import say, say_json, styled, table, wrapped
 from netweather.errors import NetweatherError, UsageError
 from netweather.settings import Settings
 
@@ -151,7 +151,9 @@ def tell(evidence: Evidence) -> None:
         say(f"rule {each.rule + 1} on the wire: {each.probe}; its counter moved by {each.packets:,}")
         rows = [_row(figure) for figure in each.figures if _worth_telling(figure)]
         if rows:
-            say(drawn(table(("  Field", "Direction", "Asked", "Seen", "99.9 % interval", "Verdict"), rows)))
+            say(drawn(table(("  Field", "Direction", "Asked", "Seen", "Without it", "±", "99.9 % interval", "Verdict"), rows)))
+        if each.null:
+            say(wrapped(f"  without the condition: {'; '.join(null.words() for null in each.null)}", "", "    ", sys.stdout))
         _say_reasons(each)
 
 
@@ -179,7 +181,8 @@ def _row(figure: Figure) -> list[Any]:
     between = f"{value_words(interval.low, figure.unit)} – {value_words(interval.high, figure.unit)}" if interval else ""
     asked = "as asked" if figure.unit == "distance" else value_words(figure.asked, figure.unit)
     seen = value_words(figure.seen, figure.unit)
-    return [f"  {figure.name}", figure.direction, asked, f"{seen} apart" if figure.unit == "distance" and seen else seen, between,
+    return [f"  {figure.name}", figure.direction, asked, f"{seen} apart" if figure.unit == "distance" and seen else seen,
+            value_words(figure.without, figure.unit), value_words(figure.error, figure.unit), between,
             Text(str(figure.verdict), _COLOURS[str(figure.verdict)])]  # fmt: skip
 
 

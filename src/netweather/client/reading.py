@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from netweather.conditions import NetworkCondition, load
@@ -11,7 +12,7 @@ from netweather.errors import NetweatherError, UsageError
 from netweather.journal import Whose
 from netweather.kernel.holders import Holder
 from netweather.kernel.sockdiag import PROTOCOLS, STATES, Socket, TcpInfo
-from netweather.measure import Evidence, Figure, Measured, Verdict
+from netweather.measure import Evidence, Figure, Measured, Null, Verdict
 from netweather.measure.statistics import Interval
 
 
@@ -86,7 +87,13 @@ def evidence(document: dict[str, Any]) -> Evidence:
     requested = {key: value for key, value in document["requested"].items() if key != "expected"}
     kernel = {key: value for key, value in document["kernel"].items() if key not in ("problems", "verdict")}
     measured = tuple(
-        Measured(each["rule"], each["probe"], tuple(map(_figure, each["fields"])), each["counterMoved"])
+        Measured(
+            each["rule"],
+            each["probe"],
+            tuple(map(_figure, each["fields"])),
+            each["counterMoved"],
+            null=tuple(map(_null, each.get("null", ()))),
+        )
         for each in document["measured"]
     )
     expected, problems = tuple(document["requested"]["expected"]), tuple(document["kernel"]["problems"])
@@ -167,16 +174,29 @@ def _peers(peers: dict[str, list[str]]) -> dict[str, tuple[str, ...]]:
     return {word: tuple(prefixes) for word, prefixes in peers.items()}
 
 
+def _null(item: dict[str, Any]) -> Null:
+    return Null(item["direction"], item["seen"], _interval(item["interval"]), item["samples"], item["lost"], item["why"])
+
+
+def _interval(between: list[float | None] | None) -> Interval | None:
+    """None within is an end that is nowhere."""
+    if between is None:
+        return None
+    low, high = between
+    return Interval(-math.inf if low is None else low, math.inf if high is None else high)
+
+
 def _figure(field: dict[str, Any]) -> Figure:
-    between = field["interval"]
     return Figure(
         field["field"],
         field["direction"],
         field["unit"],
         field["asked"],
         field["seen"],
-        None if between is None else Interval(*(float("nan") if end is None else end for end in between)),
+        _interval(field["interval"]),
         Verdict(field["verdict"]),
         field["samples"],
         field["why"],
+        field.get("without"),
+        field.get("error"),
     )

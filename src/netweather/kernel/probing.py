@@ -16,13 +16,13 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from netweather.kernel.namespaces import Namespace
 
 TCP, UDP, ICMP, ICMP6 = 6, 17, 1, 58
 RST: Final = 4
-_STAMPS, _BUFFER, _NO_CHECK, _NO_CHECK6_TX, _NO_CHECK6_RX = 35, 33, 11, 101, 102
+STAMPS, _BUFFER, _NO_CHECK, _NO_CHECK6_TX, _NO_CHECK6_RX = 35, 33, 11, 101, 102
 _PATH_MTU, _PATH_MTU6 = 14, 24
 _RECEIVE_TOS, _RECEIVE_CLASS, _DISCOVER, _DISCOVER6, _PROBE = 13, 66, 10, 23, 3
 _CAPABLE, _MARKED = 2, 3  # ECT(0) and CE, of the two bits of ECN
@@ -83,10 +83,10 @@ class Arrivals:
 
 
 @dataclass
-class _Way:
+class Way:
     """One direction of a flow: where its packets are sent, and where they arrive."""
 
-    outlet: socket.socket
+    outlet: Any  # a socket, or what sends past the hooks (beside)
     inlet: socket.socket
     wrap: Callable[[bytes], bytes]
     sent: list[int] = field(default_factory=list)
@@ -116,10 +116,8 @@ class Ends:
             here, there = kind(self._stack, target, peer, flow)
             self.flow = Flow(flow.protocol, flow.local, flow.remote, *_ports(flow, here, there), flow.tcp_flags)
             self.ways = {
-                "egress": _Way(here.outlet, there.inlet, wrapper(self.flow, self.flow.local_port, self.flow.remote_port)),
-                "ingress": _Way(
-                    there.outlet, here.inlet, wrapper(turned(self.flow), self.flow.remote_port, self.flow.local_port)
-                ),
+                "egress": Way(here.outlet, there.inlet, wrapper(self.flow, self.flow.local_port, self.flow.remote_port)),
+                "ingress": Way(there.outlet, here.inlet, wrapper(turned(self.flow), self.flow.remote_port, self.flow.local_port)),
             }
         except BaseException:
             self._stack.close()
@@ -148,7 +146,7 @@ class Ends:
         """The most bytes of payload that both ends send in one piece."""
         six = self.flow.family == socket.AF_INET6
         level, option = (socket.IPPROTO_IPV6, _PATH_MTU6) if six else (0, _PATH_MTU)
-        return min(way.outlet.getsockopt(level, option) for way in self.ways.values()) - self.flow.headers
+        return min(int(way.outlet.getsockopt(level, option)) for way in self.ways.values()) - self.flow.headers
 
     def in_one_piece(self) -> None:
         """From now on packets are never fragmented; those too large for the interface are refused."""
@@ -240,7 +238,7 @@ def _raw(stack: contextlib.ExitStack, target: Namespace, peer: Namespace, flow: 
 def prepare(made: socket.socket) -> None:
     """Room for a burst, stamps of arrivals, and no waiting."""
     made.setsockopt(socket.SOL_SOCKET, _BUFFER, 1 << 28)
-    made.setsockopt(socket.SOL_SOCKET, _STAMPS, 1)
+    made.setsockopt(socket.SOL_SOCKET, STAMPS, 1)
     six = made.family == socket.AF_INET6
     made.setsockopt(socket.IPPROTO_IPV6 if six else 0, _RECEIVE_CLASS if six else _RECEIVE_TOS, 1)
     made.setblocking(False)
@@ -297,7 +295,7 @@ def _offset() -> int:
     return time.clock_gettime_ns(time.CLOCK_REALTIME) - time.clock_gettime_ns(time.CLOCK_MONOTONIC)
 
 
-def _send(ways: dict[str, _Way], streams: dict[str, Stream], tick: Callable[[float], None]) -> None:
+def _send(ways: dict[str, Way], streams: dict[str, Stream], tick: Callable[[float], None]) -> None:
     """Each packet at its time, or at once when that is past."""
     plan = sorted((number / stream.pps, name, number) for name, stream in streams.items() for number in range(stream.count))
     pads = {name: bytes(max(0, stream.size - _HEAD.size)) for name, stream in streams.items()}
@@ -323,7 +321,7 @@ def _send(ways: dict[str, _Way], streams: dict[str, Stream], tick: Callable[[flo
 
 
 def _collect(
-    ways: dict[str, _Way], streams: dict[str, Stream], patience: float
+    ways: dict[str, Way], streams: dict[str, Stream], patience: float
 ) -> dict[str, tuple[list[tuple[int, int, int]], int]]:
     """(number, sent, arrived) of whole packets in order of arrival, and how many were damaged, of each stream."""
     deadline = time.monotonic() + patience
@@ -362,7 +360,7 @@ def received(inlet: socket.socket) -> Iterator[tuple[bytes, int, int]]:
         except OSError:
             yield b"", 0, 0
             continue
-        stamps = [value for level, kind, value in extra if level == socket.SOL_SOCKET and kind == _STAMPS]
+        stamps = [value for level, kind, value in extra if level == socket.SOL_SOCKET and kind == STAMPS]
         seconds, nanoseconds = struct.unpack("=qq", stamps[0]) if stamps else (0, time.clock_gettime_ns(time.CLOCK_REALTIME))
         bits = next((value[0] & 3 for level, kind, value in extra if (level, kind) in _CLASSES), 0)
         yield data, seconds * 10**9 + nanoseconds, bits

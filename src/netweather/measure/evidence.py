@@ -35,7 +35,8 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
 class Figure:
     """One field in one direction. unit: s, share, bit/s, packets or distance. asked: as it is expected to be seen.
 
-    interval: of what was seen; why: what a verdict other than PASS rests on.
+    interval: of what was seen; why: what a verdict other than PASS rests on. without: the same without the condition, as the null
+    measurement saw it; error: how uncertain the difference of the two is, half of its interval.
     """
 
     name: str
@@ -47,6 +48,8 @@ class Figure:
     verdict: Verdict
     samples: int = 0
     why: str = ""
+    without: float | None = None
+    error: float | None = None
 
     def plain(self) -> dict[str, Any]:
         return {
@@ -59,7 +62,41 @@ class Figure:
             "samples": self.samples,
             "verdict": str(self.verdict),
             "why": self.why,
+            "without": _finite(self.without),
+            "error": _finite(self.error),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Null:
+    """The same path without the condition, in one direction or a round trip: the median delay (s), and how many packets were lost.
+
+    why: it could not be measured.
+    """
+
+    direction: str
+    seen: float | None
+    interval: Interval | None
+    samples: int = 0
+    lost: int = 0
+    why: str = ""
+
+    def plain(self) -> dict[str, Any]:
+        return {
+            "direction": self.direction,
+            "seen": _finite(self.seen),
+            "interval": None if self.interval is None else [_finite(self.interval.low), _finite(self.interval.high)],
+            "samples": self.samples,
+            "lost": self.lost,
+            "why": self.why,
+        }
+
+    def words(self) -> str:
+        """'egress 0.06 ms (0.05 ms – 0.08 ms), 0 of 200 lost'."""
+        if self.seen is None:
+            return f"{self.direction}: {self.why}"
+        between = f"{value_words(self.interval.low, 's')} – {value_words(self.interval.high, 's')}" if self.interval else ""
+        return f"{self.direction} {value_words(self.seen, 's')} ({between}), {self.lost} of {self.samples} lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +113,14 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One rule, measured. probe: what was sent, in words. packets: by how much the rule's counter moved."""
+    """One rule, measured. probe: what was sent, in words. packets: by how much the rule's counter moved. null: without the condition."""
 
     rule: int
     probe: str
     figures: tuple[Figure, ...]
     packets: int = 0
     series: dict[str, Series] = field(default_factory=dict)
+    null: tuple[Null, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -95,6 +133,7 @@ class Measured:
             "counterMoved": self.packets,
             "verdict": str(self.verdict),
             "fields": [figure.plain() for figure in self.figures],
+            "null": [null.plain() for null in self.null],
         }
 
 
@@ -156,13 +195,16 @@ def _figure_words(figure: Figure) -> str:
     if figure.seen is None:
         return f"{name}: can't be told, {figure.why}"
     asked = f", {value_words(figure.asked, figure.unit)} asked" if figure.asked is not None else ""
-    return f"{name}: {value_words(figure.seen, figure.unit)} seen{asked}" + (f" ({figure.why})" if figure.why else "")
+    error = f" ± {value_words(figure.error, figure.unit)}" if figure.error is not None else ""
+    return f"{name}: {value_words(figure.seen, figure.unit)}{error} seen{asked}" + (f" ({figure.why})" if figure.why else "")
 
 
 def value_words(value: float | None, unit: str) -> str:
     """'100.1 ms', '5.2 %', '10 Mbit/s'; '' of None. unit: as of figures."""
     if value is None:
         return ""
+    if not math.isfinite(value):
+        return "?"
     if unit == "s":
         return f"{value * 1000:.4g} ms"
     if unit == "share":

@@ -1,5 +1,5 @@
 """What a steady stream does not show, by packets sent on purpose: sizes for an MTU, batches for slots, a burst for a queue's limit,
-and whole periods for the rate of a trace.
+whole periods for the rate of a trace, connects that are refused; and what passes beside the condition.
 
 Only between two ends that can be entered. Not here: the verdicts (patterns).
 """
@@ -10,10 +10,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from netweather.conditions.effects import FRAME
-from netweather.kernel.probing import SMALLEST, Ends, Stream
+from netweather.kernel.beside import both_ways
+from netweather.kernel.probing import SMALLEST, TCP, UDP, Ends, Stream
+from netweather.kernel.roundtrips import refusals
 from netweather.measure import patterns
-from netweather.measure.evidence import Figure, Series, Verdict
+from netweather.measure.choosing import candidates
+from netweather.measure.evidence import Figure, Null, Series, Verdict
 from netweather.measure.expectation import Expected
+from netweather.measure.null import PACKETS, PPS, null_count, of_arrivals
 from netweather.units import Packets
 
 if TYPE_CHECKING:
@@ -25,6 +29,8 @@ AT_ONCE: Final = 200_000.0
 """Packets a second: more than can be sent."""
 FASTEST: Final = 30_000
 _PATIENCE: Final = 0.4
+REFUSALS: Final = 5
+DISCARD: Final = 9
 
 
 def measure(session: Session, found: Found, ends: Ends) -> None:
@@ -41,6 +47,42 @@ def measure(session: Session, found: Found, ends: Ends) -> None:
             _rate_over_time(session, found, ends, way, expected)
         if condition.mtu is not None:  # last: from now on packets are not fragmented
             _sizes(session, found, ends, way, expected)
+
+
+def without(session: Session, found: Found, ends: Ends) -> None:
+    """The same each direction by itsession."""
+    before, number = session.counted(), null_count(session.expected.values(), PACKETS)
+    size = min(each.size for each in session.expected.values())
+    try:
+        with both_ways(ends, session.namespace) as past:
+            seen = past.exchange({way: Stream(number, PPS, size) for way in session.expected}, 0.2)
+    except OSError as error:
+        found.nulls += [
+            Null(way, None, None, why=f"it can't be measured here: {error.strerror or error}") for way in session.expected
+        ]
+    else:
+        found.nulls += [of_arrivals(way, arrivals) for way, arrivals in seen.items()]
+    found.apart += session.counted() - before
+
+
+def refused(session: Session, found: Found, way: str) -> None:
+    """Whether who is blocked gets an answer. Who begins is the target, or the peer for what comes in."""
+    from netweather.measure.session import NAMES
+
+    begins, other = (session.namespace, session.remote) if way == "egress" else (session.peer, session.local)
+    for flow in candidates(replace(session.match, tcp_flags=None), session.local, session.remote):
+        mine, port = (flow.local_port, flow.remote_port) if way == "egress" else (flow.remote_port, flow.local_port)
+        ends = (50_000, port or DISCARD) if way == "egress" else (port or DISCARD, 50_000)
+        met = replace(flow, local_port=ends[0], remote_port=ends[1])
+        if begins is None or mine or flow.protocol not in (TCP, UDP) or not session.meets(met, way):
+            continue
+        count = refusals(begins, other, port or DISCARD, REFUSALS, session.late + _PATIENCE, udp=flow.protocol == UDP)
+        found.sent += REFUSALS
+        found.probes.append(f"{REFUSALS} {NAMES[flow.protocol]} connects, {way}")
+        verdict = Verdict.PASS if count == REFUSALS else Verdict.FAIL
+        why = "" if count == REFUSALS else f"{count} of {REFUSALS} {NAMES[flow.protocol]} connects were refused"
+        found.figures.append(Figure("reject", way, "share", 1.0, count / REFUSALS, None, verdict, REFUSALS, why))
+        return
 
 
 def _cannot(found: Found, name: str, way: str, unit: str, asked: float | None, why: str) -> None:

@@ -10,37 +10,44 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from netweather.conditions import Condition, Match
+from netweather.kernel.beside import echoes
 from netweather.kernel.fan import Fan
 from netweather.kernel.namespaces import Namespace
 from netweather.kernel.probing import TCP, UDP, Arrivals, Ends, Flow, Stream
-from netweather.kernel.roundtrips import connect_times, echo_times, refusals
+from netweather.kernel.roundtrips import connect_times, echo_times
 from netweather.kernel.spec import Datapath
 from netweather.measure import further, patterns
 from netweather.measure.choosing import candidates, icmp_of, rule_met, untouched
-from netweather.measure.coverage import unmeasured
-from netweather.measure.evidence import Figure, Measured, Series, Verdict
+from netweather.measure.coverage import ROUND_TRIP, unmeasured
+from netweather.measure.evidence import Figure, Measured, Null, Series, Verdict
 from netweather.measure.expectation import ETHERNET, Expected, expect
 from netweather.measure.judging import Judge, judge_rate, judge_rtt, judge_stream
+from netweather.measure.null import ECHOES as NULL_ECHOES
+from netweather.measure.null import null_count, of_times, with_errors
 from netweather.measure.sharing import FLOWS, Shared, fans_for
 from netweather.measure.statistics import Interval
 
 ECHOES = 31
-REFUSALS, DISCARD = 5, 9
 BURST_BYTES = 24_000_000
 BURST_PACKETS = 20_000
 LARGEST = 1472
-_NAMES = {1: "ICMP", 58: "ICMPv6", 6: "TCP", 17: "UDP", 132: "SCTP"}
+NAMES = {1: "ICMP", 58: "ICMPv6", 6: "TCP", 17: "UDP", 132: "SCTP"}
 _PATIENCE = 0.4
 
 
 @dataclass
 class Found:
-    """What a session saw, before the counters are known. sent: packets that should have met the rule."""
+    """What a session saw, before the counters are known. sent: packets that should have met the rule.
+
+    nulls: the path without the condition; apart: by how much that moved the rule's counter.
+    """
 
     figures: list[Figure] = field(default_factory=list)
     series: dict[str, Series] = field(default_factory=dict)
     probes: list[str] = field(default_factory=list)
     sent: int = 0
+    nulls: list[Null] = field(default_factory=list)
+    apart: int = 0
 
 
 @dataclass
@@ -90,32 +97,17 @@ class Session:
         elif any(each.listed for each in self.expected.values()):
             why = "which packets of a list were lost shows only each direction by itself: name a peer that can be entered with --peer"
             found.figures += [_untold("loss", way, "packets", why) for way, each in self.expected.items() if each.listed]
+        if not any(null.direction == ROUND_TRIP for null in found.nulls):
+            self._null_round_trip(found)
         for way, each in self.expected.items():
             if each.condition.block == "reject" and (way == "egress" or self.entered):
-                self._refusals(found, way)
+                further.refused(self, found, way)
         return found
 
     def _fit(self, headers: int, largest: int | None = None) -> None:
         self.expected = {way: each.fitted(headers, largest) for way, each in self.expected.items()}
 
-    def _refusals(self, found: Found, way: str) -> None:
-        """Whether who is blocked gets an answer. Who begins is the target, or the peer for what comes in."""
-        begins, other = (self.namespace, self.remote) if way == "egress" else (self.peer, self.local)
-        for flow in candidates(replace(self.match, tcp_flags=None), self.local, self.remote):
-            mine, port = (flow.local_port, flow.remote_port) if way == "egress" else (flow.remote_port, flow.local_port)
-            ends = (50_000, port or DISCARD) if way == "egress" else (port or DISCARD, 50_000)
-            met = replace(flow, local_port=ends[0], remote_port=ends[1])
-            if begins is None or mine or flow.protocol not in (TCP, UDP) or not self._meets(met, way):
-                continue
-            count = refusals(begins, other, port or DISCARD, REFUSALS, self.late + _PATIENCE, udp=flow.protocol == UDP)
-            found.sent += REFUSALS
-            found.probes.append(f"{REFUSALS} {_NAMES[flow.protocol]} connects, {way}")
-            verdict = Verdict.PASS if count == REFUSALS else Verdict.FAIL
-            why = "" if count == REFUSALS else f"{count} of {REFUSALS} {_NAMES[flow.protocol]} connects were refused"
-            found.figures.append(Figure("reject", way, "share", 1.0, count / REFUSALS, None, verdict, REFUSALS, why))
-            return
-
-    def _meets(self, flow: Flow, direction: str) -> bool:
+    def meets(self, flow: Flow, direction: str) -> bool:
         rule = rule_met(self.datapath.rules, self.slots, flow, direction)
         return rule is not None and rule.counter in self.counters
 
@@ -148,11 +140,36 @@ class Session:
             times, probe = connect_times(self.namespace, self.remote, port, count, spacing, patience), f"TCP connects to {port}"
         found.sent += count * (len(self.expected) if times else 1)
         found.probes.append(f"{count} {probe}")
+        if self.peer is None:
+            null = self._null_round_trip(found)
+            base = null.seen if base is None else base
         self._judge_round_trips(found, ways, times, count, base, probe)
         return base
 
+    def _null_round_trip(self, found: Found) -> Null:
+        """The path without the condition; and whether an ingress block stops the answers to echoes that no egress block stops."""
+        before, number = self.counted(), null_count(self.expected.values(), NULL_ECHOES)
+        try:
+            answers = echoes(self.namespace, self.local, self.remote, number, 0.005, max(_PATIENCE, 1.0))
+        except OSError as error:
+            null = Null(ROUND_TRIP, None, None, why=f"it can't be measured here: {error.strerror or error}")
+        else:
+            null = of_times(ROUND_TRIP, answers.times, number)
+            echo = Flow(icmp_of(self.remote), self.local, self.remote)
+            blocked = self.expected.get("ingress")
+            if answers.times and self.peer is None and blocked and blocked.blocked and self.meets(echo, "ingress"):
+                self._blocked_answers(found, len(answers.times), answers.received)
+        found.nulls.append(null)
+        found.apart += self.counted() - before
+        return null
+
+    def _blocked_answers(self, found: Found, answered: int, received: int) -> None:
+        verdict = Verdict.FAIL if received else Verdict.PASS
+        why = f"{received} of {answered} answers came through" if received else ""
+        found.figures.append(Figure("block", "ingress", "share", 1.0, 1 - received / answered, None, verdict, answered, why))
+
     def _meets_any(self, flow: Flow) -> bool:
-        return any(self._meets(flow, direction) for direction in self.expected)
+        return any(self.meets(flow, direction) for direction in self.expected)
 
     def _round_trip_ways(self) -> dict[str, Expected]:
         """What either direction does to round trips that meet the rule; nothing when another rule has a part in it."""
@@ -200,6 +217,8 @@ class Session:
         if any(each.blocked for each in ways.values()):
             verdict = Verdict.FAIL if times else Verdict.PASS
             why = f"{len(times)} of {count} {probe} were answered" if times else ""
+            if not times and self.peer is None and found.nulls and not found.nulls[-1].interval:
+                verdict, why = Verdict.CANT_TELL, found.nulls[-1].why
             found.figures.append(Figure("block", "round trip", "share", 1.0, 1 - len(times) / count, None, verdict, count, why))
             return
         found.figures.append(judge_rtt(times, count, up, down, base, probe))
@@ -226,7 +245,7 @@ class Session:
             self.tell(0.25, "a stream each way")
             seen = ends.exchange(streams, self.late + _PATIENCE, lambda share: self.tell(0.25 + 0.4 * share, "a stream each way"))
             flow = ends.flow
-            words = _NAMES.get(flow.protocol, f"protocol {flow.protocol}")
+            words = NAMES.get(flow.protocol, f"protocol {flow.protocol}")
             ports = f" {flow.local_port} and {flow.remote_port}" if flow.local_port else ""
             for way, arrivals in seen.items():
                 found.sent += len(arrivals.sent)
@@ -239,6 +258,7 @@ class Session:
                     found.figures.append(patterns.judge_listed(way, self.expected[way], numbers, arrivals))
             self._rates(found, ends)
             further.measure(self, found, ends)
+            further.without(self, found, ends)
 
     def _open(self, peer: Namespace) -> Ends | str:
         """Both ends of a flow that meets the rule in each direction it has, or why there is none."""
@@ -249,7 +269,7 @@ class Session:
             except OSError as error:
                 why = f"the probe's ports cannot be had: {error.strerror or error}"
                 continue
-            if all(self._meets(ends.flow, way) for way in self.expected):
+            if all(self.meets(ends.flow, way) for way in self.expected):
                 return ends
             ends.close()
             why = "another rule meets the packets that the probe could send"
@@ -265,7 +285,7 @@ class Session:
             for _ in range(fans_for(asked)):
                 try:
                     with Fan(self.namespace, peer, flow, FLOWS) as fan:
-                        if not self._meets(replace(fan.flow, local_port=fan.ports[0]), way):
+                        if not self.meets(replace(fan.flow, local_port=fan.ports[0]), way):
                             break
                         shared.add(fan, way, self.counted)
                 except OSError as error:
@@ -314,14 +334,14 @@ class Session:
     def conclude(self, found: Found, number: int, moved: int, dropped: int) -> Measured:
         """The figures, unless the rule's counter says that the probe's packets didn't meet it."""
         probe = "; ".join(found.probes) or "nothing was sent"
-        figures = tuple(found.figures)
-        if found.sent and moved < 0.5 * found.sent and not (dropped and moved):
+        figures = tuple(with_errors(found.figures, found.nulls))
+        if found.sent and moved - found.apart < 0.5 * found.sent and not (dropped and moved):
             why = f"the probe's packets did not meet the rule: its counter moved by {moved}, {found.sent} were sent"
             figures = tuple(replace(figure, verdict=Verdict.CANT_TELL, why=why) for figure in figures)
         if not figures:
             figures = (_untold("all", "", "", "nothing could be sent"),)
         figures += tuple(unmeasured(self.expected, figures, entered=self.entered))
-        return Measured(number, probe, figures, moved, found.series)
+        return Measured(number, probe, figures, moved, found.series, tuple(found.nulls))
 
 
 def _missed(expected: Expected) -> tuple[float, float]:

@@ -95,8 +95,8 @@ class Keeper:
             if error.code != "broken-journal":
                 raise
             return self.engine.expire(self.identity, self.fd)
-        if entry is None:
-            return False
+        if entry is None:  # somebody deleted it, or all of the directory, where nothing is left to keep
+            return os.path.lexists(self.directory) and self.engine.expire(self.identity, self.fd)
         now = namespaces.boot_ns()
         if not alive(entry.target, ignoring={os.getpid()}):
             self._end("the target is gone")

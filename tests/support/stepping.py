@@ -103,6 +103,9 @@ def _install(counter: _Counter) -> None:
 
     changing = {getattr(bpf, name): name for name in _CHANGING}
     rtnetlink._ask = counter.around(rtnetlink._ask, lambda kind, flags, _: f"netlink {kind}" if flags & rtnetlink.ACK else "")
+    rtnetlink.change_together = counter.around(
+        rtnetlink.change_together, lambda *requests: f"netlink {' and '.join(str(each[0]) for each in requests)}"
+    )
     bpf.call = counter.around(bpf.call, lambda command, _: changing.get(command, ""))
     bpf.load = counter.around(bpf.load, lambda *_, **__: "load")
     namespaces._checked = counter.around(namespaces._checked, lambda _, call: call)

@@ -126,12 +126,14 @@ def _of_orders(orders: Iterable[Order], answers: Sequence[Cleared]) -> list[Clea
 def _on_known(engine: Engine, which: Which, identity: str, look: Look, reference: str = "") -> Cleared:
     label = reference or identity
     try:
+        if which.everything:  # also where the journal can't be read
+            known = entries.readable(engine.journal, identity)
+            label = reference or (known.target.reference if known else "") or identity
+            return replace(engine.end_conditions(identity, None, None), target=label)
         entry = engine.journal.read(identity)
         if entry is None:
             return Cleared(label, ())
         label = reference or entry.target.reference
-        if which.everything:
-            return replace(engine.end_conditions(identity, None, None), target=label)
         return _one_by_one(engine, identity, which.of(entry.conditions), label)
     except (NetweatherError, OSError) as error:
         return Cleared(label, (), error)

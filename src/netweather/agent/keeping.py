@@ -260,8 +260,13 @@ class Keeping:
         journal = self.engine.journal
         if keeper_process.kept_by_another(journal.directory(identity)):
             return []
-        entry = journal.read(identity)
-        if entry is None:  # killed between making the folder and writing the journal, or between removing them
+        entry = entries.readable(journal, identity)
+        if entry is None:  # it ends when the kernel holds no lease of it any more
+            self.engine.sweep_known(identity)
+            entry = journal.read(identity)
+        if (
+            entry is None or not entry.target.reference
+        ):  # killed between making the folder and writing the journal, or removing it
             self.engine.sweep_known(identity)
             return []
         with entries.opened(entry.target) as fd:

@@ -103,15 +103,16 @@ def _listed(scheme: str) -> list[tuple[str, str]]:
 
 def names(incomplete: str) -> list[tuple[str, str]]:
     """The names of conditions in force, as the journals have them; for root only."""
+    from netweather.engine.entries import entry_or_remains
     from netweather.journal import Journal
     from netweather.settings import Settings
 
     try:
         journal = Journal(Settings.load().state)
-        entries = [journal.read(identity) for identity in journal.identities()]
+        entries = [entry_or_remains(journal, identity) for identity in journal.identities()]
     except (NetweatherError, OSError):
         return []
-    return [(c.condition.name, entry.target.reference) for entry in entries if entry for c in entry.conditions]
+    return [(c.condition.name, entry.target.reference) for entry in entries for c in entry.conditions]
 
 
 def profiles(incomplete: str) -> list[tuple[str, str]]:

@@ -302,7 +302,7 @@ class Engine:
         Raises NetweatherError(code="no-such-condition") for a name that isn't in force.
         """
         with self.journal.locked(identity):
-            if name is None and owner is None and entries.readable(self.journal, identity) is None:
+            if name is None and owner is None and entries.is_lost(self.journal, identity):
                 rest = self._settle(Entry(entries.unknown(identity)), fd)
                 return Cleared(identity, (), None, rest.draining, rest.dropped)
             entry = self.journal.read(identity)
@@ -371,9 +371,9 @@ class Engine:
         with self.journal.locked(identity):
             if not os.path.lexists(self.journal.directory(identity)):
                 return False
-            entry = entries.readable(self.journal, identity)
-            if entry is None:
+            if entries.is_lost(self.journal, identity):
                 return self._expire_unknown(entries.unknown(identity), fd)
+            entry = entries.entry_or_remains(self.journal, identity)
             now = namespaces.boot_ns()
             entry.conditions = [c for c in entry.conditions if c.deadline > now]
             self._settle(entry, fd)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
@@ -41,6 +42,14 @@ def readable(journal: Journal, identity: str) -> Entry | None:
         return journal.read(identity) or Entry(unknown(identity))
     except NetweatherError:
         return None
+
+
+def is_lost(journal: Journal, identity: str) -> bool:
+    """Whether a target's directory is there, and no journal in it that could be read."""
+    try:
+        return journal.read(identity) is None and os.path.lexists(journal.directory(identity))
+    except NetweatherError:
+        return True
 
 
 def opened(whose: Whose) -> contextlib.AbstractContextManager[int | None]:

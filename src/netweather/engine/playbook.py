@@ -76,9 +76,10 @@ class Playbook:
             self.folder.rmdir()
 
     def forget_all(self) -> None:
-        """No scenario is gone on with; who plays one stops when it looks here next."""
+        """No scenario is gone on with; who plays one stops when it looks here next. Where nothing can be removed, it goes on."""
         for name in self.names():
-            self.forget(name)
+            with suppress(OSError):
+                self.forget(name)
 
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}.json"

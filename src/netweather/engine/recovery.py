@@ -58,10 +58,10 @@ def sweep_one(engine: Engine, identity: str, *, orphans: bool) -> list[Recovered
     directory = engine.journal.directory(identity)
     if not os.path.lexists(directory):
         return []
-    entry = entries.readable(engine.journal, identity)
     kept = keeper_process.kept_by_another(directory)
-    if entry is None:
+    if entries.is_lost(engine.journal, identity):
         return [] if kept and not orphans else _sweep_unknown(engine, identity, orphans=orphans)
+    entry = entries.entry_or_remains(engine.journal, identity)
     if kept and not entry.begun:
         names = ", ".join(c.condition.name for c in entry.conditions)
         return (

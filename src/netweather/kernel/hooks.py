@@ -128,9 +128,8 @@ class Clsact:
 
     def attach(self, ifindex: int, direction: Direction, program: bpf.Program) -> None:
         ours = any(f.on_our_qdisc for d in DIRECTIONS for f in _filters(ifindex, d))
-        if not _has_clsact(ifindex):
-            _make_clsact(ifindex)
-            ours = True
+        make = [] if _has_clsact(ifindex) else [_clsact(ifindex)]
+        ours = ours or bool(make)
         priority, handle = _place(_filters(ifindex, direction), program.name)
         options = (
             rtnetlink.number(_BPF_FD, program.fd),
@@ -139,16 +138,18 @@ class Clsact:
         )
         head = _TC.pack(0, ifindex, handle, CLSACT_PARENT[direction], priority << 16 | ALL_PROTOCOLS)
         flags = rtnetlink.ACK | rtnetlink.CREATE | rtnetlink.REPLACE
-        rtnetlink.ask(_NEWFILTER, flags, head + rtnetlink.text(_KIND, "bpf") + rtnetlink.attribute(_OPTIONS, *options))
+        body = head + rtnetlink.text(_KIND, "bpf") + rtnetlink.attribute(_OPTIONS, *options)
+        rtnetlink.change_together(*make, (_NEWFILTER, flags, body))  # a clsact without our filter would be nobody's
 
     def detach(self, ifindex: int, direction: Direction, program: bpf.Program) -> None:
         for entry in _filters(ifindex, direction):
             if entry.program == program.id:
-                head = _TC.pack(0, ifindex, entry.handle, CLSACT_PARENT[direction], entry.info)
-                rtnetlink.ask(_DELFILTER, rtnetlink.ACK, head + rtnetlink.text(_KIND, "bpf"))
-                if entry.on_our_qdisc and not any(_filters(ifindex, each) for each in DIRECTIONS):
+                if entry.on_our_qdisc and sum(len(_filters(ifindex, each)) for each in DIRECTIONS) == 1:  # with the last filter
                     head = _TC.pack(0, ifindex, _CLSACT_HANDLE, _CLSACT, 0)
                     rtnetlink.ask(_DELQDISC, rtnetlink.ACK, head + rtnetlink.text(_KIND, "clsact"))
+                else:
+                    head = _TC.pack(0, ifindex, entry.handle, CLSACT_PARENT[direction], entry.info)
+                    rtnetlink.ask(_DELFILTER, rtnetlink.ACK, head + rtnetlink.text(_KIND, "bpf"))
 
     def in_front(self, ifindex: int, direction: Direction, name: str) -> list[str]:
         entries = _filters(ifindex, direction)
@@ -228,9 +229,10 @@ def _has_clsact(ifindex: int) -> bool:
     return False
 
 
-def _make_clsact(ifindex: int) -> None:
+def _clsact(ifindex: int) -> tuple[int, int, bytes]:
+    """What makes one."""
     head = _TC.pack(0, ifindex, _CLSACT_HANDLE, _CLSACT, 0)
-    rtnetlink.ask(_NEWQDISC, rtnetlink.ACK | rtnetlink.CREATE | rtnetlink.EXCL, head + rtnetlink.text(_KIND, "clsact"))
+    return _NEWQDISC, rtnetlink.ACK | rtnetlink.CREATE | rtnetlink.EXCL, head + rtnetlink.text(_KIND, "clsact")
 
 
 def _filters(ifindex: int, direction: Direction) -> list[_Filter]:

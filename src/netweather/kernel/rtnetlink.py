@@ -46,12 +46,27 @@ def ask(kind: int, flags: int, body: bytes) -> list[bytes]:
     raise OSError(errno.EAGAIN, "netlink: what was listed changed meanwhile, again and again")
 
 
+def change_together(*requests: tuple[int, int, bytes]) -> None:
+    """Changes (kind, flags with ACK, body) in one system call: no kill comes between them. Raises OSError."""
+    with DEVICES, socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE) as channel:
+        channel.send(b"".join(_request(kind, flags, body) for kind, flags, body in requests))
+        answers: list[int] = []
+        while len(answers) < len(requests):
+            answers += [-struct.unpack_from("=i", content)[0] for _, _, content in messages(channel.recv(_ANSWER))]
+    for number in answers:
+        _refuse(number)
+
+
+def _request(kind: int, flags: int, body: bytes) -> bytes:
+    return _MESSAGE.pack(_MESSAGE.size + len(body), kind, flags | REQUEST, 1, 0) + body + bytes(-len(body) % 4)
+
+
 def _ask(kind: int, flags: int, body: bytes) -> tuple[list[bytes], bool]:
     """(answers, whether nothing changed while they were listed)."""
     found: list[bytes] = []
     whole = True
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE) as channel:
-        channel.send(_MESSAGE.pack(_MESSAGE.size + len(body), kind, flags | REQUEST, 1, 0) + body)
+        channel.send(_request(kind, flags, body))
         while True:
             for answered, marks, content in messages(channel.recv(_ANSWER)):
                 whole = whole and not marks & _INTERRUPTED

@@ -6,12 +6,14 @@ import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 
 import pytest
 
 from netweather.agent import keeping
 from netweather.agent.agent import Agent
 from netweather.conditions import load
+from netweather.engine import entries, recovery
 from netweather.kernel import keeper_process
 from netweather.kernel.fake import FakeTarget
 from netweather.kernel.operations import MakePort, Operation, RemovePort
@@ -189,7 +191,13 @@ def put_by_a_process_that_is_dead(agent: Agent) -> None:
     (agent.engine.journal.directory(identity) / "keeper.pid").write_text(f"{parent.pid} {parent.start + 100}")
 
 
-def test_what_can_not_be_taken_over_is_told_once(agent: Agent, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_can_not_be_taken_over_is_told_once(
+    agent: Agent, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its journal can't be read while the kernel holds a lease. Once that is over, it is removed."""
+    held = [True]
+    monkeypatch.setattr(recovery, "in_force", lambda *_: held[0])
+    monkeypatch.setattr(entries, "opened", lambda _: nullcontext(0 if held[0] else None))
     folder = agent.engine.journal.directory("1-2")
     folder.mkdir(parents=True)
     (folder / "journal.json").write_text("broken")
@@ -199,6 +207,8 @@ def test_what_can_not_be_taken_over_is_told_once(agent: Agent, caplog: pytest.Lo
 
     async def story() -> None:
         await holds(lambda: len(tries) >= 3)
+        held[0] = False
+        await holds(lambda: not folder.exists())
 
     during(agent, story)
     assert sum("broken-journal" in text or "cannot be read" in text for text in caplog.messages) == 1

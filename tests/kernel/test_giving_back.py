@@ -1,0 +1,170 @@
+"""Giving back works under any fault: journals that can't be read, disks that can't be written, processes that are dead or alive."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from netweather.conditions import Condition
+from tests.kernel.agent.conftest import PROGRAM
+from tests.kernel.conftest import MakeRig
+from tests.support import dumps
+from tests.support.rig import Rig, delay, ports, rule, until
+from tests.support.traffic import Echo, round_trip, udp_client
+
+LEASE_S = 4.0
+
+
+# what is wrong with the journal
+
+
+def emptied(journal: Path) -> None:
+    journal.write_text("")
+
+
+def truncated(journal: Path) -> None:
+    os.truncate(journal, journal.stat().st_size // 2)
+
+
+def corrupted(journal: Path) -> None:
+    journal.write_bytes(os.urandom(300))
+
+
+def of_a_newer_version(journal: Path) -> None:
+    journal.write_text(json.dumps({**json.loads(journal.read_text()), "version": 99, "more": {}}))
+
+
+def a_directory_in_its_place(journal: Path) -> None:
+    journal.unlink()
+    journal.mkdir()
+
+
+def a_link_in_its_place(journal: Path) -> None:
+    journal.unlink()
+    journal.symlink_to("/proc/self/status")
+
+
+def gone(journal: Path) -> None:
+    journal.unlink()
+
+
+# what is wrong with the disk
+
+
+def full(state: Path) -> None:
+    """Not a byte more, and no new file."""
+    with contextlib.suppress(OSError), (state / "filler").open("wb", buffering=0) as file:
+        while file.write(bytes(1 << 16)):
+            pass
+    with contextlib.suppress(OSError), (state / "filler").open("ab", buffering=0) as file:
+        while file.write(b"."):
+            pass
+    with contextlib.suppress(OSError):
+        for number in range(100_000):
+            (state / f"filler{number}").touch()
+
+
+def read_only(state: Path) -> None:
+    """As after an error of the disk. Whoever has a file open for writing would refuse it: those are killed first."""
+    for each in ("pump", "keeper"):
+        for file in state.glob(f"targets/*/{each}.pid"):
+            pid = int(file.read_text().split()[0])
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, 9)
+    until(
+        lambda: not subprocess.run(["mount", "-o", "remount,ro", str(state)], capture_output=True).returncode, 20, "nobody writes"
+    )
+
+
+JOURNALS = [emptied, truncated, corrupted, of_a_newer_version, a_directory_in_its_place, a_link_in_its_place, gone]
+DISKS = [full, read_only]
+ENDS = ["clear", "clear --all", "recover"]
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[Path]:
+    """A state directory with a small disk of its own."""
+    path = tmp_path / "state"
+    path.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m,nr_inodes=200", "nwt", str(path)], check=True)
+    yield path
+    subprocess.run(["mount", "-o", "remount,rw", str(path)], check=True)
+    until(lambda: subprocess.run(["umount", "-R", str(path)], capture_output=True).returncode == 0, 20, "nobody uses it")
+
+
+@pytest.fixture
+def given(state: Path, make_rig: MakeRig) -> Iterator[Rig]:
+    """A rig with a delay and a block in force, which must be as before at the end."""
+    with make_rig() as rig, Echo(rig.net.server, [7, 9]):
+        before = {namespace: dumps.settled(namespace) for namespace in rig.net.namespaces}
+        rig.set(rule(delay(60)), rule(Condition(block="drop"), priority=-1, ports=ports(9)), lease=LEASE_S)
+        yield rig
+        with udp_client(rig.net.client, "192.0.2.2", 9) as connection:
+            assert round_trip(connection) > 0
+        for namespace, dump in before.items():
+            dumps.assert_same(dump, namespace)
+        left = [each for each in rig.remains() if each.startswith("process")]
+        assert left == []
+
+
+def command(rig: Rig, *words: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "NETWEATHER_STATE": str(rig.state), "COLUMNS": "200"}
+    return subprocess.run([*PROGRAM, *words], env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def end(rig: Rig, how: str) -> None:
+    """Ends it by a command, which says so."""
+    if how == "recover":
+        rig.kill(*(each for each in ("pump", "keeper") if rig.process(each)))
+        found = rig.recover()
+        assert any(each.taken for each in found), found
+        return
+    words = ["clear", f"netns:{rig.net.client.name}", "--direct"] if how == "clear" else ["clear", "--all", "--direct"]
+    done = command(rig, *words)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("how", ENDS)
+@pytest.mark.parametrize("wrong", JOURNALS, ids=lambda one: one.__name__)
+def test_whatever_stands_in_the_journal(given: Rig, wrong: Callable[[Path], None], how: str) -> None:
+    wrong(given.folder / "journal.json")
+    end(given, how)
+    assert given.engine.journal.identities() == []
+
+
+@pytest.mark.parametrize("wrong", JOURNALS, ids=lambda one: one.__name__)
+def test_the_keeper_ends_a_lease_whatever_stands_in_the_journal(given: Rig, wrong: Callable[[Path], None]) -> None:
+    wrong(given.folder / "journal.json")
+    until(lambda: not given.folder.exists(), 60, "the keeper has taken it away")
+    until(lambda: not given.remains() or all(not each.startswith("process") for each in given.remains()), 20, "and is gone")
+
+
+@pytest.mark.parametrize("how", ENDS)
+@pytest.mark.parametrize("wrong", DISKS, ids=lambda one: one.__name__)
+def test_on_a_disk_that_can_not_be_written(given: Rig, wrong: Callable[[Path], None], how: str) -> None:
+    wrong(given.state)
+    with pytest.raises(OSError, match=r"No space left|Read-only"):
+        (given.state / "more").write_text("x")
+    end(given, how)
+
+
+def test_the_keeper_ends_a_lease_on_a_full_disk(given: Rig) -> None:
+    full(given.state)
+    until(lambda: not given.folder.exists(), 60, "the keeper has taken it away")
+    until(lambda: given.process("keeper") is None, 20, "and is gone")
+
+
+def test_one_of_two_ends_on_a_full_disk(given: Rig) -> None:
+    given.set(rule(delay(10), protocol="udp"), name="other")
+    full(given.state)
+    done = command(given, "clear", f"netns:{given.net.client.name}", "--direct", "--name", "default")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (shown,) = given.engine.show(given.target)
+    assert (shown.condition.name, shown.in_force) == ("other", True)
+    assert given.clear() == ["other"]

@@ -36,7 +36,8 @@ LOCK_PATIENCE_S = 30.0
 
 @dataclass(frozen=True)
 class Whose:
-    """Enough of a target to find it again and to name it."""
+    """Enough of a target to find it again and to name it. cookie: its namespace's, by which it is told from a later one that has
+    got the inode; 0 when it is not known."""
 
     reference: str
     name: str
@@ -45,6 +46,7 @@ class Whose:
     pid: int | None
     path: str | None
     runtime: str
+    cookie: int = 0
 
     @property
     def identity(self) -> str:

@@ -98,8 +98,8 @@ class Keeper:
         if entry is None:  # somebody deleted it, or all of the directory, where nothing is left to keep
             return os.path.lexists(self.directory) and self.engine.expire(self.identity, self.fd)
         now = namespaces.boot_ns()
-        if not alive(entry.target, ignoring={os.getpid()}):
-            self._end("the target is gone")
+        if not self._alive(entry) and self.engine.end(self.identity, self.fd, lambda now: not self._alive(now)):
+            say(f"{self.identity}: the target is gone: everything of ours is taken away")
             return False
         if self.lingers:
             return True
@@ -146,9 +146,9 @@ class Keeper:
             return False
         return not keeper_process.pump_running(self.directory)
 
-    def _end(self, why: str) -> None:
-        say(f"{self.identity}: {why}: everything of ours is taken away")
-        self.engine.end(self.identity, self.fd)
+    def _alive(self, entry: Entry) -> bool:
+        """Whether anybody lives there. Asked again while nobody works: a command may have come for somebody who came back."""
+        return alive(entry.target, ignoring={os.getpid()})
 
 
 def say(text: str) -> None:

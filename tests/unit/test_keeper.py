@@ -156,3 +156,14 @@ def test_no_journal_ends_it(kept: tuple[Keeper, Remembering, Entry]) -> None:
     keeper, engine, entry = kept
     engine.journal.forget(entry.target.identity)
     assert not keeper.turn()
+
+
+def test_who_came_back_meanwhile_is_not_ended(kept: tuple[Keeper, Remembering, Entry], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody lived there at the first look; then a command had the target, and at the second look somebody does."""
+    keeper, engine, _ = kept
+    looks = iter([False, True, False, False])
+    monkeypatch.setattr(module, "alive", lambda *_, **__: next(looks))
+    assert keeper.turn()
+    assert engine.asked == []
+    assert not keeper.turn()
+    assert engine.asked == ["end"]

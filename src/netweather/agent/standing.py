@@ -7,6 +7,7 @@ that is left. Orders are remembered by the journals of their targets. Not here: 
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
@@ -16,14 +17,16 @@ from typing import Any, Final, Protocol
 from netweather.agent.events import Events
 from netweather.conditions import FOREVER, NetworkCondition
 from netweather.engine import Engine
-from netweather.errors import NetweatherError
+from netweather.errors import NetweatherError, UsageError
 from netweather.kernel import namespaces
 from netweather.kernel.spec import NEVER
-from netweather.targets import Target, parse
+from netweather.targets import Target, alive, parse
 from netweather.targets.following import Started, follow
 from netweather.units import Duration
 
 LOG: Final = logging.getLogger("netweather.agent")
+_FIRST_PAUSE_S: Final = 0.1
+_LONGEST_PAUSE_S: Final = 2.0
 FOLLOWED: Final = frozenset({"docker", "compose", "podman", "pod", "cri"})
 """Kinds of references whose runtime tells of what starts. A namespace's name or a process stays what it is."""
 
@@ -61,6 +64,7 @@ class Standing:
         """When the next order is over, and what waits for that."""
         self._lock = threading.Lock()
         self._closed = False
+        self._ended = threading.Event()
 
     @property
     def orders(self) -> list[tuple[str, str]]:
@@ -124,6 +128,7 @@ class Standing:
         """Follows nothing any more."""
         with self._lock:
             self._closed = True
+            self._ended.set()
             self._orders.clear()
             self._let_go()
             self._wait_for_next_end()
@@ -165,21 +170,40 @@ class Standing:
 
     def _watch(self, reference: str, follower: Following) -> None:
         for event in follower:
-            if isinstance(event, Started):
-                with event.target as target:
-                    self._put(reference, target)
+            if isinstance(event, Started) and not self._put(reference, event.target):
+                threading.Thread(
+                    target=self._insist, args=(reference, event.target), name=f"put {reference}", daemon=True
+                ).start()
 
-    def _put(self, reference: str, target: Target) -> None:
-        """Whatever stands for the reference and the target hasn't got."""
+    def _insist(self, reference: str, target: Target) -> None:
+        """Tries again what failed, ever more rarely, for as long as it stands and somebody lives in the target."""
+        pause = _FIRST_PAUSE_S
+        with target:
+            while not self._ended.wait(pause) and alive(target, ignoring={os.getpid()}):
+                if self._put(reference, target, again=True):
+                    return
+                pause = min(2 * pause, _LONGEST_PAUSE_S)
+
+    def _put(self, reference: str, target: Target, *, again: bool = False) -> bool:
+        """Whatever stands for the reference and the target hasn't got. Returns whether it is done; then the target is closed.
+
+        again: it failed before, which is told once.
+        """
         with self._lock:
             names = sorted(name for words, name in self._orders if words == reference)
         has = {each.condition.name for each in self.engine.active(target)}
+        done = True
         for name in [each for each in names if each not in has]:
             try:
                 self._put_one(reference, name, target)
             except (NetweatherError, OSError) as error:
-                LOG.warning("%s on %s (%s): %s", name, target.reference, target.name, error)
-                self.events.publish("condition-failed", name=name, target=target.reference, why=str(error))
+                done &= isinstance(error, UsageError) or getattr(error, "code", "") == "other-owner"
+                if not again:
+                    LOG.warning("%s on %s (%s): %s", name, target.reference, target.name, error)
+                    self.events.publish("condition-failed", name=name, target=target.reference, why=str(error))
+        if done:
+            target.close()
+        return done
 
     def _put_one(self, reference: str, name: str, target: Target) -> None:
         """What was withdrawn meanwhile is taken back, since whoever withdrew it may have looked at the target before it had it."""

@@ -79,9 +79,7 @@ class Engine:
         condition = replace(condition, owner=condition.owner or self.settings.owner)
         peers = entries.resolved(condition, target)
         whose = entries.whose(target)
-        with self.journal.locked(whose.identity), self.kernel(whose, target.netns_fd) as kernel:
-            before = self.journal.read(whose.identity) or Entry(whose)
-            observed = kernel.observe()
+        with self.journal.locked(whose.identity), recovery.seen(self, whose, target.netns_fd) as (kernel, before, observed):
             coverage.refuse_hidden_peers(kernel, observed, condition, peers)
             after = entries.added(before, condition, peers, observed, whose.reference, draining.taken(before, kernel))
             desired, after.slots = entries.datapath(after)
@@ -280,6 +278,8 @@ class Engine:
     def active(self, target: Target) -> tuple[InForce, ...]:
         """The conditions of a target whose lease is not over, as its journal has them: cheap, and the kernel isn't asked."""
         entry = self.journal.read(target.identity)
+        if entry is not None and entries.of_another(entry, namespaces.quick_cookie(target.netns_fd)):
+            return ()
         now = namespaces.boot_ns()
         return tuple(c for c in entry.conditions if c.deadline > now) if entry else ()
 

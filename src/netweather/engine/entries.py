@@ -56,7 +56,7 @@ def opened(whose: Whose) -> contextlib.AbstractContextManager[int | None]:
     """A descriptor of the target's namespace; None when it is gone."""
     hints = [whose.path] if whose.path else []
     hints += [f"/proc/{whose.pid}/ns/net"] if whose.pid else []
-    return open_namespace(whose.dev, whose.ino, tuple(hints))
+    return open_namespace(whose.dev, whose.ino, tuple(hints), whose.cookie)
 
 
 def added(
@@ -104,6 +104,11 @@ def datapath(entry: Entry) -> tuple[Datapath, Slots]:
     return flatten(active, entry.interfaces, choosing.look, entry.slots, alias, entry.draining)
 
 
+def of_another(entry: Entry, cookie: int) -> bool:
+    """Whether the entry is of a namespace that is gone, and had the inode that the one of this cookie has now; 0: it is not known."""
+    return bool(entry.target.cookie and cookie) and entry.target.cookie != cookie
+
+
 def begun_by(journal: Journal, reference: str, but: Collection[str] = ()) -> Iterator[tuple[str, InForce]]:
     """The conditions that were set by this reference, each with its target's identity, whatever the reference names now.
 
@@ -144,10 +149,7 @@ def interfaces(entry: Entry, observed: Observed) -> tuple[Interface, ...]:
     Of more than there is room for, the last ones are left out.
     """
     _follow_renames(entry, observed)
-    named = {name for c in entry.conditions for r in c.condition.rules for name in r.match.interfaces}
-    everything = any(not r.match.interfaces for c in entry.conditions for r in c.condition.rules)
-    present = [(n, i, False) for n, i in observed.interfaces if everything or n in named]
-    present += [(each.name, each.ifindex, True) for each in observed.left_out if each.fit and each.name in named]
+    present = meant(entry, observed)
     names = {name for name, *_ in present}
     entry.departed = tuple(sorted({*entry.departed, *(i.name for i in entry.interfaces)} - _nameable(observed).keys()))
     kept = {name: slot for name, slot in entry.slots.interfaces.items() if name in names}
@@ -163,6 +165,14 @@ def interfaces(entry: Entry, observed: Observed) -> tuple[Interface, ...]:
 def _nameable(observed: Observed) -> dict[str, int]:
     """The interfaces that a rule may name, with their indexes."""
     return dict(observed.interfaces) | {each.name: each.ifindex for each in observed.left_out if each.fit}
+
+
+def meant(entry: Entry, observed: Observed) -> list[tuple[str, int, bool]]:
+    """The interfaces that are there and that some rule means: name, index, and whether it is one that must be named."""
+    named = {name for c in entry.conditions for r in c.condition.rules for name in r.match.interfaces}
+    everything = any(not r.match.interfaces for c in entry.conditions for r in c.condition.rules)
+    present = [(n, i, False) for n, i in observed.interfaces if everything or n in named]
+    return present + [(each.name, each.ifindex, True) for each in observed.left_out if each.fit and each.name in named]
 
 
 def _refuse_missing(entry: Entry, condition: NetworkCondition, observed: Observed) -> None:

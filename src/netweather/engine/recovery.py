@@ -5,8 +5,9 @@ Not here: how one target is made and unmade (core), and what keeps a target that
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,22 @@ if TYPE_CHECKING:
 SECOND_LOOK_S = 3.0
 """After so long what another state directory is setting is in force, or what its keeper mends is mended."""
 ELSEWHERE = "in force or being set, but not from this state directory"
+
+
+@contextlib.contextmanager
+def seen(engine: Engine, whose: Whose, fd: int) -> Iterator[tuple[TargetKernel, Entry, Observed]]:
+    """The seam, what the journal has of this namespace, and what the kernel is seen to hold; to be used under the journal's lock.
+
+    The journal may be of a namespace that is gone and had the same inode, when nobody was there to end what was in force in it:
+    its remains are removed first, and nothing of it comes into force here.
+    """
+    for _ in range(2):
+        with engine.kernel(whose, fd) as kernel:
+            entry, observed = engine.journal.read(whose.identity), kernel.observe()
+            if entry is None or not entries.of_another(entry, observed.cookie):
+                yield kernel, entry or Entry(replace(whose, cookie=observed.cookie)), observed
+                return
+        engine._remove_remains(whose.identity)
 
 
 def sweep(engine: Engine, *, orphans: bool) -> list[Recovered]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from netweather.conditions import NetworkCondition
 from netweather.conditions.profiles import expand_rule
-from netweather.engine import choosing, counters, coverage
+from netweather.engine import choosing, counters, coverage, entries
 from netweather.engine.results import Shown
 from netweather.journal import Entry
 from netweather.kernel import namespaces
@@ -34,7 +34,7 @@ def shown(kernel: TargetKernel, entry: Entry, desired: Datapath) -> list[Shown]:
             replace(
                 each,
                 in_force=not wrong and each.remaining_ns != 0,
-                problems=(*wrong, *map(departed, entry.departed), *observed.hidden),
+                problems=(*wrong, *map(departed, entry.departed), *uncovered(entry, observed), *observed.hidden),
                 rules=rules,
                 unwanted_drops=drops,
                 notes=tuple(coverage.notes(observed, each.condition)),
@@ -94,6 +94,16 @@ def problems(entry: Entry, desired: Datapath, observed: Observed) -> tuple[str, 
     if entry.state != "made":
         found.append("a command that changes it has not finished")
     return tuple(found)
+
+
+def uncovered(entry: Entry, observed: Observed) -> tuple[str, ...]:
+    """Of each interface that the conditions mean and that came later than they did: a keeper covers it within a moment."""
+    known = {i.ifindex for i in entry.interfaces}
+    return tuple(
+        f"the interface {name} came after the condition was set: its traffic is not affected until it is set again"
+        for name, ifindex, _ in entries.meant(entry, observed)
+        if ifindex not in known
+    )
 
 
 def departed(name: str) -> str:

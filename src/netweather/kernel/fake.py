@@ -54,6 +54,7 @@ class FakeKernel:
     down: frozenset[str] = frozenset()
     counted: dict[int, LineCounts] = field(default_factory=dict)
     """What lines have done to packets, by number."""
+    cookie: int = 0
 
     @property
     def in_force(self) -> bool:
@@ -103,6 +104,7 @@ class FakeTarget:
             broken=frozenset() if kernel.port else frozenset(kernel.lines),
             pump=kernel.pump,
             alive=bool(found and any(found.leases)) and (kernel.pump or not kernel.lines),
+            cookie=kernel.cookie,
         )
 
     def apply(self, operation: Operation) -> None:  # long: one case for each operation  # noqa: PLR0915 - as many statements

@@ -10,6 +10,8 @@ import os
 from collections.abc import Iterator
 from typing import Final, Protocol
 
+from netweather.kernel.namespaces import Namespace
+
 _NS_GET_NSTYPE: Final = 0xB703
 _CLONE_NEWNET: Final = 0x40000000
 NAMED = ("/run/netns/*", "/run/docker/netns/*", "/run/netweather/netns/*")
@@ -58,10 +60,10 @@ def _identity(path: str) -> tuple[int, int]:
 
 
 @contextlib.contextmanager
-def open_namespace(dev: int, ino: int, hints: tuple[str, ...] = ()) -> Iterator[int | None]:
+def open_namespace(dev: int, ino: int, hints: tuple[str, ...] = (), cookie: int = 0) -> Iterator[int | None]:
     """A descriptor of the namespace with this identity, wherever it can be seen; None when it is gone.
 
-    hints: paths to try first.
+    hints: paths to try first. cookie: the namespace's, when it is known: another one may have got the inode since.
     """
     fd = None
     for path in (*hints, *_paths()):
@@ -69,11 +71,19 @@ def open_namespace(dev: int, ino: int, hints: tuple[str, ...] = ()) -> Iterator[
             if _identity(path) == (dev, ino):
                 fd = _open(path)
                 break
+    if fd is not None and cookie and _is_another(fd, cookie):
+        os.close(fd)
+        fd = None
     try:
         yield fd
     finally:
         if fd is not None:
             os.close(fd)
+
+
+def _is_another(fd: int, cookie: int) -> bool:
+    with Namespace(fd) as namespace:
+        return namespace.cookie not in (0, cookie)
 
 
 def every_namespace(skipped: dict[str, str] | None = None) -> Iterator[tuple[str, int, int, int]]:

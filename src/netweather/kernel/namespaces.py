@@ -9,8 +9,11 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import fcntl
 import functools
 import os
+import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +29,7 @@ CLONE_NEWNS = 0x00020000
 CLONE_NEWNET = 0x40000000
 MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
 MNT_DETACH = 2
+_NS_GET_ID, _SO_NETNS_COOKIE = 0x8008B70D, 71
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -114,6 +118,17 @@ class Namespace:
         self._thread: int | None = None
         self._sysfs = False
 
+    @functools.cached_property
+    def cookie(self) -> int:
+        """A number that no other namespace has or will have until this machine restarts; 0 from kernels that have none (before 5.14).
+
+        The inode is a namespace's number only while it exists: the next one that is made may get it.
+        """
+        try:
+            return quick_cookie(self.fd) or int.from_bytes(self.run(_socket_cookie), sys.byteorder)
+        except OSError:
+            return 0
+
     def is_at(self, path: Path) -> bool:
         """Whether this is the namespace that is mounted at a path now. Raises FileNotFoundError."""
         status = path.stat()
@@ -171,6 +186,21 @@ def _cannot_enter(ino: int, error: OSError) -> NetweatherError:
         if os.geteuid() == 0:
             remedy = "give this process CAP_SYS_ADMIN over that namespace: a container needs --privileged"
     return NetweatherError("cannot-enter-namespace", f"network namespace {ino} cannot be entered", str(error), remedy)
+
+
+def quick_cookie(fd: int) -> int:
+    """The same where a descriptor is enough to know it (Linux 6.18 and later), else 0."""
+    told = bytearray(8)
+    try:
+        fcntl.ioctl(fd, _NS_GET_ID, told)
+    except OSError:
+        return 0
+    return int.from_bytes(told, sys.byteorder)
+
+
+def _socket_cookie() -> bytes:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as found:
+        return found.getsockopt(socket.SOL_SOCKET, _SO_NETNS_COOKIE, 8)
 
 
 def make(path: Path) -> None:

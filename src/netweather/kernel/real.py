@@ -113,6 +113,7 @@ class RealTarget:
             hook=self.hook.name,
             hidden=interfaces.hidden(self.hook, sorted_out.covered),
             down=frozenset(d.name for d in devices if not d.up),
+            cookie=self.namespace.cookie,
         )
 
     def _find_classifier(self, ifindexes: list[int]) -> tuple[Classifier | None, dict[int, set[str]], set[int]]:

@@ -218,6 +218,7 @@ class Observed:
     rules: the digest of the rule set in force. lines: the lines that are whole. broken: those of which a part is missing.
     pump: it runs and its heart beats. alive: a lease runs on and, where there are lines, some pump's heart beats, whoever's.
     hidden: what stands before us and may hide traffic from us, and what our lines can't carry, in words. down: of the interfaces.
+    cookie: the namespace's own, which no other ever gets; 0 when the kernel tells none.
     """
 
     interfaces: tuple[tuple[str, int], ...] = ()
@@ -240,3 +241,4 @@ class Observed:
     hook: Literal["tcx", "clsact"] = "tcx"
     hidden: tuple[str, ...] = ()
     down: frozenset[str] = frozenset()
+    cookie: int = 0

@@ -64,3 +64,19 @@ def test_a_file_that_is_no_namespace_is_told(tmp_path: Path) -> None:
     file.touch()
     with namespaces.opened(file) as wrong, pytest.raises(NetweatherError, match="cannot-enter-namespace"):
         wrong.run(lambda: None)
+
+
+def test_a_cookie_is_of_one_namespace_and_never_given_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[int, int] = {}
+    for number in range(30):
+        path = tmp_path / f"ns{number}"
+        namespaces.make(path)
+        with namespaces.opened(path) as one, namespaces.opened(path) as same:
+            assert one.cookie == same.cookie != 0
+            assert one.cookie not in seen
+            seen[one.cookie] = one.identity[1]
+        namespaces.remove(path)
+    monkeypatch.setattr(namespaces, "_NS_GET_ID", 0)  # as before Linux 6.18
+    with namespaces.opened(Path("/proc/self/ns/net")) as own:
+        assert namespaces.quick_cookie(own.fd) == 0
+        assert own.cookie == own.cookie != 0

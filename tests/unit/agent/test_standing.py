@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from netweather.agent import standing
 from netweather.agent.agent import Agent
 from netweather.agent.principals import Principal
 from netweather.agent.standing import Order, Standing
@@ -237,3 +238,43 @@ def test_what_is_replaced_while_it_is_put_is_put_as_it_is_now(
     monkeypatch.setattr(Engine, "set", meanwhile)
     starts(world, told[WEB], "b")
     until(lambda: [each["spec"]["rules"] for each in agent.show()] == [dump(newer)["spec"]["rules"]], 20, "the newer one")
+
+
+def test_what_fails_is_tried_again_and_told_once(
+    agent: Agent, world: World, told: dict[str, Told], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container that starts on a busy machine: its network is not there yet, or something else fails at first."""
+    agent.standing.remember(slow())
+    whole, failures = Engine.set, iter(range(2))
+    listener = agent.events.listen()
+
+    def fail_twice(self: Engine, *words: Any, **named: Any) -> Any:
+        if next(failures, None) is not None:
+            raise NetweatherError("busy", "another command is changing this target")
+        return whole(self, *words, **named)
+
+    monkeypatch.setattr(standing, "alive", lambda *_, **__: True)
+    monkeypatch.setattr(Engine, "set", fail_twice)
+    starts(world, told[WEB], "b")
+    until(lambda: in_force(agent) == [("b", "slow")], 20, "it got it")
+    kinds = [listener._queue.get_nowait() for _ in range(listener._queue.qsize())]
+    assert [event.kind for event in kinds if event is not None] == ["condition-failed", "condition-set"]
+
+
+def test_what_is_gone_or_withdrawn_is_not_tried_again(
+    agent: Agent, world: World, told: dict[str, Told], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent.standing.remember(slow())
+    tries, lives = [0], [True]
+
+    def fail(*_: Any, **__: Any) -> Any:
+        tries[0] += 1
+        raise NetweatherError("busy", "another command is changing this target")
+
+    monkeypatch.setattr(standing, "alive", lambda *_, **__: lives[0])
+    monkeypatch.setattr(Engine, "set", fail)
+    target = replace(world.resolve(["netns:b"])[0], reference=WEB)
+    told[WEB].events.put(Started(target))
+    until(lambda: tries[0] >= 2, 20, "it is tried again")
+    lives[0] = False
+    until(lambda: target._closed.is_set(), 20, "it is given up, and its namespace is not held")

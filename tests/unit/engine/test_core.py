@@ -12,7 +12,7 @@ import pytest
 from netweather.conditions import FOREVER, Condition, LossRandom, Match, PortRange, Rule
 from netweather.engine import Engine, core, recovery
 from netweather.errors import NetweatherError
-from netweather.kernel import namespaces
+from netweather.kernel import finding, namespaces
 from netweather.kernel.fake import FakeKernel, FakeTarget
 from netweather.kernel.operations import Operation, WriteRules
 from netweather.settings import Settings
@@ -291,3 +291,28 @@ def test_show_does_not_fail_for_a_target_that_another_command_changes(bench: Ben
             assert "busy" in shown.problems[0]
     (shown,) = bench.engine.show(bench.target)
     assert shown.in_force
+
+
+def test_a_namespace_that_got_the_inode_of_another_starts_anew(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody was there to end what was in force in the one that is gone; its journal is still there."""
+    monkeypatch.setattr(namespaces, "quick_cookie", lambda fd: bench.kernel.cookie)
+    monkeypatch.setattr(finding, "_is_another", lambda fd, cookie: cookie != bench.kernel.cookie)
+    bench.kernel.cookie = 7
+    bench.set(name="old")
+    assert names(bench) == ["old"]
+    bench.kernel.__dict__.update(FakeKernel(cookie=8).__dict__)
+    assert bench.engine.active(bench.target) == ()
+    assert bench.engine.show() == []
+    bench.set(name="new")
+    assert names(bench) == ["new"]
+    entry = bench.engine.journal.read(bench.target.identity)
+    assert entry is not None
+    assert entry.target.cookie == 8
+
+
+def test_without_a_cookie_the_inode_must_do(bench: Bench) -> None:
+    """Kernels before 5.14 have none, and journals of an earlier version."""
+    bench.set(name="one")
+    bench.kernel.cookie = 8
+    bench.set(name="two")
+    assert names(bench) == ["one", "two"]

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
-from netweather.engine.status import problems
+from netweather.conditions import Condition, Match, NetworkCondition, Rule
+from netweather.engine.status import problems, uncovered
 from netweather.journal import Entry, Whose
-from netweather.kernel.spec import Action, Datapath, FlatRule, Interface, Line, Observed, Room, digest_of
+from netweather.kernel.spec import NEVER, Action, Datapath, FlatRule, Interface, Line, Observed, Room, digest_of
+from netweather.planning.rules import InForce
 
 ETH0 = Interface("eth0", 2, 0)
 RULE = FlatRule(Action.LINE, 0, 0, frozenset({(0, 0)}), lines=(((0, 0), 0),))
@@ -44,3 +46,17 @@ def test_an_interface_that_has_left_is_named_and_a_rename_is_nothing() -> None:
 
 def test_an_unfinished_command_is_told() -> None:
     assert "not finished" in problems(Entry(ENTRY.target, state="making"), PATH, GOOD)[0]
+
+
+def test_an_interface_that_came_later_is_named_when_the_condition_means_it() -> None:
+    def asked(*interfaces: str) -> Entry:
+        rules = (Rule(Match(interfaces=interfaces), Condition(block="drop")),)
+        active = InForce(NetworkCondition(rules=rules), {}, NEVER, 1)
+        return Entry(ENTRY.target, [active], interfaces=(ETH0,), state="made")
+
+    both = Observed(interfaces=(("eth0", 2), ("eth1", 3)))
+    (text,) = uncovered(asked(), both)
+    assert "eth1 came after the condition was set" in text
+    assert uncovered(asked("eth0"), both) == ()
+    assert len(uncovered(asked("eth1"), both)) == 1
+    assert uncovered(asked(), Observed(interfaces=(("lan0", 2),))) == (), "a rename"

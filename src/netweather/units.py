@@ -315,12 +315,17 @@ class MeanLength:
         return _decimal(self.thousandths, 1000)
 
 
-Limit = Packets | Size
+Limit = Packets | Size | Duration
 
 
 def parse_limit(text: str) -> Limit:
-    """A queue's length: '1000' is packets, as to tc, and '64kb' is bytes. Raises UsageError bad-packets or bad-size."""
+    """A queue's length: '1000' is packets, as to tc, '64kb' is bytes, and '500ms' is time at the rate.
+
+    Raises UsageError bad-packets, bad-size or bad-duration.
+    """
     parts = _split(text)
+    if parts is not None and parts[2] in _DURATION_UNITS:
+        return Duration.parse(text)
     return Size.parse(text) if parts is not None and parts[2] else Packets.parse(text)
 
 

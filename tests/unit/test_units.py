@@ -174,8 +174,9 @@ def test_durations_add_and_divide() -> None:
     assert Rate.parse("12bit").bytes_per_second == 1
 
 
-def test_a_limit_is_packets_or_bytes() -> None:
+def test_a_limit_is_packets_bytes_or_time() -> None:
     assert parse_limit("1000") == Packets(1000)
     assert parse_limit("64kb") == Size(64_000)
+    assert parse_limit("500ms") == Duration(500 * 10**6)
     with pytest.raises(UsageError, match="not a number of packets"):
         parse_limit("many")

@@ -221,7 +221,7 @@ def tell(done: list[Done], *, dry_run: bool, as_json: bool) -> None:
 
 def _told(done: Done, now: datetime, *, dry_run: bool) -> list[str]:
     """What was set, on what, until when, and what it does to a round trip."""
-    from netweather.cli.words import meanings, round_trips, until
+    from netweather.cli.words import meanings, queue_waits, round_trips, until
     from netweather.conditions.profiles import expand
 
     condition = done.condition
@@ -230,7 +230,7 @@ def _told(done: Done, now: datetime, *, dry_run: bool) -> list[str]:
     verb = "would set" if dry_run else "renewed" if renewed else "set"
     lines = [f"{verb} {condition.name!r} on {where} {until(condition.lease, now)}"]
     lines += [line for rule in condition.rules for line in _rule_lines(rule)]
-    lines += [f"  {sentence}" for sentence in round_trips(expand(condition).rules)]
+    lines += [f"  {sentence}" for sentence in [*round_trips(expand(condition).rules), *queue_waits(expand(condition).rules)]]
     lines += [wrapped(text, "  ", "    ", sys.stdout) for text in dict.fromkeys(e for r in done.results for e in r.engines)]
     resolved = {word: prefixes for result in done.results for word, prefixes in result.peers.items()}
     if named := meanings(resolved):

@@ -129,6 +129,31 @@ def round_trips(rules: Iterable[Rule]) -> list[str]:
     return found
 
 
+def queue_waits(rules: Iterable[Rule]) -> list[str]:
+    """How long packets wait behind a full queue, one sentence for each kind of traffic; [] when no rate makes any wait."""
+    from netweather.conditions.explanation import explain_rule
+
+    rules = tuple(rules)
+    several = len({replace(rule.match, direction="both") for rule in rules}) > 1
+    found = []
+    for rule in rules:
+        expected = explain_rule(rule)
+        ways = [
+            f"{seconds_of(wait)} {way}"
+            for way, named, wait in (("out", "egress", expected.queue_up), ("back", "ingress", expected.queue_down))
+            if wait is not None and rule.match.direction in (named, "both")
+        ]
+        whose = f"{match_words(replace(rule.match, direction='both'), direction=False)}: " if several else ""
+        found += [f"{whose}a full queue delays packets by up to {', '.join(ways)}"] if ways else []
+    return list(dict.fromkeys(found))
+
+
+def seconds_of(duration: Duration) -> str:
+    """'12.6 s', '500 ms': three digits are enough."""
+    seconds = duration.seconds
+    return f"{seconds:.3g} s" if seconds >= 1 else f"{seconds * 1e3:.3g} ms"
+
+
 def spaced(duration: Duration) -> str:
     """'100 ms': for sentences; the language itself has no space there."""
     text = str(duration)

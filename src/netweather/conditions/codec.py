@@ -114,7 +114,7 @@ def _read_union(members: tuple[Any, ...], data: object, where: str) -> object:
         return _read_loss(data, where)
     if Forever in members:
         return FOREVER if data is FOREVER or data == "forever" else read(Duration, data, where)
-    if set(members) == {Packets, Size}:
+    if set(members) == {Packets, Size, Duration}:
         return _read_limit(data, where)
     if int in members:
         return _read_number_or_word(members, data, where)
@@ -122,10 +122,10 @@ def _read_union(members: tuple[Any, ...], data: object, where: str) -> object:
 
 
 def _read_limit(data: object, where: str) -> object:
-    if isinstance(data, Packets | Size):
+    if isinstance(data, Packets | Size | Duration):
         return data
     if isinstance(data, bool) or not isinstance(data, str | int):
-        raise bad_type(data, "a number of packets or a size", where, "write 1000 for packets, or 64kb for bytes")
+        raise bad_type(data, "a number of packets, a size or a time", where, "write 1000 for packets, 64kb for bytes, or 500ms")
     try:
         return parse_limit(str(data))
     except UsageError as error:

@@ -18,8 +18,9 @@ from typing import Final
 from netweather.conditions.distributions import SCALE, Table, load_table, table_of
 from netweather.conditions.loss import Loss, LossBurst, LossEvery, LossGemodel, LossList, LossRandom, LossState
 from netweather.conditions.model import Condition, Delay
+from netweather.conditions.queues import room
 from netweather.errors import UsageError
-from netweather.units import Packets
+from netweather.units import Duration, Packets
 
 MTU: Final = 1500
 FRAME: Final = MTU + 14
@@ -291,6 +292,10 @@ def queue_packets(condition: Condition) -> int | None:
     """The queue's length in full packets, when one is given."""
     if condition.limit is None:
         return None
+    if isinstance(condition.limit, Duration):
+        rate = condition.rate.bitrate.bits_per_second if condition.rate else 0
+        in_flight = condition.delay.time.ns if condition.delay else 0
+        return room(rate, in_flight, condition.limit) // FRAME if rate else None
     return condition.limit.count if isinstance(condition.limit, Packets) else condition.limit.bytes // FRAME
 
 

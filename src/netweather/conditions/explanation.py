@@ -24,6 +24,7 @@ from netweather.conditions.effects import (
 from netweather.conditions.exchanges import PING, REQUEST, SMALL_ANSWER, TRANSFER, Exchange, download, upload
 from netweather.conditions.model import Condition, Rule
 from netweather.conditions.profiles import Profile, directions
+from netweather.conditions.queues import longest_wait
 from netweather.conditions.traps import Path, Trap, traps_of
 from netweather.units import Duration, Rate
 
@@ -41,6 +42,7 @@ class Explanation:
 
     rtt_added: by the condition, in the mean, to a ping of the usual size; rtt: with the path's own. Shares are 0 to 1.
     download, upload: of 100 kB, from the connection's beginning.
+    queue_up, queue_down: how long a packet waits behind a full queue; None without a rate.
     speech_lost: packets of speech lost or too late, in the worse direction. reordered_bulk: of packets back to back.
     """
 
@@ -66,6 +68,8 @@ class Explanation:
     trace_up: TraceEffects | None
     trace_down: TraceEffects | None
     traps: tuple[Trap, ...]
+    queue_up: Duration | None = None
+    queue_down: Duration | None = None
 
     def lines(self) -> list[tuple[str, str]]:
         """The figures in words: what, and how much."""
@@ -81,6 +85,7 @@ class Explanation:
             ("upload of 100 kB", _time(self.upload)),
             ("bulk TCP up", _speed(self.throughput_up)),
             ("bulk TCP down", _speed(self.throughput_down)),
+            ("wait in a full queue up, down", f"{_wait(self.queue_up)}, {_wait(self.queue_down)}"),
             ("packets lost up, down", f"{_share(self.loss_up)}, {_share(self.loss_down)}"),
             ("speech lost or late", _share(self.speech_lost)),
             ("reordered, bulk", _share(self.reordered_bulk)),
@@ -130,6 +135,8 @@ def explain(up: Condition, down: Condition, base: Duration = BASE_RTT, follow: F
         trace_up=ways[0].trace,
         trace_down=ways[1].trace,
         traps=traps_of(path) + _list_trap(up, down),
+        queue_up=_queue(up, ways[0]),
+        queue_down=_queue(down, ways[1]),
     )
 
 
@@ -219,6 +226,15 @@ def _time(value: Duration | None) -> str:
 
 def _seconds(seconds: float) -> str:
     return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1e3:.1f} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.0f} µs"
+
+
+def _queue(condition: Condition, way: Effects) -> Duration | None:
+    seconds = longest_wait(condition, way.rate)
+    return None if seconds is None else _duration(seconds)
+
+
+def _wait(value: Duration | None) -> str:
+    return "no queue" if value is None else _seconds(value.seconds)
 
 
 def _speed(value: Rate | None) -> str:

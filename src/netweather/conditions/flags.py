@@ -122,7 +122,7 @@ _CONDITION_FLAGS: Final = (
     _flag("gap", "condition", "condition.reorder.gap", Reorder, "N"),
     _flag("rate", "condition", "condition.rate.bitrate", RateLimit, "RATE"),
     _flag("overhead", "condition", "condition.rate.overhead", RateLimit, "BYTES", "rate"),
-    _flag("limit", "condition", "condition.limit", Condition, "PACKETS|SIZE"),
+    _flag("limit", "condition", "condition.limit", Condition, "PACKETS|SIZE|TIME"),
     _flag("queue", "condition", "condition.queue", Condition, "NAME"),
     _flag(
         "slot",

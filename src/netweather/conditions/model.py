@@ -155,7 +155,9 @@ class Condition:
     rate: RateLimit | None = field(default=None, metadata=about("packets wait for their turn", example="10mbit"))
     limit: Limit | None = field(
         default=None,
-        metadata=about("the line's queue, in packets or bytes; sized from rate and delay unless given", example="1000"),
+        metadata=about(
+            "the line's queue, in packets, bytes, or time at the rate; sized from rate and delay unless given", example="1000"
+        ),
     )
     queue: Queue | None = field(
         default=None,

@@ -113,6 +113,11 @@ def _check_company(condition: Condition, where: str) -> None:
         ("reorder", {"delay"}, "packets overtake those that wait for the delay"),
         ("ecn", {"loss"}, "it marks the packets that would be lost"),
         ("queue", {"rate", "trace"}, "without a rate nothing waits in a queue"),
+        *(
+            [("limit", {"rate", "trace"}, "a queue's time is its length at the rate")]
+            if isinstance(condition.limit, Duration)
+            else ()
+        ),
     ):
         if key in given and not needed & given:
             word = min(needed)

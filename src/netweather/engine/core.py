@@ -82,7 +82,7 @@ class Engine:
         with self.journal.locked(whose.identity), recovery.seen(self, whose, target.netns_fd) as (kernel, before, observed):
             coverage.refuse_hidden_peers(kernel, observed, condition, peers)
             after = entries.added(before, condition, peers, observed, whose.reference, draining.taken(before, kernel))
-            desired, after.slots = entries.datapath(after)
+            desired = draining.datapath(kernel, observed, after)
             operations = plan(desired, observed)
             changed = entries.rules_of(before, condition.name) != condition.rules or observed.rules is None
             result = SetResult(
@@ -138,7 +138,7 @@ class Engine:
             return self._unmake(kernel, fd, entry)
         with counters.kept(kernel, entry, entry):
             entry.interfaces = entries.interfaces(entry, observed)
-            desired, entry.slots = entries.datapath(entry)
+            desired = draining.datapath(kernel, observed, entry)
             self.journal.write(entry)
             rest = self._apply(kernel, entry, plan(desired, observed))
         entry.state = "made"
@@ -269,7 +269,7 @@ class Engine:
                 observed = kernel.observe()
                 after = Entry(before.target, current, before.slots, before.interfaces, before.hook, draining=before.draining)
                 after.interfaces = entries.interfaces(after, observed)
-                desired, after.slots = entries.datapath(after)
+                desired = draining.datapath(kernel, observed, after)
                 self._carry_out(kernel, target.netns_fd, before, after, plan(desired, observed), None)
         return True
 

@@ -14,9 +14,12 @@ from netweather.engine import entries
 from netweather.engine.results import Rest
 from netweather.journal import Entry
 from netweather.kernel import namespaces
+from netweather.kernel.netem import differences, unpack
 from netweather.kernel.operations import CloseLine, Operation
 from netweather.kernel.seam import TargetKernel
+from netweather.kernel.spec import Datapath, Observed
 from netweather.kernel.waiting import pause
+from netweather.lines.netem import holds_up
 from netweather.planning.plan import tears_down
 
 if TYPE_CHECKING:
@@ -80,6 +83,30 @@ def taken(before: Entry, kernel: TargetKernel) -> dict[int, int]:
         return before.draining
     latest = (before.ended or namespaces.boot_ns()) + DRAIN_NS
     return {line: before.draining.get(line, latest) for line in kernel.held()}
+
+
+def datapath(kernel: TargetKernel, observed: Observed, entry: Entry) -> Datapath:
+    """What the kernel has to hold for an entry, which gets the slots that it takes.
+
+    Fresh lines where what a netem holds would delay what comes next: netem can't re-time packets.
+    """
+    desired, entry.slots = entries.datapath(entry)
+    lines = [line for line in desired.lines if line.engine == "netem" and line.index in observed.lines]
+    if not lines or not (held := kernel.held()):
+        return desired
+    there = kernel.netems()
+    old = []
+    for line in lines:
+        wanted, found = unpack(line.parameters), there.get(line.index)
+        if found is not None and differences(wanted, found) and holds_up(found, held.get(line.index, 0), wanted):
+            old.append(line.index)
+    if not old:
+        return desired
+    latest = namespaces.boot_ns() + DRAIN_NS
+    entry.draining = {**entry.draining, **dict.fromkeys(old, latest)}
+    entry.slots.lines = {key: line for key, line in entry.slots.lines.items() if line not in old}
+    desired, entry.slots = entries.datapath(entry)
+    return desired
 
 
 def still_drains(engine: Engine, entry: Entry, known: int | None = None) -> bool:

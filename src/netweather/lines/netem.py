@@ -11,17 +11,19 @@ from typing import Final, Literal
 from netweather.conditions.distributions import load_table, table_of
 from netweather.conditions.loss import Loss, LossBurst, LossEvery, LossGemodel, LossList, LossRandom, LossState
 from netweather.conditions.model import Condition, Delay
+from netweather.conditions.queues import FRAME, room
 from netweather.kernel.netem import CERTAIN, MOST_JITTER_NS, FourStates, GilbertElliott, Netem, Slots
 from netweather.lines.pump import INGRESS_SALT
-from netweather.units import Percent, Size
+from netweather.units import Duration, Packets, Percent, Size
 
 Direction = Literal["egress", "ingress"]
 LEAST_LIMIT: Final = 10_000  # packets; netem's own 1,000 is too few for 100 Mbit/s and 200 ms
 MOST_LIMIT: Final = 1_000_000
 FASTEST_BPS: Final = 10 * 10**9  # what passes when no rate is asked: enough for one CPU
-PACKET_BITS: Final = 1514 * 8
+PACKET_BITS: Final = FRAME * 8
 TAIL: Final = 4  # jitters that a table can add
 SECOND: Final = 10**9
+UNNOTICED_NS: Final = 50_000_000  # so much later than asked a packet may be after a change
 PUMP_ONLY: Final = ("losses by number (every, list)", "--queue codel and ecn", "--mtu", "--trace", "a limit in bytes",
                     "a jitter above 2.1 s", "--keep-order without a rate")  # fmt: skip
 """What `unsupported` refuses on every kernel, in the words of the command line."""
@@ -143,17 +145,35 @@ def _with_rate(made: Netem, condition: Condition) -> Netem:
 
 
 def _limit(condition: Condition, made: Netem) -> int:
-    if condition.limit is not None and not isinstance(condition.limit, Size):
+    if isinstance(condition.limit, Packets):
         return condition.limit.count
+    if isinstance(condition.limit, Duration) and made.rate:
+        return -(-room(8 * made.rate, in_flight_ns(made), condition.limit) // FRAME)
     return sized_limit(made)
+
+
+def in_flight_ns(made: Netem) -> int:
+    """The longest time that a packet is on its way, without waiting."""
+    return made.latency_ns + TAIL * made.jitter_ns + max(made.slots.min_ns, made.slots.max_ns)
 
 
 def sized_limit(made: Netem) -> int:
     """Packets: what is on its way, and a second of waiting for a rate."""
-    in_flight = made.latency_ns + TAIL * made.jitter_ns + max(made.slots.min_ns, made.slots.max_ns)
-    bits = min(8 * made.rate, FASTEST_BPS) or FASTEST_BPS
-    wanted = bits * (in_flight + (SECOND if made.rate else 0)) // (SECOND * PACKET_BITS)
+    if made.rate:
+        return min(-(-room(min(8 * made.rate, FASTEST_BPS), in_flight_ns(made)) // FRAME), MOST_LIMIT)
+    wanted = FASTEST_BPS * in_flight_ns(made) // (SECOND * PACKET_BITS)
     return min(max(wanted, LEAST_LIMIT), MOST_LIMIT)
+
+
+def holds_up(old: Netem, held: int, new: Netem) -> bool:
+    """Whether packets that a netem holds would delay, or crowd out, those that come after a change in place.
+
+    A netem with a rate counts from its last packet's departure; and what it holds counts against its new limit.
+    """
+    if not held:
+        return False
+    drains_ns = old.latency_ns + TAIL * old.jitter_ns + (held * PACKET_BITS * SECOND // (8 * old.rate) if old.rate else 0)
+    return 2 * held > new.limit or (bool(old.rate or new.rate) and drains_ns > new.latency_ns + UNNOTICED_NS)
 
 
 def may_overflow(made: Netem) -> bool:
@@ -161,4 +181,4 @@ def may_overflow(made: Netem) -> bool:
     return bool(made.rate or made.slots.there or made.limit != sized_limit(made))
 
 
-__all__ = ["PUMP_ONLY", "may_overflow", "netem_for", "sized_limit", "unsupported", "whole"]
+__all__ = ["PUMP_ONLY", "holds_up", "may_overflow", "netem_for", "sized_limit", "unsupported", "whole"]

@@ -21,16 +21,14 @@ from netweather.conditions.loss import (
     LossState,
 )
 from netweather.conditions.model import Condition, Delay
+from netweather.conditions.queues import room
 from netweather.lines.params import LIST_SIZE, ONE, TABLE_SIZE, LineParams, LossModel, Policy
 from netweather.lines.traces import Trace, load_trace
-from netweather.units import Percent, Size
+from netweather.units import Duration, Packets, Percent, Size
 
 Direction = Literal["egress", "ingress"]
 
 RHO_ONE: Final = 2**32 - 1
-QUEUE_NS: Final = 10**9  # how much a queue holds besides what is on its way: a second
-QUEUE_MIN: Final = 64 * 1514  # a burst of a TCP sender (64 KB) must fit, however slow the rate
-QUEUE_MAX: Final = 256 << 20
 POLICIES: Final = {"droptail": Policy.DROPTAIL, "codel": Policy.CODEL, "ecn": Policy.CODEL_ECN}
 TAIL: Final = 4  # sigmas of jitter that a table can add
 INGRESS_SALT: Final = 0x9E3779B97F4A7C15  # both directions of one seed must not lose the same packets
@@ -169,22 +167,21 @@ class QueueSize:
     bytes: int = 0
 
 
-def queue_size(rate_bps: int, in_flight_ns: int) -> QueueSize:
-    """Enough for what is on its way and a second of waiting for the rate; without a rate nothing waits, so no limit."""
+def queue_size(rate_bps: int, in_flight_ns: int, limit: Duration | None = None) -> QueueSize:
+    """Enough for what is on its way and a second, or `limit`, of waiting for the rate; without a rate nothing waits, so no limit."""
     if not rate_bps:
         return QueueSize()
-    wanted = rate_bps * (in_flight_ns + QUEUE_NS) // (8 * 10**9)
-    return QueueSize(bytes=min(max(wanted, QUEUE_MIN), QUEUE_MAX))
+    return QueueSize(bytes=room(rate_bps, in_flight_ns, limit))
 
 
 def _with_limit(params: LineParams, condition: Condition, trace: Trace | None) -> LineParams:
     limit = condition.limit
     if isinstance(limit, Size):
         return replace(params, limit_bytes=limit.bytes)
-    if limit is not None:
+    if isinstance(limit, Packets):
         return replace(params, limit_packets=limit.count)
     delay = max([params.delay_ns, *(row.delay_ns or 0 for row in trace.rows)] if trace is not None else [params.delay_ns])
     in_flight = delay + TAIL * params.jitter_ns + max(params.slot_max_ns, params.slot_min_ns)
     rates = [params.rate_bps, trace.mean_rate_bps if trace is not None else 0]
-    size = queue_size(max(rates), in_flight)
+    size = queue_size(max(rates), in_flight, limit)
     return replace(params, limit_packets=size.packets, limit_bytes=size.bytes)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from netweather.conditions.effects import FRAME
+from netweather.conditions.effects import FRAME, queue_packets
 from netweather.kernel.beside import both_ways
 from netweather.kernel.probing import SMALLEST, TCP, UDP, Ends, Stream
 from netweather.kernel.roundtrips import refusals
@@ -18,7 +18,7 @@ from netweather.measure.choosing import candidates
 from netweather.measure.evidence import Figure, Null, Series, Verdict
 from netweather.measure.expectation import Expected
 from netweather.measure.null import PACKETS, PPS, null_count, of_arrivals
-from netweather.units import Packets
+from netweather.units import Size
 
 if TYPE_CHECKING:
     from netweather.measure.session import Found, Session
@@ -115,7 +115,7 @@ def _limit(session: Session, found: Found, ends: Ends, way: str, expected: Expec
     """A burst of twice what the queue holds."""
     limit = expected.condition.limit
     frame = expected.size + expected.framing
-    room = limit.count if isinstance(limit, Packets) else limit.bytes // frame if limit is not None else 0
+    room = limit.bytes // frame if isinstance(limit, Size) else queue_packets(expected.condition) or 0
     delay, rate = expected.delays[0], expected.rate
     drained = room * expected.wire(expected.size)
     why = ""

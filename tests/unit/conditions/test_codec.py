@@ -134,7 +134,7 @@ def test_leases_and_limits() -> None:
         (Condition, {"ecn": "on"}, "bad-type", "true or false"),
         (Condition, {"ecn": 1}, "bad-type", "true or false"),
         (Condition, {"block": "deny"}, "unknown-value", "drop, reject"),
-        (Condition, {"limit": True}, "bad-type", "packets or a size"),
+        (Condition, {"limit": True}, "bad-type", "packets, a size or a time"),
         (Condition, {"limit": "many"}, "bad-packets", "here.limit"),
         (Condition, {"mtu": "big"}, "bad-type", "a whole number"),
         (Condition, {"rtt": "1ms", "delay": "1ms"}, "conflicting-fields", "both rtt and delay"),

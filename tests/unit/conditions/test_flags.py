@@ -111,6 +111,7 @@ MS = 1_000_000
         ({"rate": "2mbit", "overhead": "-4"}, Condition(rate=RateLimit(Rate(2_000_000), -4))),
         ({"limit": "1000"}, Condition(limit=Packets(1000))),
         ({"limit": "64kb"}, Condition(limit=Size(64_000))),
+        ({"rate": "1mbit", "limit": "500ms"}, Condition(rate=RateLimit(Rate(10**6)), limit=Duration(500 * 10**6))),
         ({"slot": "10ms"}, Condition(slot=Slot(Duration(10 * MS)))),
         (
             {"slot": "min=10ms,max=20ms,packets=5,bytes=1500b"},

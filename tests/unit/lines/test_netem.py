@@ -21,8 +21,8 @@ from netweather.conditions import (
     Reorder,
     Slot,
 )
-from netweather.kernel.netem import CERTAIN, FourStates, GilbertElliott, Slots, differences, unpack
-from netweather.lines.netem import may_overflow, netem_for, unsupported, whole
+from netweather.kernel.netem import CERTAIN, FourStates, GilbertElliott, Netem, Slots, differences, unpack
+from netweather.lines.netem import SECOND, holds_up, may_overflow, netem_for, unsupported, whole
 from netweather.units import Duration, MeanLength, Packets, Percent, Rate, Size
 from tests.unit.conditions.strategies import states
 
@@ -101,7 +101,8 @@ def test_slots() -> None:
 def test_the_limit_is_enough_for_what_is_on_its_way() -> None:
     assert netem_for(Condition(delay=delay(0))).limit == 10_000
     assert netem_for(Condition(delay=delay(200))).limit > 10**10 * 0.2 / (1514 * 8) - 1
-    assert netem_for(Condition(delay=delay(200), rate=RateLimit(Rate(10**8)))).limit == 10_000
+    assert netem_for(Condition(delay=delay(200), rate=RateLimit(Rate(10**8)))).limit == 9908  # 1.2 s of full packets
+    assert netem_for(Condition(rate=RateLimit(Rate(9600)))).limit == 10
     assert netem_for(Condition(delay=delay(10**6))).limit == 1_000_000
     assert netem_for(Condition(limit=Packets(5))).limit == 5
 
@@ -167,3 +168,24 @@ def test_only_a_plain_delay_takes_packets_whole() -> None:
     assert not whole(Condition(delay=delay(5, jitter=Duration(1))))
     assert not whole(Condition(delay=delay(5), loss=LossRandom(HALF)))
     assert not whole(Condition(rate=RateLimit(Rate(1))))
+
+
+@pytest.mark.parametrize(
+    ("old", "held", "new", "holds"),
+    [
+        (Netem(rate=1200, limit=200), 100, Netem(rate=12_500_000, limit=10_000), True),
+        (Netem(rate=1200, limit=200), 0, Netem(rate=12_500_000, limit=10_000), False),
+        (Netem(rate=12_500_000, limit=10_000), 100, Netem(rate=1200, limit=10), True),  # its queue is full with what it holds
+        (Netem(rate=12_500_000, limit=10_000), 100, Netem(rate=6_250_000, limit=10_000), False),
+        (
+            Netem(latency_ns=20 * SECOND, limit=10_000),
+            5,
+            Netem(latency_ns=10**7, limit=10_000),
+            False,
+        ),  # netem sorts by departure
+        (Netem(latency_ns=20 * SECOND, limit=10_000), 5, Netem(latency_ns=10**7, rate=10**6, limit=10_000), True),
+        (Netem(latency_ns=20 * SECOND, limit=10**6), 9000, Netem(latency_ns=10**7, limit=10_000), True),
+    ],
+)
+def test_which_change_needs_a_line_beside(old: Netem, held: int, new: Netem, holds: bool) -> None:
+    assert holds_up(old, held, new) is holds

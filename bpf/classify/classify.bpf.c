@@ -453,14 +453,6 @@ static __always_inline void count(__u32 index, struct __sk_buff *skb, const stru
 		c->dropped += packets;
 }
 
-/* Lines are of Ethernet's kind. The kernel takes the header off again where the packet returns. */
-static __always_inline int add_link_header(struct __sk_buff *skb)
-{
-	__be16 type = skb->protocol;
-
-	return bpf_skb_change_head(skb, ETHERNET, 0) || bpf_skb_store_bytes(skb, 12, &type, sizeof(type), 0);
-}
-
 /*
  * Marks a packet that goes on as one that has had its rule, so that no other interface of the target applies one to it again. Not where it
  * leaves the target: a peer that is a target too would take it for its own.

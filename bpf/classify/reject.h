@@ -63,12 +63,10 @@ static __always_inline void make_rst(struct tcp *t, __u32 payload, __u16 pseudo)
 }
 
 /* Turns the link and network headers around in place. Returns 0, or -1 when the frame is not of the plain kind answered here. */
-static __always_inline int turn_link(struct __sk_buff *skb, const struct packet *p)
+static __always_inline int turn_ethernet(struct __sk_buff *skb)
 {
 	struct ethernet in, out;
 
-	if (p->layer3)
-		return 0;
 	if (bpf_skb_load_bytes(skb, 0, &in, sizeof(in)) || in.protocol != skb->protocol || (in.destination[0] & 1))
 		return -1;
 	__builtin_memcpy(out.destination, in.source, 6);
@@ -81,27 +79,27 @@ static __always_inline int answer4(struct __sk_buff *skb, struct packet *p)
 {
 	struct ipv4 in, ip = { .version_ihl = 0x45, .ttl = 64, .fragment = htons(0x4000) };
 
-	if (p->l4 != 20 || bpf_skb_load_bytes(skb, p->l3, &in, sizeof(in)))
+	if (p->l4 != 20 || bpf_skb_load_bytes(skb, ETHERNET, &in, sizeof(in)))
 		return -1;
 	ip.source = in.destination;
 	ip.destination = in.source;
 	if (p->protocol == 6) {
 		struct tcp t;
 
-		if (bpf_skb_load_bytes(skb, p->l3 + 20, &t, sizeof(t)) || (t.flags & 4))
+		if (bpf_skb_load_bytes(skb, ETHERNET + 20, &t, sizeof(t)) || (t.flags & 4))
 			return -1;
 		ip.protocol = 6;
 		ip.length = htons(40);
-		make_rst(&t, skb->len - p->l3 - 20 - (t.offset >> 4) * 4, pseudo4(&ip, sizeof(t)));
+		make_rst(&t, skb->len - ETHERNET - 20 - (t.offset >> 4) * 4, pseudo4(&ip, sizeof(t)));
 		ip.checksum = ~fold(SUM(ip));
-		if (turn_link(skb, p) || bpf_skb_change_tail(skb, p->l3 + 40, 0))
+		if (turn_ethernet(skb) || bpf_skb_change_tail(skb, ETHERNET + 40, 0))
 			return -1;
-		return bpf_skb_store_bytes(skb, p->l3, &ip, sizeof(ip), 0) ||
-		       bpf_skb_store_bytes(skb, p->l3 + 20, &t, sizeof(t), 0);
+		return bpf_skb_store_bytes(skb, ETHERNET, &ip, sizeof(ip), 0) ||
+		       bpf_skb_store_bytes(skb, ETHERNET + 20, &t, sizeof(t), 0);
 	} else {
 		struct { struct icmp icmp; struct ipv4 ip; __u8 quote[ICMP_QUOTE]; } m = { .icmp = { 3, 3, 0, 0, 0xffff } };
 
-		if (bpf_skb_load_bytes(skb, p->l3 + 20, m.quote, sizeof(m.quote)))
+		if (bpf_skb_load_bytes(skb, ETHERNET + 20, m.quote, sizeof(m.quote)))
 			return -1;
 		if (p->protocol == 1 && m.quote[0] != 8)
 			return -1; /* no errors about errors */
@@ -110,10 +108,10 @@ static __always_inline int answer4(struct __sk_buff *skb, struct packet *p)
 		ip.length = htons(20 + sizeof(m));
 		ip.checksum = ~fold(SUM(ip));
 		m.icmp.checksum = ~fold(SUM(m));
-		if (turn_link(skb, p) || bpf_skb_change_tail(skb, p->l3 + 20 + sizeof(m), 0))
+		if (turn_ethernet(skb) || bpf_skb_change_tail(skb, ETHERNET + 20 + sizeof(m), 0))
 			return -1;
-		return bpf_skb_store_bytes(skb, p->l3, &ip, sizeof(ip), 0) ||
-		       bpf_skb_store_bytes(skb, p->l3 + 20, &m, sizeof(m), 0);
+		return bpf_skb_store_bytes(skb, ETHERNET, &ip, sizeof(ip), 0) ||
+		       bpf_skb_store_bytes(skb, ETHERNET + 20, &m, sizeof(m), 0);
 	}
 }
 
@@ -122,27 +120,27 @@ static __always_inline int answer6(struct __sk_buff *skb, struct packet *p)
 	struct ipv6 in, ip = { .flow = htonl(6U << 28), .hops = 64 };
 
 	/* A fragment's header may stand between: its checksum is complete, so that nothing is written behind us. */
-	if ((p->l4 != 40 && !(p->first_fragment && p->l4 == 48)) || bpf_skb_load_bytes(skb, p->l3, &in, sizeof(in)))
+	if ((p->l4 != 40 && !(p->first_fragment && p->l4 == 48)) || bpf_skb_load_bytes(skb, ETHERNET, &in, sizeof(in)))
 		return -1;
 	__builtin_memcpy(ip.source, in.destination, 16);
 	__builtin_memcpy(ip.destination, in.source, 16);
 	if (p->protocol == 6) {
 		struct tcp t;
 
-		if (bpf_skb_load_bytes(skb, p->l3 + p->l4, &t, sizeof(t)) || (t.flags & 4))
+		if (bpf_skb_load_bytes(skb, ETHERNET + p->l4, &t, sizeof(t)) || (t.flags & 4))
 			return -1;
 		ip.next = 6;
 		ip.length = htons(sizeof(t));
-		make_rst(&t, skb->len - p->l3 - p->l4 - (t.offset >> 4) * 4, pseudo6(&ip, 6, sizeof(t)));
-		if (turn_link(skb, p) || bpf_skb_change_tail(skb, p->l3 + 40 + sizeof(t), 0))
+		make_rst(&t, skb->len - ETHERNET - p->l4 - (t.offset >> 4) * 4, pseudo6(&ip, 6, sizeof(t)));
+		if (turn_ethernet(skb) || bpf_skb_change_tail(skb, ETHERNET + 40 + sizeof(t), 0))
 			return -1;
-		return bpf_skb_store_bytes(skb, p->l3, &ip, sizeof(ip), 0) ||
-		       bpf_skb_store_bytes(skb, p->l3 + 40, &t, sizeof(t), 0);
+		return bpf_skb_store_bytes(skb, ETHERNET, &ip, sizeof(ip), 0) ||
+		       bpf_skb_store_bytes(skb, ETHERNET + 40, &t, sizeof(t), 0);
 	} else {
 		struct { struct icmp icmp; struct ipv6 ip; __u8 quote[ICMP_QUOTE]; } m = { .icmp = { 1, 4 } };
 		__u16 pseudo;
 
-		if (bpf_skb_load_bytes(skb, p->l3 + p->l4, m.quote, sizeof(m.quote)))
+		if (bpf_skb_load_bytes(skb, ETHERNET + p->l4, m.quote, sizeof(m.quote)))
 			return -1;
 		if (p->protocol == 58 && m.quote[0] != 128)
 			return -1;
@@ -153,11 +151,19 @@ static __always_inline int answer6(struct __sk_buff *skb, struct packet *p)
 		pseudo = pseudo6(&ip, 58, sizeof(m));
 		m.icmp.next = pseudo;
 		m.icmp.checksum = ~fold((__u64)SUM(m) + pseudo);
-		if (turn_link(skb, p) || bpf_skb_change_tail(skb, p->l3 + 40 + sizeof(m), 0))
+		if (turn_ethernet(skb) || bpf_skb_change_tail(skb, ETHERNET + 40 + sizeof(m), 0))
 			return -1;
-		return bpf_skb_store_bytes(skb, p->l3, &ip, sizeof(ip), 0) ||
-		       bpf_skb_store_bytes(skb, p->l3 + 40, &m, sizeof(m), 0);
+		return bpf_skb_store_bytes(skb, ETHERNET, &ip, sizeof(ip), 0) ||
+		       bpf_skb_store_bytes(skb, ETHERNET + 40, &m, sizeof(m), 0);
 	}
+}
+
+/* Lines and answers are of Ethernet's kind. The kernel takes the header off again where the packet returns to an interface without one. */
+static __always_inline int add_link_header(struct __sk_buff *skb)
+{
+	__be16 type = skb->protocol;
+
+	return bpf_skb_change_head(skb, ETHERNET, 0) || bpf_skb_store_bytes(skb, 12, &type, sizeof(type), 0);
 }
 
 /* Answers the packet; one that must not be answered (RFC 1122 3.2.2) or is of a rare form is dropped silently instead. */
@@ -165,7 +171,7 @@ static __always_inline int reject(struct __sk_buff *skb, struct packet *p, int e
 {
 	__u32 ifindex = skb->ifindex;
 
-	if (p->later_fragment || (p->l3 != ETHERNET && !p->layer3) || (p->v6 ? answer6(skb, p) : answer4(skb, p)))
+	if (p->later_fragment || (p->layer3 ? add_link_header(skb) : p->l3 != ETHERNET) || (p->v6 ? answer6(skb, p) : answer4(skb, p)))
 		return bpf_redirect(0, 0);
 	skb->tc_index = NW_MAGIC | NW_DONE; /* so that the classifier lets the answer through */
 	return bpf_redirect(ifindex, egress ? BPF_F_INGRESS : 0);

@@ -7,6 +7,7 @@ from __future__ import annotations
 import fcntl
 import os
 import struct
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -51,29 +52,82 @@ def addresses(end: Namespace, device: str) -> tuple[str, ...]:
 # tunnels
 
 
-def with_vxlan(net: Lab) -> tuple[Namespace, Namespace]:
+TUNNELS = {  # by `ip link add … type`: the kernel's option
+    "vxlan id 5 dstport 4789": "VXLAN",
+    "geneve id 5": "GENEVE",
+    "ipip": "NET_IPIP",
+    "gre": "NET_IPGRE",
+    "gretap": "NET_IPGRE",
+    "wireguard": "WIREGUARD",
+}
+KEYS = "6CzhA3T7sqPgh4TjKyQfCW0/DY5v6pvvlSrTh8uOHk4=", "yKKiIsXH1cGQ/6JzeLPpT9cQRW4MP/cpuQpzgGr5sE4="
+
+
+def with_tunnel(net: Lab, kind: str = "vxlan id 5 dstport 4789") -> tuple[Namespace, Namespace]:
+    """tunnel0 at both ends, over eth0."""
     ends = (view(net.client, 1), view(net.server, 2))
-    for here, there, end in ((net.client, net.server, ends[0]), (net.server, net.client, ends[1])):
-        add = f"link add vxlan0 type vxlan id 5 local {here.v4} remote {there.v4} dstport 4789"
-        batch(here, add, "link set vxlan0 up", *addresses(end, "vxlan0"))
-    for family in (4, 6):  # neighbours are asked for inside the tunnel, where a condition delays that too
+    for number, (here, there, end) in enumerate(((net.client, net.server, ends[0]), (net.server, net.client, ends[1]))):
+        far = {"geneve": f" remote {there.v4}", "wireguard": ""}.get(kind.split()[0], f" local {here.v4} remote {there.v4}")
+        batch(here, f"link add tunnel0 type {kind}{far}")
+        if kind == "wireguard":
+            here.call(_meet, number, str(there.v4))
+        batch(here, "link set tunnel0 up", *addresses(end, "tunnel0"))
+    for family in (
+        (4,) if kind == "ipip" else (4, 6)
+    ):  # neighbours are asked for inside the tunnel, where a condition delays that too
         probe.stream(*ends, 1, family=family, patience=10)
     return ends
 
 
+def _meet(number: int, there: str) -> None:
+    """The keys of one end, and its peer's."""
+    import base64
+
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+    from pyroute2 import WireGuard
+
+    public = X25519PrivateKey.from_private_bytes(base64.b64decode(KEYS[1 - number])).public_key()
+    raw = public.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    peer = {"public_key": base64.b64encode(raw).decode(), "endpoint_addr": there, "endpoint_port": 51820,
+            "allowed_ips": ["198.51.100.0/24", "2001:db8:5::/64"]}  # fmt: skip
+    with WireGuard() as wireguard:
+        wireguard.set("tunnel0", private_key=KEYS[number], listen_port=51820, peer=peer)
+
+
+@pytest.mark.parametrize("kind", TUNNELS)
+def test_every_kind_of_tunnel(rig: Rig, kind: str) -> None:
+    far = "" if kind == "wireguard" else " remote 192.0.2.9"
+    made = subprocess.run(["unshare", "--net", *f"ip link add x0 type {kind}{far}".split()], capture_output=True, check=False)
+    if made.returncode:
+        pytest.skip(f"this kernel has no {kind.split()[0]} devices (CONFIG_{TUNNELS[kind]})")
+    near, end = with_tunnel(rig.net, kind)
+    assert rig.set(BOTH).interfaces == ("eth0",)
+    assert (times(near, end), times(end, near)) == (1, 1)
+    if kind == "gre":
+        with pytest.raises(NetweatherError, match="no-interface"):
+            rig.set(rule(delay(DELAY_MS), direction="both", interfaces=("tunnel0",)))
+        return
+    rig.set(rule(delay(DELAY_MS), direction="both", interfaces=("tunnel0",)))
+    assert (times(near, end), times(end, near)) == (1, 1)
+    rig.set(rule(Condition(block="drop"), direction="ingress", interfaces=("tunnel0",)))
+    assert (len(probe.stream(near, end, 5).lost), len(probe.stream(end, near, 5).lost)) == (0, 5)
+    assert rig.shown().unwanted_drops == 0
+
+
 @FAMILIES
 def test_what_a_tunnel_carries_is_delayed_once(rig: Rig, family: int) -> None:
-    near, far = with_vxlan(rig.net)
+    near, far = with_tunnel(rig.net)
     result = rig.set(BOTH)
     assert result.interfaces == ("eth0",)
-    assert any("vxlan0 is left out" in note for note in result.notes)
-    assert any("vxlan0 is left out" in note for note in rig.shown().notes)
+    assert any("tunnel0 is left out" in note for note in result.notes)
+    assert any("tunnel0 is left out" in note for note in rig.shown().notes)
     assert (times(near, far, family), times(far, near, family)) == (1, 1)
 
 
-@pytest.mark.parametrize("named", [("vxlan0",), ("eth0", "vxlan0")])
+@pytest.mark.parametrize("named", [("tunnel0",), ("eth0", "tunnel0")])
 def test_a_tunnel_that_is_named(rig: Rig, named: tuple[str, ...]) -> None:
-    near, far = with_vxlan(rig.net)
+    near, far = with_tunnel(rig.net)
     assert rig.set(rule(delay(DELAY_MS), direction="both", interfaces=named)).interfaces == named
     assert not rig.shown().notes
     assert (times(near, far), times(far, near)) == (1, 1)
@@ -81,12 +135,12 @@ def test_a_tunnel_that_is_named(rig: Rig, named: tuple[str, ...]) -> None:
 
 
 def test_a_peer_behind_a_tunnel_is_an_error_with_a_remedy(rig: Rig) -> None:
-    with_vxlan(rig.net)
+    with_tunnel(rig.net)
     with pytest.raises(NetweatherError, match="left-out-interface") as caught:
         rig.set(rule(delay(DELAY_MS), to=("198.51.100.2",)))
-    assert "--interface vxlan0" in caught.value.remedy
+    assert "--interface tunnel0" in caught.value.remedy
     rig.set(rule(delay(DELAY_MS), to=("192.0.2.2",)))
-    rig.set(rule(delay(DELAY_MS), to=("198.51.100.2",), interfaces=("vxlan0",)))
+    rig.set(rule(delay(DELAY_MS), to=("198.51.100.2",), interfaces=("tunnel0",)))
 
 
 # a device that tc redirects to

@@ -14,7 +14,7 @@ from netweather.errors import NetweatherError
 from netweather.kernel import bpf, btf, layout
 from netweather.kernel.hooks import Hook
 from netweather.kernel.hostinfo import possible_cpus
-from netweather.kernel.spec import MAX_INTERFACES, MAX_LEASES, Datapath, Prefix, Room, Tables
+from netweather.kernel.spec import MAX_LEASES, Datapath, Prefix, Room, Tables
 
 STALE_NS = 450_000_000
 """A heartbeat older than this is a dead pump's: three beats of 150 ms."""
@@ -279,8 +279,12 @@ class Classifier:
     def _write_interfaces(self, tables: Tables, datapath: Datapath, generation: int) -> None:
         interfaces = self.maps["interfaces"]
         wanted = {struct.pack("=I", i.ifindex): i for i in datapath.interfaces}
+        slots = {i.slot for i in datapath.interfaces}
         for key in interfaces.all_keys():
             if key not in wanted:
+                slot = (interfaces.lookup(key) or key)[:4]
+                if struct.unpack("=I", slot)[0] not in slots:
+                    self.maps["devices"].delete(slot)
                 interfaces.delete(key)
         for key, interface in wanted.items():
             before = interfaces.lookup(key)
@@ -290,10 +294,6 @@ class Classifier:
                 ids[2 * generation + direction] = tables.places[interface.slot, direction]
             interfaces.update(key, layout.INTERFACE.pack(interface.slot, *ids, flags))
             self.maps["devices"].point(struct.pack("=I", interface.slot), key)
-        slots = {i.slot for i in datapath.interfaces}
-        for slot in range(MAX_INTERFACES):
-            if slot not in slots:
-                self.maps["devices"].delete(struct.pack("=I", slot))
 
     @staticmethod
     def _set_bytes(tables: Tables) -> bytes:

@@ -25,7 +25,8 @@ TAIL: Final = 4  # jitters that a table can add
 SECOND: Final = 10**9
 UNNOTICED_NS: Final = 50_000_000  # so much later than asked a packet may be after a change
 PUMP_ONLY: Final = ("losses by number (every, list)", "--queue codel and ecn", "--mtu", "--trace", "a limit in bytes",
-                    "a jitter above 2.1 s", "--keep-order without a rate")  # fmt: skip
+                    "a jitter above 2.1 s", "--keep-order without a rate", "losses by four states", "slots above 2.1 s",
+                    "slots with --seed")  # fmt: skip
 """What `unsupported` refuses on every kernel, in the words of the command line."""
 
 
@@ -46,6 +47,9 @@ def unsupported(condition: Condition, *, seeds: bool = False) -> list[str]:
         reasons.append("netem follows no trace")
     if isinstance(condition.limit, Size):
         reasons.append("netem's limit counts packets, not bytes")
+    if isinstance(condition.loss, LossState):
+        reasons.append("netem's model of four states does nothing for some random numbers")
+    reasons += _against_slots(condition)
     if condition.seed is not None and not seeds:
         reasons.append("this kernel's netem takes no seed (Linux 6.6)")
     delay = condition.delay
@@ -55,6 +59,16 @@ def unsupported(condition: Condition, *, seeds: bool = False) -> list[str]:
         reasons.append("netem's jitter reorders packets unless there is a rate")
     if delay is not None and delay.jitter.ns and delay.correlation.ppb:
         reasons.append("netem's jitter follows nothing: it takes a remainder of the correlated number")
+    return reasons
+
+
+def _against_slots(condition: Condition) -> list[str]:
+    slot = condition.slot
+    if slot is None:
+        return []
+    reasons = ["netem's slots ignore the seed"] if condition.seed is not None else []
+    if max(slot.minimum.ns, slot.maximum.ns if slot.maximum else 0) > MOST_JITTER_NS:
+        reasons.append("netem's slots overflow beyond 2.147 s")
     return reasons
 
 

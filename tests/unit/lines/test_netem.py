@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +159,8 @@ def test_what_netem_can_do() -> None:
         ecn=True,
         seed=7,
     )
-    assert unsupported(everything, seeds=True) == []
+    assert unsupported(replace(everything, slot=None), seeds=True) == []
+    assert unsupported(replace(everything, seed=None), seeds=True) == []
     assert unpack(netem_for(everything).pack()) == netem_for(everything)
 
 
@@ -189,3 +191,23 @@ def test_only_a_plain_delay_takes_packets_whole() -> None:
 )
 def test_which_change_needs_a_line_beside(old: Netem, held: int, new: Netem, holds: bool) -> None:
     assert holds_up(old, held, new) is holds
+
+
+@pytest.mark.parametrize(
+    ("condition", "word"),
+    [
+        (Condition(loss=LossState(Percent(10**7), Percent(10**8))), "four states"),
+        (Condition(slot=Slot(Duration(MS)), seed=1), "ignore the seed"),
+        (Condition(slot=Slot(Duration(3 * SECOND))), "overflow"),
+        (Condition(slot=Slot(Duration(MS), Duration(3 * SECOND))), "overflow"),
+    ],
+)
+def test_netems_own_defects_are_the_pumps_to_do(condition: Condition, word: str) -> None:
+    """Also where this kernel's netem takes a seed."""
+    (why,) = unsupported(condition, seeds=True)
+    assert word in why
+
+
+def test_what_is_near_a_defect_stays_with_netem() -> None:
+    assert unsupported(Condition(slot=Slot(Duration(2 * SECOND)))) == []
+    assert unsupported(Condition(delay=delay(10), seed=1), seeds=True) == []

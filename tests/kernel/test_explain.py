@@ -95,6 +95,13 @@ def test_ping_connect_and_first_byte_take_what_explain_says(rig: Rig, flags: dic
     assert all(near(seen, getattr(told, name)) for name, seen in found.items()), (found, told.lines())
 
 
+def test_a_ping_waits_for_its_slot(rig: Rig) -> None:
+    rule = rule_from_flags({"slot": "100ms"})
+    rig.set(rule)
+    trips = [round_trip(rig, "192.0.2.2")[0] for _ in range(3)]
+    assert near(min(trips), explain_rule(rule).rtt), trips
+
+
 @pytest.mark.parametrize("rate", ["1mbit", pytest.param("200kbit", marks=pytest.mark.full)])
 def test_a_download_takes_what_explain_says(rig: Rig, rate: str) -> None:
     rule = rule_from_flags({"rate": rate, "delay": "20ms"})

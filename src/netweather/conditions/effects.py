@@ -23,7 +23,8 @@ from netweather.errors import UsageError
 from netweather.units import Duration, Packets
 
 MTU: Final = 1500
-FRAME: Final = MTU + 14
+ETHERNET: Final = 14
+FRAME: Final = MTU + ETHERNET
 """What a full packet is to netem: its rate counts the Ethernet header."""
 MSS: Final = 1448
 """TCP's data in a full packet, with timestamps."""
@@ -73,7 +74,8 @@ class TraceEffects:
 class Effects:
     """One direction. late_delay: 99 % are below it; loss_events counts losses in a row once; clamped: delays below zero.
 
-    overhead: bytes that the rate reckons besides each frame; delays: of equal shares of the packets, rising; trace: what it does.
+    overhead: bytes that the rate reckons besides each frame; delays: of equal shares of the packets, rising; mtu: larger IP packets
+    vanish; trace: what it does. A packet that comes alone waits for a whole slot, which counts as delay.
     """
 
     mean_delay: float
@@ -87,6 +89,7 @@ class Effects:
     blocked: bool
     overhead: int = 0
     delays: tuple[float, ...] = (0.0,)
+    mtu: int | None = None
     trace: TraceEffects | None = None
 
     def following(self, trace: TraceEffects) -> Effects:
@@ -108,10 +111,15 @@ def effects_of(condition: Condition) -> Effects:
     corrupt = condition.corrupt
     wrong = correlated_share(corrupt.percent.fraction, corrupt.correlation.fraction) if corrupt else 0.0
     blocked = condition.block is not None
+    slot = (
+        (condition.slot.minimum.seconds + (condition.slot.maximum or condition.slot.minimum).seconds) / 2
+        if condition.slot
+        else 0.0
+    )
     return Effects(
-        mean_delay=sum(delays) / len(delays),
-        median_delay=delays[len(delays) // 2],
-        late_delay=delays[int(len(delays) * 0.99)],
+        mean_delay=sum(delays) / len(delays) + slot,
+        median_delay=delays[len(delays) // 2] + slot,
+        late_delay=delays[int(len(delays) * 0.99)] + slot,
         clamped=_clamped(condition.delay),
         loss=1.0 if blocked else 1 - (1 - loss) * (1 - wrong),
         loss_events=1.0 if blocked else 1 - (1 - events) * (1 - wrong),
@@ -120,6 +128,7 @@ def effects_of(condition: Condition) -> Effects:
         blocked=blocked,
         overhead=condition.rate.overhead if condition.rate else 0,
         delays=delays,
+        mtu=condition.mtu,
     )
 
 
@@ -267,7 +276,7 @@ def _overtaking(delay: Delay, spacing: float) -> float:
 def bulk_throughput(effects: Effects, rtt: float) -> float:
     """TCP data in this direction in the steady state, bits a second: the least of rate, window and Mathis; inf if none holds."""
     limits = [math.inf]
-    if effects.blocked or effects.loss >= 1:
+    if effects.blocked or effects.loss >= 1 or not passes(effects, FRAME):
         return 0.0
     if effects.rate is not None:
         limits.append(MSS * 8 / wire_time(effects, FRAME) if wire_time(effects, FRAME) else math.inf)
@@ -281,6 +290,11 @@ def bulk_throughput(effects: Effects, rtt: float) -> float:
 def wire_time(effects: Effects, frame: int) -> float:
     """How long the rate takes for a frame of so many bytes, in seconds: (frame + overhead) x 8 / rate, as tc-netem(8) has it."""
     return max(0, frame + effects.overhead) * 8 / effects.rate if effects.rate else 0.0
+
+
+def passes(effects: Effects, frame: int) -> bool:
+    """Whether a frame of so many bytes isn't too large for the path."""
+    return effects.mtu is None or frame - ETHERNET <= effects.mtu
 
 
 def packets_needed(condition: Condition, speed: float) -> int:

@@ -14,11 +14,12 @@ Not here: losses and jitter (effects), words (explanation). Times are seconds, s
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
-from netweather.conditions.effects import FRAME, MSS, Effects, wire_time
+from netweather.conditions.effects import FRAME, MSS, Effects, passes, wire_time
 
 PING: Final = 14 + 20 + 8 + 56
 """The frame of ping's echo, as it is sent unless -s says otherwise."""
@@ -54,7 +55,9 @@ class Link:
     free: float = 0.0
 
     def carry(self, at: float, frame: int) -> float:
-        """When a frame that is handed over at this time has arrived."""
+        """When a frame that is handed over at this time has arrived; never when it is too large, and then nothing behind it."""
+        if not passes(self.effects, frame):
+            return math.inf
         self.free = max(at, self.free) + wire_time(self.effects, frame)
         return self.free + self.delay
 

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from netweather.conditions.effects import (
+    FRAME,
     NETEM_LIMIT,
     Effects,
     TraceEffects,
     bulk_throughput,
     correlated_share,
     packets_needed,
+    passes,
     queue_packets,
 )
 from netweather.conditions.loss import LossRandom
@@ -93,7 +95,9 @@ def _probes(path: Path) -> Iterator[Trap]:
     remedy = "exclude the probes' port, or give them a longer timeoutSeconds while you test"
     if failure >= 1:
         what = f"a liveness probe with 1 s timeout always fails: connect and answer take {path.answered:.2f} s"
-        yield Trap("liveness-probe", what if path.rtt and math.isfinite(path.rtt) else "a liveness probe always fails", remedy)
+        yield Trap(
+            "liveness-probe", what if path.rtt and math.isfinite(path.answered) else "a liveness probe always fails", remedy
+        )
         return
     in_a_row = failure**PROBE_FAILURES
     wait = PROBE_PERIOD * (1 - in_a_row) / (in_a_row * (1 - failure))
@@ -190,6 +194,9 @@ def _others(path: Path) -> Iterator[Trap]:
     for way, condition, effects in path.ways:
         if condition.rate and not condition.rate.bitrate.bits_per_second:
             yield Trap("rate-zero", f"{way}: a rate of 0 is no limit, as to netem", "write --block drop to let nothing through")
+        if condition.mtu is not None and not passes(effects, FRAME):
+            what = f"{way}: full TCP segments (1500 bytes) vanish and nobody is told: connects succeed, transfers hang"
+            yield Trap("mtu-black-hole", what, "that is what --mtu tests; `sysctl net.ipv4.tcp_mtu_probing=1` lets TCP recover")
         if condition.mtu is not None and condition.mtu < 1280:
             yield Trap("mtu-below-ipv6", f"{way}: IPv6 does not work with an MTU below 1280", "write --mtu 1280 or more")
         if (trace := effects.trace) is not None:

@@ -109,7 +109,7 @@ def load_trace(word: str) -> Trace:
 
 def parse_trace(text: str) -> Trace:
     """Reads either form. Raises UsageError bad-trace, whose lines are numbered from 1."""
-    lines = [(number, line.partition("#")[0].strip()) for number, line in enumerate(text.splitlines(), 1)]
+    lines = [(number, line.partition("#")[0].strip()) for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1)]
     lines = [(number, line) for number, line in lines if line]
     if not lines:
         raise _bad("it is empty")
@@ -134,7 +134,7 @@ def _opportunities(lines: Sequence[tuple[int, str]]) -> Trace:
 
 
 def _table(lines: Sequence[tuple[int, str]]) -> Trace:
-    names = [name.strip() for name in lines[0][1].split(",")]
+    names = [name.strip().lower() for name in lines[0][1].split(",")]
     if names.count("time") != 1 or len(set(names)) != len(names) or not set(names) <= set(COLUMNS):
         raise _bad(f"line {lines[0][0]} is neither a number of milliseconds nor column names: {lines[0][1][:40]!r}")
     rows: list[Row] = []

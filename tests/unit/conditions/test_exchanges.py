@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -62,3 +63,21 @@ def test_directions_count_for_themselves() -> None:
     slow, quick = effects_of(load_condition({"rate": "100kbit"})), effects_of(load_condition({}))
     assert download(quick, slow, 0.0) > 8 > 1 > download(slow, quick, 0.0)
     assert upload(slow, quick, 0.0) > 8 > 1 > upload(quick, slow, 0.0)
+
+
+def test_a_packet_that_is_too_large_never_arrives() -> None:
+    """A path MTU black hole: the connect succeeds, and a full segment is lost each time that it is sent."""
+    assert over(mtu=1300).connect() == 0
+    exchange = over(mtu=1300)
+    exchange.connect()
+    assert exchange.first_byte() == math.inf
+    assert over(mtu=1500).first_byte() == 0
+    assert over(mtu=80).ping() == math.inf
+    hole, whole = effects_of(load_condition({"mtu": 1300})), effects_of(load_condition({}))
+    assert download(whole, hole, 0.0) == upload(hole, whole, 0.0) == math.inf
+    assert download(hole, whole, 0.0) < 1
+
+
+def test_a_packet_that_comes_alone_waits_for_a_slot() -> None:
+    assert over(slot="100ms").ping() == pytest.approx(0.2)
+    assert over(slot={"minimum": "10ms", "maximum": "30ms"}, delay="5ms").ping() == pytest.approx(0.05)

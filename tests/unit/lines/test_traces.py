@@ -88,6 +88,11 @@ def test_a_set_trace_keeps_the_numbers_of_its_files_lines(tmp_path: Path) -> Non
         assert caught.value.why.startswith("line 3: ")
 
 
+def test_tables_as_spreadsheets_write_them() -> None:
+    plain = parse_trace("time,rate\n0s,1mbit\n")
+    assert parse_trace("\ufeffTime, Rate\r\n0s, 1mbit\r\n") == plain
+
+
 USUAL = effects_of(load_condition({"delay": "10ms", "loss": "1%"}))
 
 

@@ -132,7 +132,7 @@ class Wire:
         return (bytes.fromhex(frame.to.replace(":", "")) if frame.to else there) + here + frame.data
 
     def arrive(self, sent: Iterable[Frame], wanted: Iterable[Frame]) -> dict[str, int]:
-        """Sends the frames; who is wanted arrives, and nobody else. When each came after it was sent, ns."""
+        """Sends the frames; who is wanted arrives, and nobody else. How long after it was sent each was read, ns."""
         sent, names = list(sent), {frame.name for frame in wanted}
         contents = {self._inside(self.whole(frame)): frame.name for frame in sent}
         times = dict(zip([f.name for f in sent], frames.send(self.sender, *map(self.whole, sent)), strict=True))
@@ -226,7 +226,6 @@ def test_a_line_delivers_them_late_and_unchanged(shared_rig: Rig, direction: str
         shared_rig.set(rule(Condition(delay=late, **more)))
         took = made.arrive(made.every, made.every)
         assert min(took[frame.name] for frame in (*made.wrapped, *OTHERS)) >= DELAY_MS * MS - EARLY_NS
-        assert min(took[frame.name] for frame in LINKS) < DELAY_MS * MS
         assert shared_rig.shown().unwanted_drops == 0
 
 

@@ -82,7 +82,7 @@ def not_found(text: str) -> str:
     return "\n".join(re.findall(r"^ +NOT FOUND: (.*)$", text, re.MULTILINE))
 
 
-@pytest.mark.parametrize("name", ["shop", "video"])
+@pytest.mark.parametrize("name", ["shop", pytest.param("video", marks=pytest.mark.full)])
 def test_it_shows_what_it_promises(name: str, run: Run, tmp_path: Path) -> None:
     shows(EXAMPLES[name], run, tmp_path)
 

@@ -19,13 +19,16 @@ from tests.fidelity.traffic import PORT, Traffic
 FILE = Path(__file__).with_name("cases.yaml")
 FILES = "files/"
 """A text of the condition that begins so is the name of a file, of the list on top of cases.yaml."""
+WHOLE = ("delay-10ms", "loss-10%")
+"""Cases of which `make test` has every combination of direction and family; of the others it has the first."""
 
 
 @dataclass(frozen=True)
 class Case:
     """One case. expect: all that is checked, with what holds unless said otherwise. refused: the kind that a planted error fails.
 
-    again: what is set after it, each from nothing: changes to the condition.
+    again: what is set after it, each from nothing: changes to the condition. full: whether it is a further combination of a case
+    whose first one is in `make test`.
     """
 
     name: str
@@ -36,6 +39,7 @@ class Case:
     family: Literal[4, 6] = 4
     refused: str = ""
     again: tuple[Mapping[str, Any], ...] = ()
+    full: bool = False
 
     @property
     def serial(self) -> bool:
@@ -110,14 +114,14 @@ def all_cases() -> list[Case]:
 
 
 def _expanded(entry: dict[str, Any]) -> Iterator[Case]:
-    """The first combination takes the planted errors."""
+    """The first combination takes the planted errors; the further ones are long, but of those in WHOLE."""
     over = entry.get("over", {})
-    planted = entry.get("planted", ())
+    planted, further = entry.get("planted", ()), False
     for values in itertools.product(*over.values()):
         changes = {**dict(zip(over, values, strict=True)), "planted": planted}
         words = [_word(key, changes[key]) for key in over]
-        yield from _cases({**entry, **changes}, "-".join([entry["name"], *words]))
-        planted = ()
+        yield from _cases({**entry, **changes, "full": further and entry["name"] not in WHOLE}, "-".join([entry["name"], *words]))
+        planted, further = (), True
 
 
 def _word(key: str, value: Any) -> str:
@@ -137,6 +141,7 @@ def _cases(entry: dict[str, Any], name: str) -> Iterator[Case]:
         entry.get("direction", "egress"),
         entry.get("family", 4),
         again=tuple(entry.get("again", ())),
+        full=entry["full"],
     )
     expect = {**CLEAN.get(case.traffic.kind, {}), **entry["expect"]}
     yield replace(case, expect=expect)

@@ -32,7 +32,9 @@ ATTEMPTS = 8
 STALL = 0.02
 """Seconds that a thread may wait for its processor before a measurement is not believed."""
 PARAMETERS = [
-    pytest.param(engine, case, id=f"{case.name}-{engine}", marks=[pytest.mark.serial] if case.serial else [])
+    pytest.param(
+        engine, case, id=f"{case.name}-{engine}", marks=[pytest.mark.serial] * case.serial + [pytest.mark.full] * case.full
+    )
     for engine in ENGINES
     for case in all_cases()
 ]

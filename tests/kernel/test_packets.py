@@ -19,7 +19,7 @@ from tests.support import dumps, frames, probe
 from tests.support.foreign import eth0
 from tests.support.frames import DESTINATION, HOP_BY_HOP, NOWHERE, PADDED, ROUTING, Caught, caught, take
 from tests.support.netns import Namespace, ip
-from tests.support.rig import MS, Rig, delay, ports, rule
+from tests.support.rig import MS, Rig, at_last, delay, ports, rule
 from tests.support.statistics import EARLY_NS
 from tests.support.traffic import Echo, datagrams, payload, round_trip, tcp_client, tcp_transfer
 
@@ -246,7 +246,7 @@ def test_tcp_behind_extension_headers(shared_rig: Rig, option: str, direction: s
             connection.setsockopt(socket.IPPROTO_IPV6, OPTIONS[option], header)
         put(shared_rig, rule(conditions(1500)[kind], direction=direction, protocol="tcp", ports=ports(80)))
         assert min(round_trip(one) for _ in range(4)) >= DELAY_MS / 1000
-        assert min(round_trip(two) for _ in range(4)) < DELAY_MS / 1000
+        at_last(lambda: round_trip(two), 0, DELAY_MS / 1000)
         assert echoed(one, data) == data
         assert shared_rig.shown().rules[0].packets >= len(data) / 1440
         assert shared_rig.shown().unwanted_drops == 0

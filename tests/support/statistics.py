@@ -49,8 +49,9 @@ class Planted:
 
 
 def planted(*factors: float) -> pytest.MarkDecorator:
-    """Runs a test as it is, and once with each factor as a planted error; the test takes `planted`."""
-    cases = [Planted(1.0), *map(Planted, factors or (0.7, 1.3))]
+    """Runs a test as it is, and with each factor as a planted error, of which `make test` has the first; the test takes `planted`."""
+    first, *further = map(Planted, factors or (0.7, 1.3))
+    cases = [Planted(1.0), first, *(pytest.param(each, marks=pytest.mark.full) for each in further)]
     return pytest.mark.parametrize(
         "planted", cases, ids=lambda case: "right" if case.factor == 1.0 else f"off by {case.factor:g}"
     )

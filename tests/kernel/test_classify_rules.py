@@ -203,7 +203,7 @@ def test_1000_rules_end_to_end(rig: Rig) -> None:
                 at_last(lambda: round_trip(connection), least, most)
     shown = rig.shown()
     assert shown.in_force
-    assert shown.rules[999].packets >= 5
+    assert shown.rules[999].packets >= 2
     assert sum(counted.packets for counted in shown.rules[:999]) == 0
 
 

@@ -17,7 +17,9 @@ from ipaddress import IPv4Address, IPv6Address
 import pytest
 
 from netweather.conditions import Condition
+from netweather.engine.verifying import Wish, verify
 from netweather.errors import NetweatherError
+from netweather.measure import Verdict
 from tests.kernel.conftest import MakeRig
 from tests.support import probe
 from tests.support.netns import Lab, Namespace, ip
@@ -337,3 +339,16 @@ def test_a_name_that_begins_as_ours_do(rig: Rig) -> None:
     batch(rig.net.client, "link set eth0 down", "link set eth0 name nwan0", "link set nwan0 up")
     assert rig.set(rule(delay(DELAY_MS), direction="ingress")).interfaces == ("nwan0",)
     assert times(rig.net.server, rig.net.client) == 1
+
+
+@pytest.mark.parametrize("direction", ["both", "egress"])
+def test_what_verify_measures_at_a_router_holds_for_what_it_forwards(
+    router: tuple[Rig, Namespace, Namespace], direction: str
+) -> None:
+    rig, end, server = router
+    rig.set(rule(delay(DELAY_MS), direction=direction))
+    (evidence,) = verify(rig.engine, rig.target, Wish(peer=f"netns:{server.name}", samples=40))
+    figures = [figure for measured in evidence.measured for figure in measured.figures if figure.name == "delay"]
+    assert {figure.direction for figure in figures} >= {"egress"}
+    assert all(figure.verdict is not Verdict.FAIL for figure in figures)
+    assert (times(end, server), times(server, end)) == (1, 1)

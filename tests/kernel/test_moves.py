@@ -5,6 +5,7 @@ On the other side no packet is held, delayed or lost, whatever index the interfa
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from netweather.kernel import btf
 from netweather.kernel.hooks import DIRECTIONS, best_hook
 from tests.kernel.conftest import MakeRig
 from tests.support import probe
-from tests.support.netns import Namespace, ip
+from tests.support.netns import Namespace, await_carrier, ip
 from tests.support.rig import MS, Rig, delay, rule, until
 
 MOVES = 50
@@ -54,6 +55,9 @@ class Wanderer:
         lines = f"link set {self.device} up\naddr replace {self.here.v4}/28 dev {self.device}\n"
         lines += f"addr replace {self.here.v6}/64 dev {self.device} nodad\n"
         ip("-n", namespace.name, "-batch", "-", stdin=lines)
+        if namespace is not self.rig.net.client:
+            for end in (namespace, self.far):
+                end.call(await_carrier, self.device)
 
     def programs(self, namespace: Namespace) -> list[str]:
         """What of ours is attached to the wandering interface."""
@@ -246,3 +250,30 @@ def test_the_other_namespace_is_a_target_too(wanderer: Wanderer) -> None:
         assert min(probe.stream(wanderer.there, wanderer.far, 5, patience=5).delays) >= (DELAY_MS - 5) * MS
     finally:
         other.clear()
+
+
+def test_a_lost_journal(wanderer: Wanderer) -> None:
+    """recover finds the programs by their names where the interface is now; what the namespace itself has stays."""
+    rig = wanderer.rig
+    rig.set(rule(Condition(block="drop"), direction="both"))
+    rig.kill("keeper")
+    wanderer.move()
+    shutil.rmtree(rig.folder)
+    other = Rig(rig.net, rig.state, reference=f"netns:{wanderer.other.name}")
+    assert [each.taken for each in other.recover()] == [True]
+    assert wanderer.programs(wanderer.other) == []
+    untouched(wanderer.there, wanderer.far)
+
+
+def test_what_comes_out_of_a_namespace_that_ends(wanderer: Wanderer) -> None:
+    """As a physical interface does, which the kernel gives to the host."""
+    rig = wanderer.rig
+    rig.set(rule(Condition(block="drop"), direction="both"))
+    rig.kill("keeper")
+    wanderer.move()
+    untouched(wanderer.there, wanderer.far)
+    rig.target.close()
+    subprocess.run(["ip", "netns", "del", rig.net.client.name], check=True)
+    until(lambda: rig.engine.sweep() or not rig.folder.exists(), 20, "it is swept up")
+    assert wanderer.programs(wanderer.other) == []
+    untouched(wanderer.there, wanderer.far)

@@ -180,7 +180,7 @@ def lab(*, bystander: bool = False, link: str = "veth") -> Iterator[Lab]:
             addresses = f"addr add {one.v4}/24 dev eth0\naddr add {one.v6}/64 dev eth0 nodad\n"
             ip("-n", one.name, "-batch", "-", stdin=f"link set lo up\nlink set eth0 up\n{addresses}")
         for one in made:
-            one.call(_await_carrier)
+            one.call(await_carrier)
         yield Lab(*made)
     finally:
         for one in everything:
@@ -188,11 +188,11 @@ def lab(*, bystander: bool = False, link: str = "veth") -> Iterator[Lab]:
             remove(one.name)
 
 
-def _await_carrier() -> None:
-    """Until eth0 is up for everybody: the kernel tells of a carrier in the background, on a busy machine a second later."""
+def await_carrier(name: str = "eth0") -> None:
+    """Until an interface is up for everybody: the kernel tells of a carrier in the background, on a busy machine a second later."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
-        if not until(lambda: bool(_flags(asker, "eth0") & RUNNING), CARRIER_S, 0.002):
-            raise RuntimeError("eth0 has no carrier")
+        if not until(lambda: bool(_flags(asker, name) & RUNNING), CARRIER_S, 0.002):
+            raise RuntimeError(f"{name} has no carrier")
 
 
 def _flags(asker: socket.socket, name: str) -> int:

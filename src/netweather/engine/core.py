@@ -23,7 +23,7 @@ from netweather.engine.status import shown, unread
 from netweather.engine.unreached import unreached
 from netweather.errors import NetweatherError
 from netweather.journal import Entry, Journal, Whose
-from netweather.kernel import keeper_process, namespaces
+from netweather.kernel import keeper_process, namespaces, strays
 from netweather.kernel.operations import Lift, Operation, WriteRules
 from netweather.kernel.real import RealTarget
 from netweather.kernel.seam import TargetKernel
@@ -342,6 +342,7 @@ class Engine:
         directory = self.journal.directory(identity)
         keeper_process.stop_keeper(directory)
         keeper_process.stop_pump(directory)
+        strays.detach_remains(directory)
         namespaces.remove(directory / "netns")
         self.journal.forget(identity)
 

@@ -132,11 +132,7 @@ class RealTarget:
 
     def _departed(self) -> Classifier | None:
         """The classifier, when all of its interfaces have left; one of which interfaces are still here was detached."""
-        try:
-            ids = [int(word) for word in (self.directory / "classifier.ids").read_text().split()]
-        except (OSError, ValueError):
-            return None
-        found = Classifier.by_ids(ids, self.namespace.identity[1])
+        found = Classifier.by_ids(strays.remembered(self.directory), self.namespace.identity[1])
         if found is not None and None not in found.covered().values():
             found.close()
             return None
@@ -184,7 +180,7 @@ class RealTarget:
                 kept, self._classifier = self._classifier, None
                 self._classifier = self._load(room, kept)
                 self._classifier.set_namespace(self.namespace.identity[1])
-                (self.directory / "classifier.ids").write_text(" ".join(map(str, self._classifier.ids)))
+                strays.remember(self.directory, self._classifier.ids)
                 self._tell_port()
                 if kept:
                     kept.close()

@@ -4,12 +4,42 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection
+from pathlib import Path
 
 from netweather.errors import NetweatherError
-from netweather.kernel import links
+from netweather.kernel import bpf, links
+from netweather.kernel.classifier import PROGRAMS
 from netweather.kernel.finding import every_namespace
-from netweather.kernel.hooks import DIRECTIONS, Direction, Hook
+from netweather.kernel.hooks import DIRECTIONS, Direction, Hook, best_hook
 from netweather.kernel.namespaces import Namespace
+
+_IDS = "classifier.ids"
+
+
+def remember(directory: Path, programs: Collection[int]) -> None:
+    """Notes in a target's directory which programs are its classifier's, so that they are found wherever they are attached."""
+    (directory / _IDS).write_text(" ".join(map(str, programs)))
+
+
+def remembered(directory: Path) -> list[int]:
+    """The ids that were noted last; whoever uses them makes sure that they are not another's by now."""
+    try:
+        return [int(word) for word in (directory / _IDS).read_text().split()]
+    except (OSError, ValueError):
+        return []
+
+
+def detach_remains(directory: Path) -> None:
+    """Detaches the classifier of a target whose namespace is gone from what came out of it: a physical interface goes to the host."""
+    ours = []
+    for identifier in remembered(directory):
+        with contextlib.suppress(OSError):
+            program = bpf.Program.by_id(identifier)
+            program.close()
+            if program.name in PROGRAMS:
+                ours.append(identifier)
+    if ours:
+        detach_elsewhere(best_hook(), ours, (0, 0))
 
 
 def detach_elsewhere(hook: Hook, programs: Collection[int], home: tuple[int, int]) -> list[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -60,3 +62,27 @@ def test_a_peer_with_another_address(agent: RealAgent, docker: Docker) -> None:
         until(lambda: "198.51.100.200/32" in client.show()[0].peers[f"docker:{peer}"], 20, "the other address is meant")
         assert round_trip(docker, here, peer) >= 80
         client.clear()
+
+
+@pytest.mark.full
+def test_many_restarts_lose_nothing(agent: RealAgent, docker: Docker) -> None:
+    """Of three containers, one after the other and all at once: each has it again, keeps it, and nothing of before is shown."""
+    names = ["nwt-many-1", "nwt-many-2", "nwt-many-3"]
+    with ExitStack() as stack, agent.client() as client:
+        for name in names:
+            stack.enter_context(docker.container(name=name, options=("--label", LABEL)))
+        client.set([condition(f"docker:label={LABEL}", delay="40ms", lease="30m")])
+        for _ in range(10):
+            for together in (names[:1], names[1:2], names[2:], names):
+                docker("restart", "-t0", *together)
+                spaces = {os.stat(f"/proc/{docker.inspect(name)['State']['Pid']}/ns/net").st_ino for name in names}
+                until(lambda spaces=spaces: {s.target.ino for s in client.show() if s.in_force} == spaces, 20, "all have it")  # type: ignore[misc]
+                # What ends a target looks at it twice, 0.2 s apart.
+                stays = time.monotonic() + 1
+                while time.monotonic() < stays:
+                    assert {each.target.ino for each in client.show() if each.in_force} == spaces, agent.log.read_text()
+        assert "a device of ours was deleted" not in agent.log.read_text()
+        client.clear([f"docker:label={LABEL}"])
+        assert client.show() == []
+        docker("restart", "-t0", *names)
+        assert client.show() == []

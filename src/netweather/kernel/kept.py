@@ -26,11 +26,13 @@ class _Kept(RealTarget):
     def __init__(self, fd: int, directory: Path, hook: str | None, load: Load, give_back: Callable[[_Kept], None]) -> None:
         super().__init__(fd, directory, hook, load)
         self._give_back = give_back
+        self.ended = False
 
     def close(self) -> None:
         self._give_back(self)
 
     def end(self) -> None:
+        self.ended = True
         super().close()
 
     def __exit__(self, *failure: object) -> None:
@@ -77,6 +79,8 @@ class KeptTargets:
     def _take_back(self, target: _Kept) -> None:
         over = []
         with self._lock:
+            if target.ended:  # it was dropped between two closings, and its directory may be another namespace's by now
+                return
             before = self._idle.pop(target.directory, None)
             if before is not None and before is not target:
                 over.append(before)

@@ -168,6 +168,7 @@ class Namespace:
             self._pool.submit(_close_kept).result()
             self._pool.shutdown()
             self._pool = None
+            self._thread = None  # another thread may get its number, and would run things where it is
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1

@@ -124,3 +124,17 @@ def test_a_directory_that_is_gone_is_not_kept(place: Place, tmp_path: Path) -> N
     with place.kept(place.fd, gone):
         gone.rmdir()
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_one_that_was_dropped_between_two_closings_is_given_to_nobody(place: Place) -> None:
+    """The engine closes what it has unmade, and closes it again on its way out; the agent lets the target go in between.
+
+    By then the directory may belong to a restarted container, whose namespace got the same inode.
+    """
+    first = place.kept(place.fd, place.directory)
+    first.close()
+    place.kept.drop(place.directory)
+    first.close()
+    with place.kept(place.fd, place.directory) as second:
+        assert second is not first
+        assert ("eth0", place.eth0.ifindex) in second.observe().interfaces

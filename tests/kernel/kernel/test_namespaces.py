@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -80,3 +81,17 @@ def test_a_cookie_is_of_one_namespace_and_never_given_again(tmp_path: Path, monk
     with namespaces.opened(Path("/proc/self/ns/net")) as own:
         assert namespaces.quick_cookie(own.fd) == 0
         assert own.cookie == own.cookie != 0
+
+
+def test_a_closed_one_runs_nothing_where_the_caller_is(make_lab: Any) -> None:
+    """A thread that is made later may have the number of the one that had entered."""
+    with make_lab() as net, namespaces.opened(net.client.path) as inside:
+        assert inside.run(lambda: True)
+    numbers: set[int | None] = set()
+    for _ in range(20):
+        thread = threading.Thread(target=lambda: numbers.add(threading.get_ident()))
+        thread.start()
+        thread.join()
+    assert inside._thread not in numbers
+    with pytest.raises(NetweatherError):
+        inside.run(lambda: True)

@@ -233,9 +233,9 @@ def remove(path: Path) -> None:
 
 
 def is_mounted(path: Path) -> bool:
-    """Whether a namespace is kept at `path`."""
+    """Whether a namespace is kept at `path`: all of them are of one device. A plain file's need not be its folder's (overlayfs)."""
     try:
-        return path.stat().st_dev != path.parent.stat().st_dev
+        return path.stat().st_dev == os.stat("/proc/self/ns/net").st_dev
     except OSError:
         return False
 

@@ -36,6 +36,16 @@ def test_a_namespace_is_kept_by_its_mount_and_gone_without(tmp_path: Path) -> No
     namespaces.remove(path)
 
 
+def test_a_file_on_another_device_than_its_folder_is_no_namespace(tmp_path: Path) -> None:
+    """As on an overlay of two file systems: unmounting it fails."""
+    path = tmp_path / "ns"
+    path.symlink_to("/proc/self/comm")
+    assert path.stat().st_dev != tmp_path.stat().st_dev
+    assert not namespaces.is_mounted(path)
+    namespaces.remove(path)
+    assert not path.is_symlink()
+
+
 def test_sysfs_shows_the_namespace_s_own_devices(make_lab: Any) -> None:
     with make_lab() as net, namespaces.opened(net.client.path) as inside:
         seen = inside.run(lambda: {p.name for p in (inside.mount_sysfs() / "class/net").iterdir()})

@@ -152,7 +152,7 @@ class Match:
         default=None, metadata=about("only TCP packets with these flags set, or with ! not set", example="syn+!ack")
     )
     interfaces: tuple[str, ...] = field(
-        default=(), metadata=about("names of the target's interfaces; all but loopback unless given", example="eth0")
+        default=(), metadata=about("names of interfaces; all but loopback and tunnels unless given", example="eth0")
     )
     vlan: int | None = field(default=None, metadata=about("only packets of this VLAN", example="100", minimum=0, maximum=4094))
 

@@ -292,6 +292,22 @@ def test_every_report_has_a_null_measurement_and_an_error(bench: Bench) -> None:
     assert [null.direction for null in measured.null] == ["round trip"]
 
 
+def test_no_null_measurement_that_meets_the_condition_after_all(bench: Bench) -> None:
+    """Beside a tunnel's hooks the packets still pass those of the interface below it, where the rule meets them."""
+    ends = (bench.net.client, "198.51.100.1", "192.0.2.2"), (bench.net.server, "198.51.100.2", "192.0.2.1")
+    for end, address, other in ends:
+        end.run("ip", "link", "add", "t0", "type", "vxlan", "id", "5", "remote", other, "dstport", "4789")
+        end.run("ip", "link", "set", "t0", "up")
+        end.run("ip", "addr", "add", f"{address}/24", "dev", "t0")
+    bench.set(to=[], delay="200ms")
+    found = bench.verify(to="198.51.100.2")
+    (measured,) = found.measured
+    assert all(null.seen is None and "below it" in null.why for null in measured.null), measured.null
+    assert by_name(found)["RTT round trip"].error is None
+    (measured,) = bench.verify(to="192.0.2.2").measured
+    assert all(null.seen is not None and null.seen < 0.1 for null in measured.null), measured.null
+
+
 def test_a_block_towards_who_never_answers_is_not_proved(bench: Bench) -> None:
     """Without the condition nobody answers either."""
     bench.net.server.run("sysctl", "-qw", "net.ipv4.icmp_echo_ignore_all=1")

@@ -54,6 +54,7 @@ def without(session: Session, found: Found, ends: Ends) -> None:
     before, number = session.counted(), null_count(session.expected.values(), PACKETS)
     size = min(each.size for each in session.expected.values())
     try:
+        session.check_passable()
         with both_ways(ends, session.namespace) as past:
             seen = past.exchange({way: Stream(number, PPS, size) for way in session.expected}, 0.2)
     except OSError as error:

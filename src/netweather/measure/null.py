@@ -15,9 +15,9 @@ from netweather.measure import statistics
 from netweather.measure.evidence import Figure, Null
 from netweather.measure.expectation import Expected
 
-PACKETS: Final = 200
+PACKETS: Final = 100
 PPS: Final = 1000.0
-ECHOES: Final = 31
+ECHOES: Final = 21
 LEAST: Final = 11
 """Fewer have no interval."""
 _SHARE_S: Final = 0.3

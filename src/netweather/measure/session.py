@@ -5,6 +5,7 @@ Opens nothing itself (kernel.probing does) and knows neither journal nor engine.
 
 from __future__ import annotations
 
+import errno
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,7 @@ from netweather.kernel.fan import Fan
 from netweather.kernel.namespaces import Namespace
 from netweather.kernel.probing import TCP, UDP, Arrivals, Ends, Flow, Stream
 from netweather.kernel.roundtrips import connect_times, echo_times
+from netweather.kernel.routing import way_out
 from netweather.kernel.spec import Datapath
 from netweather.measure import further, patterns
 from netweather.measure.choosing import candidates, icmp_of, rule_met, untouched
@@ -146,11 +148,20 @@ class Session:
         self._judge_round_trips(found, ways, times, count, base, probe)
         return base
 
+    def check_passable(self) -> None:
+        """Raises OSError unless the packets leave by an interface whose hooks the rule is at: no other ones are passed by."""
+        index = self.namespace.run(lambda: way_out(self.remote))[0]
+        found = next((each for each in self.datapath.interfaces if each.ifindex == index), None)
+        if found is None or (found.upper and found.name not in self.match.interfaces):
+            where = found.name if found else "an interface that carries no condition"
+            raise OSError(errno.EOPNOTSUPP, f"packets leave by {where}, and the rule meets them on an interface below it")
+
     def _null_round_trip(self, found: Found) -> Null:
         """The path without the condition; and whether an ingress block stops the answers to echoes that no egress block stops."""
         before, number = self.counted(), null_count(self.expected.values(), NULL_ECHOES)
         try:
-            answers = echoes(self.namespace, self.local, self.remote, number, 0.005, max(_PATIENCE, 1.0))
+            self.check_passable()
+            answers = echoes(self.namespace, self.local, self.remote, number, 0.002, max(_PATIENCE, 1.0))
         except OSError as error:
             null = Null(ROUND_TRIP, None, None, why=f"it can't be measured here: {error.strerror or error}")
         else:

@@ -125,11 +125,10 @@ class Journal:
             if until(lambda: _take(path, self.directory(identity), taken), patience_s):
                 return taken[0]
             raise NetweatherError("busy", "another command is changing this target", f"its lock is {path}", "try again")
-        except PermissionError as error:
-            raise NetweatherError(
-                "needs-root", "changing a network needs root", str(error), "run it with sudo, or through an agent"
-            ) from error
         except OSError as error:
+            if isinstance(error, PermissionError) and os.geteuid():
+                remedy = "run it with sudo, or through an agent"
+                raise NetweatherError("needs-root", "changing a network needs root", str(error), remedy) from error
             raise _no_state(path.parent, error) from error
 
     def read(self, identity: str) -> Entry | None:
@@ -249,7 +248,8 @@ def _take(path: Path, instead: Path, taken: list[int]) -> bool:
     except FileNotFoundError:  # the last holder of any lock has just removed the folder
         return False
     except OSError as error:
-        if error.errno not in FULL:
+        refused_to_root = isinstance(error, PermissionError) and not os.geteuid()  # an immutable folder, or a security module
+        if error.errno not in FULL and not refused_to_root:
             raise
         path = path if path.exists() else instead
         try:

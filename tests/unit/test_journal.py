@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import subprocess
 import sys
 import threading
@@ -265,7 +266,7 @@ def test_on_a_full_disk_a_shorter_journal_takes_the_place_of_the_old(tmp_path: P
     assert Journal(tmp_path).read(WHOSE.identity) == shorter
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EDQUOT])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EPERM])
 def test_where_no_lock_can_be_made_the_directory_is_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     journal = Journal(tmp_path)
     journal.write(ENTRY)
@@ -274,6 +275,7 @@ def test_where_no_lock_can_be_made_the_directory_is_locked(tmp_path: Path, monke
         raise OSError(number, "planted")
 
     monkeypatch.setattr(module, "_make_folder", refuse)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
     with journal.locked(WHOSE.identity):
         monkeypatch.setattr(module, "_threads", {})  # as another process sees it
         with pytest.raises(NetweatherError, match="busy"), journal.locked(WHOSE.identity, 0.0):

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from netweather.kernel import finding
 
@@ -33,3 +36,27 @@ def test_every_namespace_comes_once(make_lab: Any) -> None:
         found = [(dev, ino) for _, dev, ino, _ in finding.every_namespace()]
         assert len(found) == len(set(found))
         assert (net.client.path.stat().st_dev, net.client.path.stat().st_ino) in found
+
+
+def test_what_is_no_namespace_is_skipped_and_told(make_lab: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file, a FIFO that nobody writes, a folder, a link to nowhere, a namespace of another kind: the rest comes all the same."""
+    (tmp_path / "a-file").touch()
+    os.mkfifo(tmp_path / "b-fifo")
+    (tmp_path / "c-folder").mkdir()
+    (tmp_path / "d-link").symlink_to("nowhere")
+    (tmp_path / "e-mounts").symlink_to("/proc/self/ns/mnt")
+    monkeypatch.setattr(finding, "NAMED", (f"{tmp_path}/*", "/run/netns/*"))
+    with make_lab() as net:
+        skipped: dict[str, str] = {}
+        found = {(dev, ino) for _, dev, ino, _ in finding.every_namespace(skipped)}
+        assert (net.client.path.stat().st_dev, net.client.path.stat().st_ino) in found
+    ours = {path.rpartition("/")[2]: why for path, why in skipped.items() if path.startswith(str(tmp_path))}
+    assert ours == dict.fromkeys(("a-file", "b-fifo", "c-folder", "e-mounts"), "it is not a network namespace")
+
+
+def test_one_that_disappears_meanwhile_is_no_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "x").symlink_to("/proc/self/ns/net")
+    monkeypatch.setattr(finding, "_paths", lambda: iter((str(tmp_path / "gone"), "/proc/0/ns/net", str(tmp_path / "x"))))
+    skipped: dict[str, str] = {}
+    assert [path for path, *_ in finding.every_namespace(skipped)] == [str(tmp_path / "x")]
+    assert skipped == {}

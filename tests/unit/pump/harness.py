@@ -145,8 +145,9 @@ class Pump:
         drain_ns: int = 0,
         wrapper: Sequence[str] = (),
         inherited: Sequence[int] = (),
+        file: ParamsFile | None = None,
     ) -> None:
-        self.file = ParamsFile.anonymous()
+        self.file = file or ParamsFile.anonymous()
         self.file.set_memory_limit(memory)
         self.file.set_drain(drain_ns)
         # A killed test session leaves no pump behind for long.

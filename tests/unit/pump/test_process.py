@@ -209,6 +209,30 @@ def test_deadline_ends_it(binary: Path) -> None:
         assert numbers(peer, 50) == list(range(50))
 
 
+def test_it_ends_when_its_file_has_no_name_any_more(binary: Path, tmp_path: Path) -> None:
+    """Whoever started it was killed before it wrote down whom, or the state directory is gone."""
+    with harness.running(binary, file=seam.ParamsFile(tmp_path / "params")) as pump:
+        peer = pump.add(LineParams(delay_ns=300 * MS))
+        send_all(peer, 0, 50)
+        (tmp_path / "params").unlink()
+        assert pump.process.wait(10 * SLOW) == 0
+        assert numbers(peer, 50) == list(range(50))
+
+
+def test_its_clock_is_the_hosts(binary: Path, tmp_path: Path) -> None:
+    """As in a time namespace that is an hour ahead: beats and the deadline are in the clock that the classifier reads."""
+    hour = 3600 * 10**9
+    file = seam.ParamsFile(tmp_path / "params")
+    file.set_boot_offset(hour)
+    with harness.running(binary, file=file) as pump:
+        before = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        while pump.beat.boot_ns <= before - hour:
+            time.sleep(0.01)
+        assert pump.beat.boot_ns <= time.clock_gettime_ns(time.CLOCK_BOOTTIME) - hour
+        pump.file.set_deadline(time.clock_gettime_ns(time.CLOCK_BOOTTIME) - hour)
+        assert pump.process.wait(10 * SLOW) == 0
+
+
 # Control ----------------------------------------------------------------------------------------------------------------------
 
 

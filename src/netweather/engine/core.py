@@ -200,19 +200,23 @@ class Engine:
         return rest
 
     def show(self, target: Target | None = None) -> list[Shown]:
-        """The conditions in force on a target, or on all of them; ended ones are swept away first."""
+        """The conditions in force on a target, or on all of them; ended ones are swept away first.
+
+        Of all, one that can't be looked at has its problem in its answer.
+        """
         self.sweep()
         identities = self.journal.identities() if target is None else [target.identity]
-        return [shown for identity in identities for shown in self._show(identity)]
+        return [shown for identity in identities for shown in self._show(identity, alone=target is not None)]
 
-    def _show(self, identity: str) -> list[Shown]:
+    def _show(self, identity: str, *, alone: bool) -> list[Shown]:
         try:
             return self._read_back(identity)
-        except NetweatherError as error:
-            if error.code != "busy":
+        except (NetweatherError, OSError) as error:
+            if getattr(error, "code", "") == "busy":
+                return unread(entries.entry_or_remains(self.journal, identity))
+            if alone:
                 raise
-            entry = self.journal.read(identity)
-            return unread(entry) if entry else []
+            return unread(entries.readable(self.journal, identity) or entries.unreadable(identity), recovery.told(error))
 
     def _read_back(self, identity: str) -> list[Shown]:
         with self.journal.locked(identity, SHOW_PATIENCE_S):

@@ -36,6 +36,11 @@ def entry_or_remains(journal: Journal, identity: str) -> Entry:
     return readable(journal, identity) or Entry(unknown(identity))
 
 
+def unreadable(identity: str) -> Entry:
+    """Stands for a target of which it is not known what is in force: its journal can't be read."""
+    return Entry(unknown(identity), [InForce(NetworkCondition(name="unreadable"), {}, NEVER, 0)])
+
+
 def readable(journal: Journal, identity: str) -> Entry | None:
     """The journal's entry, without conditions where there is no journal; None where there is one that can't be read."""
     try:

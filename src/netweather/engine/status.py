@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Final
 
 from netweather.conditions import NetworkCondition
 from netweather.conditions.profiles import expand_rule
@@ -45,9 +46,11 @@ def shown(kernel: TargetKernel, entry: Entry, desired: Datapath) -> list[Shown]:
     return found
 
 
-def unread(entry: Entry) -> list[Shown]:
-    """What the journal says of a target that another command is changing; the kernel was not asked."""
-    why = "busy: another command is changing this target, so this is what was set, not what the kernel holds"
+BUSY: Final = "busy: another command is changing this target, so this is what was set, not what the kernel holds"
+
+
+def unread(entry: Entry, why: str = BUSY) -> list[Shown]:
+    """What the journal says of a target whose kernel was not asked, and why it was not."""
     return [replace(each, problems=(why,)) for each in _as_written(entry, entry.hook)]
 
 

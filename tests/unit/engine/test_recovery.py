@@ -230,3 +230,14 @@ def test_the_newest_journal_is_told_by_its_version(bench: Bench) -> None:
         bench.engine.set(bench.target, condition())
     assert "version 99" in caught.value.why
     assert "netweather clear" in caught.value.remedy
+
+
+def test_show_of_all_names_a_journal_that_can_not_be_read(made: Bench) -> None:
+    made.set(name="slow")
+    assert [each.condition.name for each in made.engine.show()] == ["slow"]  # the one without a namespace was removed
+    path(made).write_text("{")
+    (shown,) = made.engine.show()
+    assert not shown.in_force
+    assert "cannot be read" in shown.problems[0]
+    with pytest.raises(NetweatherError, match="broken-journal"):
+        made.engine.show(made.target)

@@ -201,3 +201,28 @@ def test_without_a_keeper_the_next_command_goes_on(rig: Rig) -> None:
     assert rig.engine.show() == []
     until(lambda: not rig.folder.exists(), DRAIN_S * 4, "another keeper drops what is left")
     until(lambda: not rig.remains(), 20, "and is gone itself")
+
+
+def test_many_conditions_that_drain_hold_up_nobody(rig: Rig) -> None:
+    """A set, a change, a show and a clear beside 20 lines that drain, and beside 20 that hold nothing."""
+
+    def work() -> None:
+        rig.set(rule(delay(5), direction="egress", ports=ports(8)), name="new")
+        rig.set(rule(delay(9), direction="egress", ports=ports(8)), name="new")
+        rig.engine.show(rig.target)
+        rig.clear("new", "drain")
+
+    numbers = range(100, 120)
+    for number in numbers:
+        rig.set(rule(delay(3_600_000), direction="egress", ports=ports(number)), name=f"c{number}")
+    idle = [seconds(work) for _ in range(3)]
+    for number in numbers:
+        with udp_client(rig.net.client, V4, number) as bulk:
+            bulk.send(bytes(1000))
+    rig.clear(held="drain")
+    rig.set(rule(Condition(block="reject"), ports=ports(8)), name="other")
+    assert len(draining(rig)) == 20
+    busy = [seconds(work) for _ in range(3)]
+    assert median(busy) <= 2 * median(idle)
+    until(lambda: not draining(rig), DRAIN_S * 4, "the keeper drops what is left")
+    assert rig.shown().in_force

@@ -133,7 +133,7 @@ class Rig:
         return found
 
     def close(self) -> None:
-        self.clear()
+        self.clear(held="drop")
         self.target.close()
 
 

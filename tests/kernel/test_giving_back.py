@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from netweather.conditions import Condition
-from tests.kernel.agent.conftest import PROGRAM
+from tests.kernel.agent.conftest import PROGRAM, RealAgent, real_agent
 from tests.kernel.conftest import MakeRig
 from tests.support import dumps
 from tests.support.rig import Rig, delay, ports, rule, until
@@ -87,6 +87,16 @@ DISKS = [full, read_only]
 ENDS = ["clear", "clear --all", "recover"]
 
 
+USUAL = [(wrong, how) for wrong in JOURNALS for how in ENDS if wrong is truncated or (how == "clear" and wrong is not emptied)]
+"""One of each; the others are tried by `make test-full`."""
+WRONG = [
+    pytest.param(wrong, how, marks=[pytest.mark.full] * ((wrong, how) not in USUAL), id=f"{wrong.__name__}, {how}")
+    for wrong in JOURNALS
+    for how in ENDS
+]
+KEPT = [pytest.param(each, marks=[pytest.mark.full] * (each not in (truncated, gone)), id=each.__name__) for each in JOURNALS]
+
+
 @pytest.fixture
 def state(tmp_path: Path) -> Iterator[Path]:
     """A state directory with a small disk of its own."""
@@ -133,15 +143,14 @@ def end(rig: Rig, how: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("how", ENDS)
-@pytest.mark.parametrize("wrong", JOURNALS, ids=lambda one: one.__name__)
+@pytest.mark.parametrize(("wrong", "how"), WRONG)
 def test_whatever_stands_in_the_journal(given: Rig, wrong: Callable[[Path], None], how: str) -> None:
     wrong(given.folder / "journal.json")
     end(given, how)
     assert given.engine.journal.identities() == []
 
 
-@pytest.mark.parametrize("wrong", JOURNALS, ids=lambda one: one.__name__)
+@pytest.mark.parametrize("wrong", KEPT)
 def test_the_keeper_ends_a_lease_whatever_stands_in_the_journal(given: Rig, wrong: Callable[[Path], None]) -> None:
     wrong(given.folder / "journal.json")
     until(lambda: not given.folder.exists(), 60, "the keeper has taken it away")
@@ -169,3 +178,35 @@ def test_one_of_two_ends_on_a_full_disk(given: Rig) -> None:
     (shown,) = given.engine.show(given.target)
     assert (shown.condition.name, shown.in_force) == ("other", True)
     assert given.clear() == ["other"]
+
+
+@pytest.fixture
+def agent(state: Path, make_rig: MakeRig) -> Iterator[tuple[RealAgent, Rig]]:
+    """An agent whose target must be as before at the end, although nobody asks for more."""
+    with make_rig() as rig, Echo(rig.net.server, [7]), real_agent(state) as made:
+        before = dumps.settled(rig.net.client)
+        yield made, rig
+        until(lambda: not (rig.folder / "netns").is_mount() and "nw0" not in names(rig), 60, "the devices are gone")
+        dumps.assert_same(before, rig.net.client)
+
+
+def names(rig: Rig) -> str:
+    return rig.net.client.run("ip", "-o", "link").stdout
+
+
+@pytest.mark.parametrize("wrong", [truncated, full], ids=lambda one: one.__name__)
+def test_an_agent_clears(agent: tuple[RealAgent, Rig], wrong: Callable[[Path], None]) -> None:
+    made, rig = agent
+    reference = f"netns:{rig.net.client.name}"
+    made.cli("set", reference, "--delay", "60ms", "--for", "5m")
+    wrong(made.state if wrong is full else rig.folder / "journal.json")
+    made.cli("clear", reference)
+    with udp_client(rig.net.client, "192.0.2.2", 7) as connection:
+        assert min(round_trip(connection) for _ in range(10)) < 0.12
+
+
+def test_an_agent_ends_a_lease_whose_journal_can_not_be_read(agent: tuple[RealAgent, Rig]) -> None:
+    made, rig = agent
+    made.cli("set", f"netns:{rig.net.client.name}", "--delay", "60ms", "--for", "4s")
+    truncated(rig.folder / "journal.json")
+    until(lambda: not rig.folder.exists(), 60, "the agent takes it away")

@@ -12,7 +12,6 @@ import errno
 import fcntl
 import functools
 import os
-import socket
 import sys
 import threading
 import time
@@ -200,6 +199,8 @@ def quick_cookie(fd: int) -> int:
 
 
 def _socket_cookie() -> bytes:
+    import socket  # later: whoever only looks at targets needs none
+
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as found:
         return found.getsockopt(socket.SOL_SOCKET, _SO_NETNS_COOKIE, 8)
 

@@ -13,7 +13,7 @@ import functools
 import mmap
 import os
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,13 +72,15 @@ class Map:
         """Sets one element. Raises OSError (E2BIG: the map is full)."""
         self._element(MAP_UPDATE, key, ctypes.create_string_buffer(value, len(value)))
 
-    def point(self, key: bytes, ifindex: bytes) -> None:
+    def point(self, key: bytes, ifindex: bytes, inside: Callable[[Callable[[], None]], None]) -> None:
         """Sets an element of a map of devices (DEVMAP), unless it is that already; an index that nobody has empties it.
 
-        Runs inside the namespace of the device.
+        inside: runs a function in the namespace of the device.
         """
-        if self.lookup(key) == ifindex:
-            return
+        if self.lookup(key) != ifindex:
+            inside(lambda: self._point(key, ifindex))
+
+    def _point(self, key: bytes, ifindex: bytes) -> None:
         try:
             self.update(key, ifindex)
         except OSError as error:

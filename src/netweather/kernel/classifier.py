@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -192,10 +193,12 @@ class Classifier:
             memory[slot] = deadline
         memory.release()
 
-    def write(self, tables: Tables, datapath: Datapath) -> None:
+    def write(
+        self, tables: Tables, datapath: Datapath, inside: Callable[[Callable[[], None]], None] = lambda function: function()
+    ) -> None:
         """Writes the generation that is not in force, then switches to it with one write. Raises OSError.
 
-        Runs inside the target's namespace.
+        inside: runs a function in the target's namespace, where the caller is unless given.
         """
         generation = 1 - self.generation
         self._clear_generation(generation)
@@ -212,7 +215,7 @@ class Classifier:
             self._peers(prefix).update(layout.peer_key(prefix, generation), struct.pack("=I", vector_id))
         for connection, index in tables.connections.items():
             self.maps["connections"].update(layout.connection_key(connection, generation), struct.pack("=I", index))
-        self._write_interfaces(tables, datapath, generation)
+        self._write_interfaces(tables, datapath, generation, inside)
         self.set_leases(datapath.leases + (0,) * (MAX_LEASES - len(datapath.leases)))
         self._write_control(self._set_at(generation), self._set_bytes(tables))
         self._write_control(0, struct.pack("=I", generation))
@@ -276,7 +279,9 @@ class Classifier:
                 if struct.unpack_from("=I", key, at)[0] == generation:
                     self.maps[name].delete(key)
 
-    def _write_interfaces(self, tables: Tables, datapath: Datapath, generation: int) -> None:
+    def _write_interfaces(
+        self, tables: Tables, datapath: Datapath, generation: int, inside: Callable[[Callable[[], None]], None]
+    ) -> None:
         interfaces = self.maps["interfaces"]
         wanted = {struct.pack("=I", i.ifindex): i for i in datapath.interfaces}
         slots = {i.slot for i in datapath.interfaces}
@@ -293,7 +298,7 @@ class Classifier:
             for direction in (0, 1):
                 ids[2 * generation + direction] = tables.places[interface.slot, direction]
             interfaces.update(key, layout.INTERFACE.pack(interface.slot, *ids, flags))
-            self.maps["devices"].point(struct.pack("=I", interface.slot), key)
+            self.maps["devices"].point(struct.pack("=I", interface.slot), key, inside)
 
     @staticmethod
     def _set_bytes(tables: Tables) -> bytes:

@@ -203,7 +203,7 @@ class RealTarget:
                 self._let_pump_take()
                 if any(line.engine == "pump" for line in datapath.lines):
                     self._bound_pump(leases)
-                self.namespace.run(lambda: self._need_classifier().write(tables, datapath))
+                self._need_classifier().write(tables, datapath, self.namespace.run)
             case Attach(ifindex=ifindex):
                 self.namespace.run(lambda: self._attach(ifindex))
             case Lift():

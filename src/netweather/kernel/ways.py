@@ -147,8 +147,7 @@ class Ways:
             size = layout.DESTINATION.size
             ifindex, key = struct.pack("=I", line.interface.ifindex), struct.pack("=I", line.index)
             value = layout.DESTINATION.pack(line.interface.ifindex, line.direction == "ingress")
-            devices = self._return.maps["devices"]
-            self.namespace.run(lambda: devices.point(key, ifindex))
+            self._return.maps["devices"].point(key, ifindex, self.namespace.run)
             self._return.maps["destinations"].mapped[size * line.index : size * (line.index + 1)] = value
 
     def make_room(self, line: Line) -> None:

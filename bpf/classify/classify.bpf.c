@@ -477,42 +477,44 @@ static __always_inline int has_had_its_rule(struct __sk_buff *skb, int direction
 	return 1;
 }
 
-static __always_inline int act(struct __sk_buff *skb, const struct nw_rule *rule, struct nw_control *c, struct scratch *here,
-			       const struct nw_interface *interface, int direction)
+/* The line of a rule at an interface; none when its pump is dead: that is a black hole, and better no condition than no network. */
+static __always_inline __u32 line_of(const struct nw_rule *rule, const struct nw_control *c, const struct scratch *here, __u32 slot,
+				     int direction)
 {
-	__u32 line = NW_NO_LINE, zero = 0, slot = interface->slot;
+	__u32 zero = 0;
 
-	switch (rule->action) {
-	case NW_ACTION_DROP:
-		count(rule->counter, skb, &here->packet, 1);
-		/* A redirect to nowhere: silent on the sender's side, as SHOT is not, and tcx knows no STOLEN. */
-		return bpf_redirect(0, 0);
-	case NW_ACTION_REJECT:
-		count(rule->counter, skb, &here->packet, 1);
-		return reject(skb, &here->packet, direction == EGRESS);
-	case NW_ACTION_LINE:
-		break;
-	default:
-		count(rule->counter, skb, &here->packet, 0);
-		mark_as_done(skb, direction, interface->flags & NW_INTERFACE_UPPER);
-		return NW_NEXT;
-	}
-	if (slot < NW_INTERFACES)
-		line = rule->line[slot][direction];
-	if (line >= NW_LINES)
-		return NW_NEXT;
 	if (rule->flags & NW_RULE_HEARTBEAT) {
 		__u64 *last = bpf_map_lookup_elem(&beat, &zero);
 
-		/* A line without its pump is a black hole: better no condition than no network. */
 		if (!last || (__s64)(here->now - *(volatile __u64 *)last) > (__s64)c->stale_ns)
+			return NW_NO_LINE;
+	}
+	return slot < NW_INTERFACES ? rule->line[slot][direction] : NW_NO_LINE;
+}
+
+static __always_inline int act(struct __sk_buff *skb, const struct nw_rule *rule, struct nw_control *c, struct scratch *here,
+			       const struct nw_interface *interface, int direction)
+{
+	__u32 line = NW_NO_LINE;
+
+	if (rule->action == NW_ACTION_LINE) {
+		line = line_of(rule, c, here, interface->slot, direction);
+		if (line >= NW_LINES || (here->packet.layer3 && add_link_header(skb)))
 			return NW_NEXT;
 	}
-	if (here->packet.layer3 && add_link_header(skb))
-		return NW_NEXT;
-	count(rule->counter, skb, &here->packet, 0);
-	skb->tc_index = NW_MAGIC | NW_DONE | line;
-	return bpf_redirect(c->port_ifindex, 0);
+	count(rule->counter, skb, &here->packet, rule->action == NW_ACTION_DROP || rule->action == NW_ACTION_REJECT);
+	switch (rule->action) {
+	case NW_ACTION_DROP:
+		/* A redirect to nowhere: silent on the sender's side, as SHOT is not, and tcx knows no STOLEN. */
+		return bpf_redirect(0, 0);
+	case NW_ACTION_REJECT:
+		return reject(skb, &here->packet, direction == EGRESS);
+	case NW_ACTION_LINE:
+		skb->tc_index = NW_MAGIC | NW_DONE | line;
+		return bpf_redirect(c->port_ifindex, 0);
+	}
+	mark_as_done(skb, direction, interface->flags & NW_INTERFACE_UPPER);
+	return NW_NEXT;
 }
 
 #define SKB_DEVICE 16 /* behind two pointers, since Linux 2.6 */

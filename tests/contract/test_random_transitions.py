@@ -73,7 +73,7 @@ class Keepers:
         self.off = False
 
     def install(self, patch: pytest.MonkeyPatch) -> None:
-        ensure, running, stop = keeper_process.ensure, keeper_process.running, keeper_process.stop_keeper
+        ensure, stop = keeper_process.ensure, keeper_process.stop_keeper
 
         def ensured(directory: Path, fd: int, state: Path) -> None:
             if self.off:
@@ -84,8 +84,13 @@ class Keepers:
                 ensure(directory, fd, state)
 
         patch.setattr(keeper_process, "ensure", ensured)
-        patch.setattr(keeper_process, "running", lambda d: d in self.alive if d in self.fakes else running(d))
+        for name in ("running", "kept_by_another"):
+            patch.setattr(keeper_process, name, self._told(getattr(keeper_process, name)))
         patch.setattr(keeper_process, "stop_keeper", lambda d: self.alive.discard(d) if d in self.fakes else stop(d))
+
+    def _told(self, real: Callable[[Path], bool]) -> Callable[[Path], bool]:
+        """Whether a target is kept: a fake one as remembered here, another one as `real` says."""
+        return lambda directory: directory in self.alive if directory in self.fakes else real(directory)
 
 
 @dataclass

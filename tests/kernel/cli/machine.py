@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from netweather.engine.draining import DRAIN_S
+from netweather.kernel import waiting
+from tests.support.machine import SLOW
 from tests.support.netns import Lab, ip, lab
 
 PROGRAM = [sys.executable, "-c", "import sys; from netweather.cli import main; sys.exit(main())"]
@@ -97,8 +100,10 @@ class Machine:
         file.chmod(0o755)
 
     def targets(self) -> list[str]:
-        """What has a journal."""
-        return [path.name for path in (self.folder / "state" / "targets").glob("*")]
+        """What still has a journal when held packets have had their time to leave."""
+        folder = self.folder / "state" / "targets"
+        waiting.until(lambda: not any(folder.glob("*")), 2 * DRAIN_S * SLOW)
+        return [path.name for path in folder.glob("*")]
 
 
 @contextmanager

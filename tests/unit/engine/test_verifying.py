@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from contextlib import nullcontext
 from ipaddress import ip_network
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -17,12 +14,11 @@ from netweather.engine import Engine, verifying
 from netweather.engine.reading import Held
 from netweather.engine.verifying import Other, Wish, verify
 from netweather.errors import NetweatherError
-from netweather.kernel import keeper_process
-from netweather.kernel.fake import FakeKernel, FakeTarget
+from netweather.kernel.fake import FakeKernel
 from netweather.kernel.namespaces import Namespace
-from netweather.settings import Settings
 from netweather.targets import Peer, Target
 from netweather.units import Duration
+from tests.unit.engine.conftest import Bench as EngineBench
 
 Bench = tuple[Engine, FakeKernel, Target]
 ADDRESSES = {"host": "203.0.113.1"}
@@ -30,14 +26,8 @@ DELAY = NetworkCondition(rules=(Rule(Match(), Condition(delay=Delay(Duration(10*
 
 
 @pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    kernel = FakeKernel()
-    monkeypatch.setattr(keeper_process, "ensure", lambda *_: None)
-    engine = Engine(Settings(state=tmp_path / "state"), lambda *_: FakeTarget(kernel))
-    fd = os.open("/proc/self/ns/net", os.O_RDONLY)
-    status = os.fstat(fd)
-    with Target("netns:test", "test", fd, status.st_dev, status.st_ino, None, "/proc/self/ns/net", "netns") as target:
-        yield engine, kernel, target
+def bench(bench: EngineBench) -> Bench:
+    return bench.engine, bench.kernel, bench.target
 
 
 def test_nothing_in_force_is_an_error(bench: Bench) -> None:

@@ -4,7 +4,9 @@
 .PHONY: help setup setup-demo build demo test test-full check format bench lock image wheel clean
 SHELL := /bin/bash
 bin := .venv/bin
-pytest := $(bin)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+# A worker more than processors: most tests wait for packets, and use a third of a processor.
+workers := $(shell n=$$(nproc); echo $$((n < 4 ? n + 1 : 4)))
+pytest := $(bin)/python -m pytest -n $(workers) --dist loadgroup --no-loadscope-reorder
 # On a machine that others use a packet may be late: what fails is tried once more, and counted as such; what hangs is not.
 again := -rfExXR --reruns 1 --rerun-except "from pytest-timeout"
 

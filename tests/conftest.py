@@ -21,6 +21,7 @@ from tests.support import docker as docker_support
 from tests.support import netns
 from tests.support import podman as podman_support
 from tests.support.machine import EMULATED, SLOW, machine
+from tests.support.outcomes import skip_reason
 
 HERE = Path(__file__).resolve().parent
 LEVELS = ("unit", "contract", "kernel", "fidelity", "guest", "e2e", "meta")
@@ -90,7 +91,7 @@ def pytest_report_header() -> str:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """What was not run, and why: the skips by reason, and what guests did not come to."""
     reports = [each for group in terminalreporter.stats.values() for each in group if isinstance(each, pytest.TestReport)]
-    skips = Counter(reason(each) for each in reports if each.skipped and not hasattr(each, "wasxfail"))
+    skips = Counter(skip_reason(each) for each in reports if each.skipped and not hasattr(each, "wasxfail"))
     if skips:
         terminalreporter.section("skipped, by reason")
     for why, count in sorted(skips.items(), key=lambda item: (-item[1], item[0])):
@@ -101,12 +102,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.section(f"guest, {told['guest']}")
             for test in told["not run in the guest"]:
                 terminalreporter.line(f"not run: {test}")
-
-
-def reason(skipped: pytest.TestReport) -> str:
-    """In one line."""
-    said = skipped.longrepr[2] if isinstance(skipped.longrepr, tuple) else skipped.longreprtext
-    return " ".join(said.removeprefix("Skipped: ").split())
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)  # outside pytest-timeout, which must not count the waiting

@@ -135,7 +135,7 @@ def test_a_container_that_is_stopped_leaves_nothing_of_ours(docker: Docker, rig_
         rig.target.close()
         docker("kill", shop)
         until(lambda: not rig.folder.exists(), 20, "the keeper tidies up")
-        until(lambda: not rig.remains(), 20, "and is gone itself")
+        rig.until_nothing_remains()
         docker("start", shop)
         with docker.container() as other:
             at_last(lambda: min(ping(docker, shop, docker.address(other))), 0, 25 * MS)

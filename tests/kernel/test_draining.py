@@ -106,7 +106,7 @@ def test_clear_does_not_wait_for_what_is_held(rig: Rig, what: str) -> None:
         assert quick(rig)
         assert rig.engine.show() == []
         until(lambda: not rig.folder.exists(), DRAIN_S * 4, "the keeper drops what is left and tidies up")
-    until(lambda: not rig.remains(), 20, "and is gone itself")
+    rig.until_nothing_remains()
     dumps.assert_same(before, rig.net.client)
 
 
@@ -200,7 +200,7 @@ def test_without_a_keeper_the_next_command_goes_on(rig: Rig) -> None:
     rig.kill("keeper")
     assert rig.engine.show() == []
     until(lambda: not rig.folder.exists(), DRAIN_S * 4, "another keeper drops what is left")
-    until(lambda: not rig.remains(), 20, "and is gone itself")
+    rig.until_nothing_remains()
 
 
 def test_many_conditions_that_drain_hold_up_nobody(rig: Rig) -> None:

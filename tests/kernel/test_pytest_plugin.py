@@ -88,7 +88,7 @@ def runs(rig: Rig, tmp_path: Path) -> Iterator[Runs]:
     folder = tmp_path / "project"
     folder.mkdir()
     yield Runs(rig, folder)
-    until(lambda: rig.remains() == [], 20, f"nothing remains: {rig.remains()}")
+    rig.until_nothing_remains()
 
 
 @pytest.fixture

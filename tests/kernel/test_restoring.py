@@ -100,7 +100,7 @@ def test_the_keeper_gives_everything_back_at_the_end_of_a_lease(make_rig: MakeRi
         until(lambda: quick(rig.net.client), 10, "the lease ends")
         assert time.monotonic() - begin >= 1.0
         until(lambda: not rig.folder.exists(), 20, "the keeper tidies up")
-        until(lambda: not rig.remains(), 20, "and is gone itself")
+        rig.until_nothing_remains()
         for namespace, dump in before.items():
             dumps.assert_same(dump, namespace)
 
@@ -125,7 +125,7 @@ def test_a_lease_can_be_renewed(dumped: Rig) -> None:
             assert not quick(dumped.net.client)
         until(lambda: quick(dumped.net.client), 10, "the last one ends")
         until(lambda: not dumped.folder.exists(), 20, "the keeper tidies up")
-        until(lambda: not dumped.remains(), 20, "and is gone itself")
+        dumped.until_nothing_remains()
 
 
 @HOOKS
@@ -219,7 +219,7 @@ def test_a_device_deleted_by_hand_ends_everything(dumped: Rig, device: str) -> N
         dumped.net.client.run("ip", "link", "del", device)
         until(lambda: quick(dumped.net.client), 20, "traffic flows")
         until(lambda: not dumped.folder.exists(), 20, "the keeper tidies up")
-        until(lambda: not dumped.remains(), 20, "and is gone itself")
+        dumped.until_nothing_remains()
 
 
 @HOOKS
@@ -229,7 +229,7 @@ def test_a_deleted_namespace_leaves_nothing_of_ours(make_rig: MakeRig, hook: str
         rig.target.close()
         subprocess.run(["ip", "netns", "del", rig.net.client.name], check=True)
         until(lambda: not rig.folder.exists(), 20, "the keeper tidies up")
-        until(lambda: not rig.remains(), 20, "and is gone itself")
+        rig.until_nothing_remains()
         until(
             lambda: rig.net.server.run("ip", "link", "show", "eth0", check=False).returncode, 20, "the namespace itself is gone"
         )
@@ -241,7 +241,7 @@ def test_a_target_whose_process_ends_leaves_nothing_of_ours(make_rig: MakeRig) -
         process.kill()
         process.wait()
         until(lambda: not rig.folder.exists(), 20, "the keeper tidies up")
-        until(lambda: not rig.remains(), 20, "and is gone itself")
+        rig.until_nothing_remains()
 
 
 @contextlib.contextmanager

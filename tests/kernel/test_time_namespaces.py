@@ -42,7 +42,7 @@ def dumped(rig: Rig) -> Iterator[Rig]:
     before = {namespace: dumps.settled(namespace) for namespace in rig.net.namespaces}
     yield rig
     rig.clear()
-    until(lambda: not rig.remains(), 20, "nothing of ours is left")
+    rig.until_nothing_remains()
     for namespace, dump in before.items():
         dumps.assert_same(dump, namespace)
 

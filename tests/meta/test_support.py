@@ -125,7 +125,7 @@ class TestOutcomes:
         assert found.passed == ["test_it.py::test_good"]
         assert list(found.failed) == ["test_it.py::test_bad", "test_it.py::test_error"]
         assert "assert 1 == 2" in found.failed["test_it.py::test_bad"]
-        assert found.skipped == {"test_it.py::test_none": "Skipped: not here"}
+        assert found.skipped == {"test_it.py::test_none": "not here"}
         assert (found.not_run, str(found)) == ([], "1 passed, 2 failed, 1 skipped, 0 not run")
 
     def test_no_test_starts_when_the_time_is_over(self, tmp_path: Path) -> None:

@@ -59,6 +59,12 @@ def read(text: str) -> Outcomes:
     return found
 
 
+def skip_reason(report: pytest.TestReport) -> str:
+    """The reason of a skipped test, in one line and without pytest's own "Skipped: "."""
+    said = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
+    return " ".join(said.removeprefix("Skipped: ").split())
+
+
 class Writer:
     """The plugin itself."""
 
@@ -79,7 +85,7 @@ class Writer:
         """A test has one line: of its call when that says it all, else of the phase that failed or was skipped."""
         if report.outcome not in ("passed", "failed", "skipped") or (report.when != "call" and report.passed):
             return  # a rerun, or a phase that went well
-        said = report.longrepr[2] if report.skipped and isinstance(report.longrepr, tuple) else report.longreprtext
+        said = skip_reason(report) if report.skipped else report.longreprtext
         self._write({"test": report.nodeid, "outcome": report.outcome, "said": said, "seconds": round(report.duration, 2)})
 
     def _write(self, line: dict[str, object]) -> None:

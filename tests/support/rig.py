@@ -14,7 +14,7 @@ import pytest
 
 from netweather.conditions import FOREVER, Condition, Delay, Match, NetworkCondition, PortRange, Rule
 from netweather.engine import Engine, Recovered, SetResult, Shown, recovery
-from netweather.engine.draining import Held
+from netweather.engine.draining import DRAIN_S, Held
 from netweather.kernel.finding import every_namespace
 from netweather.kernel.pump import Process
 from netweather.settings import Settings
@@ -131,6 +131,10 @@ class Rig:
         found += [f"file {path}" for path in self.state.rglob("*") if path != self.state / "locks"]
         found += [f"mount of {pid}: {line}" for pid, line in _mounts(str(self.state))]
         return found
+
+    def until_nothing_remains(self) -> None:
+        """Waits for what a clear leaves to the keeper: packets that drain, then its own end. Raises AssertionError."""
+        until(lambda: not self.remains(), DRAIN_S * 4, "nothing of ours is left")
 
     def close(self) -> None:
         self.clear(held="drop")

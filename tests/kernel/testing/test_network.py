@@ -33,7 +33,7 @@ def test_in_force_inside_and_gone_outside(rig: Rig) -> None:
         shown = rig.shown()
         assert (shown.in_force, shown.condition.reason) == (True, "a story")
         assert (rtt(rig) or 0) >= 40
-    assert rig.remains() == []
+    rig.until_nothing_remains()
     (evidence,) = told
     assert (evidence.packets, evidence.dropped, evidence.problems) == (2, 0, [])
 
@@ -63,7 +63,7 @@ def test_what_the_code_inside_raises_comes_out_and_all_is_undone(rig: Rig) -> No
     network = Network("a story", targets=(rig.target.reference,), service=Direct(rig.engine))
     with pytest.raises(KeyboardInterrupt), network.degrade(delay="1ms"):
         raise KeyboardInterrupt
-    assert rig.remains() == []
+    rig.until_nothing_remains()
 
 
 def test_a_target_that_is_not_there_changes_nothing(rig: Rig) -> None:
@@ -72,7 +72,7 @@ def test_a_target_that_is_not_there_changes_nothing(rig: Rig) -> None:
         pass
     with pytest.raises(UsageError, match="whose network"):
         network.degrade(delay="1ms")
-    assert rig.remains() == []
+    rig.until_nothing_remains()
 
 
 def test_a_target_is_looked_up_once_and_again_when_it_is_another(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,4 +97,4 @@ def test_a_target_is_looked_up_once_and_again_when_it_is_another(rig: Rig, monke
     with network.degrade(delay="40ms", direction="egress") as bad:
         assert (rtt(rig) or 0) >= 40
     assert bad.evidence[0].problems == []
-    assert rig.remains() == []
+    rig.until_nothing_remains()

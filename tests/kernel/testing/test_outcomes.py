@@ -54,4 +54,4 @@ def test_the_tests_own_error_is_its_outcome_and_the_networks_a_note(
         "*= networks =*",
         "*NOT AS DECLARED*no packet met it*",
     ])  # fmt: skip
-    assert rig.remains() == []
+    rig.until_nothing_remains()

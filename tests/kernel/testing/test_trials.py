@@ -28,7 +28,7 @@ def test_the_network_of_a_target_is_bad_while_it_runs(rig: Rig) -> None:
     assert float(done.output.split("mdev = ")[1].split("/")[0]) >= 80
     (evidence,) = done.evidence
     assert (evidence["packets"], evidence["target"], evidence["inForce"]) == (4, rig.target.reference, True)
-    assert rig.remains() == []
+    rig.until_nothing_remains()
 
 
 def test_the_network_as_it_is(rig: Rig) -> None:
@@ -44,7 +44,7 @@ def test_one_that_takes_too_long_is_killed(rig: Rig) -> None:
     done = trial(Here((rig.target.reference,), Direct(rig.engine)), SLOW, ping(rig, "-c9999"), patience=0.5)
     assert (done.code, done.passed) == (None, False)
     assert done.seconds >= 0.5
-    assert rig.remains() == []
+    rig.until_nothing_remains()
 
 
 def test_a_network_that_nothing_met(rig: Rig) -> None:
@@ -56,7 +56,7 @@ def test_a_network_that_nothing_met(rig: Rig) -> None:
 def test_a_command_that_is_not_there_leaves_nothing(rig: Rig) -> None:
     with pytest.raises(NetweatherError, match="can't be run"):
         trial(Here((rig.target.reference,), Direct(rig.engine)), SLOW, ["netweather-no-such"])
-    assert rig.remains() == []
+    rig.until_nothing_remains()
 
 
 def test_an_own_network_needs_root(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Self, TypeVar
 
 from netweather.errors import NetweatherError
@@ -101,6 +102,53 @@ def _close_kept() -> None:
         del _kept.stack, _kept.values
 
 
+class _Worker:
+    """A thread that runs one function after another. A ThreadPoolExecutor does the same at several times the cost per call."""
+
+    def __init__(self, name: str) -> None:
+        self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
+        self._thread.start()
+
+    def _loop(self) -> None:
+        while (task := self._tasks.get()) is not None:
+            task()
+            del task  # a result must not live until the next task
+        _close_kept()
+
+    def is_caller(self) -> bool:
+        return threading.get_ident() == self._thread.ident and self._thread.is_alive()
+
+    def run(self, function: Callable[[], T]) -> T:
+        """Runs the function in the thread. Returns its result, or raises what it raised."""
+        results: list[T] = []
+        errors: list[BaseException] = []
+        done = threading.Lock()
+        done.acquire()
+
+        def task() -> None:
+            try:
+                results.append(function())
+            except BaseException as error:  # whoever called raises it
+                errors.append(error)
+            finally:
+                done.release()
+
+        self._tasks.put(task)
+        done.acquire()
+        if errors:
+            try:
+                raise errors[0]
+            finally:
+                errors.clear()  # a traceback that refers to this frame must not keep it alive
+        return results[0]
+
+    def close(self) -> None:
+        """Ends the thread, after the tasks that it has."""
+        self._tasks.put(None)
+        self._thread.join()
+
+
 class Namespace:
     """An open network namespace, identified by (device, inode) of its descriptor.
 
@@ -112,9 +160,8 @@ class Namespace:
         self.fd = os.dup(fd)
         status = os.fstat(self.fd)
         self.identity = (status.st_dev, status.st_ino)
-        self._pool: ThreadPoolExecutor | None = None
+        self._worker: _Worker | None = None
         self._lock = threading.Lock()
-        self._thread: int | None = None
         self._sysfs = False
 
     @functools.cached_property
@@ -135,20 +182,20 @@ class Namespace:
 
     def run(self, function: Callable[[], T]) -> T:
         """Runs the function inside the namespace, in this namespace's own thread, and returns its result."""
-        if threading.get_ident() == self._thread:
+        worker = self._worker
+        if worker is not None and worker.is_caller():
             return function()
         with self._lock:
-            if self._pool is None:
-                self._pool = ThreadPoolExecutor(1, thread_name_prefix=f"netns-{self.identity[1]}")
+            if self._worker is None:
+                worker = _Worker(f"netns-{self.identity[1]}")
                 try:
-                    self._pool.submit(self._enter).result()
+                    worker.run(lambda: _setns(self.fd))
                 except OSError as error:
+                    worker.close()
                     raise _cannot_enter(self.identity[1], error) from error
-        return self._pool.submit(function).result()
-
-    def _enter(self) -> None:
-        _setns(self.fd)
-        self._thread = threading.get_ident()
+                self._worker = worker
+            worker = self._worker
+        return worker.run(function)
 
     def mount_sysfs(self) -> Path:
         """Mounts this namespace's own sysfs over /sys, seen by this namespace's thread alone. Call inside `run`.
@@ -163,11 +210,9 @@ class Namespace:
 
     def close(self) -> None:
         """Ends the thread and closes the descriptor; the namespace itself is left as it is."""
-        if self._pool is not None:
-            self._pool.submit(_close_kept).result()
-            self._pool.shutdown()
-            self._pool = None
-            self._thread = None  # another thread may get its number, and would run things where it is
+        if self._worker is not None:
+            self._worker.close()
+            self._worker = None
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1

@@ -4,6 +4,7 @@ import contextlib
 import os
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -93,15 +94,37 @@ def test_a_cookie_is_of_one_namespace_and_never_given_again(tmp_path: Path, monk
         assert own.cookie == own.cookie != 0
 
 
+def test_what_raises_inside_is_raised_here_and_the_next_call_works(make_lab: Any) -> None:
+    def fail() -> None:
+        raise KeyError("inside")
+
+    with make_lab() as net, namespaces.opened(net.client.path) as inside:
+        with pytest.raises(KeyError, match="inside"):
+            inside.run(fail)
+        assert inside.run(lambda: inside.run(lambda: 7)) == 7  # from its own thread, too
+
+
+def test_threads_that_call_at_once_get_their_own_results(make_lab: Any) -> None:
+    with make_lab() as net, namespaces.opened(net.client.path) as inside, ThreadPoolExecutor(8) as callers:
+        assert list(callers.map(lambda number: inside.run(lambda: number), range(200))) == list(range(200))
+
+
 def test_a_closed_one_runs_nothing_where_the_caller_is(make_lab: Any) -> None:
     """A thread that is made later may have the number of the one that had entered."""
     with make_lab() as net, namespaces.opened(net.client.path) as inside:
         assert inside.run(lambda: True)
-    numbers: set[int | None] = set()
+    refused: list[BaseException | None] = []
+
+    def enter() -> None:
+        try:
+            inside.run(lambda: True)
+        except NetweatherError as error:
+            refused.append(error)
+
     for _ in range(20):
-        thread = threading.Thread(target=lambda: numbers.add(threading.get_ident()))
+        thread = threading.Thread(target=enter)
         thread.start()
         thread.join()
-    assert inside._thread not in numbers
+    assert len(refused) == 20
     with pytest.raises(NetweatherError):
         inside.run(lambda: True)

@@ -18,6 +18,7 @@ import yaml
 
 from netweather.kernel.pump import Process
 from tests.kernel.cli.machine import Machine, machine
+from tests.support.machine import SLOW
 from tests.support.repository import ROOT
 from tests.support.rig import until
 
@@ -56,7 +57,7 @@ class Job:
         wanted = {key: inputs.get(value.split("inputs.")[1].split(" ")[0], "") for key, value in found.get("env", {}).items()}
         return subprocess.run(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", found["run"]], cwd=self.host.folder,
-            env={**self.environment, **told, **wanted}, capture_output=True, text=True, timeout=200, check=False,
+            env={**self.environment, **told, **wanted}, capture_output=True, text=True, timeout=200 * SLOW, check=False,
         )  # fmt: skip
 
     def start(self) -> str:

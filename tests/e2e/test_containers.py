@@ -15,6 +15,7 @@ from netweather.errors import NetweatherError
 from netweather.settings import Settings
 from netweather.targets import resolve
 from tests.support.docker import Docker
+from tests.support.machine import SLOW
 from tests.support.rig import Rig, at_last, delay, rule, until
 
 MS = 0.001
@@ -165,7 +166,7 @@ def test_the_command_line_on_a_container(docker: Docker, tmp_path: Path) -> None
     def netweather(*words: str) -> subprocess.CompletedProcess[str]:
         command = [str(Path(sys.executable).parent / "netweather"), *words]
         environment = {**docker.environment, "NETWEATHER_STATE": str(tmp_path / "state")}
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30 * SLOW, check=False)
 
     with docker.container() as shop, docker.container() as other:
         there = docker.address(other)

@@ -110,7 +110,7 @@ def test_interrupted_in_the_middle_it_leaves_nothing(state: Path, number: signal
     in_the_middle(state, running)
     assert len(of_pid(running.pid)) == 6, "three namespaces, three processes"
     running.send_signal(number)
-    said, errors = running.communicate(timeout=20)
+    said, errors = running.communicate(timeout=20 * SLOW)
     assert running.returncode == 128 + number
     assert said == ""
     assert number.name in errors
@@ -131,6 +131,6 @@ def test_killed_it_leaves_what_the_next_one_sweeps_away(state: Path) -> None:
         wait_for("the start", lambda: len(of_pid(following.pid)) == 6)
     finally:
         following.send_signal(signal.SIGINT)
-        following.communicate(timeout=20)
+        following.communicate(timeout=20 * SLOW)
     assert of_pid(following.pid) == []
     wait_for("the helpers to end", lambda: helpers(state) == [])

@@ -18,6 +18,7 @@ import yaml
 from netweather.client import Client
 from netweather.kernel import listening
 from tests.support.docker import Docker, privileged
+from tests.support.machine import SLOW
 from tests.support.repository import ROOT
 from tests.support.rig import until
 from tools import image
@@ -98,7 +99,7 @@ def test_compose_runs_the_tests_beside_the_agent(docker: Docker, imported: str, 
     compose = ["docker-compose", "-p", "nwt-compose", "-f", str(TESTS), "-f", str(tmp_path / "override.yaml")]
     try:
         done = subprocess.run(
-            [*compose, *command.split()], env=docker.environment, capture_output=True, text=True, timeout=200, check=False
+            [*compose, *command.split()], env=docker.environment, capture_output=True, text=True, timeout=200 * SLOW, check=False
         )
         told = done.stdout + done.stderr + docker("logs", "nwt-compose_netweather_1", check=False)
         assert done.returncode == 0, told
@@ -114,7 +115,7 @@ def test_compose_runs_the_tests_beside_the_agent(docker: Docker, imported: str, 
 def netweather(docker: Docker, socket: Path, *words: str) -> str:
     """The host's command line, which asks that agent."""
     environment = {**docker.environment, "NETWEATHER_AGENT": f"unix://{socket}"}
-    done = subprocess.run([*PROGRAM, *words], env=environment, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([*PROGRAM, *words], env=environment, capture_output=True, text=True, timeout=60 * SLOW, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

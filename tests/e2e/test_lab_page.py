@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.machine import SLOW
 from tests.support.repository import ROOT
 
 PAGE = (ROOT / "docs" / "lab.md").read_text()
@@ -27,7 +28,7 @@ def run_pytest(folder: Path, text: str, *words: str) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=100,
+        timeout=100 * SLOW,
         check=False,
     ).stdout
 

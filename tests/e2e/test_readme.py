@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.machine import SLOW
 from tests.support.repository import ROOT
 
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
@@ -28,7 +29,7 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 def run(line: str, environment: dict[str, str]) -> str:
     result = subprocess.run(
-        ["sh", "-euc", line], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=50, check=False
+        ["sh", "-euc", line], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=50 * SLOW, check=False
     )
     assert result.returncode == 0, f"{line}\n{result.stdout}{result.stderr}"
     return result.stdout

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.machine import SLOW
 from tests.support.repository import ROOT
 
 PAGE = (ROOT / "docs" / "verify.md").read_text()
@@ -29,7 +30,7 @@ def environment(docker: Any, tmp_path: Path) -> Iterator[dict[str, str]]:
 
 def run(line: str, environment: dict[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["sh", "-euc", line], cwd=folder, env=environment, capture_output=True, text=True, timeout=50, check=False
+        ["sh", "-euc", line], cwd=folder, env=environment, capture_output=True, text=True, timeout=50 * SLOW, check=False
     )
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.machine import SLOW
 from tests.support.netns import Lab, Namespace
 from tests.support.packages import need
 from tests.support.repository import ROOT
@@ -60,7 +61,7 @@ def web(folder: Path, *words: str, inside: Namespace | None = None) -> subproces
     command = [str(Path(sys.executable).with_name("netweather")), "web", *words]
     if inside is not None:
         command = ["nsenter", f"--net={inside.path}", *command]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=200, check=False)
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=200 * SLOW, check=False)
 
 
 def test_the_networks_make_the_difference_and_the_page_shows_it(site: str, tmp_path: Path) -> None:

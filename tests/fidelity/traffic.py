@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from tests.support.machine import SLOW
 from tests.support.netns import Namespace
 from tests.support.probe import SO_TIMESTAMPNS, UDP_IP_ETHERNET, address, udp_socket
 from tests.support.traffic import Echo, Transfer, round_trip, tcp_client, tcp_transfer, udp_client
@@ -244,7 +245,11 @@ def _difference(one: bytes, other: bytes) -> int:
 
 def _round_trips(sender: Namespace, receiver: Namespace, family: int) -> RoundTrips:
     there = address(receiver, family)
-    with Echo(receiver, [PORT]), udp_client(sender, there, PORT) as udp, tcp_client(sender, there, PORT, timeout=20) as tcp:
+    with (
+        Echo(receiver, [PORT]),
+        udp_client(sender, there, PORT) as udp,
+        tcp_client(sender, there, PORT, timeout=20 * SLOW) as tcp,
+    ):
         return RoundTrips([round_trip(udp) for _ in range(4)], [round_trip(tcp) for _ in range(4)])
 
 

@@ -17,6 +17,7 @@ from netweather.kernel.real import RealTarget
 from netweather.settings import Settings
 from tests.kernel.conftest import MakeRig
 from tests.support import dumps
+from tests.support.machine import SLOW
 from tests.support.rig import Rig, at_last, delay, ports, rule
 from tests.support.traffic import Echo, round_trip, udp_client
 
@@ -63,7 +64,7 @@ for _ in range(4):
     command = [sys.executable, "-c", script, str(rig.state), f"netns:{rig.net.client.name}"]
     started = [subprocess.Popen([*command, str(ms)], stderr=subprocess.PIPE, text=True) for ms in (3, 6, 9)]
     for process in started:
-        _, errors = process.communicate(timeout=50)
+        _, errors = process.communicate(timeout=50 * SLOW)
         assert process.returncode == 0, errors
     rig.clear()
     dumps.assert_same(before, rig.net.client)

@@ -15,6 +15,7 @@ from netweather.conditions import Condition, LossRandom, RateLimit
 from netweather.units import Percent, Rate
 from tests.kernel.conftest import MakeRig
 from tests.support import probe
+from tests.support.machine import SLOW
 from tests.support.netns import Namespace
 from tests.support.rig import Rig, delay, ports, rule
 from tests.support.statistics import Refused, expect
@@ -40,7 +41,7 @@ def pinging(sender: Namespace, there: str) -> Iterator[Pings]:
         yield pings
     finally:
         process.send_signal(subprocess.signal.SIGINT)  # type: ignore[attr-defined]  # subprocess imports it
-        report, _ = process.communicate(timeout=20)
+        report, _ = process.communicate(timeout=20 * SLOW)
         pings.sent, pings.received = map(int, re.findall(r"(\d+) packets transmitted, (\d+) received", report)[0])
 
 
@@ -75,7 +76,7 @@ def run_storms(make_rig: MakeRig, times: int, hook: str = "auto") -> tuple[Pings
         bystander = rig.net.bystander
         assert bystander
         with (
-            tcp_client(rig.net.client, SERVER, 7, timeout=30) as connection,
+            tcp_client(rig.net.client, SERVER, 7, timeout=30 * SLOW) as connection,
             talking(connection, 0.02) as talk,
             pinging(bystander, str(rig.net.client.v4)) as inward,
             pinging(rig.net.client, str(bystander.v6)) as outward,

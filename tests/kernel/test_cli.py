@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.machine import SLOW
 from tests.support.netns import Lab, Namespace, lab
 from tests.support.rig import at_last
 
@@ -39,7 +40,7 @@ def netweather(environment: dict[str, str]) -> Iterator[Netweather]:
     """`netweather("set", …)`; everything is cleared at the end."""
 
     def call(*words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run([*PROGRAM, *words], env=environment, capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run([*PROGRAM, *words], env=environment, capture_output=True, text=True, timeout=30 * SLOW, check=False)
         assert done.returncode == code, f"{words}: exit {done.returncode}\n{done.stdout}{done.stderr}"
         return done
 
@@ -101,7 +102,7 @@ def test_wait_keeps_it_in_force_until_it_is_told_to_end(net: Lab, netweather: Ne
         assert "waiting" in process.stderr.readline()
         assert ping(net, 1)[0] == 0
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=10)
+        out, err = process.communicate(timeout=10 * SLOW)
     assert process.returncode == 0
     assert json.loads(out)["status"]["inForce"]
     assert "cleared" in err
@@ -115,7 +116,7 @@ def test_watching_ends_with_ctrl_c(net: Lab, netweather: Netweather, environment
         assert process.stdout
         first: list[Any] = json.loads(process.stdout.readline())
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=10)
+        _, err = process.communicate(timeout=10 * SLOW)
     assert first[0]["status"]["inForce"]
     assert (process.returncode, err) == (0, "")
 

@@ -15,6 +15,7 @@ from netweather.engine.draining import DRAIN_S
 from netweather.units import Packets, Percent, Rate
 from tests.kernel.conftest import MakeRig
 from tests.support import dumps
+from tests.support.machine import SLOW
 from tests.support.probe import udp_socket
 from tests.support.rig import Rig, delay, ports, rule, until
 from tests.support.traffic import Echo, round_trip, udp_client
@@ -144,8 +145,8 @@ def test_clear_and_wait_returns_when_everything_is_as_before(rig: Rig) -> None:
                 bulk.send(number.to_bytes(2) + bytes(980))
         cleared = replace(rig.engine, held="wait").end_conditions(rig.target.identity, None, None)
         assert (cleared.draining, cleared.dropped) == (0, 0)
-        assert rig.remains() == []
-        sink.settimeout(5)
+        assert [each for each in rig.remains() if not each.startswith("process")] == []  # a keeper that has done it is just ending
+        sink.settimeout(5 * SLOW)
         assert [int.from_bytes(sink.recv(2000)[:2]) for _ in range(100)] == list(range(100))
     dumps.assert_same(before, rig.net.client)
 
@@ -158,13 +159,13 @@ def test_a_target_that_drains_can_be_set_again(rig: Rig) -> None:
             rig.clear(held="drain")
             rig.set(rule(delay(30), direction="egress"))
             with udp_client(rig.net.client, V4, ECHO) as ping:
-                assert 0.03 <= round_trip(ping, 60) < 10
+                assert 0.03 <= round_trip(ping, 60 * SLOW) < 10 * SLOW
         assert rig.shown().in_force
         assert draining(rig)
         until(lambda: not draining(rig), DRAIN_S * 4, "the keeper drops what is left")
         assert rig.shown().in_force
         with udp_client(rig.net.client, V4, ECHO) as ping:
-            assert 0.03 <= round_trip(ping, 60) < 10
+            assert 0.03 <= round_trip(ping, 60 * SLOW) < 10 * SLOW
 
 
 @pytest.mark.parametrize("instead", ["nothing", "a block", "another condition"])

@@ -20,6 +20,7 @@ import pytest
 from netweather.conditions import Condition, LossRandom
 from netweather.units import Percent
 from tests.support import frames
+from tests.support.machine import SLOW
 from tests.support.netns import Namespace
 from tests.support.rig import MS, Rig, delay, ports, rule, until
 from tests.support.statistics import EARLY_NS
@@ -265,7 +266,7 @@ def test_a_route_through_mpls(rig: Rig, far: str) -> None:
     ):
         there, _ = listener.accept()
         with there:
-            near.settimeout(20)
+            near.settimeout(20 * SLOW)
             near.sendall(bytes(size))
             near.shutdown(socket.SHUT_WR)
             received = 0

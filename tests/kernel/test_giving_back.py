@@ -15,6 +15,7 @@ from netweather.conditions import Condition
 from tests.kernel.agent.conftest import PROGRAM, RealAgent, real_agent
 from tests.kernel.conftest import MakeRig
 from tests.support import dumps
+from tests.support.machine import SLOW
 from tests.support.rig import Rig, delay, ports, rule, until
 from tests.support.traffic import Echo, round_trip, udp_client
 
@@ -128,7 +129,7 @@ def given(state: Path, make_rig: MakeRig) -> Iterator[Rig]:
 
 def command(rig: Rig, *words: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "NETWEATHER_STATE": str(rig.state), "COLUMNS": "200"}
-    return subprocess.run([*PROGRAM, *words], env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run([*PROGRAM, *words], env=environment, capture_output=True, text=True, timeout=60 * SLOW, check=False)
 
 
 def end(rig: Rig, how: str) -> None:

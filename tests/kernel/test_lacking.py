@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from netweather.kernel import tracepoints
+from tests.support.machine import SLOW
 from tests.support.netns import Lab, lab
 
 MAIN = "import sys; from netweather.cli import main; sys.exit(main())"
@@ -58,7 +59,7 @@ def without_btf() -> Iterator[list[str]]:
 
 
 def run(command: list[str], environment: dict[str, str], *words: str, code: int = 0) -> str:
-    done = subprocess.run([*command, *words], env=environment, capture_output=True, text=True, timeout=50, check=False)
+    done = subprocess.run([*command, *words], env=environment, capture_output=True, text=True, timeout=50 * SLOW, check=False)
     assert done.returncode == code, f"{words}: exit {done.returncode}\n{done.stdout}{done.stderr}"
     return done.stderr if code else done.stdout
 

@@ -18,6 +18,7 @@ from tests.kernel.conftest import MakeRig
 from tests.support import dumps, frames, probe
 from tests.support.foreign import eth0
 from tests.support.frames import DESTINATION, HOP_BY_HOP, NOWHERE, PADDED, ROUTING, Caught, caught, take
+from tests.support.machine import SLOW
 from tests.support.netns import Namespace, ip
 from tests.support.rig import MS, Rig, at_last, delay, ports, rule
 from tests.support.statistics import EARLY_NS
@@ -153,7 +154,7 @@ def test_who_listens_to_which_group_is_the_links_affair(shared_rig: Rig, family:
     kind = frames.IP if family == 4 else frames.IPV6
     with server.call(socket.socket, socket.AF_PACKET, socket.SOCK_DGRAM, 0) as raw:
         raw.bind(("eth0", kind))
-        raw.settimeout(5)
+        raw.settimeout(5 * SLOW)
         with joined(client, family, GROUPS[family][0]):
             report = raw.recv(1 << 16)
     if family == 4:
@@ -258,7 +259,7 @@ def echoed(connection: socket.socket, data: bytes) -> bytes:
 
     writer = threading.Thread(target=connection.sendall, args=(data,))
     writer.start()
-    connection.settimeout(20)
+    connection.settimeout(20 * SLOW)
     found = bytearray()
     while len(found) < len(data):
         part = connection.recv(1 << 16)

@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.kernel.agent.conftest import RealAgent
+from tests.support.machine import SLOW
 from tests.support.rig import Rig, until
 
 pytestmark = pytest.mark.timeout(240)
@@ -178,7 +179,7 @@ def test_without_any_privilege_through_an_agent(runs: Runs, agent: RealAgent) ->
 
         def ping():
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP) as asking:
-                asking.settimeout(5)
+                asking.settimeout(5 * SLOW)
                 begin = time.monotonic()
                 asking.sendto(bytes([8, 0, 0, 0, 0, 0, 0, 1]), (SERVER, 0))
                 asking.recv(100)
@@ -313,7 +314,7 @@ def test_a_run_that_is_interrupted_or_killed_ends_by_itself(runs: Runs, via: str
     until(lambda: (runs.folder / "running").exists(), 30, "the test runs")
     assert runs.rig.shown().in_force
     running.send_signal(number)
-    running.communicate(timeout=20)
+    running.communicate(timeout=20 * SLOW)
     until(lambda: runs.rig.engine.show(runs.rig.target) == [], 10, "the lease is over")
     until(lambda: not list((runs.rig.state / "targets").glob("*")), 20, "all of it is gone")
 
@@ -440,5 +441,5 @@ def test_two_hundred_tests_in_two_workers_finish_clean(runs: Runs, via: str) -> 
                 pass
         """
     )
-    said, _ = runs.start("-n2", "-q").communicate(timeout=1000)
+    said, _ = runs.start("-n2", "-q").communicate(timeout=1000 * SLOW)
     assert "200 passed" in said, said[-3000:]

@@ -6,6 +6,7 @@ import pytest
 
 from netweather.conditions import Condition, RateLimit
 from netweather.units import Duration, Limit, Rate
+from tests.support.machine import SLOW
 from tests.support.probe import udp_socket
 from tests.support.rig import Rig, rule
 from tests.support.traffic import udp_client
@@ -29,7 +30,7 @@ def test_a_burst_fills_the_queue(rig: Rig, rate: str, limit: Limit | None, held:
         rig.set(rule(Condition(rate=RateLimit(Rate.parse(rate)), limit=limit), direction="egress"))
         for _ in range(BURST):
             bulk.send(bytes(FRAME - 14 - 28))
-        sink.settimeout(5)
+        sink.settimeout(5 * SLOW)
         arrived = 0
         try:
             while sink.recv(2000):

@@ -205,14 +205,14 @@ def test_the_command_writes_what_set_takes(line: Rig, tmp_path: Path) -> None:
     line.clear()
     for words in here[1:]:
         with start(tmp_path, *words) as process:
-            _, err = process.communicate(timeout=30)
+            _, err = process.communicate(timeout=30 * SLOW)
         assert process.returncode == 0, err
 
 
 def test_too_little_to_learn_from_is_told(line: Rig, tmp_path: Path) -> None:
     words = ("record", f"netns:{line.net.client.name}", "--for", "300ms", "-o", "home.yaml", "--json")
     with start(tmp_path, *words) as process:
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=30 * SLOW)
     assert process.returncode == 1
     assert json.loads(out)["code"] == "nothing-learnt"
     assert not (tmp_path / "home.yaml").exists()
@@ -225,6 +225,6 @@ def test_too_little_to_learn_from_is_told(line: Rig, tmp_path: Path) -> None:
 )
 def test_what_is_wrong_is_told_first(tmp_path: Path, words: tuple[str, ...], code: str) -> None:
     with start(tmp_path, "record", *words) as process:
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=30 * SLOW)
     assert process.returncode == 2
     assert f"[{code}]" in err

@@ -19,6 +19,7 @@ from netweather.settings import Settings
 from netweather.units import Percent, Rate
 from tests.kernel.conftest import MakeRig
 from tests.support import dumps
+from tests.support.machine import SLOW
 from tests.support.netns import Namespace
 from tests.support.rig import Rig, delay, ports, rule, until
 from tests.support.traffic import Echo, round_trip, udp_client
@@ -299,7 +300,7 @@ Engine(Settings(state=Path(sys.argv[1]))).set(resolve(sys.argv[2])[0], c.Network
 def killed_after(rig: Rig, steps: int) -> bool:
     """Sets a condition in another process that is killed after so many operations; whether it was."""
     command = [sys.executable, "-c", KILLED, str(rig.state), f"netns:{rig.net.client.name}", str(steps)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=30 * SLOW, check=False)
     assert result.returncode in (0, -9), result.stderr
     return result.returncode == -9
 

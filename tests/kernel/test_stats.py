@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.machine import SLOW
 from tests.support.netns import Lab, lab
 from tests.support.repository import ROOT
 
@@ -44,7 +45,7 @@ def test_the_sum_as_a_table_after_ctrl_c(net: Lab, tmp_path: Path) -> None:
         until_counting(process)
         net.client.run(sys.executable, "-c", SENDER)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=30 * SLOW)
     assert (process.returncode, err) == (0, "")
     whole = out[out.rindex(f"netns:{net.client.name}, ") :].splitlines()
     assert whole[2].split()[:2] == ["sendto", "20"]
@@ -62,13 +63,13 @@ def test_a_line_of_json_for_each_second(net: Lab) -> None:
         while sent < 20:
             sent += json.loads(process.stdout.readline())["calls"].get("sendto", {"calls": 0})["calls"]
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=30 * SLOW)
     assert (sent, process.returncode, err) == (20, 0, "")
 
 
 def test_the_sum_as_json_after_the_time(net: Lab) -> None:
     with start(f"netns:{net.client.name}", "--only", "connect,tcp", "--for", "1s", "--json") as process:
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=30 * SLOW)
     assert (process.returncode, err) == (0, "")
     made = json.loads(out)
     assert made["target"] == f"netns:{net.client.name}"
@@ -83,7 +84,7 @@ def test_the_sum_as_json_after_the_time(net: Lab) -> None:
 )
 def test_what_is_wrong_is_told_before_anything_is_done(words: tuple[str, str], code: str) -> None:
     with start("netns:nwt-none", *words) as process:
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=30 * SLOW)
     assert process.returncode == 2
     assert f"[{code}]" in err
 
@@ -102,7 +103,7 @@ def test_what_the_page_prints_runs_as_printed(net: Lab, tmp_path: Path) -> None:
         for line in lines
     ]  # fmt: skip
     try:
-        ended = [(process.communicate(timeout=50), process.returncode) for process in started]
+        ended = [(process.communicate(timeout=50 * SLOW), process.returncode) for process in started]
     finally:
         for process in started:
             process.kill()

@@ -13,6 +13,7 @@ import pytest
 from netweather.kernel import tracepoints
 from netweather.kernel.socketstats import TCP_EVENTS, SocketStats, TcpCounts, drop_reasons, has_drop_reasons
 from netweather.measure.counting import percentile
+from tests.support.machine import SLOW
 from tests.support.netns import Lab, Namespace, lab
 from tests.support.rig import until
 
@@ -123,7 +124,7 @@ def test_segments_sent_again_are_those_that_the_kernel_counts(net: Lab) -> None:
     with listen(net) as server, counting(net.client, net.server) as stats:
         with connect(net) as made:
             accepted, _ = server.accept()
-            accepted.settimeout(10)
+            accepted.settimeout(10 * SLOW)
             for _ in range(20):
                 made.sendall(b"x" * 40_000)
                 accepted.recv(40_000, socket.MSG_WAITALL)

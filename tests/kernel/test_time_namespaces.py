@@ -14,6 +14,7 @@ from netweather.kernel import namespaces
 from netweather.kernel.pump import Process
 from tests.kernel.agent.conftest import PROGRAM, real_agent
 from tests.support import dumps
+from tests.support.machine import SLOW
 from tests.support.rig import Rig, until
 from tests.support.traffic import Echo, round_trip, udp_client
 
@@ -32,7 +33,7 @@ def elsewhen(offset: int, *command: str) -> list[str]:
 def run(rig: Rig, offset: int, *words: str) -> str:
     environment = {**os.environ, "NETWEATHER_STATE": str(rig.state), "COLUMNS": "200"}
     command = elsewhen(offset, *PROGRAM, *words)
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60 * SLOW, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.cluster.node import Cluster, Node
+from tests.support.machine import SLOW
 from tests.support.rig import until
 from tests.support.shop import Shop, shop
 
@@ -130,7 +131,7 @@ def test_the_kubelet_s_probes_are_spared_unless_asked_for(app: Shop) -> None:
     probe = {"tcpSocket": {"port": 8080}, "periodSeconds": 1, "timeoutSeconds": 1, "failureThreshold": 1}
     change = [{"op": "add", "path": "/spec/template/spec/containers/0/readinessProbe", "value": probe}]
     app.kubectl("patch", "deployment", "server", "--type=json", "-p", json.dumps(change))
-    app.kubectl("rollout", "status", "deployment/server", "--timeout=60s", timeout=70)
+    app.kubectl("rollout", "status", "deployment/server", "--timeout=60s", timeout=70 * SLOW)
     until(lambda: len(app.pods("server")) == 2, 60, "the old ones are gone")
     every = {"targets": [{"podSelector": {"matchLabels": {"app": "server"}}}], "rules": [{"condition": {"block": "drop"}}]}
     ready = "jsonpath={.status.readyReplicas}"
@@ -170,7 +171,7 @@ def test_agent_and_operator_may_restart(app: Shop, kubernetes: Cluster) -> None:
     app.in_force(pods=2)
     for workload in ("daemonset/agent", "deployment/operator"):
         kubernetes.kubectl("-n", "netweather", "rollout", "restart", workload)
-        kubernetes.kubectl("-n", "netweather", "rollout", "status", workload, "--timeout=120s", timeout=130)
+        kubernetes.kubectl("-n", "netweather", "rollout", "status", workload, "--timeout=120s", timeout=130 * SLOW)
         app.slow(client, service)
     until(lambda: "ready: 2 targets kept" in logs(kubernetes, "daemonset/agent"), 20, "nothing ended with the agent before")
     app.clear()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.node import Cluster
+from tests.support.machine import SLOW
 from tests.support.repository import ROOT
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(400)]
@@ -23,7 +24,7 @@ def run(cluster: Cluster, folder: Path, *more: str) -> subprocess.CompletedProce
     words = [str(folder / word) if word.endswith(".svg") else word for word in shlex.split(line)]
     environment = {**os.environ, "KUBECONFIG": str(cluster.kubeconfig), "PYTHONUNBUFFERED": "1"}
     command = [sys.executable, *words[1:], *more]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300 * SLOW, check=False)
 
 
 def test_it_shows_what_it_promises(kubernetes: Cluster, tmp_path: Path) -> None:

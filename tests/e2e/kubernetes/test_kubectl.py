@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.node import Cluster
+from tests.support.machine import SLOW
 from tests.support.rig import until
 from tests.support.shop import Shop, shop
 
@@ -35,7 +36,7 @@ def netweather(app: Shop, *words: str) -> subprocess.CompletedProcess[str]:
         "COLUMNS": "120",
     }
     command = ["kubectl", "netweather", *words, "--namespace", app.namespace]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=90, check=False)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=90 * SLOW, check=False)
 
 
 def test_a_condition_from_words_to_its_end(app: Shop) -> None:

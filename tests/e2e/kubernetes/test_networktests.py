@@ -20,6 +20,7 @@ import yaml
 
 from netweather.kubernetes.networktest import read_test
 from tests.cluster.node import Cluster
+from tests.support.machine import SLOW
 from tests.support.repository import ROOT
 from tests.support.rig import until
 from tests.support.shop import Shop, shop
@@ -120,7 +121,7 @@ def test_a_run_from_a_file_to_the_report(app: Shop, tmp_path: Path, matrix: Star
     file, page, xml = written(app, tmp_path, networks), tmp_path / "out.html", tmp_path / "out.xml"
     words = ["--kubernetes", str(file), "--keep", "--json", "--report", str(page), "--report", str(xml)]
     running = matrix(*words)
-    out, err = running.communicate(timeout=120)
+    out, err = running.communicate(timeout=120 * SLOW)
     assert running.returncode == 1, err
     assert "network: slow: failed" in err
     told = json.loads(out)
@@ -158,7 +159,7 @@ def test_results_survive_a_restart_of_the_operator_in_the_middle(
     until(lambda: "checkout-again" in app.kubectl("get", "jobs", "-o", "name"), 90, "it goes on")
     after = {each["metadata"]["name"]: each["metadata"]["uid"] for each in kubernetes.get("-n", app.namespace, "jobs")["items"]}
     assert before.items() <= after.items()  # no Job was run twice
-    out, err = running.communicate(timeout=120)
+    out, err = running.communicate(timeout=120 * SLOW)
     assert running.returncode == 0, err
     outcomes = {each["network"]: each["outcome"] for each in json.loads(out)["cells"]}
     assert outcomes == {"perfect": "passed", "slow": "failed", "again": "failed"}
@@ -170,7 +171,7 @@ def test_who_stops_it_ends_its_conditions(app: Shop, tmp_path: Path, matrix: Sta
     running = matrix("--kubernetes", str(written(app, tmp_path, [network("slow", "server")], sleep=50)))
     until(lambda: "checkout-slow" in app.kubectl("get", "jobs", "-o", "name"), 60, "its Job runs")
     running.send_signal(signal.SIGINT)
-    _, err = running.communicate(timeout=30)
+    _, err = running.communicate(timeout=30 * SLOW)
     assert running.returncode == 130, err
     until(lambda: left(app) == "", 30, "all of it goes with the test")
     app.quick(app.pods("client")[0], app.address("service", "server"))
@@ -181,7 +182,7 @@ def test_a_namespace_that_nobody_opened_runs_no_jobs(app: Shop, tmp_path: Path, 
     app.kubectl("delete", "rolebinding", "netweather-tests")
     try:
         running = matrix("--kubernetes", str(written(app, tmp_path, [{"name": "perfect"}])))
-        _, err = running.communicate(timeout=90)
+        _, err = running.communicate(timeout=90 * SLOW)
         assert running.returncode == 1
         assert f"-n {app.namespace} create rolebinding netweather-tests --clusterrole=netweather-tests" in " ".join(err.split())
         assert app.kubectl("get", "jobs", "-o", "name") == ""

@@ -13,6 +13,7 @@ import pytest
 from tests.cluster import install
 from tests.cluster.node import Cluster, Node
 from tests.support import charts
+from tests.support.machine import SLOW
 from tests.support.rig import until
 from tests.support.shop import Shop, shop
 
@@ -86,12 +87,12 @@ def chart(app: Shop) -> Iterator[list[dict[str, Any]]]:
     node.apply(*objects)
     try:
         for workload in ("deployment/operator", "daemonset/agent"):
-            node.kubectl("-n", "nwt-chaos", "rollout", "status", workload, "--timeout=90s", timeout=100)
+            node.kubectl("-n", "nwt-chaos", "rollout", "status", workload, "--timeout=90s", timeout=100 * SLOW)
         yield objects
     finally:
         for each in reversed(objects):
             delete(node, each)
-        node.kubectl("delete", "namespace", "nwt-chaos", "--wait=true", timeout=120)
+        node.kubectl("delete", "namespace", "nwt-chaos", "--wait=true", timeout=120 * SLOW)
 
 
 def delete(node: Node, found: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ import subprocess
 
 from netweather.scope.controls import PANEL, STEPS, name_of
 from tests.e2e.scope.conftest import Box
+from tests.support.machine import SLOW
 from tests.support.repository import ROOT
 from tests.support.scope import Report
 from tests.support.scopeplugin import RealPlugin
@@ -37,7 +38,7 @@ def test_every_line(own_plugin: RealPlugin, box: Box) -> None:
                 names_and_words(report)
                 for request in asks:
                     command = request.replace("/var/run/scope/plugins", str(own_plugin.probe.root))
-                    done = subprocess.run(["sh", "-euc", command], capture_output=True, timeout=60, check=True)
+                    done = subprocess.run(["sh", "-euc", command], capture_output=True, timeout=60 * SLOW, check=True)
                     assert f"{id};<container>" in json.loads(done.stdout)["Container"]["nodes"]
             assert own_plugin.stop() == 0
 

@@ -17,6 +17,7 @@ import pytest
 from netweather.targets import resolve
 from tests.e2e.scope.conftest import Box
 from tests.kernel.agent.conftest import RealAgent
+from tests.support import machine
 from tests.support.docker import Docker
 from tests.support.rig import until
 from tests.support.scope import TIMEOUT_S
@@ -59,7 +60,7 @@ def test_its_socket(own_plugin: RealPlugin) -> None:
 def test_a_second_one_of_the_same_name_is_refused(plugin: RealPlugin) -> None:
     second = subprocess.run(
         [*PROGRAM, "scope-plugin", "--root", str(plugin.probe.root)],
-        env=plugin.environment, capture_output=True, text=True, timeout=60, check=False,
+        env=plugin.environment, capture_output=True, text=True, timeout=60 * machine.SLOW, check=False,
     )  # fmt: skip
     assert (second.returncode, "[plugin-running]" in second.stderr) == (1, True)
     assert plugin.report()
@@ -71,7 +72,7 @@ def test_a_folder_with_something_else_in_it_is_left_alone(own_plugin: RealPlugin
     precious.write_text("mine")
     wrong = subprocess.run(
         [*PROGRAM, "scope-plugin", "--root", str(own_plugin.probe.root)],
-        env=own_plugin.environment, capture_output=True, text=True, timeout=30, check=False,
+        env=own_plugin.environment, capture_output=True, text=True, timeout=30 * machine.SLOW, check=False,
     )  # fmt: skip
     assert (wrong.returncode, "[cannot-listen]" in wrong.stderr) == (1, True)
     assert (precious.read_text(), stat.S_IMODE(precious.parent.stat().st_mode)) == ("mine", 0o755)

@@ -21,6 +21,7 @@ from netweather.journal import Journal
 from netweather.kernel import listening
 from netweather.settings import Settings
 from tests.support import dumps
+from tests.support.machine import SLOW
 from tests.support.netns import Lab, lab
 from tests.support.rig import until
 from tests.support.watching import if_killed
@@ -81,7 +82,9 @@ class RealAgent:
 
     def cli(self, *words: str, code: int = 0) -> str:
         """What the command line prints, which finds the agent by itself."""
-        done = subprocess.run([*PROGRAM, *words], env=self.environment, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            [*PROGRAM, *words], env=self.environment, capture_output=True, text=True, timeout=60 * SLOW, check=False
+        )
         assert done.returncode == code, f"{words}: exit {done.returncode}\n{done.stdout}{done.stderr}"
         return done.stdout if code == 0 else done.stderr
 

@@ -15,6 +15,7 @@ from netweather.journal import Journal
 from netweather.kernel.pump import Process
 from tests.kernel.agent.conftest import PROGRAM, RealAgent, condition
 from tests.support import dumps
+from tests.support.machine import SLOW
 from tests.support.netns import Lab, Namespace
 from tests.support.repository import ROOT
 from tests.support.rig import at_last, until
@@ -168,7 +169,9 @@ def test_events_are_heard(agent: RealAgent, net: Lab) -> None:
 
 
 def test_two_agents_do_not_run_on_one_socket(agent: RealAgent) -> None:
-    done = subprocess.run([*PROGRAM, "agent"], env=agent.environment, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(
+        [*PROGRAM, "agent"], env=agent.environment, capture_output=True, text=True, timeout=30 * SLOW, check=False
+    )
     assert done.returncode == 1
     assert "[agent-running]" in done.stderr
 

@@ -11,6 +11,7 @@ from netweather.units import Duration
 from tests.kernel.agent.conftest import real_agent
 from tests.kernel.test_bystander import CHANGES, SERVER, expect_none_lost, pinging
 from tests.support import dumps
+from tests.support.machine import SLOW
 from tests.support.netns import lab
 from tests.support.traffic import Echo, talking, tcp_client
 
@@ -24,7 +25,7 @@ def test_a_bystander_loses_nothing_and_connections_survive(tmp_path: Path, chang
         assert net.bystander
         before, target = dumps.settled(net.client), f"netns:{net.client.name}"
         with (
-            tcp_client(net.client, SERVER, 7, timeout=30) as connection,
+            tcp_client(net.client, SERVER, 7, timeout=30 * SLOW) as connection,
             talking(connection, 0.02) as talk,
             pinging(net.bystander, str(net.client.v4)) as inward,
             pinging(net.client, str(net.bystander.v6)) as outward,

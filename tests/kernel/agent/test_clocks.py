@@ -18,6 +18,7 @@ import pytest
 from netweather.kernel import namespaces
 from tests.kernel.agent.conftest import PROGRAM, RealAgent, condition, real_agent
 from tests.support import dumps
+from tests.support.machine import SLOW
 from tests.support.netns import Lab
 
 DAY_S = 86_400
@@ -84,7 +85,7 @@ class Clock:
     def __post_init__(self) -> None:
         (self.folder / "clock.c").write_text(LIBRARY)
         words = [sys.executable, "-m", "ziglang", "cc", "-shared", "-fPIC", "-O1", "clock.c", "-o", "clock.so"]
-        subprocess.run(words, cwd=self.folder, check=True, timeout=60)
+        subprocess.run(words, cwd=self.folder, check=True, timeout=60 * SLOW)
         self.set(0)
 
     @property

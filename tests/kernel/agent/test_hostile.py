@@ -13,6 +13,7 @@ import trustme
 from netweather.client import Client
 from netweather.errors import NetweatherError
 from tests.kernel.agent.conftest import RealAgent, condition, real_agent
+from tests.support.machine import SLOW
 from tests.support.netns import Lab
 from tests.support.rig import until
 
@@ -21,7 +22,7 @@ HEAD = b"PUT /v1/conditions/slow HTTP/1.1\r\nHost: a\r\nContent-Type: applicatio
 
 def connect(agent: RealAgent) -> socket.socket:
     sock = socket.socket(socket.AF_UNIX)
-    sock.settimeout(30)
+    sock.settimeout(30 * SLOW)
     sock.connect(str(agent.settings.socket))
     return sock
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.kernel.agent.conftest import PROGRAM, RealAgent
+from tests.support.machine import SLOW
 from tests.support.netns import Lab
 
 TRACEPOINT, TRACING = 5, 26
@@ -51,7 +52,7 @@ def test_the_same_by_the_agent_and_without_it(agent: RealAgent, net: Lab) -> Non
             for key in ("calls", "bytes"):
                 found[key] = found.get(key, 0) + line["calls"].get("sendto", {key: 0})[key]
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=30 * SLOW)
         assert (process.returncode, err, out) == (0, "", "")
     assert sums == [{"calls": 20, "bytes": 2000}] * 2
     assert attached(agent) == 0
@@ -64,7 +65,7 @@ def test_the_sum_as_a_table_and_a_picture(agent: RealAgent, net: Lab, tmp_path: 
         process.stdout.readline()
         net.client.run(sys.executable, "-c", SENDER)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=30 * SLOW)
     assert (process.returncode, err) == (0, "")
     whole = out[out.rindex(f"netns:{net.client.name}, ") :].splitlines()
     assert whole[2].split()[:3] == ["sendto", "20", whole[2].split()[2]]
@@ -77,5 +78,5 @@ def test_the_sum_as_a_table_and_a_picture(agent: RealAgent, net: Lab, tmp_path: 
 )
 def test_errors_are_the_same(agent: RealAgent, words: tuple[str, ...], code: str) -> None:
     with start(agent, *words) as process:
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=30 * SLOW)
     assert f"[{code}]" in err

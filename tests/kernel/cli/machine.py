@@ -72,13 +72,26 @@ class Machine:
     def run(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         command = [*self.inside, *PROGRAM, *words]
         return subprocess.run(
-            command, cwd=self.folder, env=self.environment, input=stdin, capture_output=True, text=True, timeout=400, check=False
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=400 * SLOW,
+            check=False,
         )
 
     def run_here(self, *words: str) -> subprocess.CompletedProcess[str]:
         """As `run`, in the network where the test is."""
         return subprocess.run(
-            [*PROGRAM, *words], cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=400, check=False
+            [*PROGRAM, *words],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=400 * SLOW,
+            check=False,
         )
 
     def shell(self, line: str, *, inside: bool = True) -> subprocess.CompletedProcess[str]:
@@ -89,7 +102,7 @@ class Machine:
         path = f"{self.folder / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
         return subprocess.run(
             [*named, *(self.inside if inside else ()), "sh", "-euc", line], cwd=self.folder,
-            env={**self.environment, "PATH": path}, capture_output=True, text=True, timeout=400, check=False,
+            env={**self.environment, "PATH": path}, capture_output=True, text=True, timeout=400 * SLOW, check=False,
         )  # fmt: skip
 
     def program(self, name: str, text: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.kernel.agent.conftest import PROGRAM, RealAgent
+from tests.support.machine import SLOW
 from tests.support.rig import Rig
 
 
@@ -30,7 +31,7 @@ def environment(request: pytest.FixtureRequest, rig: Rig) -> Iterator[dict[str, 
 
 def test_beside_each_rule(rig: Rig, environment: dict[str, str]) -> None:
     def netweather(*words: str) -> str:
-        done = subprocess.run([*PROGRAM, *words], env=environment, capture_output=True, text=True, timeout=50, check=False)
+        done = subprocess.run([*PROGRAM, *words], env=environment, capture_output=True, text=True, timeout=50 * SLOW, check=False)
         assert done.returncode in (0, 3), done.stdout + done.stderr  # of few samples not everything can be told
         return done.stdout
 

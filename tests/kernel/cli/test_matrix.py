@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.kernel.cli.machine import Machine, machine
+from tests.support.machine import SLOW
 from tests.support.rig import until
 
 pytestmark = pytest.mark.timeout(420)
@@ -100,6 +101,6 @@ def test_a_signal_ends_it_and_what_it_started(host: Machine, number: signal.Sign
     running = host.start("matrix", "--profiles", "perfect,3g", "--", "sh", "-c", "touch here; sleep 60")
     until(lambda: (host.folder / "here").exists(), 20, "it runs")
     running.send_signal(number)
-    running.communicate(timeout=20)
+    running.communicate(timeout=20 * SLOW)
     assert running.returncode == 128 + number
     assert host.targets() == []

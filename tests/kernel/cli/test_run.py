@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.kernel.cli.machine import Machine, machine
+from tests.support.machine import SLOW
 from tests.support.rig import until
 
 pytestmark = pytest.mark.timeout(420)
@@ -79,7 +80,7 @@ def test_a_signal_is_the_commands_and_a_kill_leaves_nothing(host: Machine, numbe
     assert running.stdout
     pid = int(running.stdout.readline())
     running.send_signal(number)
-    running.communicate(timeout=20)
+    running.communicate(timeout=20 * SLOW)
     assert running.returncode == (9 if number is signal.SIGTERM else -9)
     until(lambda: not os.path.exists(f"/proc/{pid}"), 20, "the command is dead")
     if number is signal.SIGKILL:  # its keeper ends the condition when its lease is over; a later command does too
@@ -93,7 +94,7 @@ def test_a_signal_before_the_command_runs_undoes_all(host: Machine, tmp_path: Pa
         running = host.start("run", "--delay", "50ms", "--", "touch", str(ran))
         until(lambda each=running.pid: heeds(each, signal.SIGTERM), 20, "it hears signals")
         running.send_signal(signal.SIGTERM)
-        running.communicate(timeout=20)
+        running.communicate(timeout=20 * SLOW)
         if not ran.exists():
             break
         ran.unlink()

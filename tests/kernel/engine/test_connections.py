@@ -13,6 +13,7 @@ from netweather.conditions import Condition, Connection, Match
 from netweather.engine.connections import Chosen, Live, connections, reset
 from netweather.errors import NetweatherError, UsageError
 from netweather.units import Percent
+from tests.support.machine import SLOW
 from tests.support.rig import Rig, delay, ports, rule, until
 
 SERVER = "192.0.2.2"
@@ -31,8 +32,8 @@ def connect(rig: Rig) -> Iterator[Open]:
                 listeners[port] = stack.enter_context(closing(made))
             here = stack.enter_context(rig.net.client.call(socket.create_connection, (SERVER, port)))
             there = stack.enter_context(listeners[port].accept()[0])
-            there.settimeout(10)
-            here.settimeout(10)
+            there.settimeout(10 * SLOW)
+            here.settimeout(10 * SLOW)
             return here, there
 
         yield call

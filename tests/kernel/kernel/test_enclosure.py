@@ -16,6 +16,7 @@ from netweather.kernel import enclosure
 from netweather.kernel.enclosure import HOST, NAME, Enclosure, Way, resolve
 from netweather.kernel.finding import every_namespace
 from netweather.kernel.waiting import until
+from tests.support.machine import SLOW
 
 ASK = "import socket, sys; print(socket.create_connection((sys.argv[1], int(sys.argv[2])), 5).recv(9).decode(), end='')"
 
@@ -85,7 +86,7 @@ def test_names_are_looked_up_by_the_hosts_resolver(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(enclosure, "nameserver", lambda: "127.0.0.77")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as resolver, Enclosure() as network:
         resolver.bind(("127.0.0.77", 53))
-        resolver.settimeout(10)
+        resolver.settimeout(10 * SLOW)
         with tempfile.TemporaryFile() as output:
             started = network.start(["getent", "ahostsv4", "shop.example.org"], os.environ, output.fileno())
             assert b"\4shop\7example\3org" in resolver.recv(512)
@@ -114,7 +115,7 @@ def test_the_hosts_network_and_files_are_as_before() -> None:
         assert running.stdout
         assert running.stdout.readline() == "in\n"
         assert dumped() == before
-        running.communicate("\n", timeout=30)
+        running.communicate("\n", timeout=30 * SLOW)
         assert running.returncode == 0
         assert dumped() == before
     finally:

@@ -13,6 +13,7 @@ import pytest
 from netweather.kernel import links
 from netweather.kernel.forwarding import Forwarder
 from netweather.kernel.namespaces import Namespace
+from tests.support.machine import SLOW
 from tests.support.netns import Lab
 from tests.support.rig import until
 
@@ -40,7 +41,7 @@ def serve(listening: socket.socket, answer: Callable[[socket.socket], None]) -> 
         except OSError:
             return
         with near:
-            near.settimeout(20)
+            near.settimeout(20 * SLOW)
             answer(near)
 
     threading.Thread(target=work, daemon=True).start()
@@ -64,7 +65,7 @@ def test_a_connection_arrives_whole_both_ways_with_its_ends(inside: Namespace) -
     with socket.create_server((AT, 0)) as service, Forwarder(inside, (AT,), {}):
         serve(service, answer)
         with connected(inside, service.getsockname()[1]) as client:
-            client.settimeout(20)
+            client.settimeout(20 * SLOW)
             client.sendall(sent)
             client.shutdown(socket.SHUT_WR)
             assert hashlib.sha256(everything(client)).digest() == hashlib.sha256(back).digest()
@@ -99,7 +100,7 @@ def test_services_come_and_go(inside: Namespace) -> None:
 
 def test_datagrams_find_back_to_each_client(inside: Namespace) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as service:
-        service.settimeout(5)
+        service.settimeout(5 * SLOW)
         for port in range(21_000, 21_200):
             try:
                 service.bind((AT, port))
@@ -109,7 +110,7 @@ def test_datagrams_find_back_to_each_client(inside: Namespace) -> None:
         with Forwarder(inside, (AT,), {}):
             clients = [inside.run(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for _ in range(3)]
             for number, client in enumerate(clients):
-                client.settimeout(5)
+                client.settimeout(5 * SLOW)
                 client.sendto(bytes([number]), (AT, port))
             for _ in clients:
                 data, where = service.recvfrom(10)
@@ -133,7 +134,7 @@ def test_nothing_is_left_at_the_end(inside: Namespace) -> None:
             held = connected(inside, service.getsockname()[1])
         assert threading.active_count() == before
         with held:
-            held.settimeout(5)
+            held.settimeout(5 * SLOW)
             assert ended(held)
         with pytest.raises(ConnectionRefusedError):
             connected(inside, service.getsockname()[1])

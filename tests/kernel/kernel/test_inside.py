@@ -8,13 +8,14 @@ import sys
 from pathlib import Path
 
 from netweather.kernel import inside
+from tests.support.machine import SLOW
 from tests.support.netns import Lab
 
 
 def run(namespace: Path, hosts: Path, *command: str) -> subprocess.CompletedProcess[str]:
     with namespace.open() as file:
         words = [sys.executable, "-I", "-S", inside.__file__, str(file.fileno()), str(hosts), *command]
-        return subprocess.run(words, pass_fds=[file.fileno()], capture_output=True, text=True, timeout=30, check=False)
+        return subprocess.run(words, pass_fds=[file.fileno()], capture_output=True, text=True, timeout=30 * SLOW, check=False)
 
 
 def test_it_becomes_the_command_inside(lab: Lab, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from netweather.kernel.features import there
 from netweather.settings import Settings
 from netweather.targets import Target, resolve
 from netweather.units import Duration, Packets, Percent
+from tests.support.machine import SLOW
 from tests.support.netns import Lab
 from tests.support.rig import at_last, until
 
@@ -118,7 +119,7 @@ def test_clearing_lets_out_what_is_inside(rig: Rig) -> None:
     pings = rig.net.client.start("ping", "-n", "-c", "20", "-i", "0.01", "-W", "3", str(rig.net.server.v4))
     rig.ping(1)
     rig.engine.clear(rig.target)
-    output, _ = pings.communicate(timeout=30)
+    output, _ = pings.communicate(timeout=30 * SLOW)
     assert " 20 received" in output
 
 

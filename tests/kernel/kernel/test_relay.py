@@ -11,6 +11,7 @@ import pytest
 
 from netweather.kernel import namespaces
 from netweather.kernel.relay import Relay
+from tests.support.machine import SLOW
 from tests.support.netns import Lab
 
 
@@ -23,7 +24,7 @@ def echo(listener: socket.socket) -> None:
 
 
 def ask(address: tuple[str, int], words: bytes) -> bytes:
-    with socket.create_connection(address, timeout=20) as connection:
+    with socket.create_connection(address, timeout=20 * SLOW) as connection:
         connection.sendall(words)
         connection.shutdown(socket.SHUT_WR)
         return b"".join(iter(lambda: connection.recv(65536), b""))
@@ -49,7 +50,7 @@ def test_led_by_its_first_bytes_which_come_in_pieces(lab: Lab) -> None:
             threading.Thread(target=echo, args=(listener,), daemon=True).start()
         inside = stack.enter_context(namespaces.opened(lab.server.path))
         relay = stack.enter_context(Relay(("127.0.0.1", 0), lead, connect_in=inside))
-        with socket.create_connection(relay.address, timeout=20) as connection:
+        with socket.create_connection(relay.address, timeout=20 * SLOW) as connection:
             for piece in (b"127.", b"0.0.2", b":", b"word"):
                 connection.sendall(piece)
                 time.sleep(0.02)  # so that they come apart, mostly
@@ -72,7 +73,7 @@ def test_nobody_at_the_other_end_hangs_up_and_the_end_hangs_up_everything(lab: L
         ask(relay.address, b"")
     with lab.server.call(socket.create_server, ("127.0.0.1", 8080)) as listener, namespaces.opened(lab.server.path) as inside:
         relay = Relay(("127.0.0.1", 0), ("127.0.0.1", 8080), connect_in=inside)
-        with socket.create_connection(relay.address, timeout=20) as connection:
+        with socket.create_connection(relay.address, timeout=20 * SLOW) as connection:
             listener.accept()[0].close()
             relay.close()
             assert connection.recv(1) == b""

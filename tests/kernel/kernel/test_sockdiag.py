@@ -13,6 +13,7 @@ import pytest
 from netweather.errors import NetweatherError
 from netweather.kernel import sockdiag
 from netweather.kernel.namespaces import Namespace, opened
+from tests.support.machine import SLOW
 from tests.support.netns import Lab
 from tests.support.rig import until
 
@@ -122,7 +123,7 @@ def test_what_is_destroyed_is_gone_for_both_ends(connect: Connect, namespace: Na
     namespace.run(lambda: sockdiag.destroy(one))
     with pytest.raises(ConnectionAbortedError):
         here.recv(1)
-    there.settimeout(5)
+    there.settimeout(5 * SLOW)
     with pytest.raises(ConnectionResetError):
         there.recv(1)
     other.send(b"alive")

@@ -145,7 +145,8 @@ def test_clear_and_wait_returns_when_everything_is_as_before(rig: Rig) -> None:
                 bulk.send(number.to_bytes(2) + bytes(980))
         cleared = replace(rig.engine, held="wait").end_conditions(rig.target.identity, None, None)
         assert (cleared.draining, cleared.dropped) == (0, 0)
-        assert [each for each in rig.remains() if not each.startswith("process")] == []  # a keeper that has done it is just ending
+        left = [each for each in rig.remains() if not each.startswith("process")]
+        assert left == []  # but a keeper that has done it, and is just ending
         sink.settimeout(5 * SLOW)
         assert [int.from_bytes(sink.recv(2000)[:2]) for _ in range(100)] == list(range(100))
     dumps.assert_same(before, rig.net.client)

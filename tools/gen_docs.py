@@ -72,7 +72,7 @@ def cli_page() -> str:
 
 def help_page(words: tuple[str, ...], *, plugin: bool = False) -> str:
     """What `netweather WORDS --help` prints, or `kubectl netweather WORDS --help`."""
-    import typer
+    import click
 
     from netweather.cli import app
     from netweather.cli.kubectl import app as plugins
@@ -81,10 +81,10 @@ def help_page(words: tuple[str, ...], *, plugin: bool = False) -> str:
     os.environ |= {"COLUMNS": "80", "NO_COLOR": "1"}
     try:
         command: Any = plugins.program() if plugin else app.program()
-        context = typer.Context(command, info_name=plugins.NAME if plugin else "netweather", help_option_names=["--help", "-h"])
+        context = click.Context(command, info_name=plugins.NAME if plugin else "netweather", **command.context_settings)
         for word in words:
             command = command.get_command(context, word)
-            context = typer.Context(command, info_name=word, parent=context)
+            context = click.Context(command, info_name=word, parent=context)
         return "\n".join(line.rstrip() for line in str(command.get_help(context)).splitlines())
     finally:
         for name, value in before.items():

@@ -1,4 +1,4 @@
-"""How long the user waits: `set`, a change and `clear` beside tc, and `--help` beside a bare Typer program."""
+"""How long the user waits: `set`, a change and `clear` beside tc, and `--help` beside a bare Click program."""
 
 from __future__ import annotations
 
@@ -163,22 +163,28 @@ def _import_tc(docker: Docker) -> None:
 # --help
 
 BARE = """#!{python}
-import typer
+import click
 
-app = typer.Typer(help="A program.")
+
+@click.group(help="A program.")
+def app():
+    pass
+
 {commands}
 if __name__ == "__main__":
     app()
 """
 COMMAND = '''
 @app.command("{name}")
-def command_{number}(target: str, name: str = typer.Option("default", help="the name")) -> None:
+@click.argument("target")
+@click.option("--name", default="default", help="the name")
+def command_{number}(target, name):
     """{summary}"""
 '''
 
 
 def run_help(plan: Plan) -> Rows:
-    """`netweather --help` beside a Typer program with as many commands that do nothing."""
+    """`netweather --help` beside a Click program with as many commands that do nothing."""
     with tempfile.TemporaryDirectory(prefix=f"{PREFIX}{owner.tag()}-") as folder:
         bare = Path(folder, "bare")
         commands = (COMMAND.format(name=c.name, number=i, summary=c.summary) for i, c in enumerate(COMMANDS))
@@ -191,5 +197,5 @@ def run_help(plan: Plan) -> Rows:
         }
         found = interleaved(plan, "--help", measures, plan.many(2))
     note = f"Python by itself: {min(found['python']):.0f} ms"
-    beside = (f"bare Typer, {len(COMMANDS)} commands", found["bare"])
+    beside = (f"bare Click, {len(COMMANDS)} commands", found["bare"])
     yield row("help", "`netweather --help`", "ms", found["netweather"], beside, goal=at_most(1.5), note=note)

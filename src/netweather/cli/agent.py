@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
-from typing import Annotated, Any
 
 from netweather.cli import pages
-from netweather.cli.options import option
 from netweather.connecting import need_root
 from netweather.errors import NetweatherError, UsageError
 from netweather.settings import Settings
@@ -20,19 +18,25 @@ sudo netweather agent --listen 0.0.0.0:8753 --tls-cert cert.pem \\
 """
 
 
-def _agent(
+@pages.command("agent", examples=_EXAMPLES)
+@pages.option("--socket", metavar="PATH", help="the Unix socket; agent.sock in the state directory")
+@pages.option("--listen", metavar="HOST:PORT", default="", help="listen on TCP too; needs the following")
+@pages.option("--tls-cert", "certificate", metavar="FILE", help="PEM, with its chain")
+@pages.option("--tls-key", "key", metavar="FILE", help="its key")
+@pages.option("--tokens", metavar="FILE", help="who may do what over TCP (docs/agent.md)")
+@pages.option("--kubernetes", metavar="NODE", default="", help="carry out what a cluster asks of this node (docs/kubernetes.md)")
+@pages.option(
+    "--daemonset", metavar="NAMESPACE/NAME", default="", help="its own: when that is deleted, conditions end with the agent"
+)
+def command(
     *,
-    socket: Annotated[str | None, option("socket", "PATH", "the Unix socket; agent.sock in the state directory")] = None,
-    listen: Annotated[str, option("listen", "HOST:PORT", "listen on TCP too; needs the following")] = "",
-    certificate: Annotated[str | None, option("tls-cert", "FILE", "PEM, with its chain")] = None,
-    key: Annotated[str | None, option("tls-key", "FILE", "its key")] = None,
-    tokens: Annotated[str | None, option("tokens", "FILE", "who may do what over TCP (docs/agent.md)")] = None,
-    kubernetes: Annotated[
-        str, option("kubernetes", "NODE", "carry out what a cluster asks of this node (docs/kubernetes.md)")
-    ] = "",
-    daemonset: Annotated[
-        str, option("daemonset", "NAMESPACE/NAME", "its own: when that is deleted, conditions end with the agent")
-    ] = "",
+    socket: str | None,
+    listen: str,
+    certificate: str | None,
+    key: str | None,
+    tokens: str | None,
+    kubernetes: str,
+    daemonset: str,
 ) -> None:
     """Keeps conditions for the command line, tests and programs, until it is told to end.
 
@@ -53,8 +57,3 @@ def _agent(
     known = principals.Tokens.load(Path(tokens)) if tokens else principals.Tokens()
     pem = [Path(each) if each else None for each in (certificate, key)]
     serving.run(settings, serving.Listen(Path(socket or settings.socket), listen, *pem, known), kubernetes, daemonset)
-
-
-def command() -> Any:
-    """The Typer command."""
-    return pages.command(_agent, name="agent", examples=_EXAMPLES)

@@ -1,17 +1,16 @@
-"""The program `netweather`: a Typer group whose commands are loaded when they are called. Not here: what they do."""
+"""The program `netweather`: a group of commands, each loaded when it is called. Not here: what they do."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, ClassVar
+from collections.abc import Sequence
+from typing import Any
 
-import typer
-from typer.core import TyperGroup
-from typer.main import get_command
+import click
 
+from netweather.cli import completing, pages
 from netweather.cli.commands import COMMANDS, Entry
-from netweather.cli.pages import Page, as_typed, check_words, coloured_help, write_examples
+from netweather.cli.output import say
 from netweather.errors import UsageError
 
 _ABOUT = """Makes the network of a running container as bad as you ask, keeps it so for as long as you asked, and gives it back
@@ -21,103 +20,89 @@ netweather targets
 netweather set docker:shop-api --delay 100ms --loss 1% --for 5m
 netweather show
 netweather clear docker:shop-api
+# complete words in this shell: targets, options, profiles
+source <(netweather --completion bash)
 """
 
 
-class Commands(TyperGroup):
-    """The commands by name; only the one that is called is imported. entries, examples: of the program."""
+class Commands(pages.Command, click.Group):
+    """Commands by name; only the one that is called is imported. examples: of the program; options: beside --version and --debug."""
 
-    entries: ClassVar[Sequence[Entry]] = COMMANDS
-    examples: ClassVar[str] = _EXAMPLES
+    def __init__(self, entries: Sequence[Entry], about: str, examples: str, options: Sequence[pages.Option] = ()) -> None:
+        version = pages.Option(
+            ["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="print the version"
+        )
+        debug = pages.Option(["--debug"], is_flag=True, expose_value=False, help="show tracebacks (may stand anywhere)")
+        parameters = [version, debug, *options]
+        super().__init__(
+            None, help=about, epilog=examples, params=parameters, callback=_without_command, invoke_without_command=True
+        )
+        self.entries = {entry.name: entry for entry in entries}
 
-    def get_params(self, ctx: Any) -> list[Any]:
-        return as_typed(super().get_params(ctx))
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.entries)
 
-    def list_commands(self, ctx: Any) -> list[str]:
-        return [entry.name for entry in self.entries]
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        entry = self.entries.get(cmd_name)
+        return importlib.import_module(entry.path).command if entry else None
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        entry = next((each for each in self.entries if each.name == cmd_name), None)
-        return importlib.import_module(entry.path).command() if entry else None
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        if not ctx.resilient_parsing and args[0] not in (known := self.list_commands(ctx)):
-            raise _unknown_command(args[0], known)
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        if not ctx.resilient_parsing and args[0] not in self.entries:
+            raise _unknown_command(args[0], self.entries)
         return super().resolve_command(ctx, args)
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if not ctx.resilient_parsing:
-            first = next((i for i, word in enumerate(args) if not word.startswith("-")), len(args))
-            check_words(self, ctx, args[:first])
-        return super().parse_args(ctx, args)
-
-    def format_options(self, ctx: Any, formatter: Any) -> None:
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(entry.name, entry.summary) for entry in self.entries])
-        Page.format_options(self, ctx, formatter)  # type: ignore[arg-type]  # it needs no more than a command's parameters
+            formatter.write_dl([(entry.name, entry.summary) for entry in self.entries.values()])
+        super().format_options(ctx, formatter)
 
-    def format_epilog(self, ctx: Any, formatter: Any) -> None:
-        write_examples(formatter, self.examples)
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_epilog(ctx, formatter)
         formatter.write_paragraph()
         formatter.write(f"  `{ctx.command_path} COMMAND --help` tells more, with examples.\n")
 
-    def get_help(self, ctx: Any) -> str:
-        return coloured_help(super().get_help(ctx))
-
-    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
-        from netweather.cli.completing import items
-
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
         if incomplete.startswith("-"):
             return super().shell_complete(ctx, incomplete)
-        return items([(entry.name, entry.summary) for entry in self.entries], incomplete)
+        return completing.items([(entry.name, entry.summary) for entry in self.entries.values()], incomplete)
 
 
-def _unknown_command(word: str, known: Iterable[str]) -> UsageError:
+def _unknown_command(word: str, known: Sequence[str] | dict[str, Entry]) -> UsageError:
     from netweather.conditions.nearest import unknown
 
     return unknown("unknown-command", word, known)
 
 
-def _show_version(asked: bool) -> None:
+def _show_version(context: click.Context, parameter: click.Parameter, asked: bool) -> None:
     if asked:
         from importlib.metadata import version
 
-        typer.echo(f"netweather {version('netweather')}")
-        raise typer.Exit
+        say(f"netweather {version('netweather')}")
+        context.exit()
 
 
-def _program(
-    context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="print the version", callback=_show_version, is_eager=True)] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="show tracebacks (may stand anywhere)")] = False,
-) -> None:
+def _show_completion(context: click.Context, parameter: click.Parameter, shell: str | None) -> None:
+    if shell and not context.resilient_parsing:
+        say(completing.script(context.command, shell))
+        context.exit()
+
+
+@click.pass_context
+def _without_command(context: click.Context) -> None:
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+        say(context.get_help())
 
 
-def program() -> Any:
+def program() -> Commands:
     """The whole program as a command, for `run`, tests and the reference pages."""
-    return make_program(Commands, _ABOUT)
-
-
-def make_program(commands: type[Commands], about: str) -> Any:
-    """A program of these commands."""
-    app = typer.Typer(
-        cls=commands,
-        rich_markup_mode=None,
-        pretty_exceptions_enable=False,
-        invoke_without_command=True,
-        help=about,
-        context_settings={"help_option_names": ["--help", "-h"]},
-    )
-    app.callback()(_program)
-    return get_command(app)
+    completion = pages.Option(
+        ["--completion"], metavar="SHELL", type=click.Choice(completing.SHELLS), is_eager=True, expose_value=False,
+        callback=_show_completion, help="print the script by which bash, zsh or fish completes words",
+    )  # fmt: skip
+    return Commands(COMMANDS, _ABOUT, _EXAMPLES, [completion])
 
 
 def run(words: Sequence[str]) -> int:
     """Runs a command line. Returns its exit code; raises what went wrong."""
-    from netweather.cli.completing import prepare
-
-    prepare()
-    outcome = program().main(args=list(words), prog_name="netweather", standalone_mode=False)
-    return outcome if isinstance(outcome, int) else 0
+    asked = completing.answer(program)
+    return pages.run(program(), words, "netweather") if asked is None else asked

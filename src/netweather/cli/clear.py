@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from netweather.cli import completing, pages
 from netweather.cli.completed import connected
-from netweather.cli.options import Direct, Json, Targets
+from netweather.cli.options import direct_option, json_option, targets_argument
 from netweather.cli.output import remark, say, say_json
 from netweather.cli.problems import as_netweather, complain
 from netweather.errors import NetweatherError, UsageError
@@ -29,21 +28,25 @@ netweather clear --all --name partition
 """
 
 
-def _clear(
-    targets: Targets = None,
+@pages.command("clear", examples=_EXAMPLES)
+@targets_argument
+@pages.option("--name", metavar="NAME", complete=completing.names, help="only this condition")
+@pages.option("--owner", metavar="NAME", help="only this owner's conditions")
+@pages.option("--all", "everything", is_flag=True, help="on all targets, whoever set it")
+@pages.option("--wait", is_flag=True, help="return when everything is as it was before (at most about 10 s)")
+@pages.option("--now", is_flag=True, help="drop the packets that are still delayed or queued")
+@direct_option
+@json_option
+def command(
+    targets: tuple[str, ...],
     *,
-    name: Annotated[
-        str | None,
-        typer.Option("--name", metavar="NAME", help="only this condition", show_default=False, autocompletion=completing.names),
-    ] = None,
-    owner: Annotated[
-        str | None, typer.Option("--owner", metavar="NAME", help="only this owner's conditions", show_default=False)
-    ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="on all targets, whoever set it")] = False,
-    wait: Annotated[bool, typer.Option("--wait", help="return when everything is as it was before (at most about 10 s)")] = False,
-    now: Annotated[bool, typer.Option("--now", help="drop the packets that are still delayed or queued")] = False,
-    direct: Direct = False,
-    as_json: Json = False,
+    name: str | None,
+    owner: str | None,
+    everything: bool,
+    wait: bool,
+    now: bool,
+    direct: bool,
+    as_json: bool,
 ) -> int:
     """Ends the conditions on TARGETs: all of them, or the one of a name.
 
@@ -51,12 +54,12 @@ def _clear(
     the rest is dropped. The target's keeper process (or the agent) does this and then removes Netweather's devices.
     Clearing nothing succeeds. An unknown --name fails. If one target fails, the others are cleared anyway (exit 1).
     """
-    _check(targets or [], name, owner, everything=everything)
+    _check(targets, name, owner, everything=everything)
     if wait and now:
         what = "--wait and --now are given"
         raise UsageError("conflicting-flags", what, "--now drops the packets that --wait lets out", "leave one of them out")
     held: Held = "wait" if wait else "drop" if now else "drain"
-    answers = connected(Settings.load(), direct=direct).clear(targets or (), name, owner, held=held)
+    answers = connected(Settings.load(), direct=direct).clear(targets, name, owner, held=held)
     failed = [each for each in answers if each.problem]
     if len(answers) == 1 and answers[0].problem:
         raise answers[0].problem
@@ -67,12 +70,7 @@ def _clear(
     return 1 if failed else 0
 
 
-def command() -> Any:
-    """The Typer command."""
-    return pages.command(_clear, name="clear", examples=_EXAMPLES)
-
-
-def _check(targets: list[str], name: str | None, owner: str | None, *, everything: bool) -> None:
+def _check(targets: Sequence[str], name: str | None, owner: str | None, *, everything: bool) -> None:
     if everything and (targets or owner):
         other = targets[0] if targets else "--owner"
         what = f"--all and {other} are given"

@@ -1,7 +1,6 @@
 """The commands there are: one line each, so that `netweather --help` needs none of their modules.
 
-A command NAME is the module netweather.cli.NAME with a function `command()` that returns what Typer made of it. Adding one:
-a line here and that module.
+A command NAME is the module netweather.cli.NAME with the Click command `command`. Adding one: a line here and that module.
 """
 
 from __future__ import annotations

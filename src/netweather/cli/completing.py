@@ -4,30 +4,46 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from netweather.errors import NetweatherError
 
-COMPLETING: Final = "_NETWEATHER_COMPLETE"
-"""The environment variable by which the shell's script asks (Typer's convention)."""
+if TYPE_CHECKING:
+    import click
+    from click.shell_completion import BashComplete, CompletionItem
+
+SHELLS: Final = ("bash", "zsh", "fish")
+_VARIABLE: Final = "_NETWEATHER_COMPLETE"
+"""The environment variable by which a shell's script asks (Click's convention)."""
 Completer = Callable[[str], list[tuple[str, str]]]
+"""Values and their meanings for the beginning of a word; which of them begin so is checked later."""
 
 
-def prepare() -> None:
-    """Has bash's completion understand words with colons, when bash asks; nothing otherwise."""
-    if os.environ.get(COMPLETING, "").endswith("bash"):
-        _understand_colons()
+def answer(program: Callable[[], click.Command]) -> int | None:
+    """Prints the completions that a shell's script asks for. Returns the exit code; None when no script asks."""
+    instruction = os.environ.get(_VARIABLE, "")
+    if not instruction:
+        return None
+    from click.shell_completion import add_completion_class, shell_complete
+
+    add_completion_class(_bash())
+    return shell_complete(program(), {}, "netweather", _VARIABLE, instruction)
 
 
-def _understand_colons() -> None:
+def script(program: click.Command, shell: str) -> str:
+    """The script by which one of SHELLS completes words."""
+    from click.shell_completion import get_completion_class
+
+    known = get_completion_class(shell)
+    assert known is not None
+    return known(program, {}, "netweather", _VARIABLE).source()
+
+
+def _bash() -> type[BashComplete]:
     """bash splits words at colons (COMP_WORDBREAKS): netns:db comes as three words, and only the last one is replaced."""
-    import typer._completion_classes
-    import typer.completion
+    from click.shell_completion import BashComplete
 
-    classes: Any = typer._completion_classes  # what it has imported isn't exported by it
-    usual_init = classes.completion_init
-
-    class Bash(typer._completion_classes.BashComplete):
+    class Bash(BashComplete):
         """Joins what bash split, and leaves out of each answer what bash keeps."""
 
         prefix = ""
@@ -38,22 +54,16 @@ def _understand_colons() -> None:
             words, self.prefix = joined(typed[: current + 1] if current < len(typed) else [*typed, ""])
             return words[1:-1], words[-1]
 
-        def format_completion(self, item: Any) -> str:
-            return str(item.value).removeprefix(self.prefix)
+        def format_completion(self, item: CompletionItem[Any]) -> str:
+            return f"{item.type},{str(item.value).removeprefix(self.prefix)}"
 
-    def init() -> None:
-        usual_init()
-        classes.add_completion_class(Bash, "bash")
-
-    classes.completion_init = init
-    completion: Any = typer.completion
-    completion.completion_init = init
+    return Bash
 
 
 def joined(words: list[str]) -> tuple[list[str], str]:
     """Words with what stood around a colon joined again, and the part of the last one that bash will keep.
 
-    A `=` between an option and its value is a word to bash too; without it Typer understands the same.
+    A `=` between an option and its value is a word to bash too; without it Click understands the same.
     """
     words = [word for word in words[:-1] if word != "="] + ["" if word == "=" else word for word in words[-1:]]
     made: list[str] = []
@@ -67,12 +77,16 @@ def joined(words: list[str]) -> tuple[list[str], str]:
     return made, last[: last.rfind(":") + 1] if split else ""
 
 
-def items(rows: Iterable[tuple[str, str]], incomplete: str) -> list[Any]:
+def items(rows: Iterable[tuple[str, str]], incomplete: str) -> list[CompletionItem[str]]:
     """Rows of (value, help) as the completions that begin so."""
-    import typer.core
+    from click.shell_completion import CompletionItem
 
-    core: Any = typer.core  # it imports the class from where each version of Typer has it
-    return [core.CompletionItem(value, help=text) for value, text in rows if value.startswith(incomplete)]
+    return [CompletionItem(value, help=text) for value, text in rows if value.startswith(incomplete)]
+
+
+def for_click(complete: Completer | None) -> Callable[..., list[CompletionItem[str]]] | None:
+    """A completer as Click calls it, with a context and a parameter."""
+    return complete and (lambda ctx, param, incomplete: items(complete(incomplete), incomplete))
 
 
 def targets(incomplete: str) -> list[tuple[str, str]]:

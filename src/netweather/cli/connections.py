@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any, Final
-
-import typer
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from netweather.cli import completing, pages
 from netweather.cli.completed import connected
-from netweather.cli.options import Direct, Json, given, with_flags
+from netweather.cli.options import direct_option, given, json_option, with_flags
 from netweather.cli.output import say, say_json
 from netweather.cli.repeating import again_and_again
 from netweather.conditions.flags import FlagValue
@@ -37,40 +35,41 @@ netweather reset docker:shop-api \\
 """
 MATCHES: Final = ("to", "port", "protocol", "family", "connection", "share")
 """The flags that say which connections are meant."""
-Target = Annotated[
-    str, typer.Argument(metavar="TARGET", show_default=False, help="whose connections", autocompletion=completing.targets)
-]
-Excluded = Annotated[
-    list[str] | None,
-    typer.Option("--exclude", metavar="MATCH", help="not these: a peer, or KEY=VALUE,…", show_default=False),
-]
-States = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--state", metavar="STATE", help="only in this state, such as established", show_default=False,
-        autocompletion=completing.states,
-    ),
-]  # fmt: skip
-Name = Annotated[
-    str | None,
-    typer.Option(
-        "--name", metavar="NAME", help="only those that meet a rule of this condition", show_default=False,
-        autocompletion=completing.names,
-    ),
-]  # fmt: skip
+target_argument = pages.argument("target", metavar="TARGET", complete=completing.targets, help="whose connections")
+exclude_option = pages.option("--exclude", metavar="MATCH", multiple=True, help="not these: a peer, or KEY=VALUE,…")
+state_option = pages.option(
+    "--state",
+    "states",
+    metavar="STATE",
+    multiple=True,
+    complete=completing.states,
+    help="only in this state, such as established",
+)
+name_option = pages.option(
+    "--name", metavar="NAME", complete=completing.names, help="only those that meet a rule of this condition"
+)
 
 
+@pages.command("connections", examples=_EXAMPLES)
+@target_argument
+@exclude_option
+@state_option
+@name_option
+@pages.option("--all", "everything", is_flag=True, help="also sockets that nobody is connected to")
+@pages.option("--watch", is_flag=True, help="every second, until Ctrl-C")
+@direct_option
+@json_option
 @with_flags("match", only=MATCHES)
-def _connections(
-    target: Target,
+def command(
+    target: str,
     *,
-    exclude: Excluded = None,
-    states: States = None,
-    name: Name = None,
-    everything: Annotated[bool, typer.Option("--all", help="also sockets that nobody is connected to")] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="every second, until Ctrl-C")] = False,
-    direct: Direct = False,
-    as_json: Json = False,
+    exclude: tuple[str, ...],
+    states: tuple[str, ...],
+    name: str | None,
+    everything: bool,
+    watch: bool,
+    direct: bool,
+    as_json: bool,
     **flags: Any,
 ) -> None:
     """Lists the connections of TARGET, from the kernel's own books (sock_diag): TCP, and UDP that has a peer.
@@ -95,13 +94,8 @@ def _connections(
         say_all(service.connections(target, meant))
 
 
-def command() -> Any:
-    """The Typer command."""
-    return pages.command(_connections, name="connections", examples=_EXAMPLES)
-
-
 def which(
-    flags: dict[str, FlagValue], exclude: list[str] | None, states: list[str] | None, name: str | None, *, listening: bool = False
+    flags: dict[str, FlagValue], exclude: Sequence[str], states: Sequence[str], name: str | None, *, listening: bool = False
 ) -> Chosen:
     """Chosen connections the words mean. Raises UsageError."""
     from netweather.conditions.flags import match_from_short, rule_from_flags
@@ -111,8 +105,8 @@ def which(
     if match.protocol not in (None, "tcp", "udp"):
         why = "sock_diag tells of TCP and UDP"
         raise UsageError("bad-protocol", f"--protocol {match.protocol} has no connections to list", why, "write tcp or udp")
-    others = tuple(match_from_short(text, "--exclude") for text in exclude or ())
-    return Chosen(match, others, tuple(states or ()), name, listening)
+    others = tuple(match_from_short(text, "--exclude") for text in exclude)
+    return Chosen(match, others, tuple(states), name, listening)
 
 
 def tell(listed: list[Listed]) -> None:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import Annotated, Any
-
-import typer
 
 from netweather.cli import pages
-from netweather.cli.options import Json
+from netweather.cli.options import json_option
 from netweather.cli.output import coloured
 from netweather.connecting import need_root
 from netweather.errors import NetweatherError
@@ -20,10 +17,10 @@ sudo netweather demo --fast
 """
 
 
-def _demo(
-    fast: Annotated[bool, typer.Option("--fast", help="fewer measurements and customers: about 20 seconds")] = False,
-    as_json: Json = False,
-) -> int:
+@pages.command("demo", examples=_EXAMPLES)
+@pages.option("--fast", is_flag=True, help="fewer measurements and customers: about 20 seconds")
+@json_option
+def command(fast: bool, as_json: bool) -> int:
     """Makes a small web shop, takes it through five networks, and shows what its customers see.
 
     Everything is made for the demonstration and removed after it; nothing of yours is touched. About a minute.
@@ -37,8 +34,3 @@ def _demo(
         raise NetweatherError("no-demo", "this installation has no demo", "", "install netweather from its repository") from error
     switches = {"--fast": fast, "--json": as_json, "--no-color": not coloured(sys.stdout)}
     return int(module.main([switch for switch, given in switches.items() if given]) or 0)
-
-
-def command() -> Any:
-    """The Typer command."""
-    return pages.command(_demo, name="demo", examples=_EXAMPLES)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, Final
-
-import typer
+from typing import TYPE_CHECKING, Final
 
 from netweather.cli import pages
-from netweather.cli.options import Json
+from netweather.cli.options import json_option
 from netweather.cli.output import say, say_json, styled, wrapped
 
 if TYPE_CHECKING:
@@ -24,11 +22,10 @@ _ANSWERS: Final = {"yes": "yes", "no": "no", "unknown": "can't tell"}
 _NAME, _ANSWER = 14, 11
 
 
-def _doctor(
-    *,
-    modprobe: Annotated[bool, typer.Option("--modprobe", help="load modules that are installed and not loaded")] = False,
-    as_json: Json = False,
-) -> int:
+@pages.command("doctor", examples=_EXAMPLES)
+@pages.option("--modprobe", is_flag=True, help="load modules that are installed and not loaded")
+@json_option
+def command(*, modprobe: bool, as_json: bool) -> int:
     """Tries everything that Netweather needs, and says what is missing and what to do about it.
 
     Everything is tried in a namespace that is gone afterwards; nothing of yours is touched, and modprobe is run only with
@@ -49,11 +46,6 @@ def _doctor(
     else:
         _say(findings, fine)
     return 0 if fine else 1
-
-
-def command() -> Any:
-    """The Typer command."""
-    return pages.command(_doctor, name="doctor", examples=_EXAMPLES)
 
 
 def _say(findings: list[Finding], fine: bool) -> None:

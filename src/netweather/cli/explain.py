@@ -6,12 +6,10 @@ import dataclasses
 import math
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from netweather.cli import pages
-from netweather.cli.options import Json, given, with_flags
+from netweather.cli.options import given, json_option, with_flags
 from netweather.cli.output import say, say_json, say_table, styled, wrapped
 from netweather.conditions.flags import FLAGS
 from netweather.errors import UsageError
@@ -28,23 +26,17 @@ netweather explain --rate 2mbit --path-rtt 30ms
 """
 
 
+@pages.command("explain", examples=_EXAMPLES)
+@pages.option(
+    "--direction",
+    metavar="WHICH",
+    complete=lambda incomplete: [("egress", ""), ("ingress", ""), ("both", "")],
+    help="egress, ingress or both (as set has it)",
+)
+@pages.option("--path-rtt", metavar="TIME", help="the path's own round trip (e.g. 30ms)")
+@json_option
 @with_flags("condition")
-def _explain(
-    *,
-    direction: Annotated[
-        str | None,
-        typer.Option(
-            "--direction", metavar="WHICH", help="egress, ingress or both (as set has it)", show_default=False,
-            autocompletion=lambda incomplete: [("egress", ""), ("ingress", ""), ("both", "")],
-        ),
-    ] = None,
-    path_rtt: Annotated[
-        str | None,
-        typer.Option("--path-rtt", metavar="TIME", help="the path's own round trip (e.g. 30ms)", show_default=False),
-    ] = None,
-    as_json: Json = False,
-    **flags: Any,
-) -> None:  # fmt: skip
+def command(*, direction: str | None, path_rtt: str | None, as_json: bool, **flags: Any) -> None:
     """Tells what to expect: round trips, connects, first bytes, throughput, losses, reordering; and what surprises.
 
     Estimates from the condition alone, for a healthy path; nothing is set. The path's own round trip is taken as 0.2 ms,
@@ -79,11 +71,6 @@ def _explained(words: Mapping[str, Any], path_rtt: str | None) -> Explanation:
         if each is not None and each.delay is not None and each.delay.table is not None:
             load_table(each.delay.table)  # the estimates are lenient
     return explain_rule(rule, own, base=Duration.parse(path_rtt) if path_rtt else BASE_RTT, follow=follow)
-
-
-def command() -> Any:
-    """The Typer command."""
-    return pages.command(_explain, name="explain", examples=_EXAMPLES)
 
 
 def _plain(explanation: Explanation) -> dict[str, Any]:

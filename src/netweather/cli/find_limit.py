@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from netweather.cli import pages
-from netweather.cli.options import Direct, Json, option, with_flags
+from netweather.cli.options import direct_option, json_option, with_flags
 from netweather.cli.output import remark, say, say_json
 from netweather.cli.signals import Stopped, stopped_by_signals
 from netweather.cli.trying import (
     CANT_TELL,
-    Command,
-    Localhost,
-    Reach,
-    Target,
-    Timeout,
-    Unmatched,
+    command_argument,
     command_of,
+    localhost_option,
     place_of,
+    reach_option,
     seconds_of,
+    target_option,
+    timeout_option,
+    unmatched_option,
     words_of,
 )
 from netweather.errors import UsageError
@@ -39,25 +39,40 @@ netweather find-limit --vary loss=0..30% --at-least 3% --timeout 20s \\
 """
 
 
+@pages.command("find-limit", examples=_EXAMPLES)
+@command_argument
+@pages.option("--vary", metavar="WORD=GOOD..BAD", help="what gets worse: delay=0..5s, loss=0..30%, rate=10mbit..64kbit")
+@target_option
+@reach_option
+@localhost_option
+@pages.option("--steps", metavar="N", help="how finely (64)")
+@pages.option("--repeats", metavar="N", help="runs at each point of the search, an odd number (1)")
+@pages.option("--confidence", metavar="PERCENT", help="how sure it is to be (95%)")
+@pages.option("--at-least", metavar="VALUE", help="exit 1 when it fails before that")
+@timeout_option
+@pages.option("--plot", metavar="FILE", help="draw it: out.svg or out.png")
+@unmatched_option
+@direct_option
+@json_option
 @with_flags("condition", "match")
-def _find(  # long: a line for each option
-    command: Command = None,
+def command(  # long: a line for each option
+    command: tuple[str, ...],
     *,
-    vary: Annotated[str | None, option("vary", "WORD=GOOD..BAD", "what gets worse: delay=0..5s, loss=0..30%, rate=10mbit..64kbit")] = None,
-    target: Target = None,
-    reach: Reach = None,
-    localhost: Localhost = False,
-    steps: Annotated[str | None, option("steps", "N", "how finely (64)")] = None,
-    repeats: Annotated[str | None, option("repeats", "N", "runs at each point of the search, an odd number (1)")] = None,
-    confidence: Annotated[str | None, option("confidence", "PERCENT", "how sure it is to be (95%)")] = None,
-    at_least: Annotated[str | None, option("at-least", "VALUE", "exit 1 when it fails before that")] = None,
-    timeout: Timeout = None,
-    plot: Annotated[str | None, option("plot", "FILE", "draw it: out.svg or out.png")] = None,
-    allow_unmatched: Unmatched = False,
-    direct: Direct = False,
-    as_json: Json = False,
+    vary: str | None,
+    target: tuple[str, ...],
+    reach: tuple[str, ...],
+    localhost: bool,
+    steps: str | None,
+    repeats: str | None,
+    confidence: str | None,
+    at_least: str | None,
+    timeout: str | None,
+    plot: str | None,
+    allow_unmatched: bool,
+    direct: bool,
+    as_json: bool,
     **flags: Any,
-) -> int:  # fmt: skip
+) -> int:
     """Finds where COMMAND starts to fail as one thing about the network gets worse, by bisection.
 
     Fails: its exit code is not 0, or it takes longer than --timeout. The two values that are found are confirmed by runs of
@@ -95,11 +110,6 @@ def _find(  # long: a line for each option
     else:
         say("\n".join(found.sentences()))
     return _exit_code(found, bound)
-
-
-def command() -> Any:
-    """The Typer command."""
-    return pages.command(_find, name="find-limit", examples=_EXAMPLES)
 
 
 def _count(name: str, text: str | None, default: int, least: int, most: int) -> int:

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from netweather.cli import pages
 from netweather.cli.clustered import matrix_in_cluster, refuse_others
-from netweather.cli.options import Direct, Json, given, option, with_flags
+from netweather.cli.options import direct_option, given, json_option, with_flags
 from netweather.cli.output import drawn, remark, say, say_json
 from netweather.cli.signals import Stopped, stopped_by_signals
 from netweather.cli.trying import (
     CANT_TELL,
-    Command,
-    Localhost,
-    Reach,
-    Target,
-    Timeout,
-    Unmatched,
+    command_argument,
     command_of,
+    localhost_option,
     place_of,
+    reach_option,
     seconds_of,
+    target_option,
+    timeout_option,
+    unmatched_option,
     words_of,
 )
 from netweather.errors import UsageError
@@ -43,26 +41,42 @@ netweather matrix --kubernetes checkout.yaml --report checkout.html
 """
 
 
+@pages.command("matrix", examples=_EXAMPLES)
+@command_argument
+@pages.option("--profiles", metavar="NAMES", help="the networks: perfect,4g,3g,lossy-wifi")
+@target_option
+@reach_option
+@localhost_option
+@pages.option("--junit", metavar="FILE", help="JUnit XML that COMMAND writes: a row for each of its tests")
+@pages.option("--report", metavar="FILE", multiple=True, help="write it: .html, .md or .xml (JUnit); repeatable")
+@pages.option("--must-pass", metavar="NAMES", help="networks on which all must pass (all of them)")
+@pages.option("--max-slowdown", metavar="TIMES", help="as long as on the perfect network, at most")
+@timeout_option
+@pages.option("--kubernetes", metavar="FILE", help="run the NetworkTest in FILE in a cluster, as its Jobs")
+@pages.option("--keep", is_flag=True, help="leave the NetworkTest in the cluster")
+@unmatched_option
+@direct_option
+@json_option
 @with_flags("match")
-def _matrix(  # long: a line for each option
-    command: Command = None,
+def command(  # long: a line for each option
+    command: tuple[str, ...],
     *,
-    profiles: Annotated[str | None, option("profiles", "NAMES", "the networks: perfect,4g,3g,lossy-wifi")] = None,
-    target: Target = None,
-    reach: Reach = None,
-    localhost: Localhost = False,
-    junit: Annotated[str | None, option("junit", "FILE", "JUnit XML that COMMAND writes: a row for each of its tests")] = None,
-    report: Annotated[list[str] | None, option("report", "FILE", "write it: .html, .md or .xml (JUnit); repeatable")] = None,
-    must_pass: Annotated[str | None, option("must-pass", "NAMES", "networks on which all must pass (all of them)")] = None,
-    max_slowdown: Annotated[str | None, option("max-slowdown", "TIMES", "as long as on the perfect network, at most")] = None,
-    timeout: Timeout = None,
-    kubernetes: Annotated[str | None, option("kubernetes", "FILE", "run the NetworkTest in FILE in a cluster, as its Jobs")] = None,
-    keep: Annotated[bool, typer.Option("--keep", help="leave the NetworkTest in the cluster")] = False,
-    allow_unmatched: Unmatched = False,
-    direct: Direct = False,
-    as_json: Json = False,
+    profiles: str | None,
+    target: tuple[str, ...],
+    reach: tuple[str, ...],
+    localhost: bool,
+    junit: str | None,
+    report: tuple[str, ...],
+    must_pass: str | None,
+    max_slowdown: str | None,
+    timeout: str | None,
+    kubernetes: str | None,
+    keep: bool,
+    allow_unmatched: bool,
+    direct: bool,
+    as_json: bool,
     **flags: Any,
-) -> int:  # fmt: skip
+) -> int:
     """Runs COMMAND on each network, and says what passes where and how much longer it takes.
 
     COMMAND sees the network's name as NETWEATHER_NETWORK. Exit 0: all is well; 1: something fails where it must pass, or takes too
@@ -73,7 +87,7 @@ def _matrix(  # long: a line for each option
     from netweather.testing.pages import kind_of
 
     most = _times(max_slowdown)
-    paths = [Path(each) for each in report or ()]
+    paths = [Path(each) for each in report]
     for path in paths:
         kind_of(path)
     if kubernetes is not None:
@@ -99,11 +113,6 @@ def _matrix(  # long: a line for each option
     except Stopped as stopped:
         return stopped.exit_code
     return _report(matrix, matrix.shortcomings(needed, most), paths, as_json=as_json)
-
-
-def command() -> Any:
-    """The Typer command."""
-    return pages.command(_matrix, name="matrix", examples=_EXAMPLES)
 
 
 def _listed(names: str | None) -> list[str]:

@@ -1,22 +1,23 @@
-"""Commands as Typer makes them, with plain help pages in sections and errors in our own words.
+"""The command line's kind of Click command: its help page has sections and examples, its errors are ours.
 
-Plain, because Rich's help costs more time (70 ms) than everything else of `--help` together. Not here: errors' rendering.
+A command is a function with `@command`, below it `@argument` and `@option` for each parameter, in the order of the help page.
+Not here: which commands exist (commands), how an error is printed (problems).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
-import typer
-from typer.core import TyperCommand
-from typer.main import get_command
+import click
+from click.exceptions import Exit
 
+from netweather.cli import completing
 from netweather.errors import UsageError
 
-_WIDTH: Final = 80
-_MEANT: Final = {
+_WIDEST: Final = 100
+_ALIASES: Final = {
     "latency": "delay", "ping": "rtt", "time": "delay", "variation": "jitter",
     "drop": "block", "packet-loss": "loss", "corruption": "corrupt", "dup": "duplicate", "reordering": "reorder",
     "bandwidth": "rate", "throughput": "rate", "speed": "rate", "bitrate": "rate", "bw": "rate",
@@ -25,84 +26,113 @@ _MEANT: Final = {
     "ports": "port", "dport": "port", "sport": "port", "proto": "protocol", "dev": "interface", "iface": "interface",
     "dir": "direction", "output": "json", "format": "json", "follow": "watch", "file": "f", "percent": "share",
 }  # fmt: skip
-"""What other tools call it: for errors that name the option that was meant."""
+"""Other tools' names for our options: an error about an unknown option proposes ours."""
+PANELS: Final = ("Arguments", "What is wrong", "Which traffic", "The network condition", "Which cluster", "Options")
+"""The sections of a help page, in their order."""
 
 
-class Page(TyperCommand):
-    """One command: its help page has a section for each kind of option, and examples at the end."""
+class Option(click.Option):
+    """An option of a command. panel: its section of the help page, one of PANELS."""
 
-    def get_params(self, ctx: Any) -> list[Any]:
-        return as_typed(super().get_params(ctx))
+    def __init__(self, names: Sequence[str], *, panel: str = PANELS[-1], **facts: Any) -> None:
+        super().__init__(names, **facts)
+        self.panel = panel
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if not ctx.resilient_parsing:
-            check_words(self, ctx, args)
-        return super().parse_args(ctx, args)
+    def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
+        """The value. Raises UsageError(code="missing-value") when another option stands in its place: Click would take that."""
+        for word in value if isinstance(value, list | tuple) else (value,):
+            if not ctx.resilient_parsing and isinstance(word, str) and word.partition("=")[0] in _spellings(ctx):
+                raise _missing_value(self.opts[0], self, f"{word} follows it")
+        return super().type_cast_value(ctx, value)
 
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        sections: dict[str, list[tuple[str, str]]] = {}
+
+class Argument(click.Argument):
+    """An argument of a command; it has a line in the help page, as options do."""
+
+    panel = PANELS[0]
+
+    def __init__(self, names: Sequence[str], *, help: str = "", **facts: Any) -> None:  # noqa: A002 - Click's name for it
+        super().__init__(names, **facts)
+        self.help = help
+        self._word = f"{self.metavar}{'...' if self.nargs != 1 else ''}"
+
+    def get_usage_pieces(self, ctx: click.Context) -> list[str]:
+        return [self._word if self.required else self._word.replace(str(self.metavar), f"[{self.metavar}]")]
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str]:
+        return self._word, f"{self.help}  [required]" if self.required else str(self.help)
+
+
+class Command(click.Command):
+    """A command: its help page has a section for each panel, and examples (`epilog`) at the end."""
+
+    def __init__(self, name: str | None, **facts: Any) -> None:
+        settings = {"help_option_names": ["--help", "-h"], "max_content_width": _WIDEST}
+        super().__init__(name, context_settings=settings, **facts)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As Click does. Raises our UsageError in place of Click's."""
+        words = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            raise _usage_error(error, ctx, words) from error
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        self.format_usage(ctx, formatter)
+        self.format_help_text(ctx, formatter)
+        self.format_options(ctx, formatter)
+        self.format_epilog(ctx, formatter)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {title: [] for title in PANELS}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
             if record is not None:
-                usual = "Arguments" if parameter.param_type_name == "argument" else "Options"
-                title = getattr(parameter, "rich_help_panel", None) or usual
-                sections.setdefault(title, []).append(_tidy(record, parameter))
-        for title, rows in sorted(sections.items(), key=lambda section: _rank(section[0])):
-            with formatter.section(title):
-                formatter.write_dl(rows, col_max=26)
+                sections[getattr(parameter, "panel", PANELS[-1])].append(record)  # Click's own --help has no panel
+        for title, rows in sections.items():
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows, col_max=26)
 
-    def format_epilog(self, ctx: Any, formatter: Any) -> None:
-        write_examples(formatter, self.epilog or "")
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The examples as they are: a command or a comment in each line."""
+        if self.epilog:
+            with formatter.section("Examples"):
+                for line in self.epilog.strip("\n").splitlines():
+                    formatter.write(f"  {line}".rstrip() + "\n")
 
-    def get_help(self, ctx: Any) -> str:
+    def get_help(self, ctx: click.Context) -> str:
         return coloured_help(super().get_help(ctx))
 
 
-PANELS: Final = ("Arguments", "What is wrong", "Which traffic", "The network condition", "Which cluster", "Options")
-"""The sections of a page, in their order."""
+def command(name: str, *, examples: str) -> Callable[[Callable[..., Any]], Command]:
+    """A decorator: makes a function a command. Its docstring is the text of the help page."""
+    return click.command(name, cls=Command, epilog=examples)
 
 
-def _rank(title: str) -> int:
-    return PANELS.index(title) if title in PANELS else len(PANELS) - 1
+def option(
+    *names: str, complete: completing.Completer | None = None, **facts: Any
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A decorator: gives a command an option. complete: proposes values; facts: of `Option` and `click.Option`."""
+    return click.option(*names, cls=Option, shell_complete=completing.for_click(complete), **facts)
 
 
-def _tidy(record: tuple[str, str], parameter: Any) -> tuple[str, str]:
-    """An argument's row as its metavar alone, without the type that Typer adds."""
-    name, text = record
-    if parameter.param_type_name != "argument":
-        return name, text
-    return (parameter.metavar or name) + ("..." if parameter.nargs != 1 else ""), text
+def argument(
+    name: str, *, complete: completing.Completer | None = None, **facts: Any
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A decorator: gives a command an argument. complete: proposes values; facts: of `Argument` and `click.Argument`."""
+    return click.argument(name, cls=Argument, shell_complete=completing.for_click(complete), **facts)
 
 
-def command(function: Callable[..., Any], *, name: str, examples: str = "") -> Any:
-    """The Typer command of a function: options by its signature, the page's text by its docstring."""
-    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    app.command(name, cls=Page, epilog=examples.strip("\n"), context_settings={"help_option_names": ["--help", "-h"]})(function)
-    return get_command(app)
-
-
-class _AsTyped:
-    """Stands in for Typer's conversion of values: ours are texts and switches, and the codec of the conditions reads them."""
-
-    def coerce(self, value: Any, **_: Any) -> Any:
-        return value
-
-
-def as_typed(parameters: list[Any]) -> list[Any]:
-    """The same parameters without pydantic, which Typer would import (70 ms) to find that a text is a text."""
-    for parameter in parameters:
-        if hasattr(parameter, "_runtime_param"):
-            parameter._runtime_param = _AsTyped()
-    return parameters
-
-
-def write_examples(formatter: Any, examples: str) -> None:
-    """Examples as they are, one a line, with `#` lines between them."""
-    lines = examples.strip("\n").splitlines()
-    if lines:
-        with formatter.section("Examples"):
-            for line in lines:
-                formatter.write(f"  {line}".rstrip() + "\n")
+def run(program: click.Command, words: Sequence[str], name: str) -> int:
+    """Runs a command line without the program's name. Returns the exit code; raises what went wrong."""
+    try:
+        with program.make_context(name, list(words)) as context:
+            outcome = program.invoke(context)
+    except Exit as end:  # --help, --version
+        return end.exit_code
+    return outcome if isinstance(outcome, int) else 0
 
 
 def coloured_help(text: str) -> str:
@@ -117,54 +147,59 @@ def coloured_help(text: str) -> str:
     return re.sub(r"^(Usage:)", "\033[1m\\1\033[0m", text)
 
 
-def check_words(command: Any, ctx: Any, words: list[str]) -> None:
-    """Refuses unknown options and missing values in our own words, before Typer's parser would.
-
-    Raises UsageError: unknown-option, missing-value, unwanted-value.
-    """
-    options = {
-        spelt: parameter for parameter in command.get_params(ctx) for spelt in (*parameter.opts, *parameter.secondary_opts)
-    }
-    rest = iter(enumerate(words))
-    for index, word in rest:
-        if word == "--":
-            return
-        if not word.startswith("-") or word == "-" or re.fullmatch(r"-[0-9.].*", word):
-            continue
-        spelt, equals, _ = word.partition("=")
-        short = options.get(word[:2])
-        if spelt not in options and short is not None and not word.startswith("--") and _takes_value(short):
-            continue
-        if spelt not in options:
-            raise unknown_option(spelt, options, ctx.command_path)
-        if not _takes_value(options[spelt]):
-            if equals:
-                raise UsageError("unwanted-value", f"{spelt} takes no value", "it is a switch", f"write {spelt} alone")
-        elif not equals:
-            following = words[index + 1] if index + 1 < len(words) else None
-            if following is None or following.partition("=")[0] in options:
-                raise _missing_value(spelt, options[spelt], following)
-            next(rest)
+# What is wrong with a command line
 
 
-def _takes_value(parameter: Any) -> bool:
-    return parameter.param_type_name == "option" and not parameter.is_flag and not parameter.count
+def _spellings(ctx: click.Context) -> dict[str, click.Parameter]:
+    """Each option of the command, by each of its names."""
+    return {name: each for each in ctx.command.get_params(ctx) if each.param_type_name == "option" for name in each.opts}
 
 
-def _missing_value(spelt: str, parameter: Any, following: str | None) -> UsageError:
-    example = re.search(r"e\.g\. ([^)]+)\)", parameter.help or "")
-    why = f"{following} follows it" if following else "the line ends there"
+def _usage_error(error: click.UsageError, ctx: click.Context, words: Sequence[str]) -> UsageError:
+    """Our error for Click's. words: the command's, as they were typed."""
+    path, options = ctx.command_path, _spellings(ctx)
+    remedy = f"`{path} --help` shows how it is written"
+    match error:
+        case click.NoSuchOption():
+            return _unknown_option(_whole(error.option_name, words), options, path)
+        case click.BadOptionUsage():
+            known = options[error.option_name]
+            if getattr(known, "is_flag", False):
+                spelt = error.option_name
+                return UsageError("unwanted-value", f"{spelt} takes no value", "it is a switch", f"write {spelt} alone")
+            return _missing_value(error.option_name, known, "the line ends there")
+        case click.MissingParameter():
+            word = error.param.human_readable_name if error.param else "an argument"
+            return UsageError("missing-argument", f"{path}: {word} is missing", "", remedy)
+        case click.BadParameter():
+            return UsageError("bad-usage", f"{path}: {_sentence(error)}", "", remedy)
+    return UsageError("extra-argument", f"{path}: {_sentence(error)}", "", remedy)
+
+
+def _sentence(error: click.UsageError) -> str:
+    message = error.format_message().rstrip(".")
+    return message[:1].lower() + message[1:]
+
+
+def _whole(name: str, words: Sequence[str]) -> str:
+    """An unknown option as it was typed: of `-delay`, Click names only `-d`."""
+    typed = [word.partition("=")[0] for word in words if word.startswith(name)]
+    return typed[0] if typed and not name.startswith("--") else name
+
+
+def _missing_value(spelt: str, parameter: click.Parameter, why: str) -> UsageError:
+    example = re.search(r"e\.g\. ([^)]+)\)", getattr(parameter, "help", None) or "")
     remedy = f"write {spelt} {example[1] if example else parameter.metavar or 'VALUE'}"
     return UsageError("missing-value", f"{spelt} needs a value", why, remedy)
 
 
-def unknown_option(spelt: str, options: Iterable[str], path: str) -> UsageError:
-    """The error for an option that is not there, with the nearest that is."""
+def _unknown_option(spelt: str, options: Iterable[str], path: str) -> UsageError:
+    """With the nearest option that exists."""
     from difflib import get_close_matches
 
-    known = [option for option in options if option.startswith("--")]
+    known = [name for name in options if name.startswith("--")]
     word = spelt.lstrip("-").lower().replace("_", "-")
-    meant = f"--{word}" if f"--{word}" in known else f"--{_MEANT.get(word, '')}"
+    meant = f"--{word}" if f"--{word}" in known else f"--{_ALIASES.get(word, '')}"
     near = [meant] if meant in known else get_close_matches(f"--{word}", known, 1, 0.6)
     remedy = f"did you mean {near[0]}?" if near else f"`{path} --help` lists the options"
     return UsageError("unknown-option", f"{path} has no option {spelt}", "", remedy)

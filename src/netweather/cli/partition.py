@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
-
-import typer
+from collections.abc import Sequence
+from typing import Any
 
 from netweather.cli import completing, pages
 from netweather.cli.completed import connected
-from netweather.cli.options import Direct, Json, given, with_flags
+from netweather.cli.options import direct_option, given, json_option, with_flags
 from netweather.cli.set import tell
 from netweather.conditions.flags import FlagValue
 from netweather.errors import UsageError
@@ -30,21 +29,18 @@ FLAGS = ("port", "protocol", "family", "share", "for", "name", "reason", "priori
 NAME = "partition"
 
 
+@pages.command("partition", examples=_EXAMPLES)
+@pages.argument(
+    "groups", metavar="GROUP", nargs=-1, required=True, complete=completing.targets, help="targets, with commas between them"
+)
+@pages.option("--one-way", is_flag=True, help="only what an earlier group sends to a later one is lost")
+@pages.option("--block", metavar="HOW", default="drop", show_default=True, help="drop (silently) or reject (with an answer)")
+@pages.option("--dry-run", is_flag=True, help="print what would be done, and do nothing")
+@direct_option
+@json_option
 @with_flags("match", "common", only=FLAGS)
-def _partition(
-    groups: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="GROUP", show_default=False, help="targets, with commas between them", autocompletion=completing.targets
-        ),
-    ],
-    *,
-    one_way: Annotated[bool, typer.Option("--one-way", help="only what an earlier group sends to a later one is lost")] = False,
-    block: Annotated[str, typer.Option("--block", metavar="HOW", help="drop (silently) or reject (with an answer)")] = "drop",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="print what would be done, and do nothing")] = False,
-    direct: Direct = False,
-    as_json: Json = False,
-    **flags: Any,
+def command(
+    groups: tuple[str, ...], *, one_way: bool, block: str, dry_run: bool, direct: bool, as_json: bool, **flags: Any
 ) -> None:
     """Parts GROUPs of targets: nothing gets through between them, while each group stays connected within itself.
 
@@ -60,7 +56,7 @@ def _partition(
     tell(done, dry_run=dry_run, as_json=as_json)
 
 
-def planned(groups: list[str], flags: dict[str, FlagValue], *, one_way: bool, owner: str) -> list[Any]:
+def planned(groups: Sequence[str], flags: dict[str, FlagValue], *, one_way: bool, owner: str) -> list[Any]:
     """The conditions that the words mean. Raises UsageError."""
     from netweather.conditions.flags import network_condition_from_flags
     from netweather.conditions.partitions import partition
@@ -74,8 +70,3 @@ def planned(groups: list[str], flags: dict[str, FlagValue], *, one_way: bool, ow
         )  # fmt: skip
     template = network_condition_from_flags(flags, ("netns:any",), owner)
     return list(partition(members, template, can_be_target, one_way=one_way))
-
-
-def command() -> Any:
-    """The Typer command."""
-    return pages.command(_partition, name="partition", examples=_EXAMPLES)

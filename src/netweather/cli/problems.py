@@ -6,11 +6,11 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from netweather.cli.output import say_json, styled, wrapped
 from netweather.connecting import no_root
-from netweather.errors import NetweatherError, UsageError
+from netweather.errors import NetweatherError
 
 _REPORT: Final = "run it again with --debug, and report what it prints as a bug of Netweather"
 
@@ -60,8 +60,6 @@ def as_netweather(error: Exception) -> NetweatherError:
     """The error in our terms; what we did not expect is an internal-error."""
     if isinstance(error, NetweatherError):
         return error
-    if _is_typers(error):
-        return _usage(error)
     number = getattr(error, "errno", None) or getattr(error, "code", None)  # the latter of pyroute2's NetlinkError
     if isinstance(error, OSError) or (isinstance(number, int) and type(error).__module__.startswith("pyroute2")):
         return _refused(error, number if isinstance(number, int) else 0)
@@ -78,21 +76,3 @@ def _refused(error: Exception, number: int) -> NetweatherError:
         remedy = "`netweather doctor` says what this process may not do; a container needs --privileged and --pid=host"
         return NetweatherError("not-permitted", "the kernel did not permit it", why, remedy)
     return NetweatherError("kernel-refused", "the kernel refused it", why, "`netweather doctor` says what this kernel lacks")
-
-
-def _is_typers(error: Exception) -> bool:
-    """Typer's own errors; from 0.2x on its copy of Click is private, so they are known by what they have."""
-    return hasattr(error, "format_message") and hasattr(error, "exit_code")
-
-
-def _usage(error: Any) -> NetweatherError:
-    """What our own checks (`pages.check_words`) left to Typer: arguments too many or too few."""
-    context = getattr(error, "ctx", None)
-    path = context.command_path if context is not None else "netweather"
-    message = str(error.format_message()).rstrip(".")
-    what, remedy = f"{path}: {message[:1].lower()}{message[1:]}", f"`{path} --help` shows how it is written"
-    if type(error).__name__ == "MissingParameter":
-        return UsageError("missing-argument", what, "", remedy)
-    if "unexpected extra argument" in message:
-        return UsageError("extra-argument", what, "", remedy)
-    return UsageError("bad-usage", what, "", remedy)

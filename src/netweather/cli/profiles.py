@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
-
-import typer
 
 from netweather.cli import completing, pages
-from netweather.cli.options import Json
+from netweather.cli.options import json_option
 from netweather.cli.output import say, say_json, say_table, styled, wrapped
 from netweather.conditions.embedding import own_profiles
 from netweather.conditions.profiles import Profile, builtin_profiles, find_profile
@@ -25,14 +22,10 @@ NETWEATHER_PROFILES=office.yaml netweather profiles office
 """
 
 
-def _profiles(
-    name: Annotated[
-        str | None,
-        typer.Argument(metavar="NAME", show_default=False, help="one profile in full", autocompletion=completing.profiles),
-    ] = None,
-    *,
-    as_json: Json = False,
-) -> None:
+@pages.command("profiles", examples=_EXAMPLES)
+@pages.argument("name", metavar="NAME", required=False, complete=completing.profiles, help="one profile in full")
+@json_option
+def command(name: str | None, *, as_json: bool) -> None:
     """Lists the profiles, or shows what one says and where its figures come from.
 
     As the one who has the link sees it: down is what arrives, up what is sent. NAME/reversed is the link's far end.
@@ -47,11 +40,6 @@ def _profiles(
         _say_one(found[0])
     else:
         _say_all(found)
-
-
-def command() -> Any:
-    """The Typer command."""
-    return pages.command(_profiles, name="profiles", examples=_EXAMPLES)
 
 
 def _say_all(found: list[Profile]) -> None:

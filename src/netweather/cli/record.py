@@ -6,12 +6,10 @@ import sys
 import time
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
-
-import typer
+from typing import TYPE_CHECKING, Any, Final
 
 from netweather.cli import completing, pages
-from netweather.cli.options import Json
+from netweather.cli.options import json_option
 from netweather.cli.output import say, say_json
 from netweather.errors import NetweatherError, UsageError
 
@@ -27,26 +25,20 @@ netweather set docker:shop-api --profile home.yaml
 """
 _EVERY_S: Final = 1.0
 
-_Target = Annotated[
-    str | None,
-    typer.Argument(metavar="TARGET", show_default=False, help="whose connections; this machine's own unless given",
-                   autocompletion=completing.targets),
-]  # fmt: skip
-_For = Annotated[str | None, typer.Option("--for", metavar="TIME", help="so long (e.g. 1h); until Ctrl-C unless given")]
-_Interface = Annotated[
-    str | None, typer.Option("--interface", metavar="NAME", help="only connections over it (e.g. eth0)", show_default=False)
-]
-_Output = Annotated[str | None, typer.Option("-o", "--output", metavar="FILE", help="the profile to write (e.g. home.yaml)")]
 
-
-def _record(
-    target: _Target = None,
-    *,
-    interface: _Interface = None,
-    lasting: _For = None,
-    output: _Output = None,
-    as_json: Json = False,
-) -> None:
+@pages.command("record", examples=_EXAMPLES)
+@pages.argument(
+    "target",
+    metavar="TARGET",
+    required=False,
+    complete=completing.targets,
+    help="whose connections; this machine's own unless given",
+)
+@pages.option("--interface", metavar="NAME", help="only connections over it (e.g. eth0)")
+@pages.option("--for", "lasting", metavar="TIME", help="so long (e.g. 1h); until Ctrl-C unless given")
+@pages.option("-o", "--output", metavar="FILE", help="the profile to write (e.g. home.yaml)")
+@json_option
+def command(target: str | None, *, interface: str | None, lasting: str | None, output: str | None, as_json: bool) -> None:
     """Learns what a line is like from the TCP connections over it, and writes a profile that `set --profile FILE` takes.
 
     Passively: nothing is sent, nothing is changed. Round trips, losses and their runs, and the rate, each as far as the
@@ -73,11 +65,6 @@ def _record(
         say_json(_plain(found, file))
     else:
         _tell(found, file)
-
-
-def command() -> Any:
-    """The Typer command."""
-    return pages.command(_record, name="record", examples=_EXAMPLES)
 
 
 def _file(output: str | None) -> Path:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING
 
 from netweather.cli import pages
-from netweather.cli.options import Json
+from netweather.cli.options import json_option
 from netweather.cli.output import remark, say, say_json
 from netweather.connecting import need_root
 from netweather.errors import UsageError
@@ -23,14 +21,11 @@ sudo netweather recover --force
 """
 
 
-def _recover(
-    *,
-    force: Annotated[
-        bool, typer.Option("--force", help="also what is in force and belongs to another state directory; asks first")
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
-    as_json: Json = False,
-) -> None:
+@pages.command("recover", examples=_EXAMPLES)
+@pages.option("--force", is_flag=True, help="also what is in force and belongs to another state directory; asks first")
+@pages.option("--yes", is_flag=True, help="do not ask")
+@json_option
+def command(*, force: bool, yes: bool, as_json: bool) -> None:
     """Removes everything of Netweather's that no living process keeps.
 
     Run it after a crash, or after a kill -9 of everything. Conditions that a living process keeps stay in force, and
@@ -51,11 +46,6 @@ def _recover(
         say_json([{"target": each.target, "what": each.what, "recovered": each.taken} for each in found])
     else:
         _tell(engine, found)
-
-
-def command() -> Any:
-    """The Typer command."""
-    return pages.command(_recover, name="recover", examples=_EXAMPLES)
 
 
 def _confirm(engine: Engine, others: list[Recovered]) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from netweather.cli import pages
 from netweather.cli.completed import connected
-from netweather.cli.connections import MATCHES, Excluded, Name, States, Target, which
-from netweather.cli.options import Direct, Json, given, with_flags
+from netweather.cli.connections import MATCHES, exclude_option, name_option, state_option, target_argument, which
+from netweather.cli.options import direct_option, given, json_option, with_flags
 from netweather.cli.output import say, say_json
 from netweather.settings import Settings
 
@@ -22,16 +20,24 @@ netweather reset docker:shop-api --share 10%
 """
 
 
+@pages.command("reset", examples=_EXAMPLES)
+@target_argument
+@exclude_option
+@state_option
+@name_option
+@pages.option("--yes", is_flag=True, help="I mean the host's own network (TARGET host)")
+@direct_option
+@json_option
 @with_flags("match", only=MATCHES)
-def _reset(
-    target: Target,
+def command(
+    target: str,
     *,
-    exclude: Excluded = None,
-    states: States = None,
-    name: Name = None,
-    yes: Annotated[bool, typer.Option("--yes", help="I mean the host's own network (TARGET host)")] = False,
-    direct: Direct = False,
-    as_json: Json = False,
+    exclude: tuple[str, ...],
+    states: tuple[str, ...],
+    name: str | None,
+    yes: bool,
+    direct: bool,
+    as_json: bool,
     **flags: Any,
 ) -> None:
     """Ends connections of TARGET that exist now: its process gets an error, and a TCP peer a RST.
@@ -50,8 +56,3 @@ def _reset(
         for live in each.connections:
             process = f" of {live.holder.name}[{live.holder.pid}]" if live.holder else ""
             say(f"reset {live.connection} ({live.protocol}){process} on {each.target.reference}")
-
-
-def command() -> Any:
-    """The Typer command."""
-    return pages.command(_reset, name="reset", examples=_EXAMPLES)

@@ -7,15 +7,13 @@ import signal
 import sys
 from collections.abc import Callable
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from netweather.cli import pages
 from netweather.cli.options import with_flags
 from netweather.cli.output import remark
 from netweather.cli.signals import Stopped, signals_heard, stop
-from netweather.cli.trying import Command, Localhost, Reach, command_of, place_of, words_of
+from netweather.cli.trying import command_argument, command_of, localhost_option, place_of, reach_option, words_of
 
 if TYPE_CHECKING:
     from netweather.kernel.commands import Started
@@ -31,15 +29,13 @@ netweather run --loss 3% --reach db.example.org:5432 -- ./backup
 """
 
 
+@pages.command("run", examples=_EXAMPLES)
+@command_argument
+@reach_option
+@localhost_option
+@pages.option("--verbose", is_flag=True, help="tell at the end what COMMAND's packets met")
 @with_flags("condition", "match")
-def _run(
-    command: Command = None,
-    *,
-    reach: Reach = None,
-    localhost: Localhost = False,
-    verbose: Annotated[bool, typer.Option("--verbose", help="tell at the end what COMMAND's packets met")] = False,
-    **flags: Any,
-) -> int:
+def command(command: tuple[str, ...], *, reach: tuple[str, ...], localhost: bool, verbose: bool, **flags: Any) -> int:
     """Runs COMMAND in a network of its own, which is as bad as you say.
 
     From there it reaches the TCP and UDP services of this machine at the name host.netweather (169.254.77.1), its resolver, and what
@@ -51,7 +47,7 @@ def _run(
 
     words = command_of(command, "run")
     wanted = Wanted("run", None, words_of(flags, unmatched=True))
-    place = place_of(None, reach, localhost=localhost, direct=True)
+    place = place_of((), reach, localhost=localhost, direct=True)
     told: list[Evidence] = []
     code: int | None = None
     signals = _Signals()
@@ -71,11 +67,6 @@ def _run(
         remark("network", f"{each.condition}: met by {each.packets} packets, {each.dropped} of them dropped")
     assert code is not None
     return code
-
-
-def command() -> Any:
-    """The Typer command."""
-    return pages.command(_run, name="run", examples=_EXAMPLES)
 
 
 class _Signals:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Final
-
-import typer
+from typing import TYPE_CHECKING, Any, Final
 
 from netweather.cli import completing, pages
-from netweather.cli.options import Direct, Json
+from netweather.cli.options import direct_option, json_option
 from netweather.cli.output import remark, say, say_json
 from netweather.connecting import agent_address, connect
 from netweather.errors import NetweatherError, UsageError
@@ -36,17 +34,14 @@ ACTIONS: Final = ("run", "show", "pause", "resume", "stop", "check")
 _MOST_LINES: Final = 200
 
 
-def _scenario(
-    action: Annotated[
-        str, typer.Argument(metavar="ACTION", help=f"{', '.join(ACTIONS)}", autocompletion=completing.fixed(*ACTIONS))
-    ],
-    subject: Annotated[str | None, typer.Argument(metavar="FILE|NAME", help="a YAML or JSON file, or a scenario's name")] = None,
-    *,
-    wait: Annotated[bool, typer.Option("--wait", help="of run: stay until it ends; Ctrl-C stops it")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="of run: print the timeline, and do nothing")] = False,
-    direct: Direct = False,
-    as_json: Json = False,
-) -> int:
+@pages.command("scenario", examples=_EXAMPLES)
+@pages.argument("action", metavar="ACTION", complete=completing.fixed(*ACTIONS), help=f"{', '.join(ACTIONS)}")
+@pages.argument("subject", metavar="FILE|NAME", required=False, help="a YAML or JSON file, or a scenario's name")
+@pages.option("--wait", is_flag=True, help="of run: stay until it ends; Ctrl-C stops it")
+@pages.option("--dry-run", is_flag=True, help="of run: print the timeline, and do nothing")
+@direct_option
+@json_option
+def command(action: str, subject: str | None, *, wait: bool, dry_run: bool, direct: bool, as_json: bool) -> int:
     """Plays a timeline of conditions: at 0 s profile 4g, at 30 s loss for 10 s, at 60 s a partition, flapping, ramps, rounds.
 
     `run` has the agent play it and returns when its first moment is in force; without an agent it is played here, in the
@@ -74,11 +69,6 @@ def _scenario(
         )
     _tell([client.turn_scenario(subject, action)], as_json=as_json)  # type: ignore[arg-type]  # one of ACTIONS, but those above
     return 0
-
-
-def command() -> Any:
-    """The Typer command."""
-    return pages.command(_scenario, name="scenario", examples=_EXAMPLES)
 
 
 def _read(file: str | None, settings: Settings) -> Scenario:

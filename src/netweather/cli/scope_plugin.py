@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING
 
 from netweather.cli import pages
-from netweather.cli.options import Direct
+from netweather.cli.options import direct_option
 from netweather.conditions import builtin_profiles, find_profile
 from netweather.connecting import connect, need_root
 from netweather.errors import NetweatherError
@@ -30,32 +29,28 @@ sudo netweather scope-plugin --control clear --control end-all \\
 """
 
 
-def _scope_plugin(  # long: a line for each option
-    *,
-    lease: Annotated[str, typer.Option("--for", metavar="TIME", help="lease of what a click sets; 10m", show_default=False)] = "",
-    profiles: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--profile",
-            metavar="NAME",
-            help="a profile for the control next-profile, which sets each in turn; repeatable",
-            show_default=False,
-        ),
-    ] = None,
-    panel: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--control", metavar="NAME", help="a control to show, instead of the default ones; repeatable", show_default=False
-        ),
-    ] = None,
-    before_1_13: Annotated[
-        bool, typer.Option("--before-1.13", help="report controls in the form that Scope before 1.13 reads")
-    ] = False,
-    root: Annotated[
-        str, typer.Option("--root", metavar="PATH", help="where the probe looks for plugins")
-    ] = "/var/run/scope/plugins",
-    id: Annotated[str, typer.Option("--id", metavar="NAME", help="the plugin's name in Scope")] = "traffic-control",  # noqa: A002 - Scope's
-    direct: Direct = False,
+@pages.command("scope-plugin", examples=_EXAMPLES)
+@pages.option("--for", "lease", metavar="TIME", default="", help="lease of what a click sets; 10m")
+@pages.option(
+    "--profile",
+    "profiles",
+    metavar="NAME",
+    multiple=True,
+    help="a profile for the control next-profile, which sets each in turn; repeatable",
+)
+@pages.option(
+    "--control", "panel", metavar="NAME", multiple=True, help="a control to show, instead of the default ones; repeatable"
+)
+@pages.option("--before-1.13", "before_1_13", is_flag=True, help="report controls in the form that Scope before 1.13 reads")
+@pages.option(
+    "--root", metavar="PATH", default="/var/run/scope/plugins", show_default=True, help="where the probe looks for plugins"
+)
+@pages.option(
+    "--id", "identifier", metavar="NAME", default="traffic-control", show_default=True, help="the plugin's name in Scope"
+)
+@direct_option
+def command(
+    *, lease: str, profiles: tuple[str, ...], panel: tuple[str, ...], before_1_13: bool, root: str, identifier: str, direct: bool
 ) -> None:
     """Run Weave Scope's plugin: it shows each container's conditions in Scope, and adds controls that set them.
 
@@ -64,7 +59,7 @@ def _scope_plugin(  # long: a line for each option
     """
     need_root()
     settings = Settings.load()
-    found, steps = _profiles(profiles or [], settings)
+    found, steps = _profiles(profiles, settings)
     try:
         # By name: front ends don't import each other, and who has not the extra still has the command line.
         serving = importlib.import_module("netweather.scope.serving")
@@ -72,18 +67,13 @@ def _scope_plugin(  # long: a line for each option
         why = f"the package {error.name} is not installed"
         raise NetweatherError("no-scope-extra", "this installation has no plugin", why, "install netweather[scope]") from error
     length = Duration.parse(lease) if lease else settings.lease
-    wanted = serving.Wanted(length, found, Path(root), id, steps, tuple(panel or ()), before_1_13)
+    wanted = serving.Wanted(length, found, Path(root), identifier, steps, panel, before_1_13)
     serving.run(settings, connect(settings, direct=direct), wanted)
 
 
-def _profiles(names: list[str], settings: Settings) -> tuple[dict[str, Profile], tuple[str, ...]]:
+def _profiles(names: Sequence[str], settings: Settings) -> tuple[dict[str, Profile], tuple[str, ...]]:
     """All profiles, ours and the user's own; and the names of those that these mean. Raises UsageError."""
     from netweather.conditions.embedding import own_profiles
 
     own = own_profiles(settings.profiles)
     return {**builtin_profiles(), **own}, tuple(find_profile(name, own).name for name in names)
-
-
-def command() -> Any:
-    """The Typer command."""
-    return pages.command(_scope_plugin, name="scope-plugin", examples=_EXAMPLES)

@@ -7,13 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from netweather.cli import pages, signals
 from netweather.cli.completed import Completed
-from netweather.cli.options import PANELS, Direct, Json, Targets, given, with_flags
+from netweather.cli.options import PANELS, direct_option, given, json_option, targets_argument, with_flags
 from netweather.cli.output import remark, say, say_json, wrapped
 from netweather.conditions import NetworkCondition, Rule
 from netweather.conditions.flags import FLAGS, FlagValue
@@ -40,34 +38,28 @@ netweather set pid:4711 --delay 1s --wait
 """
 
 
-_File = Annotated[
-    str | None,
-    typer.Option("-f", metavar="FILE", help="YAML or JSON with one or more conditions; - for stdin", show_default=False),
-]
-_Owner = Annotated[
-    str | None,
-    typer.Option(
-        "--owner",
-        metavar="NAME",
-        help="who asks; others may not change it",
-        show_default=False,
-        rich_help_panel=PANELS["common"],
-    ),
-]
-
-
+@pages.command("set", examples=_EXAMPLES)
+@targets_argument
+@pages.option("-f", "file", metavar="FILE", help="YAML or JSON with one or more conditions; - for stdin")
+@pages.option("--owner", metavar="NAME", panel=PANELS["common"], help="who asks; others may not change it")
+@pages.option("--wait", is_flag=True, help="stay until the lease ends or Ctrl-C, then clear")
+@pages.option("--verify", is_flag=True, help="measure it; undo it when it does not hold (exit 1)")
+@pages.option("--dry-run", is_flag=True, help="print what would be done, and do nothing")
+@pages.option("--yes", is_flag=True, help="I mean the host's own network (TARGET host)")
+@direct_option
+@json_option
 @with_flags("condition", "match", "common")
-def _set(
-    targets: Targets = None,
+def command(
+    targets: tuple[str, ...],
     *,
-    file: _File = None,
-    owner: _Owner = None,
-    wait: Annotated[bool, typer.Option("--wait", help="stay until the lease ends or Ctrl-C, then clear")] = False,
-    verify: Annotated[bool, typer.Option("--verify", help="measure it; undo it when it does not hold (exit 1)")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="print what would be done, and do nothing")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="I mean the host's own network (TARGET host)")] = False,
-    direct: Direct = False,
-    as_json: Json = False,
+    file: str | None,
+    owner: str | None,
+    wait: bool,
+    verify: bool,
+    dry_run: bool,
+    yes: bool,
+    direct: bool,
+    as_json: bool,
     **flags: Any,
 ) -> int:
     """Makes the network of TARGETs bad, and returns when the kernel holds it.
@@ -76,10 +68,10 @@ def _set(
     condition; it ends after 10 minutes unless --for says otherwise.
     """
     settings = Settings.load()
-    conditions = _conditions(tuple(targets or ()), file, owner, given(flags), settings)
+    conditions = _conditions(targets, file, owner, given(flags), settings)
     service = connect(settings, direct=direct)
     if file is None or targets:
-        conditions = _typed(Completed(service), conditions, () if file is None else targets or ())
+        conditions = _typed(Completed(service), conditions, () if file is None else targets)
     put = partial(service.set, conditions, dry_run=dry_run, host=yes)
     if verify and not dry_run:
         put = partial(_proved, put, quiet=as_json)
@@ -93,11 +85,6 @@ def _set(
         signals.done()
         show(done)
     return _exit_code(done)
-
-
-def command() -> Any:
-    """The Typer command."""
-    return pages.command(_set, name="set", examples=_EXAMPLES)
 
 
 # from words to conditions

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Final
-
-import typer
+from typing import TYPE_CHECKING, Any, Final
 
 from netweather.cli import pages
 from netweather.cli.completed import connected
 from netweather.cli.lived import lived_words
-from netweather.cli.options import Direct, Json, Targets
+from netweather.cli.options import direct_option, json_option, targets_argument
 from netweather.cli.output import columns, drawn, say, say_json, table
 from netweather.cli.repeating import again_and_again
 from netweather.settings import Settings
@@ -34,13 +33,12 @@ _LAYOUTS: Final = {
 """The columns of a wide terminal, and of one of 80 characters, where two share one."""
 
 
-def _show(
-    targets: Targets = None,
-    *,
-    watch: Annotated[bool, typer.Option("--watch", help="every second, until Ctrl-C")] = False,
-    direct: Direct = False,
-    as_json: Json = False,
-) -> None:
+@pages.command("show", examples=_EXAMPLES)
+@targets_argument
+@pages.option("--watch", is_flag=True, help="every second, until Ctrl-C")
+@direct_option
+@json_option
+def command(targets: tuple[str, ...], *, watch: bool, direct: bool, as_json: bool) -> None:
     """Shows the conditions in force on TARGETs, or on all of this machine.
 
     For each rule: packets that matched and packets dropped since it was set, by cause. Packets that Netweather's own devices
@@ -49,9 +47,9 @@ def _show(
     """
     service = connected(Settings.load(), direct=direct)
     if watch:
-        _watch(service, targets or [], as_json=as_json)
+        _watch(service, targets, as_json=as_json)
         return
-    shown = service.show(targets or (), lived=bool(targets))
+    shown = service.show(targets, lived=bool(targets))
     if as_json:
         say_json(_documents(shown))
     elif shown:
@@ -62,15 +60,10 @@ def _show(
                 say(f"{_target(each)}, {line}")
         _say_problems(shown)
     else:
-        say(_nothing(targets or []))
+        say(_nothing(targets))
 
 
-def command() -> Any:
-    """The Typer command."""
-    return pages.command(_show, name="show", examples=_EXAMPLES)
-
-
-def _nothing(targets: list[str]) -> str:
+def _nothing(targets: Sequence[str]) -> str:
     return f"no conditions are in force{' on ' + ', '.join(targets) if targets else ''}"
 
 
@@ -81,7 +74,7 @@ def _documents(shown: list[Shown]) -> list[dict[str, Any]]:
     return [shown_document(each, now) for each in shown]
 
 
-def _watch(service: Service, targets: list[str], *, as_json: bool) -> None:
+def _watch(service: Service, targets: Sequence[str], *, as_json: bool) -> None:
     """As JSON: a list on each line."""
 
     def tell(shown: list[Shown]) -> None:
@@ -93,7 +86,7 @@ def _watch(service: Service, targets: list[str], *, as_json: bool) -> None:
     again_and_again(lambda: service.show(targets), tell, None if as_json else lambda shown: _live(shown, targets))
 
 
-def _live(shown: list[Shown], targets: list[str]) -> Any:
+def _live(shown: list[Shown], targets: Sequence[str]) -> Any:
     return shown_table(shown) if shown else _nothing(targets)
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Annotated, Any, Final
-
-import typer
+from typing import TYPE_CHECKING, Final
 
 from netweather.cli import completing, pages
 from netweather.cli.completed import connected
-from netweather.cli.options import Direct, Json
+from netweather.cli.options import direct_option, json_option
 from netweather.cli.output import console, drawn, remark, say, say_json
 from netweather.settings import Settings
 
@@ -27,27 +25,25 @@ netweather stats netns:db --for 10s --json | jq '.calls.sendto.latency.p99'
 """
 _EVERY_S: Final = 1.0
 
-_For = Annotated[
-    str | None, typer.Option("--for", metavar="TIME", help="so long, then the sum (e.g. 30s); until Ctrl-C unless given",
-                             autocompletion=lambda incomplete: [("10s", ""), ("1m", ""), ("10m", "")])
-]  # fmt: skip
-_Only = Annotated[
-    str | None, typer.Option("--only", metavar="WHAT", help="send, receive, connect, tcp, or calls by name (e.g. sendto,tcp)",
-                             autocompletion=completing.counted)
-]  # fmt: skip
-_Plot = Annotated[str | None, typer.Option("--plot", metavar="FILE", help="draw it: out.svg or out.png", show_default=False)]
-_Target = Annotated[str, typer.Argument(metavar="TARGET", help="whose network", autocompletion=completing.targets)]
 
-
-def _stats(
-    target: _Target,
-    *,
-    lasting: _For = None,
-    only: _Only = None,
-    by_process: Annotated[bool, typer.Option("--by-process", help="and which process did it")] = False,
-    plot: _Plot = None,
-    direct: Direct = False,
-    as_json: Json = False,
+@pages.command("stats", examples=_EXAMPLES)
+@pages.argument("target", metavar="TARGET", complete=completing.targets, help="whose network")
+@pages.option(
+    "--for",
+    "lasting",
+    metavar="TIME",
+    complete=lambda incomplete: [("10s", ""), ("1m", ""), ("10m", "")],
+    help="so long, then the sum (e.g. 30s); until Ctrl-C unless given",
+)
+@pages.option(
+    "--only", metavar="WHAT", complete=completing.counted, help="send, receive, connect, tcp, or calls by name (e.g. sendto,tcp)"
+)
+@pages.option("--by-process", is_flag=True, help="and which process did it")
+@pages.option("--plot", metavar="FILE", help="draw it: out.svg or out.png")
+@direct_option
+@json_option
+def command(
+    target: str, *, lasting: str | None, only: str | None, by_process: bool, plot: str | None, direct: bool, as_json: bool
 ) -> None:
     """Counts what TARGET's processes ask of their internet sockets: calls, bytes, errors, how long each takes.
 
@@ -72,11 +68,6 @@ def _stats(
             from netweather.measure.countplots import draw
 
             draw(watch.drawn(), plot)
-
-
-def command() -> Any:
-    """The Typer command."""
-    return pages.command(_stats, name="stats", examples=_EXAMPLES)
 
 
 def _look(watch: Watch, seconds: float | None, *, as_json: bool) -> None:

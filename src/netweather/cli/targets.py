@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from netweather.cli import pages
-from netweather.cli.options import Json
+from netweather.cli.options import json_option
 from netweather.cli.output import remark, say, say_json
 
 if TYPE_CHECKING:
@@ -18,7 +18,9 @@ netweather targets --json | jq -r '.[].reference'
 """
 
 
-def _targets(as_json: Json = False) -> None:
+@pages.command("targets", examples=_EXAMPLES)
+@json_option
+def command(as_json: bool) -> None:
     """Lists what can be named as a TARGET: containers, pods and named network namespaces.
 
     A TARGET is docker:NAME, docker:ID, docker:label=KEY=VALUE, compose:[PROJECT/]SERVICE, podman:NAME, pod:NAMESPACE/NAME, cri:ID,
@@ -39,11 +41,6 @@ def _targets(as_json: Json = False) -> None:
         _say_table(found)
     else:
         say("there are no containers, no pods and no named network namespaces; pid:N names any process's network")
-
-
-def command() -> Any:
-    """The Typer command."""
-    return pages.command(_targets, name="targets", examples=_EXAMPLES)
 
 
 def _say_table(found: list[Listing]) -> None:

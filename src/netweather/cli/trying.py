@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import typer
-
-from netweather.cli import completing
+from netweather.cli import completing, pages
 from netweather.cli.options import given
 from netweather.errors import UsageError
 from netweather.settings import Settings
@@ -20,32 +18,28 @@ CANT_TELL: Final = 3
 """The exit code when nothing can be said: neither good nor bad."""
 
 
-Command = Annotated[
-    list[str] | None, typer.Argument(metavar="-- COMMAND", show_default=False, help="what is run, with its own words behind --")
-]
-Target = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--target", metavar="TARGET", show_default=False, autocompletion=completing.targets,
-        help="whose network is bad; unless given, COMMAND has a network of its own (needs root); repeatable",
-    ),
-]  # fmt: skip
-Reach = Annotated[
-    list[str] | None,
-    typer.Option("--reach", metavar="HOST:PORT", show_default=False,
-                 help="what COMMAND reaches by TCP, besides this machine, from a network of its own; repeatable"),
-]  # fmt: skip
-Localhost = Annotated[
-    bool, typer.Option("--localhost", help="in a network of its own, the name localhost means this machine's services, too")
-]
-Timeout = Annotated[
-    str | None,
-    typer.Option("--timeout", metavar="TIME", help="a run that takes longer is killed, and has failed", show_default=False),
-]
-Unmatched = Annotated[bool, typer.Option("--allow-unmatched", help="no packet need have met the condition")]
+command_argument = pages.argument("command", metavar="-- COMMAND", nargs=-1, help="what is run, with its own words behind --")
+target_option = pages.option(
+    "--target",
+    metavar="TARGET",
+    multiple=True,
+    complete=completing.targets,
+    help="whose network is bad; unless given, COMMAND has a network of its own (needs root); repeatable",
+)
+reach_option = pages.option(
+    "--reach",
+    metavar="HOST:PORT",
+    multiple=True,
+    help="what COMMAND reaches by TCP, besides this machine, from a network of its own; repeatable",
+)
+localhost_option = pages.option(
+    "--localhost", is_flag=True, help="in a network of its own, the name localhost means this machine's services, too"
+)
+timeout_option = pages.option("--timeout", metavar="TIME", help="a run that takes longer is killed, and has failed")
+unmatched_option = pages.option("--allow-unmatched", is_flag=True, help="no packet need have met the condition")
 
 
-def command_of(words: Sequence[str] | None, name: str) -> tuple[str, ...]:
+def command_of(words: Sequence[str], name: str) -> tuple[str, ...]:
     """What is to be run. Raises UsageError(code="no-command")."""
     if not words:
         why = f"`netweather {name}` runs a command of yours"
@@ -55,7 +49,7 @@ def command_of(words: Sequence[str] | None, name: str) -> tuple[str, ...]:
     return tuple(words)
 
 
-def place_of(targets: Sequence[str] | None, reach: Sequence[str] | None, *, localhost: bool, direct: bool) -> Place:
+def place_of(targets: Sequence[str], reach: Sequence[str], *, localhost: bool, direct: bool) -> Place:
     """Where it runs. Raises UsageError(code="conflicting-flags")."""
     from netweather.cli.completed import connected
     from netweather.testing.places import Here, Own, way
@@ -66,9 +60,9 @@ def place_of(targets: Sequence[str] | None, reach: Sequence[str] | None, *, loca
         raise UsageError("conflicting-flags", f"--target and {option} are given", why, "leave one of them out")
     if targets:
         return Here(tuple(targets), connected(Settings.load(), direct=direct))
-    for each in reach or ():
+    for each in reach:
         way(each)
-    return Own(tuple(reach or ()), localhost)
+    return Own(tuple(reach), localhost)
 
 
 def words_of(flags: Mapping[str, Any], *, unmatched: bool) -> dict[str, Any]:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Final
-
-import typer
+from typing import TYPE_CHECKING, Any, Final
 
 from netweather.cli import completing, pages
 from netweather.cli.completed import connected
 from netweather.cli.lived import lived_words
-from netweather.cli.options import Direct, Json, option
+from netweather.cli.options import direct_option, json_option
 from netweather.cli.output import say, say_json, styled, table, wrapped
 from netweather.errors import NetweatherError, UsageError
 from netweather.settings import Settings
@@ -33,23 +31,25 @@ netweather verify netns:db --peer netns:web --json | jq -r .verdict
 _COLOURS: Final = {"PASS": "green", "FAIL": "red", "CAN'T TELL": "yellow"}
 
 
-_Name = Annotated[str | None, option("name", "NAME", "this condition only; all of them unless given")]
-_To = Annotated[str | None, option("to", "HOST", "the peer to probe; the match's first unless given")]
-_Peer = Annotated[str | None, option("peer", "TARGET", "a peer that can be entered: each direction by itself")]
-_Samples = Annotated[str | None, option("samples", "N", "packets each way; as many as 10 s allow unless given")]
-_Plot = Annotated[str | None, option("plot", "FILE", "draw it: out.svg or out.png")]
-
-
-def _verify(
-    target: Annotated[str, typer.Argument(metavar="TARGET", help="whose network", autocompletion=completing.targets)],
+@pages.command("verify", examples=_EXAMPLES)
+@pages.argument("target", metavar="TARGET", complete=completing.targets, help="whose network")
+@pages.option("--name", metavar="NAME", help="this condition only; all of them unless given")
+@pages.option("--to", metavar="HOST", help="the peer to probe; the match's first unless given")
+@pages.option("--peer", metavar="TARGET", help="a peer that can be entered: each direction by itself")
+@pages.option("--samples", metavar="N", help="packets each way; as many as 10 s allow unless given")
+@pages.option("--plot", metavar="FILE", help="draw it: out.svg or out.png")
+@direct_option
+@json_option
+def command(
+    target: str,
     *,
-    name: _Name = None,
-    to: _To = None,
-    peer: _Peer = None,
-    samples: _Samples = None,
-    plot: _Plot = None,
-    direct: Direct = False,
-    as_json: Json = False,
+    name: str | None,
+    to: str | None,
+    peer: str | None,
+    samples: str | None,
+    plot: str | None,
+    direct: bool,
+    as_json: bool,
 ) -> int:
     """Proves the conditions on TARGET: asked, in the kernel, seen on the wire.
 
@@ -92,11 +92,6 @@ def _document(evidence: Evidence, lived: Sequence[Experienced | None]) -> dict[s
 
     rules = [{"rule": number, **lived_document(one)} for number, one in enumerate(lived) if one is not None]
     return {**evidence.plain(), "experienced": rules}
-
-
-def command() -> Any:
-    """The Typer command."""
-    return pages.command(_verify, name="verify", examples=_EXAMPLES)
 
 
 def whole(evidence: Iterable[Evidence]) -> Verdict:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
 
-import typer
+import click
 
 from netweather.cli import pages
-from netweather.cli.options import Json
+from netweather.cli.options import json_option
 from netweather.cli.output import say, say_json, say_table
 from netweather.connecting import need_root
 
@@ -18,15 +17,21 @@ sudo netweather web https://shop.example.org/ --profiles perfect,3g
 """
 
 
-def _web(
-    url: Annotated[str, typer.Argument(metavar="URL", help="the page", show_default=False)],
-    profiles: Annotated[
-        str, typer.Option("--profiles", metavar="NAMES", help="the networks, perfect is the one as it is")
-    ] = "perfect,4g,3g,lossy-wifi",
-    report: Annotated[str, typer.Option("--report", metavar="FILE", help="the page with the filmstrips")] = "web.html",
-    patience: Annotated[int, typer.Option("--patience", metavar="SECONDS", min=1, help="how long a page may take")] = 60,
-    as_json: Json = False,
-) -> int:
+@pages.command("web", examples=_EXAMPLES)
+@pages.argument("url", metavar="URL", help="the page")
+@pages.option(
+    "--profiles",
+    metavar="NAMES",
+    default="perfect,4g,3g,lossy-wifi",
+    show_default=True,
+    help="the networks, perfect is the one as it is",
+)
+@pages.option("--report", metavar="FILE", default="web.html", show_default=True, help="the page with the filmstrips")
+@pages.option(
+    "--patience", metavar="SECONDS", type=click.IntRange(min=1), default=60, show_default=True, help="how long a page may take"
+)
+@json_option
+def command(url: str, profiles: str, report: str, patience: int, as_json: bool) -> int:
     """Loads a page in a real browser on each network, films it, and puts the filmstrips side by side.
 
     The browser stands in a namespace of its own; the site may be this machine's or any that it reaches, and nothing of it is
@@ -49,8 +54,3 @@ def _web(
         say_table(("network", "first byte", "first seen", "loaded"), rows)
         say(f"written: {report}")
     return 0 if all(one.loaded is not None for one in visits) else 1
-
-
-def command() -> Any:
-    """The Typer command."""
-    return pages.command(_web, name="web", examples=_EXAMPLES)

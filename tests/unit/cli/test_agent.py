@@ -26,7 +26,7 @@ def test_without_the_extra(run: Run, world: World, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(agent.importlib, "import_module", missing)
     with pytest.raises(Exception, match="has no agent"):
-        agent._agent()
+        agent.command.main([], standalone_mode=False)
     assert importlib
 
 

@@ -12,20 +12,22 @@ import netweather.targets.resolving
 from netweather.cli import completing
 from netweather.errors import NetweatherError
 from netweather.targets import Listing
+from tests.unit.cli.conftest import Run
 
 PROGRAM = "import sys; from netweather.cli import main; sys.exit(main())"
 
 
 def complete(shell: str, **environment: str) -> list[str]:
     """What the program prints when a shell asks."""
-    variables = {**os.environ, "_NETWEATHER_COMPLETE": f"complete_{shell}", "NETWEATHER_STATE": "/nonexistent", **environment}
+    variables = {**os.environ, "_NETWEATHER_COMPLETE": f"{shell}_complete", "NETWEATHER_STATE": "/nonexistent", **environment}
     done = subprocess.run([sys.executable, "-c", PROGRAM], env=variables, capture_output=True, text=True, check=False)
     assert done.stderr == ""
     return done.stdout.split("\n")
 
 
 def bash(words: str, current: int) -> list[str]:
-    return complete("bash", COMP_WORDS=words, COMP_CWORD=str(current))
+    found = complete("bash", COMP_WORDS=words, COMP_CWORD=str(current))
+    return [line.removeprefix("plain,") for line in found if line]
 
 
 @pytest.mark.parametrize(
@@ -41,13 +43,20 @@ def bash(words: str, current: int) -> list[str]:
     ],
 )
 def test_bash(words: str, current: int, expected: list[str]) -> None:
-    assert [line for line in bash(words, current) if line] == expected
+    assert bash(words, current) == expected
 
 
 def test_zsh_and_fish() -> None:
-    assert '"set":"make a target' in complete("zsh", _TYPER_COMPLETE_ARGS="netweather se")[0]
-    lines = complete("fish", _TYPER_COMPLETE_ARGS="netweather se", _TYPER_COMPLETE_FISH_ACTION="get-args")
-    assert lines[0] == "set\tmake a target's network bad"
+    assert complete("zsh", COMP_WORDS="netweather se", COMP_CWORD="1")[:3] == ["plain", "set", "make a target's network bad"]
+    lines = complete("fish", COMP_WORDS="netweather se", COMP_CWORD="se")
+    assert lines[0] == "plain,set\tmake a target's network bad"
+
+
+@pytest.mark.parametrize("shell", completing.SHELLS)
+def test_each_shell_has_its_script(run: Run, shell: str) -> None:
+    outcome = run("--completion", shell)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert f"_NETWEATHER_COMPLETE={shell}_complete" in outcome.out
 
 
 @pytest.mark.parametrize(

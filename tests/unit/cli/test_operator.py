@@ -33,5 +33,5 @@ def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(operator.importlib, "import_module", missing)
     with pytest.raises(Exception, match="knows no Kubernetes"):
-        operator._operator()
+        operator.command.main([], standalone_mode=False)
     assert importlib

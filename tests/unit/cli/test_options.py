@@ -14,8 +14,10 @@ from tests.unit.cli.conftest import Run
 SEEN: dict[str, Any] = {}
 
 
+@command("x", examples="")
+@options.targets_argument
 @options.with_flags("condition", "match", "common")
-def _function(targets: options.Targets = None, **flags: Any) -> None:
+def _command(targets: tuple[str, ...], **flags: Any) -> None:
     """Does nothing."""
     SEEN.clear()
     SEEN.update(options.given(flags))
@@ -32,16 +34,16 @@ def test_every_flag_is_an_option_with_its_help(run: Run) -> None:
 @pytest.mark.parametrize("flag", FLAGS, ids=lambda flag: str(flag.name))
 def test_every_flag_arrives_under_its_name(flag: Any) -> None:
     words = [f"--{flag.name}"] if flag.kind == "switch" else [f"--{flag.name}", flag.example or flag.choices[0]]
-    command(_function, name="x").main(args=words, standalone_mode=False)
-    expected = True if flag.kind == "switch" else [words[1]] if flag.kind == "list" else words[1]
+    _command.main(args=words, standalone_mode=False)
+    expected = True if flag.kind == "switch" else (words[1],) if flag.kind == "list" else words[1]
     assert {flag.name: expected} == SEEN
 
 
 def test_lists_may_be_repeated() -> None:
-    command(_function, name="x").main(args=["--to", "192.0.2.1", "--to", "192.0.2.2"], standalone_mode=False)
-    assert SEEN == {"to": ["192.0.2.1", "192.0.2.2"]}
+    _command.main(args=["--to", "192.0.2.1", "--to", "192.0.2.2"], standalone_mode=False)
+    assert SEEN == {"to": ("192.0.2.1", "192.0.2.2")}
 
 
 def test_what_is_not_given_is_not_there() -> None:
-    command(_function, name="x").main(args=[], standalone_mode=False)
+    _command.main(args=[], standalone_mode=False)
     assert SEEN == {}

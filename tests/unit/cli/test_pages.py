@@ -34,6 +34,20 @@ def test_what_is_wrong_with_options_is_told_with_the_remedy(run: Run, words: lis
     assert remedy in outcome.err
 
 
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["verify"], "missing-argument"),
+        (["targets", "netns:a"], "extra-argument"),
+        (["web", "http://192.0.2.1/", "--patience", "0"], "bad-usage"),
+    ],
+)
+def test_what_is_wrong_with_arguments_has_its_code(run: Run, words: list[str], code: str) -> None:
+    outcome = run(*words, "--json")
+    assert (outcome.code, outcome.json["code"], outcome.err) == (2, code, "")
+    assert "--help` shows how it is written" in outcome.json["remedy"]
+
+
 def test_a_negative_value_is_a_value(run: Run) -> None:
     assert "[bad-duration]" in run("set", "netns:a", "--delay", "-5ms").err
 
@@ -44,6 +58,11 @@ def test_headings_are_bold_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -
     assert pages.coloured_help(text) == text
     monkeypatch.setattr("netweather.cli.output.coloured", lambda stream: True)
     assert pages.coloured_help(text) == "\033[1mUsage:\033[0m x\n\n\033[1mOptions:\033[0m\n  --help  Ends with: colon:"
+
+
+def test_a_page_is_wider_in_a_wide_terminal(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    assert 90 < max(map(len, run("set", "--help").out.splitlines())) <= 98
 
 
 def test_sections_come_in_their_order(run: Run) -> None:

@@ -15,12 +15,12 @@ from tests.unit.cli.conftest import Run, World
 
 
 def test_where_it_runs(world: World) -> None:
-    here = place_of(["netns:a"], None, localhost=False, direct=True)
+    here = place_of(["netns:a"], [], localhost=False, direct=True)
     assert isinstance(here, Here)
     assert here.targets == ("netns:a",)
-    assert place_of(None, ["127.0.0.1:80"], localhost=True, direct=False) == Own(("127.0.0.1:80",), True)
+    assert place_of([], ["127.0.0.1:80"], localhost=True, direct=False) == Own(("127.0.0.1:80",), True)
     with pytest.raises(UsageError, match="--target and --localhost"):
-        place_of(["netns:a"], None, localhost=True, direct=True)
+        place_of(["netns:a"], [], localhost=True, direct=True)
 
 
 def test_the_words_of_a_condition() -> None:

@@ -11,7 +11,7 @@ from tests.unit.kubectl.conftest import Run
 def test_each_command_is_there_under_its_name(run: Run) -> None:
     page = run("--help").out
     for entry in COMMANDS:
-        assert importlib.import_module(entry.path).command().name == entry.name
+        assert importlib.import_module(entry.path).command.name == entry.name
         assert f"  {entry.name} " in page
         assert f"Usage: kubectl netweather {entry.name}" in run(entry.name, "--help").out
     assert "kubectl netweather COMMAND --help" in page

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
-from netweather.cli.app import Commands, make_program
+from netweather.cli import pages
+from netweather.cli.app import Commands
 from netweather.cli.commands import Entry
 
 NAME: Final = "kubectl netweather"
@@ -25,17 +26,11 @@ COMMANDS: Final = (
 )
 
 
-class _Plugin(Commands):
-    entries = COMMANDS
-    examples = _EXAMPLES
-
-
-def program() -> Any:
+def program() -> Commands:
     """The whole program as a command, for `run`, tests and the reference pages."""
-    return make_program(_Plugin, _ABOUT)
+    return Commands(COMMANDS, _ABOUT, _EXAMPLES)
 
 
 def run(words: Sequence[str]) -> int:
     """Runs a command line. Returns its exit code; raises what went wrong."""
-    outcome = program().main(args=list(words), prog_name=NAME, standalone_mode=False)
-    return outcome if isinstance(outcome, int) else 0
+    return pages.run(program(), words, NAME)

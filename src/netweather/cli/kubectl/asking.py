@@ -7,9 +7,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, TypeVar
-
-import typer
+from typing import Any, Final, TypeVar
 
 from netweather.cli import pages
 from netweather.errors import NetweatherError
@@ -24,20 +22,13 @@ IN_TIME: Final = (CONDITIONS, SCENARIOS)
 """The kinds that put something in force."""
 PANEL: Final = pages.PANELS[4]
 
-Namespace = Annotated[
-    str, typer.Option("--namespace", "-n", metavar="NAME", help="as kubectl has it", show_default=False, rich_help_panel=PANEL)
-]
-Context = Annotated[
-    str, typer.Option("--context", metavar="NAME", help="as kubectl has it", show_default=False, rich_help_panel=PANEL)
-]
-Kubeconfig = Annotated[
-    str, typer.Option("--kubeconfig", metavar="FILE", help="as kubectl has it", show_default=False, rich_help_panel=PANEL)
-]
-Selectors = Annotated[
-    list[str] | None,
-    typer.Option("--selector", "-l", metavar="LABELS", help="pods by their labels: app=shop,tier=web", show_default=False),
-]
-Name = Annotated[str, typer.Option("--name", metavar="NAME", help="of the NetworkCondition", show_default=False)]
+namespace_option = pages.option("--namespace", "-n", metavar="NAME", default="", panel=PANEL, help="as kubectl has it")
+context_option = pages.option("--context", metavar="NAME", default="", panel=PANEL, help="as kubectl has it")
+kubeconfig_option = pages.option("--kubeconfig", metavar="FILE", default="", panel=PANEL, help="as kubectl has it")
+selector_option = pages.option(
+    "--selector", "-l", metavar="LABELS", multiple=True, help="pods by their labels: app=shop,tier=web"
+)
+name_option = pages.option("--name", metavar="NAME", default="", help="of the NetworkCondition")
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any
-
-import typer
 
 from netweather.cli import pages
 from netweather.cli.kubectl import words
@@ -15,17 +12,17 @@ from netweather.cli.kubectl.asking import (
     IN_TIME,
     LOOKS_S,
     PATIENCE_S,
-    Context,
-    Kubeconfig,
-    Name,
-    Namespace,
     Object,
     Place,
-    Selectors,
     chosen,
+    context_option,
+    kubeconfig_option,
+    name_option,
+    namespace_option,
     progress,
+    selector_option,
 )
-from netweather.cli.options import Json
+from netweather.cli.options import json_option
 from netweather.cli.output import remark, say, say_json
 from netweather.errors import NetweatherError, UsageError
 from netweather.kubernetes.api import CONDITIONS, NODES, SCENARIOS, Api, is_forbidden
@@ -37,26 +34,35 @@ kubectl netweather clear --all
 """
 
 
-def _clear(
-    targets: Annotated[
-        list[str] | None, typer.Argument(metavar="TARGET", show_default=False, help="POD, or deployment/NAME and the like")
-    ] = None,
+@pages.command("clear", examples=_EXAMPLES)
+@pages.argument("targets", metavar="TARGET", nargs=-1, help="POD, or deployment/NAME and the like")
+@selector_option
+@name_option
+@pages.option("--all", "everything", is_flag=True, help="every condition of the namespace")
+@pages.option("--all-namespaces", "-A", "everywhere", is_flag=True, help="with --all: of all namespaces")
+@pages.option("--no-wait", is_flag=True, help="return when the objects are deleted")
+@namespace_option
+@context_option
+@kubeconfig_option
+@json_option
+def command(
+    targets: tuple[str, ...],
     *,
-    selector: Selectors = None,
-    name: Name = "",
-    everything: Annotated[bool, typer.Option("--all", help="every condition of the namespace")] = False,
-    everywhere: Annotated[bool, typer.Option("--all-namespaces", "-A", help="with --all: of all namespaces")] = False,
-    no_wait: Annotated[bool, typer.Option("--no-wait", help="return when the objects are deleted")] = False,
-    namespace: Namespace = "",
-    context: Context = "",
-    kubeconfig: Kubeconfig = "",
-    as_json: Json = False,
+    selector: tuple[str, ...],
+    name: str,
+    everything: bool,
+    everywhere: bool,
+    no_wait: bool,
+    namespace: str,
+    context: str,
+    kubeconfig: str,
+    as_json: bool,
 ) -> None:
     """Ends conditions and scenarios: deletes the objects of these targets, or of that name, and returns when no node has them.
 
     Who may not read NodeConditions can't see what the nodes do; then it returns when the objects are deleted.
     """
-    whose = words.targets(targets or (), selector or ())
+    whose = words.targets(targets, selector)
     if not whose and not name and not everything:
         raise UsageError("missing-target", "no TARGET is given", "", "name one, or --name NAME, or --all")
 
@@ -84,8 +90,8 @@ async def _delete(api: Api, found: Object) -> None:
     await api.delete(kind, found["metadata"]["name"], found["metadata"]["namespace"])
 
 
-def _listed(targets: Sequence[str] | None, selectors: Sequence[str] | None) -> str:
-    return ", ".join([*(targets or ()), *(selectors or ())])
+def _listed(targets: Sequence[str], selectors: Sequence[str]) -> str:
+    return ", ".join([*targets, *selectors])
 
 
 async def _gone(api: Api, uids: set[str]) -> bool:
@@ -116,8 +122,3 @@ def _held(node: Object) -> Iterable[str]:
     for part in ("spec", "status"):
         for each in (node.get(part) or {}).get("conditions") or ():
             yield each["uid"]
-
-
-def command() -> Any:
-    """The Typer command."""
-    return pages.command(_clear, name="clear", examples=_EXAMPLES)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from typing import Annotated, Any, Final, Literal
+from typing import Final, Literal
 
 from netweather.cli import pages
-from netweather.cli.kubectl.asking import Context, Kubeconfig, Namespace, Object, Place
-from netweather.cli.options import Json, option
+from netweather.cli.kubectl.asking import Object, Place, context_option, kubeconfig_option, namespace_option
+from netweather.cli.options import json_option
 from netweather.cli.output import say, say_json
 from netweather.errors import NetweatherError
 from netweather.kubernetes.api import ACCESS, DAEMONSETS, DEPLOYMENTS, Api, Kind, is_forbidden
@@ -39,16 +39,19 @@ class Finding:
     needed: bool = True
 
 
-def _doctor(
-    *,
-    installed: Annotated[
-        str, option("installed-in", "NAMESPACE", "where Netweather itself is; netweather unless given")
-    ] = "netweather",
-    namespace: Namespace = "",
-    context: Context = "",
-    kubeconfig: Kubeconfig = "",
-    as_json: Json = False,
-) -> int:
+@pages.command("doctor", examples=_EXAMPLES)
+@pages.option(
+    "--installed-in",
+    "installed",
+    metavar="NAMESPACE",
+    default="netweather",
+    help="where Netweather itself is; netweather unless given",
+)
+@namespace_option
+@context_option
+@kubeconfig_option
+@json_option
+def command(*, installed: str, namespace: str, context: str, kubeconfig: str, as_json: bool) -> int:
     """Tells whether conditions can be had in this cluster: its API server, the kinds, the operator, an agent on every node, your rights.
 
     Exit code: 0 when they can, 1 when something is missing, 3 when that can't be told.
@@ -143,8 +146,3 @@ async def _right(api: Api, resource: str, verb: str, remedy: str) -> Finding:
     return Finding(
         what, "yes" if may else "no", f"in {api.namespace}", "" if may else remedy, needed=resource == "networkconditions"
     )
-
-
-def command() -> Any:
-    """The Typer command."""
-    return pages.command(_doctor, name="doctor", examples=_EXAMPLES)

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from netweather.cli import pages
 from netweather.cli.kubectl import words
 from netweather.cli.kubectl.asking import (
-    Context,
-    Kubeconfig,
-    Namespace,
     Object,
     Place,
-    Selectors,
     apply,
+    context_option,
+    kubeconfig_option,
+    namespace_option,
     need_in_force,
     progress,
+    selector_option,
     settled,
 )
 from netweather.cli.kubectl.verify import CODES, verdict
-from netweather.cli.options import Json, given, option, with_flags
+from netweather.cli.options import given, json_option, with_flags
 from netweather.cli.output import remark, say, say_json
 from netweather.conditions.flags import FLAGS, FlagValue
 from netweather.errors import UsageError
@@ -41,21 +39,30 @@ kubectl netweather set deployment/shop --profile 3g --dry-run
 """
 
 
+@pages.command("set", examples=_EXAMPLES)
+@pages.argument("targets", metavar="TARGET", nargs=-1, help="POD, or deployment/NAME and the like")
+@selector_option
+@pages.option("--pods", metavar="N|PERCENT", default="", help="only so many of each target's pods, and always the same")
+@pages.option("--no-wait", is_flag=True, help="return when the object is written")
+@pages.option("--verify", is_flag=True, help="have it measured on its pods (exit 1: it does not hold)")
+@pages.option("--dry-run", is_flag=True, help="print the object, and do nothing")
+@namespace_option
+@context_option
+@kubeconfig_option
+@json_option
 @with_flags("condition", "match", "common")
-def _set(
-    targets: Annotated[
-        list[str] | None, typer.Argument(metavar="TARGET", show_default=False, help="POD, or deployment/NAME and the like")
-    ] = None,
+def command(
+    targets: tuple[str, ...],
     *,
-    selector: Selectors = None,
-    pods: Annotated[str, option("pods", "N|PERCENT", "only so many of each target's pods, and always the same")] = "",
-    no_wait: Annotated[bool, typer.Option("--no-wait", help="return when the object is written")] = False,
-    verify: Annotated[bool, typer.Option("--verify", help="have it measured on its pods (exit 1: it does not hold)")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="print the object, and do nothing")] = False,
-    namespace: Namespace = "",
-    context: Context = "",
-    kubeconfig: Kubeconfig = "",
-    as_json: Json = False,
+    selector: tuple[str, ...],
+    pods: str,
+    no_wait: bool,
+    verify: bool,
+    dry_run: bool,
+    namespace: str,
+    context: str,
+    kubeconfig: str,
+    as_json: bool,
     **flags: Any,
 ) -> int:
     """Makes the network of pods bad, and returns when every one of them has it.
@@ -63,10 +70,10 @@ def _set(
     The same words as `netweather set` has. --to takes service/NAME, labels (app=db), namespace/NAME, addresses and host names. The
     object is named after its targets unless --name says otherwise, and the same name again replaces it.
     """
-    named = [*(targets or ()), *(selector or ())]
+    named = [*targets, *selector]
     wanted = given(flags)
     _check(named, wanted)
-    condition = words.condition(wanted, words.targets(targets or (), selector or (), pods), named)
+    condition = words.condition(wanted, words.targets(targets, selector, pods), named)
     condition["spec"] |= {"verify": True} if verify else {}
     if dry_run:
         _print(condition, as_json=as_json)
@@ -117,8 +124,3 @@ def _tell(found: Object, *, waited: bool) -> None:
         say(f"  {': '.join(verdict(found))}")
     for warning in status.get("warnings") or () if waited else ():
         remark("note", warning)
-
-
-def command() -> Any:
-    """The Typer command."""
-    return pages.command(_set, name="set", examples=_EXAMPLES)

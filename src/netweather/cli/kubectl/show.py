@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
-
-import typer
-
 from netweather.cli import pages
 from netweather.cli.kubectl import words
-from netweather.cli.kubectl.asking import IN_TIME, Context, Kubeconfig, Name, Namespace, Object, Place, Selectors, chosen
-from netweather.cli.options import Json
+from netweather.cli.kubectl.asking import (
+    IN_TIME,
+    Object,
+    Place,
+    chosen,
+    context_option,
+    kubeconfig_option,
+    name_option,
+    namespace_option,
+    selector_option,
+)
+from netweather.cli.options import json_option
 from netweather.cli.output import say, say_json, say_table
 from netweather.errors import NetweatherError
 from netweather.kubernetes.statuses import states_of
@@ -22,21 +28,28 @@ kubectl netweather show --all-namespaces
 _TITLES = ("NAME", "TARGETS", "PODS", "IN FORCE", "ENDS", "WHAT")
 
 
-def _show(
-    targets: Annotated[
-        list[str] | None, typer.Argument(metavar="TARGET", show_default=False, help="POD, or deployment/NAME and the like")
-    ] = None,
+@pages.command("show", examples=_EXAMPLES)
+@pages.argument("targets", metavar="TARGET", nargs=-1, help="POD, or deployment/NAME and the like")
+@selector_option
+@name_option
+@pages.option("--all-namespaces", "-A", "everywhere", is_flag=True, help="of all namespaces")
+@namespace_option
+@context_option
+@kubeconfig_option
+@json_option
+def command(
+    targets: tuple[str, ...],
     *,
-    selector: Selectors = None,
-    name: Name = "",
-    everywhere: Annotated[bool, typer.Option("--all-namespaces", "-A", help="of all namespaces")] = False,
-    namespace: Namespace = "",
-    context: Context = "",
-    kubeconfig: Kubeconfig = "",
-    as_json: Json = False,
+    selector: tuple[str, ...],
+    name: str,
+    everywhere: bool,
+    namespace: str,
+    context: str,
+    kubeconfig: str,
+    as_json: bool,
 ) -> None:
     """Lists conditions and scenarios: whose network, on how many of the pods they are in force, until when, and what is wrong."""
-    whose = words.targets(targets or (), selector or ())
+    whose = words.targets(targets, selector)
 
     found = Place(namespace, context, kubeconfig).ask(lambda api: chosen(api, whose, name, IN_TIME, everywhere=everywhere))
     if as_json:
@@ -75,8 +88,3 @@ def _what(rule: Object) -> str:
         return words.rule_words(rule)
     except NetweatherError as error:  # what the operator refuses, too
         return f"not understood: {error.what}"
-
-
-def command() -> Any:
-    """The Typer command."""
-    return pages.command(_show, name="show", examples=_EXAMPLES)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
-
-import typer
+from typing import Final
 
 from netweather.cli import pages
 from netweather.cli.kubectl import words
-from netweather.cli.kubectl.asking import Context, Kubeconfig, Name, Namespace, Object, Place, Selectors, chosen
-from netweather.cli.options import Json
+from netweather.cli.kubectl.asking import (
+    Object,
+    Place,
+    chosen,
+    context_option,
+    kubeconfig_option,
+    name_option,
+    namespace_option,
+    selector_option,
+)
+from netweather.cli.options import json_option
 from netweather.cli.output import say, say_json
 from netweather.errors import NetweatherError
 from netweather.kubernetes.statuses import states_of
@@ -22,24 +29,30 @@ kubectl netweather verify --name slow-database --json
 CODES: Final = {"PASS": 0, "FAIL": 1, "CAN'T TELL": 3}
 
 
-def _verify(
-    targets: Annotated[
-        list[str] | None, typer.Argument(metavar="TARGET", show_default=False, help="POD, or deployment/NAME and the like")
-    ] = None,
+@pages.command("verify", examples=_EXAMPLES)
+@pages.argument("targets", metavar="TARGET", nargs=-1, help="POD, or deployment/NAME and the like")
+@selector_option
+@name_option
+@namespace_option
+@context_option
+@kubeconfig_option
+@json_option
+def command(
+    targets: tuple[str, ...],
     *,
-    selector: Selectors = None,
-    name: Name = "",
-    namespace: Namespace = "",
-    context: Context = "",
-    kubeconfig: Kubeconfig = "",
-    as_json: Json = False,
+    selector: tuple[str, ...],
+    name: str,
+    namespace: str,
+    context: str,
+    kubeconfig: str,
+    as_json: bool,
 ) -> int:
     """Tells of each condition whether every one of its pods has it, and which has not.
 
     Each node reads its kernel back; where the condition asks for it (`set --verify`), it measures, too. Exit code: 0 PASS, 1 FAIL, 3 CAN'T
     TELL, when a condition is not in force yet.
     """
-    whose = words.targets(targets or (), selector or ())
+    whose = words.targets(targets, selector)
     found = Place(namespace, context, kubeconfig).ask(lambda api: chosen(api, whose, name))
     if not found:
         raise NetweatherError("no-such-condition", "no such condition is there", "", "`kubectl netweather show` lists them")
@@ -75,8 +88,3 @@ def verdict(found: Object) -> tuple[str, str]:
 def _others(found: Object) -> list[Object]:
     """The pods that don't have it, as far as the status names them."""
     return [pod for pod in (found.get("status") or {}).get("pods") or () if pod["state"] != "InForce"]
-
-
-def command() -> Any:
-    """The Typer command."""
-    return pages.command(_verify, name="verify", examples=_EXAMPLES)

@@ -16,7 +16,9 @@ import shutil
 import threading
 import weakref
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, replace
+from copy import copy
+from dataclasses import dataclass, field
+from operator import is_
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +63,8 @@ class Entry:
     conditions: list[InForce] = field(default_factory=list)
     slots: Slots = field(default_factory=Slots)
     interfaces: tuple[Interface, ...] = ()
-    hook: str = "tcx"
+    hook: str = ""
+    """Where its programs are attached, "tcx" or "clsact"; "" when that is not known."""
     state: str = "making"
     departed: tuple[str, ...] = ()
     """Interfaces that were covered and have left the namespace, or were deleted."""
@@ -78,14 +81,23 @@ class Entry:
         return self.state == "making" and bool(self.conditions)
 
 
+@dataclass(frozen=True)
+class _Known:
+    """A journal as it was read or written last: its bytes, what they mean, and the text of its conditions if it was written."""
+
+    data: bytes
+    entry: Entry
+    conditions: str = ""
+
+
 class Journal:
     """All journals below one state directory."""
 
     def __init__(self, state: Path) -> None:
         self.targets = state / "targets"
         self.locks = state / "locks"
-        self._known: dict[str, tuple[str, Entry]] = {}
-        """The text that was read or written last, by target, and what it means: most reads find the same again."""
+        self._known: dict[str, _Known] = {}
+        """By target: most reads find the same again, and most writes have the same conditions."""
 
     def directory(self, identity: str) -> Path:
         return self.targets / identity
@@ -135,11 +147,11 @@ class Journal:
         """The journal, or None when there is none. Raises NetweatherError(code="broken-journal")."""
         path = self.directory(identity) / "journal.json"
         try:
-            text = path.read_text()
+            data = path.read_bytes()
             known = self._known.get(identity)
-            if known is None or known[0] != text:
-                known = self._known[identity] = (text, _entry(json.loads(text), identity))
-            return _copy(known[1])
+            if known is None or known.data != data:
+                known = self._known[identity] = _Known(data, _entry(json.loads(data), identity))
+            return _copy(known.entry)
         except FileNotFoundError:
             self._known.pop(identity, None)
             return None
@@ -147,31 +159,27 @@ class Journal:
             remedy = "`netweather clear TARGET` or `netweather recover` removes what is ours without it"
             raise NetweatherError("broken-journal", f"{path} cannot be read", repr(error)[:200], remedy) from error
 
-    def hook(self, identity: str) -> str | None:
-        """Where the programs of this target are attached, or None when nothing (that can be read) is in force."""
-        try:
-            entry = self.read(identity)
-        except NetweatherError:
-            return None
-        return entry.hook if entry else None
-
     def write(self, entry: Entry) -> None:
         """Replaces the journal, so that a reader sees the old one or the new one. Raises NetweatherError(code="no-state").
 
         On a full disk a text that is no longer than the old one takes its place by a single write.
         """
-        text = json.dumps(_document(entry))
+        known = self._known.get(entry.target.identity)
+        same = known is not None and known.conditions and _identical(known.entry.conditions, entry.conditions)
+        conditions = known.conditions if known is not None and same else json.dumps(list(map(_condition, entry.conditions)))
+        text = f'{json.dumps(_head(entry))[:-1]}, "conditions": {conditions}}}'
         path = self.directory(entry.target.identity) / "journal.json"
         try:
             try:
                 replace_text(path, text)
+                data = text.encode()
             except OSError as error:
                 if error.errno not in FULL or not _overwrite(path, text):
                     raise
-                text = path.read_text()
+                data = path.read_bytes()
         except OSError as error:
             raise _no_state(path.parent, error) from error
-        self._known[entry.target.identity] = (text, _copy(entry))
+        self._known[entry.target.identity] = _Known(data, _copy(entry), conditions)
 
     def forget(self, identity: str) -> None:
         """Removes a target's directory, or what stands in its place; the namespace mounted in it must be gone."""
@@ -188,19 +196,19 @@ def replace_text(path: Path, text: str) -> None:
     """Writes a file, and its folder when there is none, so that a reader sees the old text or the new one. Raises OSError."""
     draft = path.with_name(f"{path.name}.new")
     for tries_left in reversed(range(_TRIES)):
-        _make_folder(path.parent)
         try:
             _write_draft(draft, text)
             break
-        except FileNotFoundError:  # the folder was empty, and somebody has just removed it
+        except FileNotFoundError:  # there is no folder, or it was empty, and somebody has just removed it
             if not tries_left:
                 raise
+            _make_folder(path.parent)
     draft.replace(path)
 
 
 def _write_draft(draft: Path, text: str) -> None:
     try:
-        draft.write_text(text)
+        draft.write_bytes(text.encode())
     except OSError:  # a full disk took only a part of it
         with contextlib.suppress(OSError):
             draft.unlink()
@@ -243,8 +251,7 @@ _TRIES = 100
 def _take(path: Path, instead: Path, taken: list[int]) -> bool:
     """Tries once to lock a file, made when it isn't there; where nothing can be made, the directory `instead`."""
     try:
-        _make_folder(path.parent)
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fd = _open_lock(path)
     except FileNotFoundError:  # the last holder of any lock has just removed the folder
         return False
     except OSError as error:
@@ -261,6 +268,15 @@ def _take(path: Path, instead: Path, taken: list[int]) -> bool:
         return True
     os.close(fd)
     return False
+
+
+def _open_lock(path: Path) -> int:
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+    try:
+        return os.open(path, flags, 0o600)
+    except FileNotFoundError:
+        _make_folder(path.parent)
+        return os.open(path, flags, 0o600)
 
 
 def _make_folder(folder: Path) -> None:
@@ -297,11 +313,19 @@ def _same(fd: int, path: Path) -> bool:
 
 def _copy(entry: Entry) -> Entry:
     """The same, to be changed by whoever has it; what is in it never changes."""
-    slots = Slots(*(dict(getattr(entry.slots, each.name)) for each in fields(Slots)))
-    return replace(entry, conditions=list(entry.conditions), slots=slots, draining=dict(entry.draining))
+    found, slots = copy(entry), entry.slots
+    found.slots = Slots(dict(slots.lines), dict(slots.counters), dict(slots.leases), dict(slots.interfaces))
+    found.conditions, found.draining = list(entry.conditions), dict(entry.draining)
+    return found
 
 
-def _document(entry: Entry) -> dict[str, Any]:
+def _identical(some: list[InForce], others: list[InForce]) -> bool:
+    """Whether both lists hold the very same objects, which never change."""
+    return len(some) == len(others) and all(map(is_, some, others))
+
+
+def _head(entry: Entry) -> dict[str, Any]:
+    """The document without its conditions."""
     return {
         "version": VERSION,
         "target": vars(entry.target),
@@ -313,16 +337,16 @@ def _document(entry: Entry) -> dict[str, Any]:
         "ended": entry.ended,
         "interfaces": [vars(i) for i in entry.interfaces],
         "carried": entry.carried,
-        "conditions": [
-            {
-                "document": dump(active.condition),
-                "deadline": None if active.deadline == NEVER else active.deadline,
-                "created": active.created,
-                "reference": active.reference,
-                "peers": {word: [str(p) for p in prefixes] for word, prefixes in active.peers.items()},
-            }
-            for active in entry.conditions
-        ],
+    }
+
+
+def _condition(active: InForce) -> dict[str, Any]:
+    return {
+        "document": dump(active.condition),
+        "deadline": None if active.deadline == NEVER else active.deadline,
+        "created": active.created,
+        "reference": active.reference,
+        "peers": {word: [str(p) for p in prefixes] for word, prefixes in active.peers.items()},
     }
 
 

@@ -195,7 +195,7 @@ Side = Fake | Real
 def told(side: Side) -> dict[str, Any]:
     """What an engine shows, and what is seen to be there: all but times and numbers of devices."""
     shown = side.engine.show(side.target)
-    with side.engine.kernel(entries.whose(side.target), side.target.netns_fd) as kernel:
+    with side.engine.kernel(entries.whose(side.target), side.target.netns_fd, "") as kernel:
         observed = kernel.observe()
     conditions = [
         (s.condition, s.remaining_ns is None, s.in_force, s.problems, s.interfaces, s.peers, s.engine, len(s.rules))

@@ -144,13 +144,13 @@ class Rig:
 def _processes(word: str) -> Iterator[tuple[int, str]]:
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            words = (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes()
+            command = (entry / "cmdline").read_bytes()
+            words = command + (entry / "environ").read_bytes()
             files = " ".join(os.readlink(path) for path in (entry / "fd").iterdir())
         except OSError:
             continue
-        command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
         if int(entry.name) != os.getpid() and (word in files or f"NETWEATHER_STATE={word}".encode() in words):
-            yield int(entry.name), command
+            yield int(entry.name), command.replace(b"\0", b" ").decode()
 
 
 def _mounts(word: str) -> Iterator[tuple[int, str]]:

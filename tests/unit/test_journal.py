@@ -138,7 +138,6 @@ def test_what_is_no_journal_is_told(tmp_path: Path, broken: str) -> None:
     (journal.directory(WHOSE.identity) / "journal.json").write_text(broken)
     with pytest.raises(NetweatherError, match="broken-journal"):
         journal.read(WHOSE.identity)
-    assert journal.hook(WHOSE.identity) is None
     journal.write(ENTRY)
     assert journal.read(WHOSE.identity) == ENTRY
 

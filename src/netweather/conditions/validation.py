@@ -229,6 +229,8 @@ def check_types(value: object, where: str) -> None:
     """Every declared field below `value` has its type and range. Raises UsageError bad-type or out-of-range."""
     for field in declared_fields(type(value)):
         content = getattr(value, field.attribute)
+        if content is field.default:  # most are, and it is right by declaration
+            continue
         place = where if field.about.flat else _at(where, field.key)
         if not _conforming(field.hint)(content):
             remedy = "parse it first, or use load()" if isinstance(content, str) else ""

@@ -226,7 +226,7 @@ class Engine:
             with entries.opened(entry.target) as fd:
                 if fd is None:
                     return []
-                with self.kernel(entry.target, fd) as kernel:
+                with self.kernel(entry.target, fd, entry.hook) as kernel:
                     return shown(kernel, entry, entries.datapath(entry)[0])
 
     # clear
@@ -269,7 +269,7 @@ class Engine:
             before = self.journal.read(target.identity)
             if before is None or (current := change(before.conditions)) == before.conditions:
                 return False
-            with self.kernel(before.target, target.netns_fd) as kernel:
+            with self.kernel(before.target, target.netns_fd, before.hook) as kernel:
                 observed = kernel.observe()
                 after = Entry(before.target, current, before.slots, before.interfaces, before.hook, draining=before.draining)
                 after.interfaces = entries.interfaces(after, observed)
@@ -336,7 +336,7 @@ class Engine:
             if fd is None:
                 self._remove_remains(entry.target.identity)
                 return Rest()
-            kernel = stack.enter_context(self.kernel(entry.target, fd))
+            kernel = stack.enter_context(self.kernel(entry.target, fd, entry.hook))
             if self.counted is not None:
                 self.counted(entry.target.identity, counters.last(kernel, entry))
             return self._restore(kernel, fd, entry)
@@ -412,9 +412,11 @@ class Engine:
             replace(self, held="drop")._settle(entry, fd)
             return True
 
-    def kernel(self, whose: Whose, fd: int) -> TargetKernel:
-        """The seam's side of a target, which the caller closes; to be used while its journal is locked."""
-        directory = self.journal.directory(whose.identity)
-        # What is in force stays where it is attached, whatever the settings of whoever comes later, such as the keeper.
-        hook = self.journal.hook(whose.identity) or self.settings.hook
-        return self.open_kernel(fd, directory, None if hook == "auto" else hook)
+    def kernel(self, whose: Whose, fd: int, hook: str) -> TargetKernel:
+        """The seam's side of a target, which the caller closes; to be used while its journal is locked.
+
+        hook: as the target's journal has it. What is in force stays where it is attached, whatever the settings of whoever comes
+        later, such as the keeper.
+        """
+        hook = hook or self.settings.hook
+        return self.open_kernel(fd, self.journal.directory(whose.identity), None if hook == "auto" else hook)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import asdict
 
 from netweather.engine.results import RuleCounters
 from netweather.errors import NetweatherError
@@ -34,9 +33,12 @@ def of_lines(kernel: TargetKernel, slots: Mapping[str, int]) -> dict[str, LineCo
 
 @contextlib.contextmanager
 def kept(kernel: TargetKernel, before: Entry, after: Entry, renewed: str | None = None) -> Iterator[None]:
-    """While lines change: what those that begin anew had counted is in `after` then. Both may be the same entry."""
+    """While lines change: what those that begin anew had counted is in `after` then. Both may be the same entry.
+
+    renewed: the condition that begins anew: what its lines had counted is not asked.
+    """
     sums, slots = before.carried, dict(before.slots.lines)
-    earlier = of_lines(kernel, slots)
+    earlier = of_lines(kernel, {key: index for key, index in slots.items() if not key.startswith(f"{renewed}/")})
     yield
     later = of_lines(kernel, after.slots.lines)
     others = {key for key, index in after.slots.lines.items() if slots.get(key) != index}
@@ -55,11 +57,11 @@ def carried(
     for rule in rules:
         sums: dict[str, int | None]
         if rule.startswith(f"{renewed}/"):
-            now = _sum(asdict(line) for line in _of_rule(rule, later))
+            now = _sum(vars(line) for line in _of_rule(rule, later))
             sums = {name: -(value or 0) for name, value in now.items()}
         else:
             lost = [
-                asdict(line)
+                vars(line)
                 for key, line in earlier.items()
                 if rule_of(key) == rule and _anew(line, None if key in others else later.get(key))
             ]
@@ -75,7 +77,7 @@ def of_rule(
     """Of a rule as it was requested, from the rules that it became. matched: of the classifier."""
     packets, size, blocked = (sum(each) for each in zip((0, 0, 0), *matched, strict=True))
     names = list(rules)
-    sums = _sum([*(kept.get(name, {}) for name in names), *(asdict(line) for name in names for line in _of_rule(name, lines))])
+    sums = _sum([*(kept.get(name, {}) for name in names), *(vars(line) for name in names for line in _of_rule(name, lines))])
     counted = {name: value if value is None else max(0, value) for name, value in sums.items()}
     dropped = blocked + (counted.pop("dropped") or 0)
     return RuleCounters(packets, size, dropped, blocked, **counted)
@@ -112,11 +114,11 @@ def _anew(line: LineCounts, now: LineCounts | None) -> bool:
     """Whether a line is gone, or has begun at zero again."""
     if now is None:
         return True
-    return any(value < (asdict(line)[name] or 0) for name, value in asdict(now).items() if value is not None)
+    return any(value < (vars(line)[name] or 0) for name, value in vars(now).items() if value is not None)
 
 
 def _sum(counted: Iterable[Mapping[str, int | None]]) -> dict[str, int | None]:
-    total: dict[str, int | None] = asdict(LineCounts())
+    total: dict[str, int | None] = dict(vars(LineCounts()))
     for each in counted:
         for name, value in each.items():
             one = total[name]

@@ -22,7 +22,7 @@ def covers(engine: Engine, identity: str, fd: int) -> bool:
         entry = engine.journal.read(identity)
         if entry is None:
             return True
-        with engine.kernel(entry.target, fd) as kernel:
+        with engine.kernel(entry.target, fd, entry.hook) as kernel:
             return is_covered(entry, kernel.observe())
 
 

@@ -117,7 +117,7 @@ def still_drains(engine: Engine, entry: Entry, known: int | None = None) -> bool
         fd = known if known is not None else stack.enter_context(entries.opened(entry.target))
         if fd is None:
             return False
-        return stack.enter_context(engine.kernel(entry.target, fd)).held().keys() >= entry.draining.keys()
+        return stack.enter_context(engine.kernel(entry.target, fd, entry.hook)).held().keys() >= entry.draining.keys()
 
 
 def finish(engine: Engine, identity: str, settle: Callable[[Entry], Rest]) -> int:

@@ -46,7 +46,7 @@ def read_back(engine: Engine, target: Target) -> Held:
         if entry is None:
             return Held(problems=("nothing of it is in force",), broken=True)
         datapath, slots = entries.datapath(entry)
-        with engine.kernel(entry.target, target.netns_fd) as kernel:
+        with engine.kernel(entry.target, target.netns_fd, entry.hook) as kernel:
             observed = kernel.observe()
             missing = problems(entry, datapath, observed)
             wrong = list(missing)

@@ -37,8 +37,9 @@ def seen(engine: Engine, whose: Whose, fd: int) -> Iterator[tuple[TargetKernel, 
     its remains are removed first, and nothing of it comes into force here.
     """
     for _ in range(2):
-        with engine.kernel(whose, fd) as kernel:
-            entry, observed = engine.journal.read(whose.identity), kernel.observe()
+        entry = engine.journal.read(whose.identity)
+        with engine.kernel(whose, fd, entry.hook if entry else "") as kernel:
+            observed = kernel.observe()
             if entry is None or not entries.of_another(entry, observed.cookie):
                 yield kernel, entry or Entry(replace(whose, cookie=observed.cookie)), observed
                 return
@@ -124,7 +125,7 @@ def _sweep_unknown(engine: Engine, identity: str, *, orphans: bool) -> list[Reco
 
 def in_force(engine: Engine, whose: Whose, fd: int) -> bool:
     """Whether the kernel holds a lease of this target's that is not over."""
-    with engine.kernel(whose, fd) as kernel:
+    with engine.kernel(whose, fd, "") as kernel:
         now = namespaces.boot_ns()
         return any(lease > now for lease in kernel.observe().leases)
 
@@ -166,7 +167,7 @@ def _visit(engine: Engine, act: Callable[[Whose, TargetKernel, Observed], None])
         if whose.identity in known:
             continue
         try:
-            with engine.kernel(whose, fd) as kernel:
+            with engine.kernel(whose, fd, "") as kernel:
                 seen = kernel.observe()
                 if seen.attached or seen.half_attached or seen.port or seen.port_faults:
                     act(whose, kernel, seen)

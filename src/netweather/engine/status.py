@@ -51,7 +51,7 @@ BUSY: Final = "busy: another command is changing this target, so this is what wa
 
 def unread(entry: Entry, why: str = BUSY) -> list[Shown]:
     """What the journal says of a target whose kernel was not asked, and why it was not."""
-    return [replace(each, problems=(why,)) for each in _as_written(entry, entry.hook)]
+    return [replace(each, problems=(why,)) for each in _as_written(entry, entry.hook or "tcx")]
 
 
 def _as_written(entry: Entry, hook: str) -> Iterator[Shown]:

@@ -50,8 +50,8 @@ class Hook(Protocol):
     def detach(self, ifindex: int, direction: Direction, program: bpf.Program) -> None:
         """Takes a program away; one that isn't there is no error."""
 
-    def in_front(self, ifindex: int, direction: Direction, name: str) -> list[str]:
-        """What runs before our program of this name, or would if it was attached now, in words."""
+    def in_front(self, ifindex: int, direction: Direction, ours: str, known: int = 0) -> list[str]:
+        """What runs before our program of this name, or would if it was attached now, in words. known: its id, if it is known."""
 
 
 class Tcx:
@@ -88,9 +88,11 @@ class Tcx:
             if error.errno not in (errno.ENOENT, errno.ENODEV):
                 raise
 
-    def in_front(self, ifindex: int, direction: Direction, name: str) -> list[str]:
+    def in_front(self, ifindex: int, direction: Direction, ours: str, known: int = 0) -> list[str]:
+        if known in self.ids(ifindex, direction)[:1]:
+            return []
         names = self._names(ifindex, direction)
-        return [_told(other) for other in names[: names.index(name)]] if name in names else []
+        return [_told(other) for other in names[: names.index(ours)]] if ours in names else []
 
     def _names(self, ifindex: int, direction: Direction) -> list[str]:
         found = []
@@ -151,9 +153,9 @@ class Clsact:
                     head = _TC.pack(0, ifindex, entry.handle, CLSACT_PARENT[direction], entry.info)
                     rtnetlink.ask(_DELFILTER, rtnetlink.ACK, head + rtnetlink.text(_KIND, "bpf"))
 
-    def in_front(self, ifindex: int, direction: Direction, name: str) -> list[str]:
+    def in_front(self, ifindex: int, direction: Direction, ours: str, known: int = 0) -> list[str]:
         entries = _filters(ifindex, direction)
-        priority, _ = _place(entries, name)
+        priority, _ = _place(entries, ours)
         before = [entry for entry in entries if entry.priority < priority]
         # On a kernel with tcx, when told to use clsact all the same: those programs come first.
         earlier = Tcx()._names(ifindex, direction) if _has_tcx() else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import os
 import re
@@ -124,6 +125,7 @@ def _os_release(paths: tuple[str, ...] = ("/etc/os-release", "/usr/lib/os-releas
     return {}
 
 
+@functools.cache
 def possible_cpus() -> int:
     """How many CPUs this kernel may have: as many values has an element of a per-CPU map."""
     text = Path("/sys/devices/system/cpu/possible").read_text().strip()

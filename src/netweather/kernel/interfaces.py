@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from netweather.kernel.bpf import Program
 from netweather.kernel.hooks import DIRECTIONS, Hook
 from netweather.kernel.links import ARPHRD_ETHER, MAX_MTU, PORT, Device
 from netweather.kernel.spec import LeftOut
@@ -61,13 +63,17 @@ def sort_out(devices: list[Device]) -> Interfaces:
     return Interfaces(tuple(covered), tuple(left_out), layer3, _forwards(devices, len(covered)))
 
 
-def hidden(hook: Hook, covered: tuple[Device, ...]) -> tuple[str, ...]:
-    """Programs in front of ours, which may keep traffic from us, and packets that are too large for lines. In words."""
+def hidden(hook: Hook, covered: tuple[Device, ...], ours: Mapping[str, Program]) -> tuple[str, ...]:
+    """Programs in front of ours, which may keep traffic from us, and packets that are too large for lines. In words.
+
+    ours: those that are known, by name.
+    """
+    known = {name: program.id for name, program in ours.items()}
     front = [
         f"{what} runs before ours at {direction} of {device.name}"
         for device in covered
         for direction in DIRECTIONS
-        for what in hook.in_front(device.ifindex, direction, f"nw_{direction}")
+        for what in hook.in_front(device.ifindex, direction, f"nw_{direction}", known.get(f"nw_{direction}", 0))
     ]
     large = [
         f"the MTU of {device.name} is {device.mtu}: packets of more than {MAX_MTU} bytes that meet a rule are lost"

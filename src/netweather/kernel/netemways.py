@@ -30,7 +30,7 @@ def make_line(ways: Ways, line: Line) -> None:
 def _through_hop(ways: Ways, index: int, entry: int) -> int:
     """Leads from the hop that takes GSO packets apart into a line; returns the hop's own index."""
     start, end = ways.helper.run(lambda: netemlines.make_hop(f"{links.ALIAS} segments"))
-    program = ways.helper.run(lambda: find(netemlines.HOP_END, "nw_steer"))
+    program = ways.helper.run(lambda: find(links.device(netemlines.HOP_END), "nw_steer"))
     if program is None:
         program = bpf.load(bpf.built("steer"))
         ways.helper.run(lambda: links.pin_receive(ways.helper.mount_sysfs(), netemlines.HOP_END, receive_cpu()))

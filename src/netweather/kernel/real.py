@@ -89,9 +89,9 @@ class RealTarget:
             self._classifier = classifier
         covered = classifier.covered() if classifier else {}
         complete = {i for i, found in places.items() if len(found) == len(DIRECTIONS) and covered.get(i) is not None}
-        whole, broken = self.ways.lines()
+        whole, broken, inner_faults = self.ways.lines()
         port = next((d for d in devices if d.name == links.PORT and d.ours), None)
-        faults = self.ways.port_faults(port) if port is not None else ()
+        faults = (*self.ways.port_faults(port), *inner_faults) if port is not None else ()
         return Observed(
             interfaces=tuple((d.name, d.ifindex) for d in sorted_out.covered),
             left_out=sorted_out.left_out,
@@ -109,9 +109,9 @@ class RealTarget:
             lines=whole,
             broken=broken,
             pump=self.pump_beats(),
-            alive=self._is_alive(bool(whole | broken)),
+            alive=self._is_alive(has_way=port is not None or bool(whole | broken)),
             hook=self.hook.name,
-            hidden=interfaces.hidden(self.hook, sorted_out.covered),
+            hidden=interfaces.hidden(self.hook, sorted_out.covered, classifier.programs if classifier else {}),
             down=frozenset(d.name for d in devices if not d.up),
             cookie=self.namespace.cookie,
         )
@@ -138,13 +138,12 @@ class RealTarget:
             return None
         return found
 
-    def _is_alive(self, has_lines: bool) -> bool:
+    def _is_alive(self, *, has_way: bool) -> bool:
         if self._classifier is None:
             return False
         now = namespaces.boot_ns()
         beats = now - self._classifier.beat_ns < STALE_NS
-        port = self.ways.port() is not None
-        return any(lease > now for lease in self._classifier.leases(MAX_LEASES)) and (beats or not (has_lines or port))
+        return any(lease > now for lease in self._classifier.leases(MAX_LEASES)) and (beats or not has_way)
 
     def pump_beats(self) -> bool:
         """Whether the pump of this classifier is alive: it runs, and its heart beat a moment ago."""

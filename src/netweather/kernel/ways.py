@@ -63,20 +63,12 @@ class Ways:
         return device if device is not None and device.ours else None
 
     def port_faults(self, port: links.Device) -> tuple[str, ...]:
-        """What keeps packets from going through a port that is there, in words. Runs inside the target's namespace."""
-        faults = [] if port.up else [f"the device {links.PORT} is down"]
-        if not self._has(port.ifindex, "nw_return", self._return):
-            faults.append(f"the program at {links.PORT} is gone")
-        return (*faults, *(self.helper.run(self._inner_faults) if self.mounted else ()))
+        """What keeps packets from going through the target's end of a port, in words. Runs inside the target's namespace."""
+        return self._faults(port, "nw_return", self._return)
 
-    def _inner_faults(self) -> list[str]:
-        inner = links.device(links.HELPER_PORT)
-        if inner is None:
-            return []
-        faults = [] if inner.up else [f"the device {links.HELPER_PORT} is down"]
-        if not self._has(inner.ifindex, "nw_steer", self._steer):
-            faults.append(f"the program at {links.HELPER_PORT} is gone")
-        return faults
+    def _faults(self, port: links.Device, name: str, known: bpf.Object | None) -> tuple[str, ...]:
+        down = () if port.up else (f"the device {port.name} is down",)
+        return down if self._has(port.ifindex, name, known) else (*down, f"the program at {port.name} is gone")
 
     def make_port(self, alias: str) -> None:
         """Makes nw0 and nwh with the programs at their ends, anew when ours are there.
@@ -103,21 +95,26 @@ class Ways:
         if port is not None:
             self.namespace.run(lambda: links.delete(port.ifindex))
 
-    def lines(self) -> tuple[frozenset[int], frozenset[int]]:
-        """The lines that are whole (device up, entry, exit), and those of which something is missing."""
+    def lines(self) -> tuple[frozenset[int], frozenset[int], tuple[str, ...]]:
+        """The lines that are whole (device up, entry, exit), those of which something is missing, and what is wrong with our end of
+        the port, in words.
+        """
         if not self.mounted:
-            return frozenset(), frozenset()
-        self._find_programs()
+            return frozenset(), frozenset(), ()
+        self._find_return()
         return self.helper.run(self._lines)
 
-    def _lines(self) -> tuple[frozenset[int], frozenset[int]]:
+    def _lines(self) -> tuple[frozenset[int], frozenset[int], tuple[str, ...]]:
         present = links.devices()
+        port = next((d for d in present if d.name == links.HELPER_PORT), None)
+        self._find_steer(port)
         devices = {line_number(d): d for d in present if _is_line(d)}
         entries = self._entries()
         exits = {i: d.ifindex for i, d in devices.items() if d.kind != "veth" and entries.get(i) == d.ifindex}
         exits |= netemlines.exits(present, entries)
         whole = {i for i, d in devices.items() if d.up and i in exits and self._has(exits[i], "nw_exit", self._steer)}
-        return frozenset(whole), frozenset((set(devices) | set(entries)) - whole)
+        faults = self._faults(port, "nw_steer", self._steer) if port is not None else ()
+        return frozenset(whole), frozenset((set(devices) | set(entries)) - whole), faults
 
     def line_devices(self) -> list[links.Device]:
         return [d for d in self.helper.run(links.devices) if _is_line(d)]
@@ -188,14 +185,21 @@ class Ways:
         return self._steer
 
     def _find_programs(self) -> None:
-        if self._return is None:
-            self._return = self.namespace.run(lambda: find(links.PORT, "nw_return"))
+        self._find_return()
         if self._steer is None:
-            self._steer = self.helper.run(lambda: find(links.HELPER_PORT, "nw_steer"))
+            self.helper.run(lambda: self._find_steer(links.device(links.HELPER_PORT)))
+
+    def _find_return(self) -> None:
+        if self._return is None:
+            self._return = self.namespace.run(lambda: find(links.device(links.PORT), "nw_return"))
+
+    def _find_steer(self, port: links.Device | None) -> None:
+        """Runs inside our own namespace."""
+        if self._steer is None:
+            self._steer = find(port, "nw_steer")
         if self._steer is not None and "exits" not in self._steer.maps:
             # nw_steer doesn't use the map of exits; the exit program of any line does. Without a line there is none.
-            exits = self.helper.run(_find_exits)
-            exits = exits or bpf.load(bpf.built("steer"), reused={"steering": self._steer.maps["steering"]})
+            exits = _find_exits() or bpf.load(bpf.built("steer"), reused={"steering": self._steer.maps["steering"]})
             self._steer.maps["exits"] = exits.maps.pop("exits")
             self._steer.programs["nw_exit"] = exits.programs.pop("nw_exit")
             exits.close()
@@ -250,9 +254,8 @@ def line_number(device: links.Device) -> int:
     return int(device.name.removeprefix(links.LINE_PREFIX))
 
 
-def find(name: str, program_name: str) -> bpf.Object | None:
-    """A program of ours at the ingress of a device of this namespace, with its maps."""
-    device = links.device(name)
+def find(device: links.Device | None, program_name: str) -> bpf.Object | None:
+    """A program of ours at the ingress of a device of this namespace, with its maps; None without a device, too."""
     if device is None:
         return None
     found = None
@@ -266,8 +269,10 @@ def find(name: str, program_name: str) -> bpf.Object | None:
 
 def _find_exits() -> bpf.Object | None:
     for name in sorted(links.names()):
-        if name.startswith((links.LINE_PREFIX, netemlines.EXIT_PREFIX)) and (found := find(name, "nw_exit")) is not None:
-            return found
+        if name.startswith((links.LINE_PREFIX, netemlines.EXIT_PREFIX)):
+            found = find(links.device(name), "nw_exit")
+            if found is not None:
+                return found
     return None
 
 

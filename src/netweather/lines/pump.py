@@ -8,7 +8,7 @@ resolved before.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from netweather.conditions.distributions import load_table, table_of
 from netweather.conditions.loss import (
@@ -55,24 +55,22 @@ def line_parameters(condition: Condition, direction: Direction) -> tuple[bytes, 
 def params_for(condition: Condition, direction: Direction = "egress") -> LineParams:
     """What the line of this condition and direction must do. Raises UsageError for a trace or table that can't be used."""
     trace = load_trace(condition.trace) if condition.trace is not None else None
-    params = replace(
-        _loss(condition.loss),
-        seed=_seed(condition.seed, direction),
-        loss_ecn=condition.ecn,
-        policy={None: Policy.DROPTAIL, "droptail": Policy.DROPTAIL, "codel": Policy.CODEL, "ecn": Policy.CODEL_ECN}[
-            condition.queue
-        ],
-        mtu=condition.mtu or 0,
-        trace=trace.pack() if trace is not None else b"",
-    )
-    params = _with_delay(params, condition.delay)
-    params = _with_faults(params, condition)
-    params = _with_rate(params, condition)
-    if params.jitter_ns and (params.rate_bps or trace is not None):
-        params = replace(params, keep_order=True)
+    given: dict[str, Any] = {
+        **_loss(condition.loss),
+        "seed": _seed(condition.seed, direction),
+        "loss_ecn": condition.ecn,
+        "policy": POLICIES[condition.queue or "droptail"],
+        "mtu": condition.mtu or 0,
+        "trace": trace.pack() if trace is not None else b"",
+        **_delay(condition.delay),
+        **_faults(condition),
+        **_rate(condition),
+    }
+    if given.get("jitter_ns") and (given.get("rate_bps") or trace is not None):
+        given["keep_order"] = True
     elif trace is not None and trace.rows:
-        params = replace(params, keep_order=condition.reorder is None)
-    return _with_limit(params, condition, trace)
+        given["keep_order"] = condition.reorder is None
+    return _with_limit(LineParams(**given), condition, trace)
 
 
 def _seed(seed: int | None, direction: Direction) -> int | None:
@@ -89,20 +87,19 @@ def _rho(percent: Percent) -> int:
     return percent.of(RHO_ONE)
 
 
-def _with_delay(params: LineParams, delay: Delay | None) -> LineParams:
+def _delay(delay: Delay | None) -> dict[str, Any]:
     if delay is None:
-        return params
+        return {}
     entries: tuple[int, ...] = ()
     if delay.jitter.ns and delay.distribution != "uniform":
         entries = load_table(delay.table) if delay.table is not None else table_of(delay.distribution)
-    return replace(
-        params,
-        delay_ns=delay.time.ns,
-        jitter_ns=delay.jitter.ns,
-        delay_rho=_rho(delay.correlation),
-        delay_table=_stretched(entries),
-        keep_order=delay.keep_order,
-    )
+    return {
+        "delay_ns": delay.time.ns,
+        "jitter_ns": delay.jitter.ns,
+        "delay_rho": _rho(delay.correlation),
+        "delay_table": _stretched(entries),
+        "keep_order": delay.keep_order,
+    }
 
 
 def _stretched(entries: tuple[int, ...]) -> tuple[int, ...]:
@@ -113,50 +110,47 @@ def _stretched(entries: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(ordered[(2 * i + 1) * len(ordered) // (2 * TABLE_SIZE)] for i in range(TABLE_SIZE))
 
 
-def _loss(loss: Loss | None) -> LineParams:
+def _loss(loss: Loss | None) -> dict[str, Any]:
     match loss:
         case None:
-            return LineParams()
+            return {}
         case LossRandom(percent, correlation):
-            return LineParams(loss_model=LossModel.RANDOM, loss_p=_p(percent), loss_rho=_rho(correlation))
+            return {"loss_model": LossModel.RANDOM, "loss_p": _p(percent), "loss_rho": _rho(correlation)}
         case LossGemodel(p, r, bad, good):
-            return LineParams(loss_model=LossModel.GILBERT_ELLIOTT, loss_a=(_p(p), _p(r), _p(bad), _p(good), 0))
+            return {"loss_model": LossModel.GILBERT_ELLIOTT, "loss_a": (_p(p), _p(r), _p(bad), _p(good), 0)}
         case LossState(p13, p31, p32, p23, p14):
-            return LineParams(loss_model=LossModel.STATE, loss_a=(_p(p13), _p(p31), _p(p32), _p(p23), _p(p14)))
+            return {"loss_model": LossModel.STATE, "loss_a": (_p(p13), _p(p31), _p(p32), _p(p23), _p(p14))}
         case LossBurst():
             return _loss(loss.as_gemodel())
         case LossEvery(n):
-            return LineParams(loss_model=LossModel.NTH, nth_period=n, nth_offset=n)
+            return {"loss_model": LossModel.NTH, "nth_period": n, "nth_offset": n}
         case LossList(indices):
-            return LineParams(loss_model=LossModel.LIST, losses=tuple(sorted(set(indices))))
+            return {"loss_model": LossModel.LIST, "losses": tuple(sorted(set(indices)))}
 
 
-def _with_faults(params: LineParams, condition: Condition) -> LineParams:
-    if condition.duplicate is not None:
-        duplicate = condition.duplicate
-        params = replace(params, duplicate_p=_p(duplicate.percent), duplicate_rho=_rho(duplicate.correlation))
-    if condition.corrupt is not None:
-        corrupt = condition.corrupt
-        params = replace(params, corrupt_p=_p(corrupt.percent), corrupt_rho=_rho(corrupt.correlation))
+def _faults(condition: Condition) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    for name in ("duplicate", "corrupt", "reorder"):
+        if (fault := getattr(condition, name)) is not None:
+            given |= {f"{name}_p": _p(fault.percent), f"{name}_rho": _rho(fault.correlation)}
     if condition.reorder is not None:
-        reorder = condition.reorder
-        params = replace(params, reorder_p=_p(reorder.percent), reorder_rho=_rho(reorder.correlation), gap=reorder.gap)
-    return params
+        given["gap"] = condition.reorder.gap
+    return given
 
 
-def _with_rate(params: LineParams, condition: Condition) -> LineParams:
+def _rate(condition: Condition) -> dict[str, Any]:
+    given: dict[str, Any] = {}
     if condition.rate is not None:
-        params = replace(params, rate_bps=condition.rate.bitrate.bits_per_second, overhead=condition.rate.overhead)
+        given |= {"rate_bps": condition.rate.bitrate.bits_per_second, "overhead": condition.rate.overhead}
     if condition.slot is not None:
         slot = condition.slot
-        params = replace(
-            params,
-            slot_min_ns=slot.minimum.ns,
-            slot_max_ns=(slot.maximum or slot.minimum).ns,
-            slot_packets=slot.packets.count if slot.packets is not None else 0,
-            slot_bytes=slot.bytes.bytes if slot.bytes is not None else 0,
-        )
-    return params
+        given |= {
+            "slot_min_ns": slot.minimum.ns,
+            "slot_max_ns": (slot.maximum or slot.minimum).ns,
+            "slot_packets": slot.packets.count if slot.packets is not None else 0,
+            "slot_bytes": slot.bytes.bytes if slot.bytes is not None else 0,
+        }
+    return given
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,4 +178,4 @@ def _with_limit(params: LineParams, condition: Condition, trace: Trace | None) -
     in_flight = delay + TAIL * params.jitter_ns + max(params.slot_max_ns, params.slot_min_ns)
     rates = [params.rate_bps, trace.mean_rate_bps if trace is not None else 0]
     size = queue_size(max(rates), in_flight, limit)
-    return replace(params, limit_packets=size.packets, limit_bytes=size.bytes)
+    return replace(params, limit_packets=size.packets, limit_bytes=size.bytes) if size != QueueSize() else params

@@ -17,7 +17,7 @@ LINE = Line(3, "a/0/egress/eth0", Interface("eth0", 2, 0), "egress", "pump", b""
 def test_the_ways_are_made_found_again_and_gone(make_lab: Any, tmp_path: Path) -> None:
     with make_lab() as net, namespaces.opened(net.client.path) as target:
         ways = Ways(target, tmp_path / "netns")
-        assert ways.lines() == (frozenset(), frozenset())
+        assert ways.lines() == (frozenset(), frozenset(), ())
         ways.make_helper()
         ways.make_helper()
         ways.make_port("netweather: t")
@@ -26,9 +26,9 @@ def test_the_ways_are_made_found_again_and_gone(make_lab: Any, tmp_path: Path) -
         again = Ways(target, tmp_path / "netns")
         os.close(again.open_line(3))
         again.connect_line(LINE)
-        assert again.lines() == (frozenset({3}), frozenset())
+        assert again.lines() == (frozenset({3}), frozenset(), ())
         again.set_entry(3, 0)
-        assert again.lines() == (frozenset(), frozenset({3}))
+        assert again.lines() == (frozenset(), frozenset({3}), ())
         again.remove_line(3)
         again.remove_line(3)
         assert again.dropped() == 0

@@ -17,6 +17,7 @@ from netweather.conditions.profiles import builtin_profiles, find_profile
 from netweather.engine.reports import profile_document
 from netweather.engine.service import complete
 from netweather.engine.verifying import Wish
+from netweather.targets.compose import Own
 
 router = APIRouter(prefix="/v1", dependencies=[Depends(known_parameters)], tags=["machine"])
 
@@ -52,10 +53,17 @@ async def get_targets(agent: OurAgent, who: Reader) -> JSONResponse:
 
 @router.get("/targets/complete", summary="A reference with an id in full", responses=answers("it", _REFERENCE, 409))
 async def get_complete(
-    agent: OurAgent, who: Reader, target: Annotated[str, Query(min_length=1, max_length=1000)]
+    agent: OurAgent,
+    who: Reader,
+    target: Annotated[str, Query(min_length=1, max_length=1000)],
+    project: Annotated[str, Query(max_length=200)] = "",
+    only: bool = False,
 ) -> JSONResponse:
-    """For command lines: everything else takes an id in full only. 12 hex digits of an id are needed; other words come back as they are."""
-    return JSONResponse({"reference": await agent.in_thread(complete, agent.engine, target)})
+    """For command lines: everything else takes an id in full only. 12 hex digits of an id are needed; other words come back as they are.
+
+    A compose service gets its project: `project`, when that has the service or `only` is set, else the only one that has it.
+    """
+    return JSONResponse({"reference": await agent.in_thread(complete, agent.engine, target, Own(project, only))})
 
 
 @router.get("/profiles", summary="The profiles", responses=answers("all of them", _ITEMS))

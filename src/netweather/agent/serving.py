@@ -19,6 +19,7 @@ from netweather.kernel import listening
 from netweather.kernel.credentials import group_number
 from netweather.serving import Server, at_end, log_to_stderr
 from netweather.settings import Settings
+from netweather.targets import compose
 
 LOG: Final = logging.getLogger("netweather.agent")
 GRACE_S: Final = 5
@@ -61,6 +62,7 @@ def run(settings: Settings, listen: Listen, node: str = "", daemonset: str = "")
     Raises NetweatherError agent-running, cannot-listen.
     """
     log_to_stderr()
+    compose.RUNTIME.own = compose.Own
     listening.as_many_files_as_possible()
     with ExitStack() as stack:
         sockets: list[tuple[Any, dict[str, Any]]] = [

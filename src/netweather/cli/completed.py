@@ -28,12 +28,12 @@ def connected(settings: Settings, *, direct: bool = False) -> Service:
 
 
 def with_whole_id(service: Service, word: str) -> str:
-    """A reference with an id in full; other words as they are, without asking anybody."""
+    """A reference with an id in full, a compose service with its project; other words as they are, without asking anybody."""
     from netweather.targets import ids
-    from netweather.targets.references import can_be_target
+    from netweather.targets.references import can_be_target, lacks_project
 
     beginning = ids.is_beginning(word.rpartition(":")[2].rpartition("/")[2])
-    return service.complete(word) if beginning and can_be_target(word) else word
+    return service.complete(word) if lacks_project(word) or (beginning and can_be_target(word)) else word
 
 
 class Completed:

@@ -16,6 +16,7 @@ from netweather.engine.stats import Wanted
 from netweather.engine.verifying import Wish
 from netweather.errors import NetweatherError, UsageError
 from netweather.measure import Evidence
+from netweather.targets.references import lacks_project
 
 T = TypeVar("T")
 QUICK_S: Final = 60.0
@@ -75,10 +76,18 @@ def clear(references: Sequence[str], name: str | None, owner: str | None, held: 
 
 
 def complete(reference: str) -> Call[str]:
+    """A compose service is of the project that the caller's folder says."""
+    own: list[tuple[str, str]] = []
+    if lacks_project(reference):
+        from netweather.targets.compose import Own
+
+        here = Own.here()
+        own = [("project", here.project), ("only", str(here.only).lower())] if here.project else []
+
     def read(answer: Any) -> str:
         return str(answer["reference"])
 
-    return Call("GET", "/v1/targets/complete", read, _targets([reference]))
+    return Call("GET", "/v1/targets/complete", read, [*_targets([reference]), *own])
 
 
 def verify(reference: str, wish: Wish) -> Call[list[Evidence]]:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from netweather import targets as runtimes
 from netweather.conditions import NetworkCondition
@@ -24,6 +24,10 @@ from netweather.engine.verifying import Progress, Wish, silent
 from netweather.errors import NetweatherError, UsageError
 from netweather.measure import Evidence
 from netweather.targets import Target, ids
+from netweather.targets.references import lacks_project
+
+if TYPE_CHECKING:
+    from netweather.targets.compose import Own
 
 _GONE: Final = ("unknown-target", "target-not-running")
 
@@ -58,7 +62,8 @@ class Service(Protocol):
         """
 
     def complete(self, reference: str) -> str:
-        """The reference with an id in full in place of its beginning: for words of a command line (`targets.complete`)."""
+        """The reference with an id in full in place of its beginning, and a compose service with its project: for words of a
+        command line (`targets.complete`)."""
 
     def verify(self, reference: str, wish: Wish, progress: Progress = silent) -> list[Evidence]:
         """The evidence for a target's conditions."""
@@ -184,17 +189,19 @@ class Direct:
         return open_stats(reference, wanted)
 
 
-def complete(engine: Engine, reference: str) -> str:
+def complete(engine: Engine, reference: str, own: Own | None = None) -> str:
     """As `targets.complete`; of what is gone, as it was set. Raises as that does."""
-    found = runtimes.complete(reference)
-    if found != reference or not ids.is_beginning(reference.rpartition(":")[2].rpartition("/")[2]):
+    found = runtimes.complete(reference, own)
+    is_beginning = ids.is_beginning(reference.rpartition(":")[2].rpartition("/")[2])
+    if found != reference or not (is_beginning or lacks_project(reference)):
         return found
     known = {
         active.reference
         for identity in engine.journal.identities()
         for active in entries.entry_or_remains(engine.journal, identity).conditions
     }
-    begun = [word for word in known if word.startswith(reference)]
+    service = f"/{reference.partition(':')[2]}"
+    begun = [w for w in known if (w.startswith(reference) if is_beginning else w.startswith("compose:") and w.endswith(service))]
     return begun[0] if len(begun) == 1 and reference not in known else found
 
 

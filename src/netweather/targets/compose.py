@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -25,11 +26,28 @@ _NAME_LINE: Final = re.compile(r"""^name:[ \t]*["']?([a-z0-9][a-z0-9_-]*)["']?[ 
 _ENV_LINE: Final = re.compile(r"""^(?:export[ \t]+)?COMPOSE_PROJECT_NAME=["']?([a-z0-9][a-z0-9_-]*)["']?[ \t]*$""", re.MULTILINE)
 
 
-class ComposeServices:
-    """The runtime of the scheme compose. connect: makes the Docker client, at every use."""
+@dataclass(frozen=True)
+class Own:
+    """The project that a service without one means. only: no other project is meant, even if this one lacks the service."""
 
-    def __init__(self, connect: Callable[[], DockerApi] = DockerApi.from_environment) -> None:
-        self._connect = connect
+    project: str = ""
+    only: bool = False
+
+    @classmethod
+    def here(cls) -> Own:
+        """What docker compose would take in this process's folder and environment."""
+        named = os.environ.get("COMPOSE_PROJECT_NAME", "")
+        return cls(named or default_project(Path.cwd()) or "", bool(named))
+
+
+class ComposeServices:
+    """The runtime of the scheme compose. connect: makes the Docker client, at every use.
+
+    own: of a service without a project. An agent sets it to `Own`: its own folder means nothing to whoever asks it.
+    """
+
+    def __init__(self, connect: Callable[[], DockerApi] = DockerApi.from_environment, own: Callable[[], Own] = Own.here) -> None:
+        self._connect, self.own = connect, own
 
     def open(self, reference: Reference, *, as_peer: bool = False) -> list[Target]:
         """The namespaces of all running containers of the service.
@@ -39,13 +57,10 @@ class ComposeServices:
         """
         api = self._connect()
         project, _, service = reference.rest.rpartition("/")
-        labels = [f"{_SERVICE}={service}", *([f"{_PROJECT}={project}"] if project else [])]
-        found = [each for each in api.containers(every=True, labels=labels) if each.labels.get(_ONE_OFF, "").lower() != "true"]
+        found = _containers(api, project, service)
         if not found:
             raise _unknown(api, reference.rest)
-        if not project:
-            own = os.environ.get("COMPOSE_PROJECT_NAME", "")
-            project = choose_project(service, found, own or default_project(Path.cwd()), strictly=bool(own))
+        project = project or choose_project(service, found, self.own())
         chosen = [each for each in found if each.labels.get(_PROJECT) == project]
         none_runs = f"no container of the compose service {project}/{service} is running"
         return docker.open_running(api, chosen, reference, none_runs, as_peer=as_peer)
@@ -54,7 +69,7 @@ class ComposeServices:
         """The service's containers, as they come and go: of the project that is named, else of the one that compose would take here,
         else of the first that has the service: a project that comes later is another's."""
         project, _, service = reference.rest.rpartition("/")
-        project = project or os.environ.get("COMPOSE_PROJECT_NAME", "") or default_project(Path.cwd()) or ""
+        project = project or self.own().project
 
         def fits(container: Container) -> bool:
             nonlocal project
@@ -66,23 +81,37 @@ class ComposeServices:
 
         return docker.ContainerWatch(self._connect, reference, fits)
 
+    def complete(self, word: str, own: Own | None = None) -> str:
+        """PROJECT/SERVICE of a service; the word as it is when no container has it. own: the caller's project.
+
+        Raises NetweatherError ambiguous-target, unknown-target (`own.only`), and what the engine's failures raise.
+        """
+        found = [] if "/" in word else _containers(self._connect(), "", word)
+        return f"{choose_project(word, found, own or self.own())}/{word}" if found else word
+
     def listings(self) -> list[Listing]:
         """Nothing: the scheme docker lists these containers, with their service."""
         return []
 
 
-def choose_project(service: str, found: list[Container], default: str | None, *, strictly: bool = False) -> str:
+def _containers(api: DockerApi, project: str, service: str) -> list[Container]:
+    """All of a service, of this project or of any ("")."""
+    labels = [f"{_SERVICE}={service}", *([f"{_PROJECT}={project}"] if project else [])]
+    return [each for each in api.containers(every=True, labels=labels) if each.labels.get(_ONE_OFF, "").lower() != "true"]
+
+
+def choose_project(service: str, found: list[Container], own: Own) -> str:
     """The project that a service without one means.
 
-    found: every container of that service; default: compose's own choice here, None when there is none; strictly: take no other.
-    Raises NetweatherError ambiguous-target, unknown-target (strictly, and the default project has no such service).
+    found: every container of that service.
+    Raises NetweatherError ambiguous-target, unknown-target (`own.only`, and that project has no such service).
     """
     projects = sorted({container.labels.get(_PROJECT, "") for container in found})
-    if default in projects:
-        return str(default)
+    if own.project in projects:
+        return own.project
     remedy = f"write compose:{projects[0]}/{service}"
-    if strictly:
-        what, why = f"the compose project {default!r} has no service {service!r}", "COMPOSE_PROJECT_NAME names that project"
+    if own.only:
+        what, why = f"the compose project {own.project!r} has no service {service!r}", "COMPOSE_PROJECT_NAME names that project"
         raise NetweatherError("unknown-target", what, f"{why}; those that have it: {', '.join(projects)}", remedy)
     if len(projects) > 1:
         what = f"several compose projects have a service {service!r}"

@@ -110,6 +110,11 @@ def can_be_target(text: str) -> bool:
     return is_reference(text) and re.fullmatch(r"[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(/[0-9]+)?", text) is None
 
 
+def lacks_project(text: str) -> bool:
+    """Whether the words are compose:SERVICE, which means another project in each folder."""
+    return text.startswith("compose:") and "/" not in text
+
+
 def available() -> list[Scheme]:
     """The schemes, in the order of the registry."""
     return list(SCHEMES)

@@ -6,12 +6,15 @@ import importlib
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from netweather.errors import NetweatherError
 from netweather.targets import _namespaces, ids
 from netweather.targets.model import Listing, Runtime, Target, WithIds
 from netweather.targets.references import Reference, available, parse, scheme
+
+if TYPE_CHECKING:
+    from netweather.targets.compose import Own
 
 _WITH_IDS: Final = frozenset({"docker", "podman", "cri", "containerd"})
 
@@ -54,13 +57,16 @@ def runtime(name: str) -> Runtime:
     return found
 
 
-def complete(text: str) -> str:
+def complete(text: str, own: Own | None = None) -> str:
     """The reference with an id in full where its beginning was written, of 12 hex digits or more; else as it is.
 
     For command lines only, before anything else looks at the words: once, so that what starts later is compared with the whole id.
-    Something of exactly that name comes first. Raises UsageError (see references.parse), and NetweatherError ambiguous-target.
+    Something of exactly that name comes first. A compose service gets its project. own: the caller's, else this process's.
+    Raises UsageError (see references.parse), and NetweatherError ambiguous-target, unknown-target (a service that `own` lacks).
     """
     reference = parse(text)
+    if reference.scheme == "compose":
+        return _with_project(reference, own)
     if not ids.is_beginning(reference.rest.rpartition("/")[2]) or reference.scheme not in _WITH_IDS:
         return text
     found: WithIds = importlib.import_module(f"netweather.targets.{scheme(reference.scheme).module}").RUNTIME
@@ -70,6 +76,17 @@ def complete(text: str) -> str:
         if error.code == "ambiguous-target":
             raise
         return text  # whatever is done with it next says what is wrong
+
+
+def _with_project(reference: Reference, own: Own | None) -> str:
+    from netweather.targets.compose import RUNTIME
+
+    try:
+        return f"compose:{RUNTIME.complete(reference.rest, own)}"
+    except NetweatherError as error:
+        if error.code in ("ambiguous-target", "unknown-target"):
+            raise
+        return reference.text
 
 
 def merge(targets: Iterable[Target]) -> list[Target]:

@@ -17,6 +17,7 @@ from netweather.engine.verifying import Wish
 from tests.unit.cli.conftest import Run, World
 
 SHORT, WHOLE = "docker:" + "ab" * 6, "docker:" + "ab" * 32
+WHOLES = {SHORT: WHOLE, "compose:web": "compose:shop/web"}
 
 
 class Remembering:
@@ -26,8 +27,8 @@ class Remembering:
         self.asked: list[Any] = []
 
     def complete(self, reference: str) -> str:
-        assert reference == SHORT, "nobody is asked about other words"
-        return WHOLE
+        assert reference in WHOLES, "nobody is asked about other words"
+        return WHOLES[reference]
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         return lambda *words, **named: self.asked.append((name, *words))
@@ -53,11 +54,19 @@ def test_every_verb_hands_on_whole_ids() -> None:
     assert (reset.match, reset.exclude) == (whole, (whole,))
 
 
+def test_a_service_gets_its_project_once() -> None:
+    """What is begun in one folder ends in another, and an agent knows of no folder."""
+    service = Remembering()
+    completed = Completed(service)  # type: ignore[arg-type]  # it has what is called
+    completed.clear(["compose:web", "compose:blog/web"])
+    assert service.asked == [("clear", ["compose:shop/web", "compose:blog/web"], None, None)]
+
+
 @pytest.fixture
 def asked(world: World, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What was completed: each word to netns:a."""
     found: list[str] = []
-    monkeypatch.setattr(targets, "complete", lambda word: "netns:a" if found.append(word) is None else "")
+    monkeypatch.setattr(targets, "complete", lambda word, own: "netns:a" if found.append(word) is None else "")
     return found
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from netweather.client import calls
@@ -44,3 +46,13 @@ def test_what_becomes_of_held_packets_is_a_parameter() -> None:
     assert calls.clear((), None, None).parameters == {}
     assert calls.clear((), None, None, "wait").parameters == {"wait": ["true"]}
     assert calls.clear((), None, None, "drop").parameters == {"now": ["true"]}
+
+
+def test_a_service_is_of_the_project_of_the_callers_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text("name: shop")
+    monkeypatch.chdir(tmp_path)
+    assert calls.complete("compose:web").parameters == {"target": ["compose:web"], "project": ["shop"], "only": ["false"]}
+    monkeypatch.setenv("COMPOSE_PROJECT_NAME", "blog")
+    assert calls.complete("compose:web").parameters == {"target": ["compose:web"], "project": ["blog"], "only": ["true"]}
+    for word in ("compose:shop/web", "docker:web"):
+        assert calls.complete(word).parameters == {"target": [word]}

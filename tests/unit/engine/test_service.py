@@ -83,7 +83,7 @@ def test_clearing_by_name_ends_it_where_the_name_was(service: Direct, tmp_path: 
 
 def test_an_id_is_completed_from_what_was_set(service: Direct, monkeypatch: pytest.MonkeyPatch) -> None:
     """The container is gone, and its engine doesn't know it any more."""
-    monkeypatch.setattr(targets, "complete", lambda text: text)
+    monkeypatch.setattr(targets, "complete", lambda text, own: text)
     service.set([slow("netns:a")])  # type: ignore[list-item]  # it is one
     (identity,) = service.engine.journal.identities()
     entry = service.engine.journal.read(identity)
@@ -93,3 +93,16 @@ def test_an_id_is_completed_from_what_was_set(service: Direct, monkeypatch: pyte
     assert service.complete("docker:" + "ab" * 6) == "docker:" + "ab" * 32
     assert service.complete("docker:" + "ab" * 5) == "docker:" + "ab" * 5
     assert service.complete("docker:abc-db") == "docker:abc-db"
+
+
+def test_a_service_that_is_gone_has_the_project_for_which_it_was_set(service: Direct, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(targets, "complete", lambda text, own: text)
+    service.set([slow("netns:a"), slow("netns:b")])  # type: ignore[list-item]  # they are
+    references = iter(["compose:shop/web", "compose:shop/db-web"])
+    for identity in service.engine.journal.identities():
+        entry = service.engine.journal.read(identity)
+        assert entry is not None
+        entry.conditions = [replace(each, reference=next(references)) for each in entry.conditions]
+        service.engine.journal.write(entry)
+    assert service.complete("compose:web") == "compose:shop/web"
+    assert service.complete("compose:eb") == "compose:eb"

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from netweather.errors import NetweatherError
-from netweather.targets.compose import RUNTIME, default_project
+from netweather.targets import complete
+from netweather.targets.compose import RUNTIME, Own, default_project
 from netweather.targets.references import parse
 from tests.unit.targets.fake_docker import Engine
 
@@ -73,6 +74,31 @@ def test_a_project_named_by_the_environment_is_the_only_one(
     error = refused(lambda: names("compose:web"))
     assert error.code == "unknown-target"
     assert "blog, shop" in error.why
+
+
+def test_a_command_line_gets_the_project(engine: Engine, refused: Refused, nowhere: Path) -> None:
+    add(engine, "shop", "web")
+    assert complete("compose:web") == complete("compose:web", Own("mail")) == "compose:shop/web"
+    assert complete("compose:db") == "compose:db"
+    assert complete("compose:mail/web") == "compose:mail/web"
+    assert refused(lambda: complete("compose:web", Own("mail", only=True))).code == "unknown-target"
+    add(engine, "blog", "web")
+    assert complete("compose:web", Own("blog")) == "compose:blog/web"
+    assert refused(lambda: complete("compose:web")).code == "ambiguous-target"
+    (nowhere / "compose.yaml").write_text("name: shop")
+    assert complete("compose:web") == "compose:shop/web"
+    assert refused(lambda: complete("compose:web", Own())).code == "ambiguous-target", "somebody else's folder"
+
+
+def test_in_an_agent_its_own_folder_means_nothing(
+    engine: Engine, refused: Refused, nowhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (nowhere / "compose.yaml").write_text("name: shop")
+    add(engine, "shop", "web")
+    add(engine, "blog", "web")
+    assert names("compose:web") == ["shop-web-0"]
+    monkeypatch.setattr(RUNTIME, "own", Own)
+    assert refused(lambda: names("compose:web")).code == "ambiguous-target"
 
 
 def test_unknown_services_get_the_nearest(engine: Engine, refused: Refused) -> None:

@@ -148,6 +148,8 @@ class Journal:
         path = self.directory(identity) / "journal.json"
         try:
             data = path.read_bytes()
+            if _left.get(path) == data:
+                return None
             known = self._known.get(identity)
             if known is None or known.data != data:
                 known = self._known[identity] = _Known(data, _entry(json.loads(data), identity))
@@ -179,15 +181,22 @@ class Journal:
                 data = path.read_bytes()
         except OSError as error:
             raise _no_state(path.parent, error) from error
+        _left.pop(path, None)
         self._known[entry.target.identity] = _Known(data, _copy(entry), conditions)
 
     def forget(self, identity: str) -> None:
-        """Removes a target's directory, or what stands in its place; the namespace mounted in it must be gone."""
+        """Removes a target's directory, or what stands in its place; the namespace mounted in it must be gone.
+
+        A journal that can't be removed, on a read-only disk, counts for nothing in this process from now on.
+        """
         self._known.pop(identity, None)
         directory = self.directory(identity)
         with contextlib.suppress(OSError):
             directory.unlink()  # a file, or a link, which is not to be followed
         shutil.rmtree(directory, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            path = directory / "journal.json"
+            _left[path] = path.read_bytes()
         with contextlib.suppress(OSError):
             self.targets.rmdir()
 
@@ -241,6 +250,8 @@ def _here(path: str, patience_s: float) -> Iterator[None]:
         lock.release()
 
 
+_left: dict[Path, bytes] = {}
+"""What stands in journals that this process has ended and could not remove."""
 _registry = threading.Lock()
 _threads: weakref.WeakValueDictionary[str, threading.Lock] = weakref.WeakValueDictionary()
 

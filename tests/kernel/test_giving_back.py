@@ -166,6 +166,34 @@ def test_on_a_disk_that_can_not_be_written(given: Rig, wrong: Callable[[Path], N
     end(given, how)
 
 
+def remount(state: Path, how: str) -> None:
+    """As soon as nobody has a file open for writing. how: ro or rw."""
+    words = ["mount", "-o", f"remount,{how}", str(state)]
+    until(lambda: not subprocess.run(words, capture_output=True).returncode, 20, "nobody writes")
+
+
+@pytest.mark.parametrize("then", ["set", "show", "recover", "agent"])
+def test_what_ended_on_a_read_only_disk_does_not_come_back(state: Path, make_rig: MakeRig, then: str) -> None:
+    """Its journal could not be removed, and the disk can be written again: nothing keeps it, and the kernel holds nothing of it."""
+    with make_rig() as rig:
+        rig.set(rule(Condition(block="drop"), ports=ports(9)))
+        read_only(state)
+        end(rig, "clear")
+        assert rig.engine.journal.identities()
+        remount(state, "rw")
+        if then == "set":
+            rig.set(rule(delay(1)), name="other")
+            assert [each.condition.name for each in rig.engine.show(rig.target)] == ["other"]
+            return
+        if then == "agent":
+            with real_agent(state):
+                until(lambda: not rig.folder.exists(), 20, "the agent removes the journal")
+        elif then == "recover":
+            rig.recover()
+        assert rig.engine.show() == []
+        assert rig.engine.journal.identities() == []
+
+
 def test_the_keeper_ends_a_lease_on_a_full_disk(given: Rig) -> None:
     full(given.state)
     until(lambda: not given.folder.exists(), 60, "the keeper has taken it away")

@@ -11,6 +11,7 @@ import pytest
 
 from netweather.conditions import Condition, NetworkCondition, Rule
 from netweather.engine import Engine
+from netweather.errors import NetweatherError
 from netweather.kernel import keeper_process
 from netweather.settings import Settings
 from netweather.targets import Target, resolve
@@ -57,3 +58,22 @@ def test_what_nobody_ended_stays_with_the_namespace_that_is_gone(
         assert [shown.condition.name for shown in engine.show(second)] == ["new"]
         assert engine.clear(second) == ["new"]
     assert engine.show() == []
+
+
+def test_clearing_one_of_its_conditions_puts_no_other_in_force(
+    tmp_path: Path, names: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper_process, "ensure", lambda *_: None)  # it was killed
+    engine = Engine(Settings(state=tmp_path))
+    ((first,), (second,)) = (resolve(f"netns:{name}") for name in names)
+    with second:
+        with first:
+            engine.set(first, NetworkCondition(name="old", rules=DROP))
+            engine.set(first, NetworkCondition(name="older", rules=DROP))
+        ip("netns", "del", names[0])
+        as_if_of(engine, first, second)
+        with pytest.raises(NetweatherError) as wrong:
+            engine.clear(second, "old")
+        assert wrong.value.code == "no-such-condition"
+        assert engine.show() == []
+        assert engine.journal.identities() == []

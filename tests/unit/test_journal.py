@@ -283,3 +283,20 @@ def test_where_no_lock_can_be_made_the_directory_is_locked(tmp_path: Path, monke
         journal.forget(WHOSE.identity)
     with pytest.raises(NetweatherError, match="no-state"), journal.locked(WHOSE.identity, 0.0):
         pass
+
+
+def test_what_could_not_be_removed_counts_for_nothing_until_it_is_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a read-only disk; the conditions in it have ended."""
+    journal = Journal(tmp_path)
+    entry = Entry(Whose("netns:a", "a", 4, 7, None, "/run/netns/a", "netns"))
+    journal.write(entry)
+    with monkeypatch.context() as read_only:
+        read_only.setattr(module.shutil, "rmtree", lambda *_, **__: None)
+        journal.forget(entry.target.identity)
+    assert (journal.directory(entry.target.identity) / "journal.json").exists()
+    assert journal.read(entry.target.identity) is None
+    assert Journal(tmp_path).read(entry.target.identity) is None, "another engine of this process"
+    journal.write(entry)
+    assert journal.read(entry.target.identity) == entry

@@ -260,18 +260,12 @@ class Keeping:
         journal = self.engine.journal
         if keeper_process.kept_by_another(journal.directory(identity)):
             return []
-        entry = entries.readable(journal, identity)
-        if entry is None:  # it ends when the kernel holds no lease of it any more
-            self.engine.sweep_known(identity)
-            entry = journal.read(identity)
-        if (
-            entry is None or not entry.target.reference
-        ):  # killed between making the folder and writing the journal, or removing it
-            self.engine.sweep_known(identity)
+        self.engine.sweep_known(identity)  # what is over, ended already, or a killed command's, and what no journal describes
+        entry = journal.read(identity)
+        if entry is None or not entry.target.reference:
             return []
         with entries.opened(entry.target) as fd:
             if fd is None:
-                self.engine.sweep_known(identity)
                 return []
             if not self.engine.expire(identity, fd):
                 return []

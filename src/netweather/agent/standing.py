@@ -191,11 +191,11 @@ class Standing:
         """
         with self._lock:
             names = sorted(name for words, name in self._orders if words == reference)
-        has = {each.condition.name for each in self.engine.active(target)}
         done = True
-        for name in [each for each in names if each not in has]:
+        for name in names:
             try:
-                self._put_one(reference, name, target)
+                if all(each.condition.name != name for each in self.engine.active(target)):
+                    self._put_one(reference, name, target)
             except (NetweatherError, OSError) as error:
                 done &= isinstance(error, UsageError) or getattr(error, "code", "") == "other-owner"
                 if not again:

@@ -23,7 +23,7 @@ from netweather.engine.status import shown, unread
 from netweather.engine.unreached import unreached
 from netweather.errors import NetweatherError
 from netweather.journal import Entry, Journal, Whose
-from netweather.kernel import keeper_process, namespaces, strays
+from netweather.kernel import finding, keeper_process, namespaces, strays
 from netweather.kernel.operations import Lift, Operation, WriteRules
 from netweather.kernel.real import RealTarget
 from netweather.kernel.seam import TargetKernel
@@ -310,6 +310,9 @@ class Engine:
                 rest = self._settle(Entry(entries.unknown(identity)), fd)
                 return Cleared(identity, (), None, rest.draining, rest.dropped)
             entry = self.journal.read(identity)
+            if entry is not None and fd is not None and finding.is_another(fd, entry.target.cookie):
+                self._remove_remains(identity)
+                entry = None
             gone = entries.chosen(entry, name, owner)
             if entry is None:
                 return Cleared(identity, ())

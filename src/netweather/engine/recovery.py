@@ -33,17 +33,18 @@ ELSEWHERE = "in force or being set, but not from this state directory"
 def seen(engine: Engine, whose: Whose, fd: int) -> Iterator[tuple[TargetKernel, Entry, Observed]]:
     """The seam, what the journal has of this namespace, and what the kernel is seen to hold; to be used under the journal's lock.
 
-    The journal may be of a namespace that is gone and had the same inode, when nobody was there to end what was in force in it:
-    its remains are removed first, and nothing of it comes into force here.
+    The journal may be of a namespace that is gone and had the same inode, when nobody was there to end what was in force in it, or
+    of what was ended already: these remains are removed first, and nothing of them comes into force here.
     """
-    for _ in range(2):
-        entry = engine.journal.read(whose.identity)
-        with engine.kernel(whose, fd, entry.hook if entry else "") as kernel:
-            observed = kernel.observe()
-            if entry is None or not entries.of_another(entry, observed.cookie):
-                yield kernel, entry or Entry(replace(whose, cookie=observed.cookie)), observed
-                return
-        engine._remove_remains(whose.identity)
+    entry = engine.journal.read(whose.identity)
+    with engine.kernel(whose, fd, entry.hook if entry else "") as kernel:
+        observed = kernel.observe()
+        if entry is None or not (entries.of_another(entry, observed.cookie) or _was_ended(engine, entry, observed)):
+            yield kernel, entry or Entry(replace(whose, cookie=observed.cookie)), observed
+            return
+    engine._remove_remains(whose.identity)
+    with engine.kernel(whose, fd, "") as kernel:
+        yield kernel, Entry(replace(whose, cookie=observed.cookie)), kernel.observe()
 
 
 def sweep(engine: Engine, *, orphans: bool) -> list[Recovered]:
@@ -91,13 +92,33 @@ def sweep_one(engine: Engine, identity: str, *, orphans: bool) -> list[Recovered
     ended = [c for c in entry.conditions if (orphans and not kept) or c.deadline <= now]
     with entries.opened(entry.target) as fd:
         if fd is not None and entry.conditions and not ended and not entry.begun:
-            return []
+            if not _ended_already(engine, entry, fd):
+                return []
+            ended = list(entry.conditions)
         entry.conditions = [c for c in entry.conditions if c not in ended]
         if entry.conditions and fd is not None:
             return [_completed(engine, entry, fd)]
         engine._settle(entry, fd)
     names = ", ".join(c.condition.name for c in ended) or "remains"
     return [Recovered(entry.target.name, names)]
+
+
+def _ended_already(engine: Engine, entry: Entry, fd: int) -> bool:
+    if keeper_process.running(engine.journal.directory(entry.target.identity)):
+        return False
+    with engine.kernel(entry.target, fd, entry.hook) as kernel:
+        return _was_ended(engine, entry, kernel.observe())
+
+
+def _was_ended(engine: Engine, entry: Entry, observed: Observed) -> bool:
+    """Whether an entry is of conditions that were ended where nothing could be written: the kernel holds nothing of them.
+
+    What a keeper or an agent looks after was only broken by somebody.
+    """
+    there = {ifindex for _, ifindex in observed.interfaces} & {each.ifindex for each in entry.interfaces}
+    holds = observed.classifier or observed.attached or observed.half_attached or observed.port or observed.port_faults
+    directory = engine.journal.directory(entry.target.identity)
+    return entry.state == "made" and bool(there) and not holds and not keeper_process.running(directory)
 
 
 def _completed(engine: Engine, entry: Entry, fd: int) -> Recovered:

@@ -71,7 +71,7 @@ def open_namespace(dev: int, ino: int, hints: tuple[str, ...] = (), cookie: int 
             if _identity(path) == (dev, ino):
                 fd = _open(path)
                 break
-    if fd is not None and cookie and _is_another(fd, cookie):
+    if fd is not None and is_another(fd, cookie):
         os.close(fd)
         fd = None
     try:
@@ -81,7 +81,10 @@ def open_namespace(dev: int, ino: int, hints: tuple[str, ...] = (), cookie: int 
             os.close(fd)
 
 
-def _is_another(fd: int, cookie: int) -> bool:
+def is_another(fd: int, cookie: int) -> bool:
+    """Whether a namespace is not the one of this cookie; False where that is not known (0)."""
+    if not cookie:
+        return False
     with Namespace(fd) as namespace:
         return namespace.cookie not in (0, cookie)
 

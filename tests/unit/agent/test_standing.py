@@ -278,3 +278,15 @@ def test_what_is_gone_or_withdrawn_is_not_tried_again(
     until(lambda: tries[0] >= 2, 20, "it is tried again")
     lives[0] = False
     until(lambda: target._closed.is_set(), 20, "it is given up, and its namespace is not held")
+
+
+def test_a_journal_that_can_not_be_read_stops_nobody_from_following(agent: Agent, world: World, told: dict[str, Told]) -> None:
+    """What is left where a newcomer's inode was: it is removed in a moment, and the next newcomer is served, too."""
+    agent.standing.remember(slow())
+    with world.resolve(["netns:b"])[0] as target:
+        folder = agent.engine.journal.directory(target.identity)
+    folder.mkdir(parents=True)
+    (folder / "journal.json").write_text("{")
+    starts(world, told[WEB], "b")
+    starts(world, told[WEB], "c")
+    until(lambda: in_force(agent) == [("c", "slow")], 20, "the next one got it")

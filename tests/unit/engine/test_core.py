@@ -296,7 +296,7 @@ def test_show_does_not_fail_for_a_target_that_another_command_changes(bench: Ben
 def test_a_namespace_that_got_the_inode_of_another_starts_anew(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody was there to end what was in force in the one that is gone; its journal is still there."""
     monkeypatch.setattr(namespaces, "quick_cookie", lambda fd: bench.kernel.cookie)
-    monkeypatch.setattr(finding, "_is_another", lambda fd, cookie: cookie != bench.kernel.cookie)
+    monkeypatch.setattr(finding, "is_another", lambda fd, cookie: cookie != bench.kernel.cookie)
     bench.kernel.cookie = 7
     bench.set(name="old")
     assert names(bench) == ["old"]

@@ -47,3 +47,10 @@ class UsageError(NetweatherError):
     """The request itself is wrong: nothing was tried (exit 2)."""
 
     exit_code = 2
+
+
+def reason(error: Exception) -> str:
+    """What went wrong in words: of an OSError the kernel's own explanation, without its number."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return str(error) or type(error).__name__

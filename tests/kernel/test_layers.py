@@ -21,7 +21,7 @@ from netweather.engine.verifying import Wish, verify
 from netweather.errors import NetweatherError
 from netweather.measure import Verdict
 from tests.kernel.conftest import MakeRig
-from tests.support import probe
+from tests.support import probe, wireguard
 from tests.support.netns import Lab, Namespace, ip
 from tests.support.rig import MS, Rig, delay, rule
 from tests.support.statistics import EARLY_NS
@@ -87,14 +87,10 @@ def _meet(number: int, there: str) -> None:
 
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-    from pyroute2 import WireGuard
 
     public = X25519PrivateKey.from_private_bytes(base64.b64decode(KEYS[1 - number])).public_key()
     raw = public.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-    peer = {"public_key": base64.b64encode(raw).decode(), "endpoint_addr": there, "endpoint_port": 51820,
-            "allowed_ips": ["198.51.100.0/24", "2001:db8:5::/64"]}  # fmt: skip
-    with WireGuard() as wireguard:
-        wireguard.set("tunnel0", private_key=KEYS[number], listen_port=51820, peer=peer)
+    wireguard.set_peer("tunnel0", base64.b64decode(KEYS[number]), raw, there, ("198.51.100.0/24", "2001:db8:5::/64"))
 
 
 @pytest.mark.parametrize("kind", TUNNELS)

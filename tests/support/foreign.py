@@ -8,13 +8,13 @@ import struct
 from dataclasses import dataclass
 from typing import Literal
 
-from netweather.kernel import bpf
-from netweather.kernel.hooks import best_hook
+from netweather.kernel import bpf, rtnetlink
+from netweather.kernel.hooks import ALL_PROTOCOLS, best_hook
 from tests.support.netns import Namespace
 
 Direction = Literal["egress", "ingress"]
 NEXT, OK, SHOT = -1, 0, 2
-LINK_CREATE = 28
+LINK_CREATE, NEWFILTER = 28, 44
 MAP_TYPE_ARRAY, PROG_TYPE_SCHED_CLS = 2, 3
 TCX = {"ingress": bpf.TCX_INGRESS, "egress": bpf.TCX_EGRESS}
 CLSACT_PARENT = {"ingress": 0xFFFFFFF2, "egress": 0xFFFFFFF3}
@@ -84,16 +84,10 @@ class Foreign:
         self, namespace: Namespace, direction: Direction, *, priority: int, handle: int = 1, name: str = "foreign"
     ) -> None:
         """As a direct-action filter; the qdisc must be there."""
-        from pyroute2 import IPRoute
-
-        def work() -> None:
-            with IPRoute() as ip:
-                ip.tc(
-                    "add-filter", "bpf", eth0(namespace), handle=handle, parent=CLSACT_PARENT[direction], prio=priority,
-                    protocol=3, fd=self.program.fd, name=name, direct_action=True,
-                )  # fmt: skip
-
-        namespace.call(work)
+        head = struct.pack("=BxxxiIII", 0, eth0(namespace), handle, CLSACT_PARENT[direction], priority << 16 | ALL_PROTOCOLS)
+        options = rtnetlink.number(6, self.program.fd), rtnetlink.text(7, name), rtnetlink.number(8, 1)  # its fd, name, flags
+        body = head + rtnetlink.text(1, "bpf") + rtnetlink.attribute(2, *options)
+        namespace.call(rtnetlink.ask, NEWFILTER, rtnetlink.ACK | rtnetlink.CREATE | rtnetlink.EXCL, body)
 
     def close(self) -> None:
         self.program.close()

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from netweather.errors import NetweatherError, UsageError
+from netweather.errors import NetweatherError, UsageError, reason
 
 MEDIA_TYPE: Final = "application/problem+json"
 _STATUS: Final = {
@@ -56,7 +56,7 @@ def as_netweather(error: Exception) -> NetweatherError:
     if isinstance(error, NetweatherError):
         return error
     if isinstance(error, OSError):
-        return NetweatherError("kernel-refused", "the kernel refused it", str(error), "`netweather doctor` may say why")
+        return NetweatherError("kernel-refused", "the kernel refused it", reason(error), "`netweather doctor` may say why")
     text = " ".join(str(error).split())[:300]
     remedy = "look into the agent's log, and report it as a bug of Netweather"
     return NetweatherError("internal-error", f"the agent failed: {type(error).__name__}", text, remedy)

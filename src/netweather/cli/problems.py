@@ -10,7 +10,7 @@ from typing import Final
 
 from netweather.cli.output import say_json, styled, wrapped
 from netweather.connecting import no_root
-from netweather.errors import NetweatherError
+from netweather.errors import NetweatherError, reason
 
 _REPORT: Final = "run it again with --debug, and report what it prints as a bug of Netweather"
 
@@ -60,17 +60,16 @@ def as_netweather(error: Exception) -> NetweatherError:
     """The error in our terms; what we did not expect is an internal-error."""
     if isinstance(error, NetweatherError):
         return error
-    number = getattr(error, "errno", None) or getattr(error, "code", None)  # the latter of pyroute2's NetlinkError
-    if isinstance(error, OSError) or (isinstance(number, int) and type(error).__module__.startswith("pyroute2")):
-        return _refused(error, number if isinstance(number, int) else 0)
+    if isinstance(error, OSError):
+        return _refused(error)
     text = " ".join(str(error).split())[:300]
     return NetweatherError("internal-error", f"netweather failed: {type(error).__name__}", text, _REPORT)
 
 
-def _refused(error: Exception, number: int) -> NetweatherError:
+def _refused(error: OSError) -> NetweatherError:
     """A system call's failure that nobody between us and the kernel has put into words."""
-    why = str(error) or os.strerror(number)
-    if number in (errno.EPERM, errno.EACCES):
+    why = reason(error)
+    if error.errno in (errno.EPERM, errno.EACCES):
         if os.geteuid():
             return no_root()
         remedy = "`netweather doctor` says what this process may not do; a container needs --privileged and --pid=host"

@@ -268,7 +268,7 @@ def _slot_of(entry: Entry, namespace: Namespace) -> Callable[[str], int | None]:
     if len(entry.interfaces) == 1 and not named:
         return lambda address: first
     slots = {interface.name: interface.slot for interface in entry.interfaces}
-    names = namespace.run(links.interfaces_of_addresses)
+    names = namespace.run(links.names_by_address)
     return lambda address: slots.get(names[address]) if address in names else first
 
 

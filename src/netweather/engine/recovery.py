@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from netweather.engine import entries
 from netweather.engine.results import Recovered
-from netweather.errors import NetweatherError
+from netweather.errors import NetweatherError, reason
 from netweather.journal import Entry, Whose
 from netweather.kernel import keeper_process, namespaces
 from netweather.kernel.finding import every_namespace
@@ -199,4 +199,4 @@ def _visit(engine: Engine, act: Callable[[Whose, TargetKernel, Observed], None])
 
 def told(error: NetweatherError | OSError) -> str:
     """An error in one line."""
-    return f"{error.what}: {error.why}" if isinstance(error, NetweatherError) else str(error)
+    return f"{error.what}: {error.why}" if isinstance(error, NetweatherError) else reason(error)

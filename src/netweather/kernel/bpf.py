@@ -1,4 +1,4 @@
-"""BPF: objects loaded with libbpf (cffi, ABI mode), everything else by the bpf() system call.
+"""BPF: objects loaded with libbpf, everything else by the bpf() system call; both through ctypes.
 
 libbpf 1.1 does not know tcx, and what an earlier process attached is found again by query, program id and map id; both need
 the raw call. Layouts are the kernel's uapi (append-only).
@@ -205,41 +205,41 @@ def close_all(programs: dict[str, Program], maps: dict[str, Map]) -> None:
         entry.close()
 
 
-_DECLARATIONS = """
-typedef struct bpf_object bpf_object; typedef struct bpf_program bpf_program; typedef struct bpf_map bpf_map;
-typedef int (*print_fn)(int level, const char *format, void *arguments);
-void *libbpf_set_print(void *fn);
-bpf_object *bpf_object__open_mem(const void *buffer, size_t size, const void *options);
-int bpf_object__load(bpf_object *object); void bpf_object__close(bpf_object *object);
-bpf_program *bpf_object__find_program_by_name(const bpf_object *object, const char *name);
-bpf_map *bpf_object__find_map_by_name(const bpf_object *object, const char *name);
-bpf_map *bpf_object__next_map(const bpf_object *object, const bpf_map *map);
-bpf_program *bpf_object__next_program(const bpf_object *object, bpf_program *program);
-int bpf_program__fd(const bpf_program *program); const char *bpf_program__name(const bpf_program *program);
-int bpf_map__fd(const bpf_map *map); const char *bpf_map__name(const bpf_map *map);
-int bpf_map__set_max_entries(bpf_map *map, uint32_t entries);
-int bpf_map__reuse_fd(bpf_map *map, int fd);
-int bpf_program__set_autoload(bpf_program *program, bool autoload);
-void *bpf_map__initial_value(bpf_map *map, size_t *size);
-long libbpf_get_error(const void *pointer);
-int bpf_program__set_log_buf(bpf_program *program, char *buffer, size_t size);
-"""
+_POINTER, _TEXT, _INT = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
+_FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {  # result, arguments
+    "libbpf_set_print": (_POINTER, (_POINTER,)),
+    "libbpf_get_error": (ctypes.c_long, (_POINTER,)),
+    "bpf_object__open_mem": (_POINTER, (_TEXT, ctypes.c_size_t, _POINTER)),
+    "bpf_object__load": (_INT, (_POINTER,)),
+    "bpf_object__close": (None, (_POINTER,)),
+    "bpf_object__find_map_by_name": (_POINTER, (_POINTER, _TEXT)),
+    "bpf_object__next_map": (_POINTER, (_POINTER, _POINTER)),
+    "bpf_object__next_program": (_POINTER, (_POINTER, _POINTER)),
+    "bpf_program__fd": (_INT, (_POINTER,)),
+    "bpf_program__name": (_TEXT, (_POINTER,)),
+    "bpf_program__set_autoload": (_INT, (_POINTER, ctypes.c_bool)),
+    "bpf_program__set_log_buf": (_INT, (_POINTER, _POINTER, ctypes.c_size_t)),
+    "bpf_map__fd": (_INT, (_POINTER,)),
+    "bpf_map__name": (_TEXT, (_POINTER,)),
+    "bpf_map__set_max_entries": (_INT, (_POINTER, ctypes.c_uint32)),
+    "bpf_map__reuse_fd": (_INT, (_POINTER, _INT)),
+    "bpf_map__initial_value": (_POINTER, (_POINTER, ctypes.POINTER(ctypes.c_size_t))),
+}
 
 
 @functools.cache
-def _libbpf() -> tuple[Any, Any]:
-    from cffi import FFI
-
-    ffi = FFI()
-    ffi.cdef(_DECLARATIONS)
+def _libbpf() -> Any:
     try:
-        library = ffi.dlopen("libbpf.so.1")
+        library = ctypes.CDLL("libbpf.so.1")
     except OSError as error:
         raise NetweatherError(
             "no-libbpf", "libbpf 1.0 or later is not installed", str(error), "install it: apt-get install libbpf1"
         ) from error
-    library.libbpf_set_print(ffi.NULL)
-    return ffi, library
+    for name, (result, arguments) in _FUNCTIONS.items():
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
+    library.libbpf_set_print(None)
+    return library
 
 
 @dataclass
@@ -253,23 +253,18 @@ class Object:
         close_all(self.programs, self.maps)
 
 
-def _set_constants(ffi: Any, library: Any, handle: Any, constants: bytes) -> None:
-    entry = ffi.NULL
-    while True:
-        entry = library.bpf_object__next_map(handle, entry)
-        if entry == ffi.NULL:
-            return
-        if ffi.string(library.bpf_map__name(entry)).decode().endswith(CONSTANTS):
-            size = ffi.new("size_t *")
-            ffi.memmove(library.bpf_map__initial_value(entry, size), constants, len(constants))
-            return
+def _each(following: Callable[[Any, Any], Any], handle: Any) -> Iterator[Any]:
+    """The programs or maps of an object, by libbpf's function for the next one."""
+    one = None
+    while one := following(handle, one):
+        yield one
 
 
-def _leave_out(ffi: Any, library: Any, handle: Any, only: Iterable[str]) -> None:
-    wanted, program = set(only), ffi.NULL
-    while (program := library.bpf_object__next_program(handle, program)) != ffi.NULL:
-        if ffi.string(library.bpf_program__name(program)).decode() not in wanted:
-            library.bpf_program__set_autoload(program, False)
+def _set_constants(library: Any, handle: Any, constants: bytes) -> None:
+    for entry in _each(library.bpf_object__next_map, handle):
+        if library.bpf_map__name(entry).decode().endswith(CONSTANTS):
+            ctypes.memmove(library.bpf_map__initial_value(entry, ctypes.c_size_t()), constants, len(constants))
+            return
 
 
 def load(
@@ -285,27 +280,27 @@ def load(
     of the object's own. only: the programs that are wanted; the others are not loaded.
     Raises NetweatherError(code="bpf-refused") with the end of the verifier's log.
     """
-    ffi, library = _libbpf()
-    handle = library.bpf_object__open_mem(image, len(image), ffi.NULL)
+    library = _libbpf()
+    handle = library.bpf_object__open_mem(image, len(image), None)
     if library.libbpf_get_error(handle):
         raise NetweatherError("bpf-broken", "a BPF object cannot be read", "", "reinstall netweather")
-    log = ffi.new("char[]", 1 << 16)
+    log = ctypes.create_string_buffer(1 << 16)
     try:
         for name, size in (sizes or {}).items():
             library.bpf_map__set_max_entries(library.bpf_object__find_map_by_name(handle, name.encode()), size)
         for name, kept in (reused or {}).items():
             library.bpf_map__reuse_fd(library.bpf_object__find_map_by_name(handle, name.encode()), kept.fd)
         if constants:
-            _set_constants(ffi, library, handle, constants)
-        if only is not None:
-            _leave_out(ffi, library, handle, only)
-        program = ffi.NULL
-        while (program := library.bpf_object__next_program(handle, program)) != ffi.NULL:
+            _set_constants(library, handle, constants)
+        wanted = None if only is None else set(only)
+        for program in _each(library.bpf_object__next_program, handle):
+            if wanted is not None and library.bpf_program__name(program).decode() not in wanted:
+                library.bpf_program__set_autoload(program, False)
             library.bpf_program__set_log_buf(program, log, len(log))  # filled only when the kernel refuses one
         result = library.bpf_object__load(handle)
         if result:
-            raise _refused(-result, bytes(ffi.buffer(log)).split(b"\0")[0].decode(errors="replace"))
-        return _take(ffi, library, handle)
+            raise _refused(-result, log.value.decode(errors="replace"))
+        return _take(library, handle)
     finally:
         library.bpf_object__close(handle)
 
@@ -318,18 +313,15 @@ def _refused(number: int, log: str) -> NetweatherError:
     return NetweatherError("bpf-refused", "the kernel refused to load our BPF programs", why, remedy)
 
 
-def _take(ffi: Any, library: Any, handle: Any) -> Object:
+def _take(library: Any, handle: Any) -> Object:
     taken = Object()
-    program = ffi.NULL
-    while (program := library.bpf_object__next_program(handle, program)) != ffi.NULL:
+    for program in _each(library.bpf_object__next_program, handle):
         if library.bpf_program__fd(program) < 0:
             continue  # left out
         found = Program.by_fd(os.dup(library.bpf_program__fd(program)))
         taken.programs[found.name] = found
-    entry = ffi.NULL
-    while (entry := library.bpf_object__next_map(handle, entry)) != ffi.NULL:
-        found_map = Map(os.dup(library.bpf_map__fd(entry)))
-        taken.maps[ffi.string(library.bpf_map__name(entry)).decode()] = found_map
+    for entry in _each(library.bpf_object__next_map, handle):
+        taken.maps[library.bpf_map__name(entry).decode()] = Map(os.dup(library.bpf_map__fd(entry)))
     return taken
 
 

@@ -11,17 +11,16 @@ import os
 import signal
 import socket
 import tempfile
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-from netweather.kernel import links, namespaces, wiring
+from netweather.kernel import namespaces, routing, wiring
 from netweather.kernel.commands import Started, start
 from netweather.kernel.forwarding import Forwarder, Place
 from netweather.kernel.listeners import Service
-from netweather.kernel.namespaces import Namespace
+from netweather.kernel.pump import Process
 
 HOST: Final = "169.254.77.1"
 """Where the command reaches the host's services. Link-local: no route anywhere leads there, and no lab has it."""
@@ -55,8 +54,8 @@ class Enclosure:
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
-            self.inside = stack.enter_context(_unnamed())
-            self.outside = stack.enter_context(_unnamed())
+            self.inside = stack.enter_context(namespaces.nameless())
+            self.outside = stack.enter_context(namespaces.nameless())
             for namespace in (self.inside, self.outside):
                 wiring.settle(namespace)
             wiring.join(self.inside, "eth0", self.outside, "eth0")
@@ -132,16 +131,8 @@ class Enclosure:
             for pid in found:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-            if all(_dead(pid) for pid in found):
+            if not any(map(Process.of, found)):
                 return
-
-
-def _dead(pid: int) -> bool:
-    """Gone, or waiting for its parent to ask."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
-    except OSError:
-        return True
 
 
 def nameserver() -> str:
@@ -164,24 +155,9 @@ def _read(path: str) -> list[str]:
         return []
 
 
-def _unnamed() -> Namespace:
-    """A new namespace that nothing but its descriptor holds."""
-
-    def work() -> Namespace:
-        namespaces.unshare_network()
-        fd = os.open(f"/proc/self/task/{threading.get_native_id()}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            return Namespace(fd)
-        finally:
-            os.close(fd)
-
-    return namespaces.in_new_thread(work)
-
-
 def _routes(addresses: Sequence[str]) -> None:
-    ip = links.netlink()
     for each in addresses:
-        ip.route("add", dst=f"{each}/32", gateway=HOST)
+        routing.add_route(each, HOST)
 
 
 def _allow(*words: str) -> None:
@@ -191,18 +167,15 @@ def _allow(*words: str) -> None:
 
 def _open_loopback() -> None:
     """Rules may come before the table of local addresses, and send single ports of 127.0.0.1 out by eth0."""
-    ip = links.netlink()
     _allow("route_localnet", "accept_local")
     for name in ("all", "eth0"):
         Path(f"/proc/sys/net/ipv4/conf/{name}/rp_filter").write_text("0")
-    ip.rule("add", table=255, priority=100)
-    ip.rule("del", table=255, priority=0)
-    ip.route("add", dst=f"{LOOPBACK}/32", gateway=HOST, prefsrc=HERE, table=TABLE)
+    routing.add_rule(100, routing.LOCAL)
+    routing.delete_rule(0, routing.LOCAL)
+    routing.add_route(LOOPBACK, HOST, source=HERE, table=TABLE)
 
 
 def _aside(kind: str, port: int, served: bool) -> None:
     protocol = socket.IPPROTO_TCP if kind == "tcp" else socket.IPPROTO_UDP
-    links.netlink().rule(
-        "add" if served else "del", table=TABLE, priority=50, dst=LOOPBACK, dst_len=32,
-        ip_proto=protocol, dport_range=f"{port}:{port}",
-    )  # fmt: skip
+    change = routing.add_rule if served else routing.delete_rule
+    change(50, TABLE, LOOPBACK, protocol, port)

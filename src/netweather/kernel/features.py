@@ -7,21 +7,18 @@ Not here: what to do about it in words for a terminal (front ends), and how the 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import os
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal, TypeVar
 
-from netweather.errors import NetweatherError
+from netweather.errors import NetweatherError, reason
 from netweather.kernel import modules, probes, sockprobes, statprobes
 from netweather.kernel.hooks import CLSACT_COST
 from netweather.kernel.hostinfo import Host
-from netweather.kernel.namespaces import CLONE_NEWNET, Namespace
+from netweather.kernel.namespaces import Namespace, nameless
 
 State = Literal["yes", "no", "unknown"]
 Need = Literal["needed", "better", "extra"]
@@ -60,28 +57,12 @@ class Bench:
     @property
     def namespace(self) -> Namespace:
         if self._namespace is None:
-            self._namespace = _nameless()
+            self._namespace = nameless()
         return self._namespace
 
     def close(self) -> None:
         if self._namespace is not None:
             self._namespace.close()
-
-
-def _nameless() -> Namespace:
-    def work() -> int:
-        libc = ctypes.CDLL(None, use_errno=True)
-        if libc.unshare(CLONE_NEWNET) != 0:
-            number = ctypes.get_errno()
-            raise OSError(number, f"unshare: {os.strerror(number)}")
-        return os.open(f"/proc/self/task/{threading.get_native_id()}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-
-    with ThreadPoolExecutor(1) as pool:
-        fd = pool.submit(work).result()
-    try:
-        return Namespace(fd)
-    finally:
-        os.close(fd)
 
 
 @dataclass(frozen=True)
@@ -214,20 +195,20 @@ def probe(feature: Feature, bench: Bench) -> Finding:
         return Finding(feature, "yes", feature.probe(bench))
     except probes.Lacking as lacking:
         return Finding(feature, "no", str(lacking), lacking.remedy or _remedy(feature, bench.host))
-    except Exception as error:  # pyroute2 has errors of its own, and doctor must answer whatever happens
+    except Exception as error:  # doctor must answer whatever happens
         return _failed(feature, bench.host, error)
 
 
 def _failed(feature: Feature, host: Host, error: Exception) -> Finding:
     known = isinstance(error, NetweatherError)
-    text = ": ".join(part for part in (error.what, error.why) if part) if isinstance(error, NetweatherError) else str(error)
-    number = getattr(error.__cause__ if known else error, "errno", None) or getattr(error, "code", None)
+    text = ": ".join(part for part in (error.what, error.why) if part) if isinstance(error, NetweatherError) else reason(error)
+    number = getattr(error.__cause__ if known else error, "errno", None)
     if number in (errno.EPERM, errno.EACCES) or os.strerror(errno.EPERM) in text:
         return Finding(feature, "unknown", "not permitted to try")  # and `root` says what to do about it
     if number in _MISSING:
         why = host.why_missing(feature.option, feature.module, feature.minimum)
         return Finding(feature, "no", why or text, _remedy(feature, host))
-    return Finding(feature, "no" if known else "unknown", text or type(error).__name__, _remedy(feature, host) if known else "")
+    return Finding(feature, "no" if known else "unknown", text, _remedy(feature, host) if known else "")
 
 
 def _remedy(feature: Feature, host: Host) -> str:

@@ -21,6 +21,7 @@ CLSACT_PARENT = {"ingress": 0xFFFFFFF2, "egress": 0xFFFFFFF3}
 _CLSACT, _CLSACT_HANDLE = 0xFFFFFFF1, 0xFFFF0000
 _NEWQDISC, _DELQDISC, _GETQDISC, _NEWFILTER, _DELFILTER, _GETFILTER = 36, 37, 38, 44, 45, 46
 _KIND, _OPTIONS, _BPF_FD, _BPF_NAME, _BPF_FLAGS, _BPF_ID, _DIRECT_ACTION = 1, 2, 6, 7, 8, 11, 1
+_CREATE: Final = rtnetlink.ACK | rtnetlink.CREATE | rtnetlink.EXCL
 _TC: Final = struct.Struct("=BxxxiIII")  # struct tcmsg: family, device, handle, parent, info
 OUR_QDISC = " on a clsact of netweather"
 CLSACT_COST = "adding clsact, and removing it, may cost the interface a few packets of anybody's"
@@ -130,7 +131,7 @@ class Clsact:
 
     def attach(self, ifindex: int, direction: Direction, program: bpf.Program) -> None:
         ours = any(f.on_our_qdisc for d in DIRECTIONS for f in _filters(ifindex, d))
-        make = [] if _has_clsact(ifindex) else [_clsact(ifindex)]
+        make = [] if _has_clsact(ifindex) else [(_NEWQDISC, _CREATE, _clsact(ifindex))]
         ours = ours or bool(make)
         priority, handle = _place(_filters(ifindex, direction), program.name)
         options = (
@@ -147,8 +148,7 @@ class Clsact:
         for entry in _filters(ifindex, direction):
             if entry.program == program.id:
                 if entry.on_our_qdisc and sum(len(_filters(ifindex, each)) for each in DIRECTIONS) == 1:  # with the last filter
-                    head = _TC.pack(0, ifindex, _CLSACT_HANDLE, _CLSACT, 0)
-                    rtnetlink.ask(_DELQDISC, rtnetlink.ACK, head + rtnetlink.text(_KIND, "clsact"))
+                    remove_clsact(ifindex)
                 else:
                     head = _TC.pack(0, ifindex, entry.handle, CLSACT_PARENT[direction], entry.info)
                     rtnetlink.ask(_DELFILTER, rtnetlink.ACK, head + rtnetlink.text(_KIND, "bpf"))
@@ -231,10 +231,18 @@ def _has_clsact(ifindex: int) -> bool:
     return False
 
 
-def _clsact(ifindex: int) -> tuple[int, int, bytes]:
-    """What makes one."""
-    head = _TC.pack(0, ifindex, _CLSACT_HANDLE, _CLSACT, 0)
-    return _NEWQDISC, rtnetlink.ACK | rtnetlink.CREATE | rtnetlink.EXCL, head + rtnetlink.text(_KIND, "clsact")
+def _clsact(ifindex: int) -> bytes:
+    return _TC.pack(0, ifindex, _CLSACT_HANDLE, _CLSACT, 0) + rtnetlink.text(_KIND, "clsact")
+
+
+def add_clsact(ifindex: int) -> None:
+    """Gives a device a clsact qdisc, at which nothing is attached yet. Raises OSError."""
+    rtnetlink.ask(_NEWQDISC, _CREATE, _clsact(ifindex))
+
+
+def remove_clsact(ifindex: int) -> None:
+    """Removes a device's clsact qdisc with all that is attached there. Raises OSError."""
+    rtnetlink.ask(_DELQDISC, rtnetlink.ACK, _clsact(ifindex))
 
 
 def _filters(ifindex: int, direction: Direction) -> list[_Filter]:

@@ -19,7 +19,7 @@ class LinkEvents:
     """The changes since the last look. Made inside the namespace; `changed` may be called anywhere. Raises OSError."""
 
     def __init__(self) -> None:
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
+        self._socket = rtnetlink.opened()
         self._socket.bind((0, _GROUP))
         self._socket.setblocking(False)
         self._names = {index: name for index, name in socket.if_nameindex() if name != PORT}

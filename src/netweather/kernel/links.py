@@ -1,4 +1,4 @@
-"""Devices: those of a target as they are, and those of ours. Everything here runs inside the namespace (`Namespace.run`).
+"""Devices and their addresses: those of a target as they are, and those of ours. Everything here runs inside the namespace.
 
 TAPs are made by ioctl. Devices of ours are recognised by a mark, so nothing else has to be remembered to delete them; a name that
 begins with nw may be a user's. The mark is GROUP, which a veth has from the message that creates it, or an alias that begins with ALIAS.
@@ -12,13 +12,13 @@ import fcntl
 import os
 import socket
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_interface
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from netweather.errors import NetweatherError
-from netweather.kernel import namespaces, rtnetlink
+from netweather.kernel import rtnetlink
 
 ALIAS = "netweather:"
 GROUP = 0x6E776561  # "nwea"; the kernel ignores an alias in the message that creates a device, and keeps a group
@@ -27,7 +27,7 @@ HELPER_PORT = "nwh"
 LINE_PREFIX = "nwl"
 QUEUE = 20_000  # packets; the default of 1,000 dropped 11,164 packets of one TCP flow in 2 s, 10,000 none
 MAX_MTU = 65521  # what a TAP takes at most
-ARPHRD_ETHER = 1
+ARPHRD_ETHER, ARPHRD_LOOPBACK = 1, 772
 
 _TUN: Final = "/dev/net/tun"
 TUNSETIFF, TUNSETPERSIST, TUNSETOFFLOAD = 0x400454CA, 0x400454CB, 0x400454D0
@@ -38,9 +38,11 @@ _NEWLINK, _GETLINK, _SETLINK = 16, 18, 19
 _LINK: Final = struct.Struct("=BxHiII")  # struct ifinfomsg: family, hardware, index, flags, which of them change
 _IFNAME, _MTU, _LOWER, _MASTER, _TXQLEN, _LINKINFO, _IFALIAS = 3, 4, 5, 10, 13, 18, 20
 _STATS64, _GROUP, _NETNS_FD, _LOWER_NETNS = 23, 27, 28, 37
-_INFO_KIND, _INFO_DATA, _VETH_PEER = 1, 2, 1
+_INFO_KIND, _INFO_DATA, _VETH_PEER, _BRIDGE_SNOOPING = 1, 2, 1, 23
 _DROPPED: Final = struct.Struct("=48xQQ")  # struct rtnl_link_stats64: rx_dropped, tx_dropped
 _UP, _NOARP = 0x1, 0x80
+_NEW_ADDRESS, _GET_ADDRESS, _ADDRESS, _LOCAL = 20, 22, 1, 2
+_ADDRESS_HEAD: Final = struct.Struct("=BBBBI")  # struct ifaddrmsg: family, length of the prefix, flags, scope, index
 
 
 @dataclass(frozen=True)
@@ -64,31 +66,6 @@ class Device:
     @property
     def ours(self) -> bool:
         return self.group == GROUP or self.alias.startswith(ALIAS)
-
-
-def netlink() -> Any:
-    """pyroute2's socket in the namespace whose thread this is, for what is no part of a condition; kept until that is closed."""
-    from pyroute2 import IPRoute
-
-    return namespaces.kept_here("netlink", IPRoute)
-
-
-def interfaces_of_addresses() -> dict[str, str]:
-    """The name of the interface that has each address."""
-    found = netlink()
-    names = {message["index"]: message.get_attr("IFLA_IFNAME") for message in found.get_links()}
-    return {str(message.get_attr("IFA_ADDRESS")): names.get(message["index"], "") for message in found.get_addr()}
-
-
-@contextlib.contextmanager
-def os_errors() -> Iterator[None]:
-    """What pyroute2 says of a refusal is an OSError, as what every other system call says. Also a decorator."""
-    from pyroute2 import NetlinkError
-
-    try:
-        yield
-    except NetlinkError as error:
-        raise OSError(error.code, os.strerror(error.code)) from error
 
 
 def _device(body: bytes) -> Device:
@@ -141,6 +118,32 @@ def device(name: str) -> Device | None:
         return None
 
 
+def addresses() -> list[tuple[int, IPv4Address | IPv6Address]]:
+    """The index of an interface with an address of its own (not its peer's), for each there is. Raises OSError."""
+    found = []
+    for body in rtnetlink.ask(_GET_ADDRESS, rtnetlink.DUMP, _ADDRESS_HEAD.pack(0, 0, 0, 0, 0)):
+        attributes = rtnetlink.attributes(body[_ADDRESS_HEAD.size :])
+        packed = attributes.get(_LOCAL) or attributes.get(_ADDRESS) or b""
+        if len(packed) in (4, 16):
+            found.append((_ADDRESS_HEAD.unpack_from(body)[-1], ip_address(packed)))
+    return found
+
+
+def names_by_address() -> dict[str, str]:
+    """The name of the interface that has each address. Raises OSError."""
+    names = dict(socket.if_nameindex())
+    return {str(address): names.get(index, "") for index, address in addresses()}
+
+
+def add_address(ifindex: int, address: str) -> None:
+    """Gives an interface an address with its prefix, such as 192.0.2.1/28. Raises OSError."""
+    own = ip_interface(address)
+    family = socket.AF_INET if own.version == 4 else socket.AF_INET6
+    body = _ADDRESS_HEAD.pack(family, own.network.prefixlen, 0, 0, ifindex)
+    body += rtnetlink.attribute(_LOCAL, own.packed) + rtnetlink.attribute(_ADDRESS, own.packed)
+    rtnetlink.ask(_NEW_ADDRESS, rtnetlink.ACK | rtnetlink.CREATE | rtnetlink.EXCL, body)
+
+
 def delete(ifindex: int) -> None:
     """Deletes a device; one that is gone is no error."""
     try:
@@ -164,16 +167,36 @@ def _quiet(name: str) -> None:
 
 
 def make_pair(name: str, peer: str, peer_fd: int | None = None) -> None:
-    """Makes a veth pair, both down and marked as ours: the one end here, the other in the namespace of this descriptor, or here too.
+    """Makes a veth pair of ours: as `make_veth`, marked and with room for every packet. Raises OSError."""
+    make_veth(name, peer, peer_fd, rtnetlink.number(_MTU, MAX_MTU) + rtnetlink.number(_GROUP, GROUP))
 
-    Raises OSError (EEXIST: somebody's device has that name).
+
+def make_veth(name: str, peer: str, peer_fd: int | None = None, both: bytes = b"") -> None:
+    """Makes a veth pair, both down: the one end here, the other in the namespace of this descriptor, or here too.
+
+    both: further attributes of each end. Raises OSError (EEXIST: somebody's device has that name).
     """
-    size = rtnetlink.number(_MTU, MAX_MTU) + rtnetlink.number(_GROUP, GROUP)
     where = b"" if peer_fd is None else rtnetlink.number(_NETNS_FD, peer_fd)
-    other = rtnetlink.attribute(_VETH_PEER, _link(), rtnetlink.text(_IFNAME, peer), size, where)
-    kind = rtnetlink.attribute(_LINKINFO, rtnetlink.text(_INFO_KIND, "veth"), rtnetlink.attribute(_INFO_DATA, other))
+    _make("veth", name, rtnetlink.attribute(_VETH_PEER, _link(), rtnetlink.text(_IFNAME, peer), both, where), both)
+
+
+def make_bridge(name: str) -> None:
+    """Makes a bridge, which is down, and passes multicast on unseen. Raises OSError."""
+    _make("bridge", name, rtnetlink.attribute(_BRIDGE_SNOOPING, b"\0"))
+
+
+def _make(kind: str, name: str, data: bytes, more: bytes = b"") -> None:
+    info = rtnetlink.attribute(_LINKINFO, rtnetlink.text(_INFO_KIND, kind), rtnetlink.attribute(_INFO_DATA, data))
     flags = rtnetlink.ACK | rtnetlink.CREATE | rtnetlink.EXCL
-    rtnetlink.ask(_NEWLINK, flags, _link() + rtnetlink.text(_IFNAME, name) + size + kind)
+    rtnetlink.ask(_NEWLINK, flags, _link() + rtnetlink.text(_IFNAME, name) + more + info)
+
+
+def bring_up(name: str, bridge: str = "") -> int:
+    """Brings any device up, as a port of a bridge if one is named. Returns its index; raises OSError."""
+    index = socket.if_nametoindex(name)
+    port = rtnetlink.number(_MASTER, socket.if_nametoindex(bridge)) if bridge else b""
+    rtnetlink.ask(_SETLINK, rtnetlink.ACK, _link(index, _UP) + port)
+    return index
 
 
 def make_port(target_fd: int) -> None:

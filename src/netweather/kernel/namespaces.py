@@ -83,25 +83,6 @@ def _mount(source: str, target: str, kind: str | None, flags: int) -> None:
     _checked(_libc.mount(source.encode(), target.encode(), encoded, flags, None), f"mount {target}")
 
 
-_kept = threading.local()
-
-
-def kept_here(key: str, make: Callable[[], contextlib.AbstractContextManager[T]]) -> T:
-    """What the calling namespace thread keeps open under a name until its namespace is closed; made at the first call."""
-    if not hasattr(_kept, "stack"):
-        _kept.stack, _kept.values = contextlib.ExitStack(), {}
-    if key not in _kept.values:
-        _kept.values[key] = _kept.stack.enter_context(make())
-    found: T = _kept.values[key]
-    return found
-
-
-def _close_kept() -> None:
-    if hasattr(_kept, "stack"):
-        _kept.stack.close()
-        del _kept.stack, _kept.values
-
-
 class _Worker:
     """A thread that runs one function after another. A ThreadPoolExecutor does the same at several times the cost per call."""
 
@@ -114,7 +95,6 @@ class _Worker:
         while (task := self._tasks.get()) is not None:
             task()
             del task  # a result must not live until the next task
-        _close_kept()
 
     def is_caller(self) -> bool:
         return threading.get_ident() == self._thread.ident and self._thread.is_alive()
@@ -248,6 +228,20 @@ def _socket_cookie() -> bytes:
 
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as found:
         return found.getsockopt(socket.SOL_SOCKET, _SO_NETNS_COOKIE, 8)
+
+
+def nameless() -> Namespace:
+    """A new namespace that nothing but its descriptor holds: nothing is left of it whatever becomes of this process. Raises OSError."""
+
+    def work() -> Namespace:
+        unshare_network()
+        fd = os.open(f"/proc/self/task/{threading.get_native_id()}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return Namespace(fd)
+        finally:
+            os.close(fd)
+
+    return in_new_thread(work)
 
 
 def make(path: Path) -> None:

@@ -8,15 +8,14 @@ away, nor read back; so tables are not part of what is compared. Not here: what 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import Final
+
+from netweather.kernel.rtnetlink import NESTED, attribute, attributes
 
 CORR, DELAY_DIST, REORDER, CORRUPT, LOSS, RATE, ECN, RATE64, PAD = range(1, 10)
 LATENCY64, JITTER64, SLOT, SLOT_DIST, PRNG_SEED = range(10, 15)
 LOSS_GI, LOSS_GE = 1, 2
-NESTED: Final = 0x8000
-TYPE_MASK: Final = 0x3FFF
 CERTAIN: Final = 2**32 - 1
 """The probability 100 %."""
 MOST_JITTER_NS: Final = 2**31 - 1
@@ -26,7 +25,6 @@ TICK_NS: Final = 64
 """A psched tick: what the 32-bit forms of latency and jitter count."""
 
 _QOPT: Final = struct.Struct("=6I")
-_HEADER: Final = struct.Struct("=HH")
 _CORR: Final = struct.Struct("=3I")
 _PAIR: Final = struct.Struct("=2I")
 _RATE: Final = struct.Struct("=IiIi")
@@ -106,24 +104,24 @@ class Netem:
         """TCA_OPTIONS of netem. Raises ValueError for a table the kernel refuses, struct.error for a number out of range."""
         parts = [
             _QOPT.pack(_ticks(self.latency_ns), self.limit, self.loss, self.gap, self.duplicate, _ticks(self.jitter_ns)),
-            _attribute(CORR, _CORR.pack(self.delay_corr, self.loss_corr, self.duplicate_corr)),
-            _attribute(REORDER, _PAIR.pack(self.reorder, self.reorder_corr)),
-            _attribute(CORRUPT, _PAIR.pack(self.corrupt, self.corrupt_corr)),
-            _attribute(RATE, _RATE.pack(min(self.rate, CERTAIN), self.packet_overhead, self.cell_size, self.cell_overhead)),
-            _attribute(ECN, _U32.pack(self.ecn)),
-            _attribute(LATENCY64, _S64.pack(self.latency_ns)),
-            _attribute(JITTER64, _S64.pack(self.jitter_ns)),
-            _attribute(SLOT, _slot_bytes(self.slots)),
+            attribute(CORR, _CORR.pack(self.delay_corr, self.loss_corr, self.duplicate_corr)),
+            attribute(REORDER, _PAIR.pack(self.reorder, self.reorder_corr)),
+            attribute(CORRUPT, _PAIR.pack(self.corrupt, self.corrupt_corr)),
+            attribute(RATE, _RATE.pack(min(self.rate, CERTAIN), self.packet_overhead, self.cell_size, self.cell_overhead)),
+            attribute(ECN, _U32.pack(self.ecn)),
+            attribute(LATENCY64, _S64.pack(self.latency_ns)),
+            attribute(JITTER64, _S64.pack(self.jitter_ns)),
+            attribute(SLOT, _slot_bytes(self.slots)),
         ]
         if self.rate > CERTAIN:
-            parts.append(_attribute(RATE64, _U64.pack(self.rate)))
+            parts.append(attribute(RATE64, _U64.pack(self.rate)))
         if self.model is not None:
-            parts.append(_attribute(LOSS | NESTED, _model_bytes(self.model)))
+            parts.append(attribute(LOSS | NESTED, _model_bytes(self.model)))
         if self.seed is not None:
-            parts.append(_attribute(PRNG_SEED, _U64.pack(self.seed)))
+            parts.append(attribute(PRNG_SEED, _U64.pack(self.seed)))
         for kind, table in ((DELAY_DIST, self.delay_table), (SLOT_DIST, self.slot_table)):
             if table:
-                parts.append(_attribute(kind, _table_bytes(table)))
+                parts.append(attribute(kind, _table_bytes(table)))
         return b"".join(parts)
 
     def held(self) -> Netem:
@@ -151,7 +149,7 @@ def unpack(options: bytes) -> Netem:
     }
     rate64 = None
     try:
-        for kind, data in _attributes(options[_QOPT.size :]):
+        for kind, data in attributes(options[_QOPT.size :]).items():
             found |= _meaning(kind, data)
             rate64 = _U64.unpack(data)[0] if kind == RATE64 else rate64
     except struct.error as error:
@@ -205,7 +203,7 @@ def _meaning(kind: int, data: bytes) -> dict[str, object]:  # long: one case for
 
 
 def _model(data: bytes) -> FourStates | GilbertElliott | None:
-    for kind, inner in _attributes(data):
+    for kind, inner in attributes(data).items():
         if kind == LOSS_GI:
             return FourStates(*_GI.unpack(inner))
         if kind == LOSS_GE:
@@ -215,8 +213,8 @@ def _model(data: bytes) -> FourStates | GilbertElliott | None:
 
 def _model_bytes(model: FourStates | GilbertElliott) -> bytes:
     if isinstance(model, FourStates):
-        return _attribute(LOSS_GI, _GI.pack(model.p13, model.p31, model.p32, model.p14, model.p23))
-    return _attribute(LOSS_GE, _GE.pack(model.p, model.r, model.h, model.k1))
+        return attribute(LOSS_GI, _GI.pack(model.p13, model.p31, model.p32, model.p14, model.p23))
+    return attribute(LOSS_GE, _GE.pack(model.p, model.r, model.h, model.k1))
 
 
 def _slot_bytes(slots: Slots) -> bytes:
@@ -231,18 +229,3 @@ def _table_bytes(table: tuple[int, ...]) -> bytes:
 
 def _ticks(ns: int) -> int:
     return min(ns // TICK_NS, CERTAIN)
-
-
-def _attribute(kind: int, data: bytes) -> bytes:
-    padding = -len(data) % 4
-    return _HEADER.pack(_HEADER.size + len(data), kind) + data + bytes(padding)
-
-
-def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
-    place = 0
-    while place + _HEADER.size <= len(data):
-        length, kind = _HEADER.unpack_from(data, place)
-        if not _HEADER.size <= length <= len(data) - place:
-            raise ValueError(f"an attribute of netem claims {length} bytes of {len(data) - place}")
-        yield kind & TYPE_MASK, data[place + _HEADER.size : place + length]
-        place += length + (-length % 4)

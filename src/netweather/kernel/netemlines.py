@@ -2,7 +2,7 @@
 
 nwl<i> is where packets go in, nwx<i> where they come out later. Where something is decided for each packet, a hop without GSO
 (nws and nwt, one for all lines) stands in front: segmentation happens after a qdisc, so at the entry it would be too late.
-What goes over netlink is our own codec's (kernel/netem.py).
+netem's attributes: kernel/netem.py.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ EXIT_PREFIX: Final = "nwx"
 HOP, HOP_END = "nws", "nwt"
 HANDLE: Final = 0x10000
 _ROOT: Final = 0xFFFFFFFF
-_NEWQDISC, _GETQDISC = 36, 38
+_NEWQDISC, _DELQDISC, _GETQDISC = 36, 37, 38
 _KIND, _OPTIONS, _STATS2, _STATS_QUEUE = 1, 2, 7, 3
 _TC = struct.Struct("=BxxxiIII")  # struct tcmsg: family, device, handle, parent, info
 _QUEUE = struct.Struct("=I4xI")  # gnet_stats_queue: qlen, backlog, drops
@@ -74,6 +74,11 @@ def put(ifindex: int, options: bytes, *, new: bool) -> None:
     flags = rtnetlink.ACK | (rtnetlink.CREATE | rtnetlink.EXCL if new else 0)
     body = _TC.pack(0, ifindex, HANDLE, _ROOT, 0) + rtnetlink.text(_KIND, "netem") + rtnetlink.attribute(_OPTIONS, options)
     rtnetlink.ask(_NEWQDISC, flags, body)
+
+
+def remove(ifindex: int) -> None:
+    """Takes the netem that `put` gave away, with what waits in it. Raises OSError."""
+    rtnetlink.ask(_DELQDISC, rtnetlink.ACK, _TC.pack(0, ifindex, HANDLE, _ROOT, 0))
 
 
 def read() -> dict[int, Held]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 import resource
@@ -10,12 +9,11 @@ import socket
 import struct
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from netweather.kernel import bpf, links, netemlines
-from netweather.kernel.hooks import Clsact
+from netweather.kernel.hooks import Clsact, add_clsact, remove_clsact
 from netweather.kernel.netem import Netem
 from netweather.kernel.pump import binary
 from netweather.kernel.tracepoints import types_lacking
@@ -120,8 +118,8 @@ def tcx(bench: Bench) -> str:
 
 def clsact(bench: Bench) -> str:
     def work() -> None:
-        with _clsact():
-            pass
+        add_clsact(_LOOPBACK)
+        remove_clsact(_LOOPBACK)
 
     bench.run(work)
     return "there"
@@ -130,24 +128,15 @@ def clsact(bench: Bench) -> str:
 def cls_bpf(bench: Bench) -> str:
     def work() -> None:
         loaded = bpf.load(bpf.built("return"))
+        program = next(iter(loaded.programs.values()))
         try:
-            with _clsact():
-                Clsact().attach(_LOOPBACK, "ingress", next(iter(loaded.programs.values())))
+            Clsact().attach(_LOOPBACK, "ingress", program)
+            Clsact().detach(_LOOPBACK, "ingress", program)
         finally:
             loaded.close()
 
     bench.run(work)
     return "there"
-
-
-@contextlib.contextmanager
-def _clsact() -> Iterator[None]:
-    """A clsact qdisc on the bench's own loopback; its filters go with it."""
-    links.netlink().tc("add", "clsact", _LOOPBACK)
-    try:
-        yield
-    finally:
-        links.netlink().tc("del", "clsact", _LOOPBACK)
 
 
 def boot_clock(bench: Bench) -> str:
@@ -159,9 +148,8 @@ def boot_clock(bench: Bench) -> str:
 
 def veth(bench: Bench) -> str:
     def work() -> None:
-        ip = links.netlink()
-        ip.link("add", ifname="nwv0", kind="veth", peer={"ifname": "nwv1"})
-        ip.link("del", index=ip.link_lookup(ifname="nwv0")[0])
+        links.make_veth("nwv0", "nwv1")
+        links.delete(socket.if_nametoindex("nwv0"))
 
     bench.run(work)
     return "made a pair and removed it"
@@ -202,7 +190,7 @@ def _held_netem(asked: Netem) -> Netem:
     try:
         return netemlines.read()[_LOOPBACK].netem
     finally:
-        links.netlink().tc("del", "netem", _LOOPBACK, handle=netemlines.HANDLE)
+        netemlines.remove(_LOOPBACK)
 
 
 def pump(bench: Bench) -> str:

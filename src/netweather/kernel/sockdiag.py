@@ -1,13 +1,12 @@
 """Sockets of a namespace as the kernel tells them (sock_diag), and the end of a single one. Everything runs inside the namespace.
 
-The codec is our own and fills plain tuples: ten thousand sockets are one answer. Not here: whose process a socket is (holders),
+It fills plain tuples, since one answer may be of ten thousand sockets (decision 0041). Not here: whose process a socket is (holders),
 and what a condition does to it.
 """
 
 from __future__ import annotations
 
 import errno
-import os
 import socket
 import struct
 from collections.abc import Iterable, Iterator
@@ -15,20 +14,16 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from netweather.errors import NetweatherError
+from netweather.kernel import rtnetlink
 
 TCP, UDP = 6, 17
 PROTOCOLS: Final = {"tcp": TCP, "udp": UDP}
-_NETLINK_SOCK_DIAG, _BY_FAMILY, _DESTROY = 4, 20, 21
-_REQUEST, _ACK, _DUMP = 1, 4, 0x300
-_ERROR, _DONE, _INTERRUPTED = 2, 3, 0x10
+_BY_FAMILY, _DESTROY = 20, 21
 _INFO: Final = 2
-_HEAD: Final = struct.Struct("=IHHII")
 _ASK: Final = struct.Struct("=BBBxI48s")
 _MESSAGE: Final = struct.Struct("=BBBB48s5I")
 _LENGTH: Final = struct.Struct("=I")
-_ATTRIBUTE: Final = struct.Struct("=HH")
 _ENDS: Final = struct.Struct("!HH16s16s")
-_BUFFER: Final = 1 << 20
 _MAPPED: Final = bytes(10) + b"\xff\xff"
 STATES: Final = ("", "established", "syn-sent", "syn-received", "fin-wait-1", "fin-wait-2", "time-wait", "closed", "close-wait",
                  "last-ack", "listening", "closing", "new-syn-received")  # fmt: skip
@@ -84,10 +79,9 @@ def sockets(protocols: Iterable[int] = (TCP, UDP), *, listening: bool = False) -
     Raises OSError; ENOENT for a protocol of which this kernel tells nothing.
     """
     states = 0xFFF if listening else 0xFFF & ~sum(1 << state for state in LISTENING)
-    with _opened() as channel:
-        for protocol in protocols:
-            for data, start, end in _told(channel, protocol, states):
-                yield parse(data, start, end, protocol)
+    for protocol in protocols:
+        for body in _listed(protocol, states):
+            yield parse(body, protocol)
 
 
 def listeners(protocol: int) -> Iterator[Socket]:
@@ -95,16 +89,14 @@ def listeners(protocol: int) -> Iterator[Socket]:
 
     One state each: for another one the kernel goes through the table of all connections, which takes a millisecond.
     """
-    with _opened() as channel:
-        for data, start, end in _told(channel, protocol, 1 << (10 if protocol == TCP else 7)):
-            yield parse(data, start, end, protocol)
+    for body in _listed(protocol, 1 << (10 if protocol == TCP else 7)):
+        yield parse(body, protocol)
 
 
 def tcp_dump() -> bytes:
     """Every TCP connection of the namespace of this thread, not decoded: it costs next to nothing, and may be read later."""
     states = 0xFFF & ~sum(1 << state for state in LISTENING)
-    with _opened() as channel:
-        return b"".join(_LENGTH.pack(end - start) + data[start:end] for data, start, end in _told(channel, TCP, states))
+    return b"".join(_LENGTH.pack(len(body)) + body for body in _listed(TCP, states))
 
 
 def decoded(dump: bytes) -> Iterator[Socket]:
@@ -112,8 +104,8 @@ def decoded(dump: bytes) -> Iterator[Socket]:
     start = 0
     while start < len(dump):
         (length,) = _LENGTH.unpack_from(dump, start)
-        yield parse(dump, start + _LENGTH.size, start + _LENGTH.size + length, TCP)
         start += _LENGTH.size + length
+        yield parse(dump[start - length : start], TCP)
 
 
 def destroy(one: Socket) -> None:
@@ -121,64 +113,34 @@ def destroy(one: Socket) -> None:
 
     Raises NetweatherError(code="cannot-reset") where the kernel can't, no-such-connection when it is gone, OSError.
     """
-    ask = _ASK.pack(one.family, one.protocol, 0, 0xFFFFFFFF, one.key)
-    with _opened() as channel:
-        channel.send(_HEAD.pack(_HEAD.size + len(ask), _DESTROY, _REQUEST | _ACK, 1, 0) + ask)
-        _, kind, _, _, _, number = struct.unpack_from("=IHHIIi", channel.recv(_BUFFER))
-    if kind != _ERROR or not number:
-        return
-    if -number in (errno.ENOENT, errno.ECONNREFUSED):
-        raise NetweatherError("no-such-connection", "the connection has ended by itself", "the kernel does not know it any more",
-                              "`netweather connections` lists those there are")  # fmt: skip
-    if -number == errno.EOPNOTSUPP:
-        raise NetweatherError(
-            "cannot-reset", "this kernel can't reset a connection", "its option CONFIG_INET_DIAG_DESTROY is not set",
-            "let the network do it: netweather set TARGET --connection CONNECTION --block reject",
-        )  # fmt: skip
-    raise OSError(-number, os.strerror(-number))
+    try:
+        rtnetlink.ask(_DESTROY, rtnetlink.ACK, _ASK.pack(one.family, one.protocol, 0, 0xFFFFFFFF, one.key), rtnetlink.SOCK_DIAG)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ECONNREFUSED):
+            what, why = "the connection has ended by itself", "the kernel does not know it any more"
+            raise NetweatherError("no-such-connection", what, why, "`netweather connections` lists those there are") from error
+        if error.errno == errno.EOPNOTSUPP:
+            raise NetweatherError(
+                "cannot-reset", "this kernel can't reset a connection", "its option CONFIG_INET_DIAG_DESTROY is not set",
+                "let the network do it: netweather set TARGET --connection CONNECTION --block reject",
+            ) from error  # fmt: skip
+        raise
 
 
-def _opened() -> socket.socket:
-    channel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG)
-    channel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
-    return channel
-
-
-def _told(channel: socket.socket, protocol: int, states: int) -> Iterator[tuple[bytes, int, int]]:
-    """Each socket of both families as inet_diag_msg with its attributes: in which buffer, from where, to where."""
+def _listed(protocol: int, states: int) -> Iterator[bytes]:
+    """Each socket of both families, as inet_diag_msg with its attributes."""
     for family in (socket.AF_INET, socket.AF_INET6):
-        ask = _ASK.pack(family, protocol, 1 << (_INFO - 1), states, b"")
-        channel.send(_HEAD.pack(_HEAD.size + len(ask), _BY_FAMILY, _REQUEST | _DUMP, 1, 0) + ask)
-        yield from _answers(channel)
+        request = _ASK.pack(family, protocol, 1 << (_INFO - 1), states, b"")
+        yield from rtnetlink.ask(_BY_FAMILY, rtnetlink.DUMP, request, rtnetlink.SOCK_DIAG)
 
 
-def _answers(channel: socket.socket) -> Iterator[tuple[bytes, int, int]]:
-    while True:
-        data = channel.recv(_BUFFER)
-        start, end = 0, len(data)
-        while start < end:
-            length, kind, _, _, _ = _HEAD.unpack_from(data, start)
-            if kind == _DONE:
-                return
-            if kind == _ERROR:
-                (number,) = struct.unpack_from("=i", data, start + _HEAD.size)
-                raise OSError(-number, os.strerror(-number))
-            yield data, start + _HEAD.size, start + length
-            start += (length + 3) & ~3
-
-
-def parse(data: bytes, start: int, end: int, protocol: int) -> Socket:
-    """One inet_diag_msg with its attributes, between two offsets."""
-    family, state, _, _, key, _, receive, send, uid, inode = _MESSAGE.unpack_from(data, start)
+def parse(data: bytes, protocol: int) -> Socket:
+    """One inet_diag_msg with its attributes."""
+    family, state, _, _, key, _, receive, send, uid, inode = _MESSAGE.unpack_from(data)
     local_port, remote_port, local, remote = _ENDS.unpack_from(key)
     four = family == socket.AF_INET
-    offset, info = start + _MESSAGE.size, None
-    while offset < end:
-        length, kind = _ATTRIBUTE.unpack_from(data, offset)
-        if kind == _INFO:
-            info = _tcp_info(data, offset + 4, offset + length) if protocol == TCP else None
-            break
-        offset += max(4, (length + 3) & ~3)
+    told = rtnetlink.attributes(data[_MESSAGE.size :]).get(_INFO) if protocol == TCP else None
+    info = None if told is None else _tcp_info(told)
     return Socket(protocol, state, _address(local, four), local_port, _address(remote, four), remote_port, receive, send, uid, inode,
                   family, key, info)  # fmt: skip
 
@@ -196,12 +158,9 @@ _INFO_STRUCT: Final = struct.Struct("=8B 24I 4Q 6I Q 3Q 2I 2Q".replace(" ", ""))
 """tcp_info up to bytes_retrans (Linux 4.19)."""
 
 
-def _tcp_info(data: bytes, start: int, end: int) -> TcpInfo:
+def _tcp_info(data: bytes) -> TcpInfo:
     """What an older kernel doesn't tell is 0."""
-    if end - start >= _INFO_STRUCT.size:
-        value = _INFO_STRUCT.unpack_from(data, start)
-    else:
-        value = _INFO_STRUCT.unpack(data[start:end].ljust(_INFO_STRUCT.size, b"\0"))
+    value = _INFO_STRUCT.unpack_from(data.ljust(_INFO_STRUCT.size, b"\0"))
     rtt, least = value[23], value[39]
     return TcpInfo(
         retransmits=value[2], rto=value[8], lost=value[14], rtt=rtt or None, rtt_variation=value[24],

@@ -6,15 +6,12 @@ Runs inside the namespace, and reads only: a dump of netlink and a file of /proc
 from __future__ import annotations
 
 import ipaddress
-import struct
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from netweather.kernel import rtnetlink, sockdiag
+from netweather.kernel import links, sockdiag
 
-_GET_ADDRESS, _ADDRESS, _LOCAL = 22, 1, 2
-_MESSAGE: Final = struct.Struct("=BBBBI")  # struct ifaddrmsg
 _EVERY_PROTOCOL: Final = 3
 _PACKET_SOCKETS: Final = "/proc/thread-self/net/packet"
 
@@ -39,22 +36,10 @@ class Surroundings:
 def surroundings(*, addresses: bool, listening: Collection[int], readers: bool) -> Surroundings:
     """What is asked for, of the namespace of this thread. listening: protocols. Raises OSError."""
     return Surroundings(
-        _addresses() if addresses else frozenset(),
+        frozenset(str(one) for _, one in links.addresses() if not one.is_loopback) if addresses else frozenset(),
         _listening(listening),
         packet_readers() if readers else (),
     )
-
-
-def _addresses() -> frozenset[str]:
-    found = set()
-    for body in rtnetlink.ask(_GET_ADDRESS, rtnetlink.DUMP, _MESSAGE.pack(0, 0, 0, 0, 0)):
-        attributes = rtnetlink.attributes(body[_MESSAGE.size :])
-        packed = attributes.get(_LOCAL) or attributes.get(_ADDRESS) or b""
-        if len(packed) in (4, 16):
-            address = ipaddress.ip_address(packed)
-            if not address.is_loopback:
-                found.add(str(address))
-    return frozenset(found)
 
 
 def _listening(protocols: Iterable[int]) -> tuple[tuple[int, bool], ...]:

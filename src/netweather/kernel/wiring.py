@@ -26,7 +26,6 @@ _SETTINGS = {  # addresses are usable at once, nothing is sent that nobody asked
 }
 
 
-@links.os_errors()
 def settle(namespace: Namespace, *, ipv6: bool = True) -> None:
     """Makes a new namespace quiet and brings its loopback up. ipv6: whether it has that at all. Raises OSError."""
     without = {f"net/ipv6/conf/{which}/disable_ipv6": str(int(not ipv6)) for which in ("default", "all")}
@@ -35,49 +34,39 @@ def settle(namespace: Namespace, *, ipv6: bool = True) -> None:
         for name, value in (_SETTINGS | without).items():
             with contextlib.suppress(OSError):  # no IPv6 or no cubic in this kernel: then the lab goes without
                 Path("/proc/sys", name).write_text(value)
-        links.netlink().link("set", index=1, state="up")
+        links.bring_up("lo")
 
     namespace.run(inside)
 
 
-@links.os_errors()
 def join(near: Namespace, device: str, far: Namespace, far_device: str) -> None:
     """A veth pair: `device` here, `far_device` there, both down. Raises OSError."""
-    near.run(lambda: links.netlink().link("add", ifname=device, kind="veth", peer={"ifname": far_device, "net_ns_fd": far.fd}))
+    near.run(lambda: links.make_veth(device, far_device, far.fd))
 
 
-@links.os_errors()
 def raise_device(namespace: Namespace, device: str, addresses: Iterable[str]) -> None:
     """Brings a device up with addresses such as 192.0.2.1/28; those of a family that the kernel lacks are left out. Raises OSError."""
 
     def inside() -> None:
-        from pyroute2 import NetlinkError
-
-        ip = links.netlink()
-        index = ip.link_lookup(ifname=device)[0]
-        ip.link("set", index=index, state="up")
+        index = links.bring_up(device)
         for address in addresses:
-            host, _, length = address.partition("/")
             try:
-                ip.addr("add", index=index, address=host, prefixlen=int(length))
-            except NetlinkError:
-                if ":" not in host:
+                links.add_address(index, address)
+            except OSError:
+                if ":" not in address:
                     raise
 
     namespace.run(inside)
 
 
-@links.os_errors()
 def switch(namespace: Namespace, ports: Iterable[str]) -> None:
     """Joins the ports of a namespace by a bridge. Raises OSError."""
 
     def inside() -> None:
-        ip = links.netlink()
-        ip.link("add", ifname=BRIDGE, kind="bridge", br_mcast_snooping=0)
-        bridge = ip.link_lookup(ifname=BRIDGE)[0]
+        links.make_bridge(BRIDGE)
         for port in ports:
-            ip.link("set", index=ip.link_lookup(ifname=port)[0], master=bridge, state="up")
-        ip.link("set", index=bridge, state="up")
+            links.bring_up(port, BRIDGE)
+        links.bring_up(BRIDGE)
 
     namespace.run(inside)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from netweather.engine import Service, Shown
-from netweather.errors import NetweatherError
+from netweather.errors import NetweatherError, reason
 from netweather.kernel.faring import Faring
 from netweather.targets.census import Container, State
 
@@ -153,7 +153,7 @@ class Painter:
         try:
             shown = self.service.show(lived=True)
         except (NetweatherError, OSError) as error:
-            problems.append(error if isinstance(error, NetweatherError) else NetweatherError("kernel-refused", str(error)))
+            problems.append(error if isinstance(error, NetweatherError) else NetweatherError("kernel-refused", reason(error)))
         for problem in problems:
             LOG.warning("%s: %s", problem.what, problem.why)
         with self._lock:

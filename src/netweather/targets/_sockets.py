@@ -1,4 +1,4 @@
-"""The sockets of targets/, all of them: Docker's, rtnetlink's and the resolver's. They only read; nothing here knows why.
+"""The sockets of targets/, all of them: Docker's and the resolver's. They only read; nothing here knows why.
 
 The one module of targets/ that may import `socket` (the seam's rule is about changing the kernel, and none of these does).
 """
@@ -8,13 +8,9 @@ from __future__ import annotations
 import socket  # noqa: TID251  (see above)
 from contextlib import suppress
 from ipaddress import IPv6Address, ip_address
-from typing import Final
 
-from netweather.kernel.namespaces import Namespace
 from netweather.targets.model import Address
 
-NETLINK_TIMEOUT: Final = 5.0
-Netlink = socket.socket
 Stream = socket.socket
 
 
@@ -34,21 +30,6 @@ def hang_up(connection: socket.socket) -> None:
     """End a connection under whoever reads from it, in any thread; it still wants closing."""
     with suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
-
-
-def rtnetlink(netns_fd: int) -> Netlink:
-    """An rtnetlink socket inside a namespace, for use outside of it (a socket stays where it was made); the caller closes it.
-
-    Raises NetweatherError cannot-enter-namespace.
-    """
-
-    def make() -> Netlink:
-        made = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
-        made.settimeout(NETLINK_TIMEOUT)
-        return made
-
-    with Namespace(netns_fd) as namespace:
-        return namespace.run(make)
 
 
 def look_up(host: str) -> list[Address]:

@@ -26,7 +26,7 @@ def inside(lab: Lab) -> Iterator[Namespace]:
     fd = os.open(f"/run/netns/{lab.client.name}", os.O_RDONLY)
     with Namespace(fd) as made:
         os.close(fd)
-        made.run(lambda: links.netlink().link("set", index=1, state="up"))
+        made.run(lambda: links.bring_up("lo"))
         yield made
 
 

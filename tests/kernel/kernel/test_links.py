@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -53,3 +54,16 @@ def test_without_a_tun_device_the_error_has_a_remedy(tmp_path: Path, monkeypatch
 def test_what_only_looks_like_ours_is_not() -> None:
     device = links.Device("nw0", 3, 1, "veth", True, None, None, "somebody's", 1500, 0, 0, 0)
     assert not device.ours
+
+
+def test_an_address_is_added_and_listed_with_its_interface() -> None:
+    with namespaces.nameless() as inside:
+        index = inside.run(lambda: links.bring_up("lo"))
+        for address in ("192.0.2.1/28", "2001:db8::1/64"):
+            inside.run(lambda address=address: links.add_address(index, address))
+        found = inside.run(links.addresses)
+        assert {(1, ip_address("192.0.2.1")), (1, ip_address("2001:db8::1")), (1, ip_address("127.0.0.1"))} <= set(found)
+        assert inside.run(links.names_by_address)["2001:db8::1"] == "lo"
+        assert "/28" in inside.run(lambda: Path("/proc/thread-self/net/fib_trie").read_text())
+        with pytest.raises(FileExistsError):
+            inside.run(lambda: links.add_address(index, "192.0.2.1/28"))

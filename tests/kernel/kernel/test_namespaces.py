@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
 import threading
@@ -51,24 +50,6 @@ def test_sysfs_shows_the_namespace_s_own_devices(make_lab: Any) -> None:
     with make_lab() as net, namespaces.opened(net.client.path) as inside:
         seen = inside.run(lambda: {p.name for p in (inside.mount_sysfs() / "class/net").iterdir()})
         assert seen == inside.run(links.names)
-
-
-class Closing:
-    def __init__(self, closed: list[str]) -> None:
-        self.closed = closed
-
-    def close(self) -> None:
-        self.closed.append("closed")
-
-
-def test_what_is_kept_is_made_once_and_closed_with_the_namespace(make_lab: Any) -> None:
-    with make_lab() as net:
-        with namespaces.opened(net.client.path) as inside:
-            first = inside.run(links.netlink)
-            assert inside.run(links.netlink) is first
-            closed = []
-            inside.run(lambda: namespaces.kept_here("other", lambda: contextlib.closing(Closing(closed))))
-        assert closed == ["closed"]
 
 
 def test_a_file_that_is_no_namespace_is_told(tmp_path: Path) -> None:

@@ -75,10 +75,10 @@ def test_every_attribute_is_held_and_is_what_tc_makes_of_the_same_words(make_lab
 def test_what_is_wrong_is_told(make_lab: Any) -> None:
     with make_lab() as net, namespaces.opened(net.client.path) as inside:
         ours, _ = inside.run(lambda: netemlines.make_pair("nwl0", "nwx0", "netweather: t"))
-        with pytest.raises(FileNotFoundError, match="netlink"):
+        with pytest.raises(FileNotFoundError):
             inside.run(lambda: netemlines.put(ours, Netem().pack(), new=False))
         inside.run(lambda: netemlines.put(ours, Netem(latency_ns=5 * MS).pack(), new=True))
-        with pytest.raises(FileExistsError, match="netlink"):
+        with pytest.raises(FileExistsError, match="override"):
             inside.run(lambda: netemlines.put(ours, Netem().pack(), new=True))
         net.client.run("tc", "qdisc", "change", "dev", "nwl0", "root", "netem", "delay", "6ms")
         (wrong, _) = differences(Netem(latency_ns=5 * MS, limit=7), inside.run(netemlines.read)[ours].netem)

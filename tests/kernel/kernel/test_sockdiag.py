@@ -11,7 +11,7 @@ from contextlib import ExitStack, closing
 import pytest
 
 from netweather.errors import NetweatherError
-from netweather.kernel import sockdiag
+from netweather.kernel import rtnetlink, sockdiag
 from netweather.kernel.namespaces import Namespace, opened
 from tests.support.machine import SLOW
 from tests.support.netns import Lab
@@ -134,20 +134,11 @@ def test_what_is_destroyed_is_gone_for_both_ends(connect: Connect, namespace: Na
 
 def test_a_kernel_that_cannot(namespace: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
     """A kernel without the option answers EOPNOTSUPP: here to a protocol that none of ours can destroy."""
-    import struct
 
-    class Answering:
-        def __enter__(self) -> Answering:
-            return self
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
 
-        def __exit__(self, *_: object) -> None: ...
-
-        def send(self, data: bytes) -> None: ...
-
-        def recv(self, size: int) -> bytes:
-            return struct.pack("=IHHIIi", 36, 2, 0, 1, 0, -errno.EOPNOTSUPP)
-
-    monkeypatch.setattr(sockdiag, "_opened", Answering)
+    monkeypatch.setattr(rtnetlink, "ask", refuse)
     one = sockdiag.Socket(6, 1, "192.0.2.1", 1, "192.0.2.2", 2, 0, 0, 0, 0, 2, bytes(48), None)
     with pytest.raises(NetweatherError) as wrong:
         sockdiag.destroy(one)
@@ -157,6 +148,6 @@ def test_a_kernel_that_cannot(namespace: Namespace, monkeypatch: pytest.MonkeyPa
 
 def test_an_older_kernels_tcp_info_is_shorter() -> None:
     raw = bytes(range(1, 105))
-    info = sockdiag._tcp_info(raw, 0, len(raw))
+    info = sockdiag._tcp_info(raw)
     assert info.bytes_sent == 0
     assert info.rto == int.from_bytes(raw[8:12], "little")

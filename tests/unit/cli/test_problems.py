@@ -46,10 +46,9 @@ def test_every_failure_gets_a_code(error: Exception, root: bool, code: str, monk
     assert found.remedy or code == "busy"
 
 
-def test_netlinks_own_errors_are_the_kernels() -> None:
-    from pyroute2 import NetlinkError
-
-    assert problems.as_netweather(NetlinkError(errno.EOPNOTSUPP, "Operation not supported")).code == "kernel-refused"
+def test_the_kernels_own_sentence_is_quoted_without_a_number() -> None:
+    found = problems.as_netweather(FileNotFoundError(errno.ENOENT, "Specified qdisc kind is unknown"))
+    assert (found.code, found.why) == ("kernel-refused", "Specified qdisc kind is unknown")
 
 
 def test_json_is_wanted_before_two_dashes_only() -> None:

@@ -42,11 +42,82 @@ def test_a_refusal_is_an_error_of_the_system() -> None:
     assert failure.value.errno == errno.ENODEV
 
 
+def test_the_kernels_own_explanation_is_the_errors_text() -> None:
+    """A real kernel's: a neighbour is asked for with a state, which no request has."""
+    with pytest.raises(OSError, match="header for neighbor get request") as failure:
+        rtnetlink.ask(30, 0, struct.pack("=BBHiHBB", 2, 0, 0, 1, 7, 0, 0))
+    assert failure.value.errno == errno.EINVAL
+
+
+ERROR, DONE, LINK = 2, 3, 16
+EXPLAINED, INTERRUPTED = 0x200, 0x10
+Answer = tuple[int, int, bytes]
+
+
+class Channel:
+    """A socket that answers each request with the next of its replies: (kind, flags, body) of each message."""
+
+    def __init__(self, *replies: list[Answer]) -> None:
+        self.replies = iter(replies)
+        self.sent: list[bytes] = []
+
+    def __call__(self, protocol: int = rtnetlink.ROUTE) -> Channel:
+        return self
+
+    def send(self, data: bytes) -> None:
+        self.sent.append(data)
+        parts = (struct.pack("=IHHII", 16 + len(body), kind, flags, 1, 0) + body for kind, flags, body in next(self.replies))
+        self.waiting = [part + bytes(-len(part) % 4) for part in parts]
+
+    def recv(self, size: int) -> bytes:
+        return self.waiting.pop(0)
+
+    def __enter__(self) -> Channel:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+def test_an_explanation_stands_behind_the_head_of_the_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    sentence = rtnetlink.number(2, 36) + rtnetlink.text(1, "Specified qdisc kind is unknown")
+    refusal = struct.pack("=i", -errno.ENOENT)
+    replies = (
+        [(ERROR, EXPLAINED | 0x100, refusal + bytes(16) + sentence)],
+        [(DONE, EXPLAINED, refusal + sentence)],
+        [(ERROR, 0, refusal)],
+    )
+    monkeypatch.setattr(rtnetlink, "opened", Channel(*replies))
+    texts = []
+    for flags in (rtnetlink.ACK, rtnetlink.DUMP, rtnetlink.ACK):
+        with pytest.raises(FileNotFoundError) as failure:
+            rtnetlink.ask(36, flags, b"")
+        texts.append(failure.value.strerror)
+    assert texts == ["Specified qdisc kind is unknown"] * 2 + ["No such file or directory"]
+
+
+def test_the_first_refusal_of_changes_made_together_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    done, refused = struct.pack("=i", 0), struct.pack("=i", -errno.EEXIST)
+    monkeypatch.setattr(rtnetlink, "opened", Channel([(ERROR, 0x100, done + bytes(16)), (ERROR, 0x100, refused + bytes(16))]))
+    with pytest.raises(FileExistsError):
+        rtnetlink.change_together((36, rtnetlink.ACK, b""), (44, rtnetlink.ACK, b""))
+
+
+def test_a_list_that_changed_meanwhile_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    torn = [(LINK, 0, b"half"), (LINK, INTERRUPTED, b"torn"), (DONE, INTERRUPTED, bytes(4))]
+    whole = [(LINK, 2, b"eth0"), (LINK, 2, b"eth1"), (DONE, 2, bytes(4))]
+    channel = Channel(torn, whole, *[torn] * 10)
+    monkeypatch.setattr(rtnetlink, "opened", channel)
+    assert rtnetlink.ask(GETLINK, rtnetlink.DUMP, b"", rtnetlink.SOCK_DIAG) == [b"eth0", b"eth1"]
+    with pytest.raises(BlockingIOError):
+        rtnetlink.ask(GETLINK, rtnetlink.DUMP, b"")
+    assert len(channel.sent) == 12
+
+
 def test_devices_are_changed_one_at_a_time_and_looked_at_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is deleted waits for the kernel mostly without its lock, and must not be waited for."""
     asked: list[int] = []
 
-    def answered(kind: int, flags: int, body: bytes) -> tuple[list[bytes], bool]:
+    def answered(kind: int, flags: int, body: bytes, protocol: int) -> tuple[list[bytes], bool]:
         asked.append(kind)
         return [], True
 

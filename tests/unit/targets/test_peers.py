@@ -27,8 +27,8 @@ def prefixes(text: str) -> list[str]:
 def inside(monkeypatch: pytest.MonkeyPatch) -> None:
     """What every namespace has: a loopback, and an interface with more than Docker knows of."""
     texts = ("203.0.113.9", "2001:db8::9", "fe80::9")
-    eth0 = Interface("eth0", 2, False, "", tuple(ip_address(text) for text in texts))
-    lo = Interface("lo", 1, True, "", (ip_address("127.0.0.1"),))
+    eth0 = Interface("eth0", 2, False, False, tuple(ip_address(text) for text in texts))
+    lo = Interface("lo", 1, True, False, (ip_address("127.0.0.1"),))
     monkeypatch.setattr(_addresses, "interfaces_in", lambda fd: (lo, eth0))
 
 

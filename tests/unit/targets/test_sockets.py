@@ -34,10 +34,3 @@ def test_a_stream_has_the_timeout(tmp_path: Path) -> None:
         server.listen()
         with _sockets.unix_stream(f"{tmp_path}/s", 1.5) as stream:
             assert stream.gettimeout() == 1.5
-
-
-@pytest.mark.root
-def test_an_rtnetlink_socket_is_made_inside_and_used_outside() -> None:
-    with open("/proc/self/ns/net") as own, _sockets.rtnetlink(own.fileno()) as netlink:
-        assert netlink.family == socket.AF_NETLINK
-        assert netlink.gettimeout() == _sockets.NETLINK_TIMEOUT

@@ -14,9 +14,6 @@ from pathlib import Path
 from netweather.kernel import inside
 from netweather.kernel.waiting import until
 
-_WAITING = {"tcp": "0A", "udp": "07"}
-"""The state of a socket that waits for others, in the kernel's tables: listening, or bound and not connected."""
-
 
 @dataclass(frozen=True)
 class Finished:
@@ -151,20 +148,3 @@ def _inherited(namespace: int) -> Iterator[int]:
         yield fd
     finally:
         os.close(fd)
-
-
-def listens(pid: int, protocol: str, port: int) -> bool:
-    """Whether anybody in the network namespace of a process listens on (tcp) or is bound to (udp) a port.
-
-    Read from /proc: no packet is sent, and no connection shows in anybody's log.
-    """
-    for table in (protocol, f"{protocol}6"):
-        try:
-            lines = Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]
-        except OSError:
-            continue
-        for line in lines:
-            _, local, _, state, *_ = line.split()
-            if state == _WAITING[protocol] and int(local.rpartition(":")[2], 16) == port:
-                return True
-    return False

@@ -1,6 +1,6 @@
-"""Carries connections and datagrams from sockets in one namespace to services in this process's own; nothing is routed.
+"""Serves a namespace with the services of this process's own: TCP by relays, and datagrams; each port for as long as it is served here.
 
-The host keeps its addresses, routes, firewall and sysctls as they are: all it sees is a client of its services. Dies with the process.
+Dies with the process.
 """
 
 from __future__ import annotations
@@ -8,22 +8,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import struct
-import threading
 import time
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
 from netweather.kernel import listeners
 from netweather.kernel.listeners import Service
 from netweather.kernel.namespaces import Namespace
+from netweather.kernel.relay import CHUNK, Relays
 
 LOOK_S: Final = 0.2
 """How often new services of the host are looked for."""
-CHUNK: Final = 1 << 16
 IDLE_S: Final = 60.0
 """After this long without a datagram an exchange by UDP is over."""
-PATIENCE_S: Final = 30.0
 Place = tuple[str, str, int]
 """Kind (tcp, udp), address and port."""
 
@@ -43,38 +40,25 @@ class Forwarder:
         changed: Callable[[Place, bool], None] = lambda place, served: None,
     ) -> None:
         self.inside, self.addresses, self.fixed, self.changed = inside, tuple(addresses), fixed, changed
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="netweather-forwarding", daemon=True)
+        self._relays = Relays()
         self._serving: dict[Place, Callable[[], None]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
 
     def __enter__(self) -> Forwarder:
-        self._thread.start()
-        asyncio.run_coroutine_threadsafe(self._begin(), self._loop).result()
+        self._relays.__enter__()
+        self._relays.call(self._begin)
         return self
 
     def __exit__(self, *_: object) -> None:
-        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        self._relays.call(self._end)
+        self._relays.__exit__()
 
-    async def _begin(self) -> None:
+    def _begin(self) -> None:
         self._look()
-        self._hold(self._keep_looking())
+        self._relays.hold(self._keep_looking())
 
-    async def _end(self) -> None:
+    def _end(self) -> None:
         for close in self._serving.values():
             close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def _hold(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
 
     async def _keep_looking(self) -> None:
         while True:
@@ -97,87 +81,23 @@ class Forwarder:
 
     def _serve(self, place: Place, service: Service) -> Callable[[], None]:
         kind, address, port = place
-        bound = self.inside.run(lambda: _bound(kind, address, port))
         if kind == "tcp":
-            self._loop.add_reader(bound, self._accept, bound, service)
-
-            def close() -> None:
-                self._loop.remove_reader(bound)
-                bound.close()
-
-            return close
-        exchanges = Exchanges(bound, service, self._loop)
-        return exchanges.close
-
-    def _accept(self, listening: socket.socket, service: Service) -> None:
-        with contextlib.suppress(OSError):  # whoever came has gone again
-            near, _ = listening.accept()
-            near.setblocking(False)
-            # Closed whatever becomes of the task, which may be cancelled before it begins.
-            self._hold(_carry(near, service)).add_done_callback(lambda _: near.close())
+            listening = self.inside.run(lambda: socket.create_server((address, port), backlog=512))
+            return self._relays.serve(listening, (service.address, service.port))
+        return Exchanges(self.inside.run(lambda: _bound(address, port)), service, self._relays.loop).close
 
 
-def _bound(kind: str, address: str, port: int) -> socket.socket:
-    """A socket of the calling thread's namespace."""
-    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
+def _bound(address: str, port: int) -> socket.socket:
+    """A socket for datagrams in the calling thread's namespace."""
+    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind((address, port))
-        if kind == "tcp":
-            made.listen(512)
         made.setblocking(False)
     except OSError:
         made.close()
         raise
     return made
-
-
-async def _carry(near: socket.socket, service: Service) -> None:
-    """Both directions of a connection, with their ends; what the host refuses is reset."""
-    try:
-        near_in, near_out = await asyncio.open_connection(sock=near, limit=CHUNK)
-    except OSError:
-        return
-    with _aborting(near_out):
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                far_in, far_out = await asyncio.open_connection(service.address, service.port, limit=CHUNK)
-        except OSError:  # TimeoutError is one
-            _reset(near_out)
-            return
-        with _aborting(far_out):
-            try:
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(_pour(near_in, far_out))
-                    group.create_task(_pour(far_in, near_out))
-            except* OSError:
-                _reset(near_out)
-                _reset(far_out)
-
-
-@contextlib.contextmanager
-def _aborting(writer: asyncio.StreamWriter) -> Iterator[None]:
-    """Whatever ends the block, also the end of the forwarder, ends the connection."""
-    try:
-        yield
-    finally:
-        writer.transport.abort()
-
-
-def _reset(writer: asyncio.StreamWriter) -> None:
-    """Ends a connection as one that was refused or broken ends, and not as one at its end."""
-    with contextlib.suppress(OSError):
-        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    writer.transport.abort()
-
-
-async def _pour(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    """Until the end, which is passed on. Raises OSError when either side is reset."""
-    sink.transport.set_write_buffer_limits(0)  # drained is: the kernel has it all, and aborting later loses nothing
-    while chunk := await source.read(CHUNK):
-        sink.write(chunk)
-        await sink.drain()
-    sink.write_eof()
 
 
 class Exchanges:

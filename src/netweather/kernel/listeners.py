@@ -1,4 +1,4 @@
-"""Which ports this namespace's programs listen on, as /proc tells. Only looks."""
+"""Which ports the programs of a namespace listen on, as /proc shows. No packet is sent, and no connection shows in anybody's log."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-_LISTEN, _UNCONNECTED = "0A", "07"
+_WAITING = {"tcp": "0A", "udp": "07"}
+"""The state of a socket that waits for others, in the kernel's tables: listening, or bound and not connected."""
 _RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
@@ -29,24 +30,29 @@ def services(pid: int | str = "self") -> dict[tuple[str, int], Service]:
     clients = int(_RANGE.read_text().split()[0])
     for name in ("tcp", "udp", "tcp6", "udp6"):
         kind = name[:3]
-        for address, port, state in _sockets(Path(f"/proc/{pid}/net/{name}")):
-            wanted = state == _LISTEN if kind == "tcp" else state == _UNCONNECTED and port < clients
-            if wanted:
+        for address, port in _waiting(pid, name):
+            if kind == "tcp" or port < clients:
                 found.setdefault((kind, port), Service(kind, port, _reached(address)))
     return found
 
 
-def _sockets(path: Path) -> list[tuple[str, int, str]]:
-    """Local address, port and state of each socket."""
+def listens(pid: int | str, kind: str, port: int) -> bool:
+    """Whether anybody in the network of a process listens on (tcp) or is bound to (udp) a port."""
+    return any(port == each for name in (kind, f"{kind}6") for _, each in _waiting(pid, name))
+
+
+def _waiting(pid: int | str, name: str) -> list[tuple[str, int]]:
+    """Local address and port of each socket in a table that waits for others."""
     try:
-        lines = path.read_text().splitlines()[1:]
+        lines = Path(f"/proc/{pid}/net/{name}").read_text().splitlines()[1:]
     except OSError:  # no IPv6 in this kernel
         return []
     found = []
     for line in lines:
         _, local, _, state, *_ = line.split(maxsplit=4)
-        address, _, port = local.partition(":")
-        found.append((_plain(address), int(port, 16), state))
+        if state == _WAITING[name[:3]]:
+            address, _, port = local.partition(":")
+            found.append((_plain(address), int(port, 16)))
     return found
 
 

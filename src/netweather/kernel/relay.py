@@ -1,36 +1,95 @@
 """TCP from one namespace to a port of another, without a network between them: a way for control traffic that no condition meets.
 
-The listening socket is made in one namespace, each connection to the other end in the other; bytes are carried between them.
+The listening socket is made in one namespace, each connection to the other end in the other; one thread carries bytes between them.
+Nothing is routed: a namespace keeps its addresses, routes, firewall and sysctls, and sees a client of its services.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
+import struct
 import threading
-from collections.abc import Callable
-from typing import Self
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, Final, Self, TypeVar
 
 from netweather.kernel.namespaces import Namespace
 
-BLOCK = 1 << 16
-PATIENCE_S = 30.0
-
-
+T = TypeVar("T")
+CHUNK: Final = 1 << 16
+PATIENCE_S: Final = 30.0
 Place = tuple[str, int]
-"""Address or host name, and port."""
+"""Address (a host name, too, where the caller's own namespace connects), and port."""
 
 
 Lead = Callable[[bytes, bool], Place | None]
 """Given a connection's first bytes, and whether no more will come for now: where it leads; None: more bytes are needed to tell."""
-FIRST_S = 10.0
+FIRST_S: Final = 10.0
 """How long it may take to say them; one that waits to be spoken to is led by what it has said."""
 
 
-class Relay:
-    """A context manager. at: where it listens; to: where it leads, or what tells that for each connection by its first bytes.
+class Relays:
+    """One thread, and the connections that it carries. Started by `with`; its end hangs up everything."""
 
-    listen_in, connect_in: the namespaces of the two ends (None: the caller's own). Raises OSError.
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, name="netweather-relays", daemon=True)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._end(), self.loop).result()
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self.loop.close()
+
+    async def _end(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def call(self, function: Callable[[], T]) -> T:
+        """Runs a function in the thread, and returns its result. Raises what it raises."""
+
+        async def work() -> T:
+            return function()
+
+        return asyncio.run_coroutine_threadsafe(work(), self.loop).result()
+
+    def hold(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Runs a coroutine until it ends or all ends. Called in the thread."""
+        task = self.loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def serve(self, listening: socket.socket, to: Place | Lead, connect_in: Namespace | None = None) -> Callable[[], None]:
+        """Carries each connection that a socket takes. Returns what ends that, and closes the socket. Both are called in the thread."""
+        listening.setblocking(False)
+        self.loop.add_reader(listening, self._accept, listening, to, connect_in)
+
+        def close() -> None:
+            self.loop.remove_reader(listening)
+            listening.close()
+
+        return close
+
+    def _accept(self, listening: socket.socket, to: Place | Lead, connect_in: Namespace | None) -> None:
+        with contextlib.suppress(OSError):  # whoever came has gone again
+            near, _ = listening.accept()
+            near.setblocking(False)
+            # Closed whatever becomes of the task, which may be cancelled before it begins.
+            self.hold(_carry(near, to, connect_in)).add_done_callback(lambda _: near.close())
+
+
+class Relay:
+    """One listening socket in a thread of its own. at: where it listens; to: where it leads, or what tells that for each connection.
+
+    listen_in, connect_in: the namespaces of the two ends (None: the caller's own). A context manager. Raises OSError.
     """
 
     def __init__(
@@ -41,13 +100,10 @@ class Relay:
         listen_in: Namespace | None = None,
         connect_in: Namespace | None = None,
     ) -> None:
-        self._to, self._connect_in = to, connect_in
-        self._listener = _in(listen_in, lambda: socket.create_server(at, backlog=128))
-        self.address: Place = self._listener.getsockname()[:2]
-        self._open: set[socket.socket] = set()
-        self._lock = threading.Lock()
-        self._accepting = threading.Thread(target=self._accept, name="relay", daemon=True)
-        self._accepting.start()
+        listening = _in(listen_in, lambda: socket.create_server(at, backlog=128))
+        self.address: Place = listening.getsockname()[:2]
+        self._relays = Relays().__enter__()
+        self._close = self._relays.call(lambda: self._relays.serve(listening, to, connect_in))
 
     def __enter__(self) -> Self:
         return self
@@ -57,70 +113,87 @@ class Relay:
 
     def close(self) -> None:
         """Hangs up everything."""
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._accepting.join()
-        with self._lock:
-            for one in self._open:
-                with contextlib.suppress(OSError):
-                    one.shutdown(socket.SHUT_RDWR)
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                near, _ = self._listener.accept()
-            except OSError:  # closed
-                return
-            threading.Thread(target=self._serve, args=(near,), name="relay-connection", daemon=True).start()
-
-    def _serve(self, near: socket.socket) -> None:
-        try:
-            to = _led(near, self._to) if callable(self._to) else self._to
-            far = _in(self._connect_in, lambda: socket.create_connection(to, PATIENCE_S))
-        except OSError:
-            near.close()
-            return
-        near.settimeout(None)
-        far.settimeout(None)
-        with self._lock:
-            self._open |= {near, far}
-        back = threading.Thread(target=_carry, args=(far, near), name="relay-back", daemon=True)
-        back.start()
-        _carry(near, far)
-        back.join()
-        with self._lock:
-            self._open -= {near, far}
-        near.close()
-        far.close()
+        self._relays.call(self._close)
+        self._relays.__exit__()
 
 
 def _in(namespace: Namespace | None, make: Callable[[], socket.socket]) -> socket.socket:
     return make() if namespace is None else namespace.run(make)
 
 
-def _led(near: socket.socket, lead: Lead) -> Place:
-    """Where it leads. What was read for that is still there to be read. Raises OSError."""
-    near.settimeout(FIRST_S)
+async def _carry(near: socket.socket, to: Place | Lead, connect_in: Namespace | None) -> None:
+    """Both directions of a connection, with their ends; what the other end refuses or resets is reset."""
+    try:
+        near_in, near_out = await asyncio.open_connection(sock=near, limit=CHUNK)
+    except OSError:
+        return
+    with _aborting(near_out):
+        try:
+            place, words = await _led(near_in, to) if callable(to) else (to, b"")
+            async with asyncio.timeout(PATIENCE_S):
+                far_in, far_out = await _connected(place, connect_in)
+        except OSError:  # TimeoutError is one
+            _reset(near_out)
+            return
+        with _aborting(far_out):
+            far_out.write(words)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(_pour(near_in, far_out))
+                    group.create_task(_pour(far_in, near_out))
+            except* OSError:
+                _reset(near_out)
+                _reset(far_out)
+
+
+async def _led(near: asyncio.StreamReader, lead: Lead) -> tuple[Place, bytes]:
+    """Where it leads, and what was read for that. Raises OSError."""
     words, last = b"", False
     while (place := lead(words, last)) is None:
         if last:
             raise ConnectionError("nothing tells where it leads")
-        near.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, len(words) + 1)
-        try:
-            found = near.recv(BLOCK, socket.MSG_PEEK)
-        except TimeoutError:
-            found = words
-        words, last = found, len(found) == len(words)
-    near.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
-    return place
+        more = b""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_S):
+                more = await near.read(CHUNK)
+        words, last = words + more, not more
+    return place, words
 
 
-def _carry(source: socket.socket, sink: socket.socket) -> None:
-    """Until the source ends; its end is told to the sink, whose own answer may go on."""
+async def _connected(to: Place, connect_in: Namespace | None) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    if connect_in is None:
+        return await asyncio.open_connection(*to, limit=CHUNK)
+    family = socket.AF_INET6 if ":" in to[0] else socket.AF_INET
+    made = connect_in.run(lambda: socket.socket(family, socket.SOCK_STREAM))
+    try:
+        made.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(made, to)
+        return await asyncio.open_connection(sock=made, limit=CHUNK)
+    except BaseException:
+        made.close()
+        raise
+
+
+@contextlib.contextmanager
+def _aborting(writer: asyncio.StreamWriter) -> Iterator[None]:
+    """Whatever ends the block, also the end of the relays, ends the connection."""
+    try:
+        yield
+    finally:
+        writer.transport.abort()
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """Ends a connection as one that was refused or broken ends, and not as one at its end."""
     with contextlib.suppress(OSError):
-        source.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        while block := source.recv(BLOCK):
-            sink.sendall(block)
-    with contextlib.suppress(OSError):
-        sink.shutdown(socket.SHUT_WR)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+async def _pour(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    """Until the end, which is passed on. Raises OSError when either side is reset."""
+    sink.transport.set_write_buffer_limits(0)  # drained is: the kernel has it all, and aborting later loses nothing
+    while chunk := await source.read(CHUNK):
+        sink.write(chunk)
+        await sink.drain()
+    sink.write_eof()

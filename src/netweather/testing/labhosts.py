@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from netweather.errors import NetweatherError
-from netweather.kernel import children, namespaces
+from netweather.kernel import children, listeners, namespaces
 from netweather.kernel.children import Child, Finished
 from netweather.kernel.relay import Relay
 from netweather.kernel.waiting import until
@@ -117,7 +117,7 @@ class Host:
         """Whether anybody on this host listens on a port, such as `8080` or "udp:5004"."""
         wanted = Ready.parse(ready)
         own = self.call(lambda: int(os.readlink("/proc/thread-self").rpartition("/")[2]))
-        return children.listens(own, wanted.protocol, wanted.port)
+        return listeners.listens(own, wanted.protocol, wanted.port)
 
     def close(self) -> None:
         """Kills what was started here."""
@@ -140,7 +140,7 @@ class Host:
 def _is_ready(child: Child, wanted: Ready) -> bool:
     if wanted.text:
         return wanted.text in child.text()
-    return children.listens(child.pid, wanted.protocol, wanted.port)
+    return listeners.listens(child.pid, wanted.protocol, wanted.port)
 
 
 def _failed(host: str, child: Child, why: str) -> NetweatherError:

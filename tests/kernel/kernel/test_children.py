@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from netweather.kernel import children
+from netweather.kernel import children, listeners
 from netweather.kernel.children import Child
 from netweather.kernel.pump import Process
 from tests.support.netns import Lab
@@ -76,10 +76,10 @@ def test_who_listens_is_told_by_the_kernel_of_that_namespace_alone(lab: Lab) -> 
         bound.bind(("192.0.2.2", 5004))
         there = lab.server.start("sleep", "60").pid
         until(lambda: os.readlink(f"/proc/{there}/ns/net") != os.readlink("/proc/self/ns/net"), 20, "it is inside")
-        assert children.listens(there, "tcp", 8080)
-        assert children.listens(there, "udp", 5004)
-        assert not children.listens(there, "tcp", 5004)
-        assert not children.listens(os.getpid(), "udp", 5004)
+        assert listeners.listens(there, "tcp", 8080)
+        assert listeners.listens(there, "udp", 5004)
+        assert not listeners.listens(there, "tcp", 5004)
+        assert not listeners.listens(os.getpid(), "udp", 5004)
 
 
 def test_a_script_beside_us_outlives_nothing_but_a_kill(tmp_path: Path) -> None:

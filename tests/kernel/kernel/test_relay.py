@@ -66,9 +66,13 @@ def test_from_inside_to_a_port_outside(lab: Lab) -> None:
             assert lab.client.call(ask, ("192.0.2.2", 80), b"hello") == b"HELLO"
 
 
-def test_nobody_at_the_other_end_hangs_up_and_the_end_hangs_up_everything(lab: Lab) -> None:
-    with namespaces.opened(lab.server.path) as inside, Relay(("127.0.0.1", 0), ("127.0.0.1", 9), connect_in=inside) as relay:
-        assert ask(relay.address, b"") == b""
+def test_nobody_at_the_other_end_resets_and_the_end_hangs_up_everything(lab: Lab) -> None:
+    with (
+        namespaces.opened(lab.server.path) as inside,
+        Relay(("127.0.0.1", 0), ("127.0.0.1", 9), connect_in=inside) as relay,
+        pytest.raises(ConnectionResetError),
+    ):
+        ask(relay.address, b"")
     with pytest.raises(ConnectionRefusedError):
         ask(relay.address, b"")
     with lab.server.call(socket.create_server, ("127.0.0.1", 8080)) as listener, namespaces.opened(lab.server.path) as inside:

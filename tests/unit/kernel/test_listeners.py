@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from netweather.kernel.listeners import Service, services
+from netweather.kernel.listeners import Service, listens, services
 
 
 @pytest.mark.parametrize(("family", "bound", "reached"), [
@@ -18,8 +18,10 @@ def test_who_listens_is_a_service(family: int, bound: str, reached: str) -> None
         made.bind((bound, 0))
         port = made.getsockname()[1]
         assert ("tcp", port) not in services()
+        assert not listens("self", "tcp", port)
         made.listen()
         assert services()["tcp", port] == Service("tcp", port, reached)
+        assert listens("self", "tcp", port)
 
 
 def test_a_client_is_none() -> None:

@@ -11,8 +11,8 @@ import contextlib
 import os
 import signal
 import sys
-import time
 
+from netweather.clock import CLOCK, Clock
 from netweather.engine import Engine
 from netweather.engine.coverage import covers
 from netweather.engine.draining import DRAIN_S, LOOK_S
@@ -22,7 +22,6 @@ from netweather.kernel import keeper_process, namespaces
 from netweather.kernel.linkevents import LinkEvents
 from netweather.kernel.links import PORT, names
 from netweather.kernel.spec import NEVER
-from netweather.kernel.waiting import pause
 from netweather.planning.rules import NETEM_KEY
 from netweather.targets import alive
 
@@ -37,8 +36,8 @@ class Keeper:
     linger_s: how long devices are left for the next condition once the last one is cleared. Nothing meets a rule meanwhile.
     """
 
-    def __init__(self, engine: Engine, identity: str, fd: int, linger_s: float = 0.0) -> None:
-        self.engine, self.identity, self.fd, self.linger_s = engine, identity, fd, linger_s
+    def __init__(self, engine: Engine, identity: str, fd: int, linger_s: float = 0.0, clock: Clock = CLOCK) -> None:
+        self.engine, self.identity, self.fd, self.linger_s, self.clock = engine, identity, fd, linger_s, clock
         self.namespace = namespaces.Namespace(fd)
         self.directory = engine.journal.directory(identity)
         self.stamp = 0
@@ -56,30 +55,30 @@ class Keeper:
                 if not self.turn():
                     return
                 said = ""
-                pause(self.pause())
+                self.clock.pause(self.pause())
             except Exception as error:
                 if said != (said := f"{self.identity}: {error}"):  # once: the log must not fill the disk
                     say(said)
-                pause(RETRY_S)
+                self.clock.pause(RETRY_S)
 
     def pause(self, turn_s: float = TURN_S) -> float:
         """Seconds until the next lease ends, or the next look around."""
         if self.entry is None:
             return turn_s
         if self.lingers:
-            return self._cleared_at + self.linger_s - time.monotonic()
+            return self._cleared_at + self.linger_s - self.clock.now()
         if self.entry.draining or not self.entry.conditions:
             turn_s = LOOK_S
         ends = min((c.deadline for c in self.entry.conditions), default=NEVER)
         if ends == NEVER:
             return turn_s
-        return min(turn_s, max(0.0, (ends - namespaces.boot_ns()) / 1e9))
+        return min(turn_s, max(0.0, (ends - self.clock.boot_ns()) / 1e9))
 
     @property
     def lingers(self) -> bool:
         """Whether nothing is in force any more, and the devices are still left for what may come."""
         cleared = self.entry is not None and not self.entry.conditions and not self.entry.draining
-        return cleared and time.monotonic() < self._cleared_at + self.linger_s
+        return cleared and self.clock.now() < self._cleared_at + self.linger_s
 
     def close(self) -> None:
         """Leaves the namespace; its descriptor stays the caller's."""
@@ -97,7 +96,7 @@ class Keeper:
             return self.engine.expire(self.identity, self.fd)
         if entry is None:  # somebody deleted it, or all of the directory, where nothing is left to keep
             return os.path.lexists(self.directory) and self.engine.expire(self.identity, self.fd)
-        now = namespaces.boot_ns()
+        now = self.clock.boot_ns()
         if not self._alive(entry) and self.engine.end(self.identity, self.fd, lambda now: not self._alive(now)):
             say(f"{self.identity}: the target is gone: everything of ours is taken away")
             return False
@@ -132,7 +131,7 @@ class Keeper:
             stamp = (self.directory / "journal.json").stat().st_mtime_ns
             if stamp != self.stamp or self.entry is None:
                 self.entry, self.stamp = self.engine.journal.read(self.identity), stamp
-                self._cleared_at = time.monotonic()
+                self._cleared_at = self.clock.now()
         except FileNotFoundError:
             return None
         return self.entry

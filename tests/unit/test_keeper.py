@@ -13,10 +13,10 @@ import pytest
 from netweather import keeper as module
 from netweather.conditions import Condition, NetworkCondition, Rule
 from netweather.journal import Entry, Journal, Whose
-from netweather.keeper import TURN_S, Keeper
-from netweather.kernel import namespaces
+from netweather.keeper import RETRY_S, TURN_S, Keeper
 from netweather.kernel.spec import NEVER
 from netweather.planning.rules import InForce, Slots
+from tests.support.clock import FakeClock
 
 
 class Remembering:
@@ -53,7 +53,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Keep
     engine: Any = Remembering(journal)
     monkeypatch.setattr(module, "alive", lambda *_, **__: True)
     monkeypatch.setattr(module, "covers", lambda *_: True)
-    keeper = Keeper(engine, whose.identity, fd)
+    keeper = Keeper(engine, whose.identity, fd, clock=FakeClock())
     os.close(fd)
     yield keeper, engine, entry
     keeper.close()
@@ -68,7 +68,7 @@ def test_nothing_to_do(kept: tuple[Keeper, Remembering, Entry]) -> None:
 
 def test_a_lease_that_is_over(kept: tuple[Keeper, Remembering, Entry]) -> None:
     keeper, engine, entry = kept
-    engine.journal.write(replace(entry, conditions=[replace(entry.conditions[0], deadline=namespaces.boot_ns())]))
+    engine.journal.write(replace(entry, conditions=[replace(entry.conditions[0], deadline=keeper.clock.boot_ns())]))
     assert keeper.turn()
     assert engine.asked == ["expire"]
     assert keeper.pause() == 0
@@ -126,7 +126,9 @@ def test_what_is_cleared_lingers_for_a_while(kept: tuple[Keeper, Remembering, En
         assert keeper.turn()
         assert keeper.lingers
     assert engine.asked == []
-    assert 50 < keeper.pause() <= 60
+    assert keeper.pause() == 60
+    keeper.clock.pause(20)
+    assert keeper.pause() == 40
     engine.journal.write(entry)  # somebody has set it again
     assert keeper.turn()
     assert not keeper.lingers
@@ -146,10 +148,11 @@ def test_a_failure_is_tried_again(kept: tuple[Keeper, Remembering, Entry], monke
             raise answer
         return answer
 
-    monkeypatch.setattr(module, "pause", lambda _: None)
     monkeypatch.setattr(keeper, "turn", turn)
+    before = keeper.clock.now()
     keeper.run()
     assert answers == []
+    assert keeper.clock.now() == before + RETRY_S + TURN_S
 
 
 def test_no_journal_ends_it(kept: tuple[Keeper, Remembering, Entry]) -> None:

@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from netweather.agent.events import Events
+from netweather.clock import CLOCK, Clock
 from netweather.conditions import FOREVER, NetworkCondition
 from netweather.engine import Engine
 from netweather.errors import NetweatherError, UsageError
-from netweather.kernel import namespaces
 from netweather.kernel.spec import NEVER
 from netweather.targets import Target, alive, parse
 from netweather.targets.following import Started, follow
@@ -45,23 +45,25 @@ class Order:
     condition: NetworkCondition
     deadline: int
 
-    def left(self) -> NetworkCondition | None:
-        """The condition with what is left of its lease; None when that is over."""
+    def left(self, now_ns: int) -> NetworkCondition | None:
+        """The condition with what is left of its lease then (boot time); None when that is over."""
         if self.deadline == NEVER:
             return replace(self.condition, lease=FOREVER)
-        ns = self.deadline - namespaces.boot_ns()
+        ns = self.deadline - now_ns
         return replace(self.condition, lease=Duration(ns)) if ns > 0 else None
 
 
 class Standing:
     """The orders, and a follower for each of their references. Every method may be called by any thread."""
 
-    def __init__(self, engine: Engine, events: Events, following: Callable[[str], Following] = follow) -> None:
-        self.engine, self.events, self.following = engine, events, following
+    def __init__(
+        self, engine: Engine, events: Events, following: Callable[[str], Following] = follow, clock: Clock = CLOCK
+    ) -> None:
+        self.engine, self.events, self.following, self.clock = engine, events, following, clock
         self._orders: dict[tuple[str, str], Order] = {}
         self._followers: dict[str, Following] = {}
-        self._timed: tuple[int, threading.Timer] | None = None
-        """When the next order is over, and what waits for that."""
+        self._timed: tuple[int, Callable[[], None]] | None = None
+        """When the next order is over, and what calls off waiting for that."""
         self._lock = threading.Lock()
         self._closed = False
         self._ended = threading.Event()
@@ -74,7 +76,7 @@ class Standing:
 
     def remember(self, condition: NetworkCondition, deadline: int | None = None) -> None:
         """Was set just now, or with a deadline from before."""
-        now = namespaces.boot_ns()
+        now = self.clock.boot_ns()
         if deadline is None:
             deadline = NEVER if condition.lease is FOREVER else now + condition.lease.ns
         with self._lock:
@@ -135,7 +137,7 @@ class Standing:
 
     def _drop_over(self) -> None:
         with self._lock:
-            over = [key for key, order in self._orders.items() if order.left() is None]
+            over = [key for key, order in self._orders.items() if order.left(self.clock.boot_ns()) is None]
             for key in over:
                 del self._orders[key]
             self._let_go()
@@ -148,13 +150,10 @@ class Standing:
         if self._timed is not None and self._timed[0] == ends:
             return
         if self._timed is not None:
-            self._timed[1].cancel()
+            self._timed[1]()
             self._timed = None
         if ends != NEVER:
-            timer = threading.Timer(max(0.0, (ends - namespaces.boot_ns()) / 1e9), self._drop_over)
-            timer.daemon = True
-            timer.start()
-            self._timed = (ends, timer)
+            self._timed = (ends, self.clock.later((ends - self.clock.boot_ns()) / 1e9, self._drop_over))
 
     def _follow(self, reference: str) -> None:
         if reference not in self._followers:
@@ -179,7 +178,7 @@ class Standing:
         """Tries again what failed, ever more rarely, for as long as it stands and somebody lives in the target."""
         pause = _FIRST_PAUSE_S
         with target:
-            while not self._ended.wait(pause) and alive(target, ignoring={os.getpid()}):
+            while not self.clock.wait(self._ended, pause) and alive(target, ignoring={os.getpid()}):
                 if self._put(reference, target, again=True):
                     return
                 pause = min(2 * pause, _LONGEST_PAUSE_S)
@@ -208,7 +207,9 @@ class Standing:
     def _put_one(self, reference: str, name: str, target: Target) -> None:
         """What was withdrawn meanwhile is taken back, since whoever withdrew it may have looked at the target before it had it."""
         put: NetworkCondition | None = None
-        while (order := self._orders.get((reference, name))) is not None and (left := order.left()) is not None:
+        while (order := self._orders.get((reference, name))) is not None and (
+            left := order.left(self.clock.boot_ns())
+        ) is not None:
             put = left
             self.engine.set(target, left)
             if self._orders.get((reference, name)) is order:

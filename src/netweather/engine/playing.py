@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
+from netweather.clock import CLOCK, Clock
 from netweather.conditions import NetworkCondition
 from netweather.conditions.scenario import Scenario
 from netweather.conditions.timeline import Moment, timeline
 from netweather.errors import NetweatherError
-from netweather.kernel import namespaces
 from netweather.targets.references import can_be_target
 
 State = Literal["playing", "paused", "ended", "stopped", "failed"]
@@ -60,9 +60,9 @@ class Place:
     began: float
     held: float | None = None
 
-    def now(self, length: float) -> tuple[int, float]:
-        """(the round, seconds from its start), with rounds of this length. One that began after this boot time is of another boot."""
-        passed = (self.held if self.held is not None else _now()) - self.began
+    def now(self, length: float, boot_s: float) -> tuple[int, float]:
+        """(the round, seconds from its start) at a boot time, with rounds of this length. One that began later is of another boot."""
+        passed = (self.held if self.held is not None else boot_s) - self.began
         if passed < 0:
             return _NO_ROUND, 0.0
         rounds, at = divmod(passed, length)
@@ -92,7 +92,9 @@ class Player:
         *,
         place: Place | None = None,
         left: Iterable[Key] = (),
+        clock: Clock = CLOCK,
     ) -> None:
+        self.clock = clock
         self.scenario, self.timeline = scenario, timeline(scenario, can_be_target)
         self._put, self._end, self._tell, self._note, self._left_at = put, end, tell, note, place
         self._changed = threading.Condition()
@@ -107,7 +109,7 @@ class Player:
     @property
     def progress(self) -> Progress:
         with self._changed:
-            now = self._paused_at if self._state == "paused" else _now()
+            now = self._paused_at if self._state == "paused" else self.clock.boot()
             at = max(0.0, now - self._begin) if self._begin and self._state in ("playing", "paused") else 0.0
             return Progress(self._state, at, self._round, tuple(sorted(self._held)), self._problem, self._why)
 
@@ -148,11 +150,11 @@ class Player:
         if self._left_at is None:
             self._tell("scenario-started", {"rounds": self.scenario.repeat, "seconds": self.timeline.length / 1e9})
             return 1
-        number, at = self._left_at.now(self.timeline.length / 1e9)
+        number, at = self._left_at.now(self.timeline.length / 1e9, self.clock.boot())
         if number > self.scenario.repeat:
             self._why = "its end passed while nobody played it"
         else:
-            self._begin, self._round = _now() - at, number
+            self._begin, self._round = self.clock.boot() - at, number
             self._tell("scenario-resumed", {"atSeconds": round(at, 3), "round": number, "why": "who played it before has ended"})
         return number
 
@@ -160,7 +162,9 @@ class Player:
         moments, going_on = self.timeline.moments, self._left_at
         with self._changed:
             if going_on is None:  # rounds follow each other without a gap, unless one took longer than it should
-                self._begin = max(self._begin + self.timeline.length / 1e9, _now() - 1.0) if self._begin else _now()
+                self._begin = (
+                    max(self._begin + self.timeline.length / 1e9, self.clock.boot() - 1.0) if self._begin else self.clock.boot()
+                )
             self._round, self._left_at = number, None
             self._note(Place(number, self._begin, self._begin + self._position() / 1e9 if going_on and going_on.held else None))
         for index, moment in enumerate(moments):
@@ -174,7 +178,7 @@ class Player:
         self._until(self.timeline.length)
 
     def _position(self) -> float:
-        return (_now() - self._begin) * 1e9
+        return (self.clock.boot() - self._begin) * 1e9
 
     def _until(self, position: int) -> None:
         """Waits for a place in the round, and renews meanwhile. Raises _Stopped."""
@@ -185,9 +189,9 @@ class Player:
                 left = (position - self._position()) / 1e9
                 if self._state == "playing" and left <= 0:
                     return
-                until_renewed = max(0.0, self._renew_at - _now()) if self._held else 3600.0
-                self._changed.wait(until_renewed if self._state == "paused" else min(left, until_renewed))
-            if self._held and _now() >= self._renew_at:
+                until_renewed = max(0.0, self._renew_at - self.clock.boot()) if self._held else 3600.0
+                self.clock.wait(self._changed, until_renewed if self._state == "paused" else min(left, until_renewed))
+            if self._held and self.clock.boot() >= self._renew_at:
                 self._renew()
 
     def _become(self, moment: Moment) -> None:
@@ -217,7 +221,7 @@ class Player:
         self._renewed()
 
     def _renewed(self) -> None:
-        self._renew_at = _now() + self.scenario.lease.seconds / 3
+        self._renew_at = self.clock.boot() + self.scenario.lease.seconds / 3
 
     def _finish(self, ended: State) -> None:
         failed: NetweatherError | None = None
@@ -242,18 +246,13 @@ class Player:
                     "see `netweather scenario show`",
                 )
             if after == "paused":
-                self._paused_at = _now()
+                self._paused_at = self.clock.boot()
             else:
-                self._begin += _now() - self._paused_at
+                self._begin += self.clock.boot() - self._paused_at
             self._state = after
             self._note(Place(self._round, self._begin, self._paused_at if after == "paused" else None))
             self._changed.notify_all()
         self._tell(f"scenario-{'paused' if after == 'paused' else 'resumed'}", {})
-
-
-def _now() -> float:
-    """Seconds of boot time, as leases have it."""
-    return namespaces.boot_ns() / 1e9
 
 
 def _joined(conditions: list[NetworkCondition]) -> list[NetworkCondition]:

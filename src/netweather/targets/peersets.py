@@ -8,11 +8,11 @@ from __future__ import annotations
 import math
 import queue
 import threading
-import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Final
 
+from netweather.clock import CLOCK, Clock
 from netweather.errors import NetweatherError, UsageError
 from netweather.targets.following import Follower, Started, follow
 from netweather.targets.model import Prefix, Target
@@ -38,8 +38,13 @@ class Peers:
     """
 
     def __init__(
-        self, words: Iterable[str], target: Target | None = None, on_problem: Callable[[str, NetweatherError], None] | None = None
+        self,
+        words: Iterable[str],
+        target: Target | None = None,
+        on_problem: Callable[[str, NetweatherError], None] | None = None,
+        clock: Clock = CLOCK,
     ) -> None:
+        self._clock = clock
         self._target = target
         self._on_problem = on_problem or (lambda word, problem: None)
         self._hints: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -87,7 +92,7 @@ class Peers:
         first = True
         while not self._closed.is_set():
             before = dict(self._current)
-            for word in [word for word, due in self._due.items() if due <= time.monotonic()]:
+            for word in [word for word, due in self._due.items() if due <= self._clock.now()]:
                 self._renew(word)
             if first or self._current != before:
                 yield dict(self._current)
@@ -96,9 +101,9 @@ class Peers:
 
     def _wait(self) -> None:
         """Until a word is due, or is said to want looking at."""
-        soonest = min(self._due.values(), default=math.inf) - time.monotonic()
+        soonest = min(self._due.values(), default=math.inf) - self._clock.now()
         with suppress(queue.Empty):
-            hint = self._hints.get(timeout=None if soonest == math.inf else max(0.0, soonest))
+            hint = self._clock.get(self._hints, None if soonest == math.inf else max(0.0, soonest))
             while hint is not _END:
                 self._due[hint] = 0.0
                 hint = self._hints.get_nowait()
@@ -112,12 +117,12 @@ class Peers:
         except NetweatherError as error:
             if is_reference(word) and error.code in _GONE:
                 self._current[word] = ()
-            self._due[word] = time.monotonic() + _RETRY
+            self._due[word] = self._clock.now() + _RETRY
             self._tell(word, error)
         else:
             self._told.pop(word, None)
             self._current[word] = tuple(peer.prefix for peer in peers)
-            self._due[word] = time.monotonic() + (_ANEW if is_reference(word) else ttl)
+            self._due[word] = self._clock.now() + (_ANEW if is_reference(word) else ttl)
 
     def _tell(self, word: str, problem: NetweatherError) -> None:
         if self._told.get(word) != problem.code:

@@ -18,8 +18,10 @@ from netweather.agent.standing import Order, Standing
 from netweather.conditions import NetworkCondition, dump, load
 from netweather.engine import Engine
 from netweather.errors import NetweatherError
+from netweather.kernel import namespaces
 from netweather.kernel.spec import NEVER
 from netweather.targets.following import Gone, Started
+from tests.support.clock import FakeClock
 from tests.support.rig import until
 from tests.support.world import World
 from tests.unit.agent.test_agent import ROOT, SLOW
@@ -50,7 +52,7 @@ class Told:
 
 
 @pytest.fixture
-def told(agent: Agent) -> dict[str, Told]:
+def told(agent: Agent, clock: FakeClock) -> dict[str, Told]:
     """The followers, by reference."""
     found: dict[str, Told] = {}
 
@@ -58,8 +60,13 @@ def told(agent: Agent) -> dict[str, Told]:
         found[reference] = Told(reference)
         return found[reference]
 
-    agent.standing = Standing(agent.engine, agent.events, follow)
+    agent.standing = Standing(agent.engine, agent.events, follow, clock)
     return found
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock(namespaces.boot_ns() / 1e9)
 
 
 def slow(lease: str = "1m", name: str = "slow") -> NetworkCondition:
@@ -74,20 +81,21 @@ def in_force(agent: Agent) -> list[tuple[str, str]]:
     return [(each["status"]["target"]["name"], each["metadata"]["name"]) for each in agent.show()]
 
 
-def test_one_thread_waits_for_all_ends(agent: Agent, told: dict[str, Told]) -> None:
+def test_one_thread_waits_for_all_ends(agent: Agent, told: dict[str, Told], clock: FakeClock) -> None:
     """A client that sets conditions with long leases, again and again, must not cost the agent a thread each."""
-    agent.standing.remember(slow(lease="1h"))
-    before = threading.active_count()
     for number in range(50):
         agent.standing.remember(slow(lease="1h", name=f"slow-{number}"))
         agent.standing.remember(load({**SLOW, "targets": ["netns:a"], "lease": "1h"}))
-    assert threading.active_count() <= before + 1
+    assert clock.waiting == 1
     agent.standing.remember(slow(lease="50ms", name="first"))
     agent.standing.remember(slow(lease="100ms", name="second"))
-    until(lambda: not {(WEB, "first"), (WEB, "second")} & set(agent.standing.orders), 20, "each ends in its time")
-    assert len(agent.standing.orders) == 51
+    assert clock.waiting == 1
+    clock.pass_by(0.06)
+    assert {name for _, name in agent.standing.orders} & {"first", "second"} == {"second"}
+    clock.pass_by(0.06)
+    assert len(agent.standing.orders) == 50
     agent.standing.close()
-    until(lambda: threading.active_count() < before, 20, "nobody waits any more")
+    assert clock.waiting == 0
 
 
 def test_what_starts_later_gets_it(agent: Agent, world: World, told: dict[str, Told]) -> None:
@@ -103,9 +111,12 @@ def test_what_starts_later_gets_it(agent: Agent, world: World, told: dict[str, T
     until(lambda: len(in_force(agent)) == 2, 20, "the next got it, too")
 
 
-def test_what_is_over_is_given_to_nobody(agent: Agent, world: World, told: dict[str, Told]) -> None:
-    agent.standing.remember(slow("50ms"))
-    until(lambda: not agent.standing.orders, 20, "it is over")
+def test_what_is_over_is_given_to_nobody(agent: Agent, told: dict[str, Told], clock: FakeClock) -> None:
+    agent.standing.remember(slow("5m"))
+    clock.pass_by(299)
+    assert agent.standing.orders
+    clock.pass_by(2)
+    assert not agent.standing.orders
     until(lambda: told[WEB].closed, 20, "nothing is followed")
 
 

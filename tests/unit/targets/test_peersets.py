@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import threading
 from ipaddress import ip_network
 
 import pytest
@@ -9,6 +8,7 @@ from netweather.errors import NetweatherError, UsageError
 from netweather.targets import peersets
 from netweather.targets.model import Peer, Prefix, Target
 from netweather.targets.peersets import Peers
+from tests.support.clock import FakeClock
 
 ONE, TWO = ip_network("192.0.2.1/32"), ip_network("192.0.2.2/32")
 
@@ -18,7 +18,7 @@ class Answers:
 
     def __init__(self) -> None:
         self.of: dict[str, list[tuple[Prefix, ...] | NetweatherError]] = {}
-        self.ttl = 0.01
+        self.ttl = 60.0
 
     def __call__(self, word: str, target: Target | None) -> tuple[tuple[Peer, ...], float]:
         found = self.of[word].pop(0) if len(self.of[word]) > 1 else self.of[word][0]
@@ -31,22 +31,24 @@ class Answers:
 def answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
     made = Answers()
     monkeypatch.setattr(peersets, "resolved", made)
-    monkeypatch.setattr(peersets, "_RETRY", 0.01)
     return made
 
 
 def test_the_first_set_comes_at_once_and_then_every_change(answers: Answers) -> None:
     answers.of = {"db": [(ONE,), (ONE,), (ONE, TWO)], "mail": [(TWO,)]}
-    with Peers(["db", "mail", "db"]) as sets:
+    clock = FakeClock(0)
+    with Peers(["db", "mail", "db"], clock=clock) as sets:
         assert next(sets) == {"db": (ONE,), "mail": (TWO,)}
+        assert clock.time == 0
         assert next(sets) == {"db": (ONE, TWO), "mail": (TWO,)}
+        assert clock.time == 120
 
 
 def test_a_name_that_does_not_resolve_keeps_what_it_had(answers: Answers) -> None:
     missing = NetweatherError("unresolvable-peer", "no")
     answers.of = {"db": [(ONE,), missing, missing, (TWO,)], "never": [missing]}
     problems: list[tuple[str, str]] = []
-    with Peers(["db", "never"], on_problem=lambda word, problem: problems.append((word, problem.code))) as sets:
+    with Peers(["db", "never"], None, lambda word, problem: problems.append((word, problem.code)), FakeClock()) as sets:
         assert next(sets) == {"db": (ONE,), "never": ()}
         assert next(sets) == {"db": (TWO,), "never": ()}
     assert problems == [("never", "unresolvable-peer"), ("db", "unresolvable-peer")]
@@ -57,9 +59,7 @@ def test_a_container_that_is_gone_has_no_addresses_and_an_engine_that_fails_take
     code: str, left: tuple[Prefix, ...], answers: Answers
 ) -> None:
     answers.of = {"docker:db": [(ONE,), NetweatherError(code, "no")], "clock": [(TWO,), (TWO,), (ONE,)]}
-    answers.ttl = 0.02
-    with pytest.MonkeyPatch.context() as patch, Peers(["docker:db", "clock"]) as sets:
-        patch.setattr(peersets, "_ANEW", 0.0)
+    with Peers(["docker:db", "clock"], clock=FakeClock()) as sets:
         assert next(sets)["docker:db"] == (ONE,)
         while (found := next(sets))["clock"] != (ONE,):
             continue
@@ -69,7 +69,7 @@ def test_a_container_that_is_gone_has_no_addresses_and_an_engine_that_fails_take
 def test_what_is_no_peer_is_told_and_not_asked_again(answers: Answers) -> None:
     answers.of = {"x/y": [UsageError("bad-peer", "no"), (ONE,)], "db": [(ONE,), (TWO,)]}
     problems: list[str] = []
-    with Peers(["x/y", "db"], on_problem=lambda word, problem: problems.append(problem.code)) as sets:
+    with Peers(["x/y", "db"], None, lambda word, problem: problems.append(problem.code), FakeClock()) as sets:
         next(sets)
         assert next(sets) == {"x/y": (), "db": (TWO,)}
     assert problems == ["bad-peer"]
@@ -77,12 +77,12 @@ def test_what_is_no_peer_is_told_and_not_asked_again(answers: Answers) -> None:
 
 def test_closing_ends_an_iteration_that_waits(answers: Answers) -> None:
     answers.of, answers.ttl = {"db": [(ONE,)]}, float("inf")
-    sets = Peers(["db"])
+    clock = FakeClock(0)
+    sets = Peers(["db"], clock=clock)
     next(sets)
-    closing = threading.Timer(0.05, sets.close)
-    closing.start()
+    clock.at(5, sets.close)
     assert list(sets) == []
-    closing.join()
+    assert clock.time == 5
     sets.close()
 
 

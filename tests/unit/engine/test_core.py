@@ -43,6 +43,21 @@ def test_the_same_twice_is_no_change(bench: Bench) -> None:
     assert names(bench) == ["default"]
 
 
+def test_a_changed_condition_counts_from_nothing_and_its_neighbours_go_on(bench: Bench) -> None:
+    bench.set(name="a")
+    bench.set(Rule(Match(ports=(PortRange(80, 80),)), Condition(block="drop")), name="b")
+
+    def counted() -> dict[str, int]:
+        return {shown.condition.name: sum(rule.packets for rule in shown.rules) for shown in bench.engine.show(bench.target)}
+
+    bench.kernel.counters = dict.fromkeys(range(8), (5, 500, 0))
+    bench.set(name="a")
+    before = counted()
+    assert before["a"] == before["b"] > 0
+    bench.set(Rule(Match(direction="egress"), Condition(block="drop")), name="a")
+    assert counted() == {"a": 0, "b": before["b"]}
+
+
 def test_forever_has_no_end(bench: Bench) -> None:
     bench.set(lease=FOREVER)
     assert bench.engine.show(bench.target)[0].remaining_ns is None

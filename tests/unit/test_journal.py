@@ -204,6 +204,8 @@ from pathlib import Path
 from netweather.journal import replace_text
 path = Path(sys.argv[1])
 def heard(event, arguments):
+    if event == "open" and arguments[0] == str(path) and arguments[2] & os.O_ACCMODE != os.O_RDONLY:
+        print("written in place")
     if event in ("open", "os.rename", "os.truncate") and str(path) in str(arguments[0]) and not reading[0]:
         reading[0] = True
         print(path.read_text()[:1], path.stat().st_size)

@@ -5,6 +5,11 @@ Not here: exit handling and rendering, which are the front ends'.
 
 from __future__ import annotations
 
+from typing import Final
+
+_GONE: Final = frozenset({"unknown-target", "target-not-running"})
+_ENDED: Final = _GONE | {"no-such-condition"}
+
 
 class NetweatherError(Exception):
     """Something could not be done, and nothing was left behind.
@@ -54,3 +59,13 @@ def reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     return str(error) or type(error).__name__
+
+
+def target_is_gone(error: BaseException | None) -> bool:
+    """Whether an error says that there is no such target, or that it does not run."""
+    return isinstance(error, NetweatherError) and error.code in _GONE
+
+
+def has_ended(error: BaseException | None) -> bool:
+    """Whether an error says that a condition is not in force any more: for whoever ends it, that is no failure."""
+    return isinstance(error, NetweatherError) and error.code in _ENDED

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import Final
 
 from netweather import targets as runtimes
 from netweather.agent.principals import SET, Principal
 from netweather.conditions import NetworkCondition
 from netweather.engine import Cleared, Engine, entries
-from netweather.errors import NetweatherError
+from netweather.errors import NetweatherError, target_is_gone
 from netweather.planning.rules import InForce
 
-_GONE: Final = ("unknown-target", "target-not-running")
 Look = Callable[[str], None]
 Order = tuple[str, str]
 """The reference and the name of a condition that stands for what starts later."""
@@ -86,7 +84,7 @@ def _on_reference(engine: Engine, which: Which, reference: str, look: Look, orde
         try:
             targets = [stack.enter_context(each) for each in runtimes.resolve_all([reference])]
         except NetweatherError as error:
-            answers = _on_begun(engine, which, reference, look, ()) if error.code in _GONE else []
+            answers = _on_begun(engine, which, reference, look, ()) if target_is_gone(error) else []
             answers += _of_orders(own, answers)
             if not answers:
                 raise

@@ -17,7 +17,7 @@ from netweather.conditions.timeline import timeline
 from netweather.engine import opened, set_all
 from netweather.engine.playbook import Page, Playbook
 from netweather.engine.playing import Key, Place, Player
-from netweather.errors import NetweatherError
+from netweather.errors import NetweatherError, has_ended
 from netweather.targets.references import can_be_target
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 LOG: Final = logging.getLogger("netweather.agent")
 MOST: Final = 50
 """Scenarios that are played at a time, and as many that are over and remembered."""
-_OVER: Final = frozenset({"no-such-condition", "unknown-target", "target-not-running"})
 
 
 AGENT: Final = Principal("agent", frozenset(), root=True, told="the agent")
@@ -154,11 +153,11 @@ class Scenarios:
             try:
                 answers = self.agent.clear(who.unlimited, [target], name, scenario.owner)
             except NetweatherError as error:
-                if error.code not in _OVER:
+                if not has_ended(error):
                     raise
                 return
             for each in answers:
-                if isinstance(each.problem, NetweatherError) and each.problem.code not in _OVER:
+                if isinstance(each.problem, NetweatherError) and not has_ended(each.problem):
                     raise each.problem
 
         def tell(kind: str, data: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from netweather.cli import completing, pages
 from netweather.cli.options import direct_option, json_option
 from netweather.cli.output import remark, say, say_json
 from netweather.connecting import agent_address, connect
-from netweather.errors import NetweatherError, UsageError
+from netweather.errors import NetweatherError, UsageError, has_ended
 from netweather.settings import Settings
 
 if TYPE_CHECKING:
@@ -144,11 +144,9 @@ def _putting(service: Service) -> Callable[[Sequence[NetworkCondition], bool], N
 
 
 def _ending(service: Service) -> Callable[[str, str], None]:
-    over = ("no-such-condition", "unknown-target", "target-not-running")
-
     def end(target: str, name: str) -> None:
         for each in service.clear([target], name):
-            if isinstance(each.problem, NetweatherError) and each.problem.code not in over:
+            if isinstance(each.problem, NetweatherError) and not has_ended(each.problem):
                 raise each.problem
 
     return end

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from netweather.cli.output import remark
 from netweather.cli.problems import as_netweather
 from netweather.cli.signals import Stopped, ignore, stopped_by_signals
-from netweather.errors import NetweatherError
+from netweather.errors import NetweatherError, has_ended, target_is_gone
 from netweather.kernel.waiting import pause
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from netweather.engine import Cleared, Done, Service
 
 _LOOK_S: Final = 1.0
-_OVER: Final = ("no-such-condition", "unknown-target", "target-not-running")
-"""Its lease ended, or somebody was quicker."""
 
 
 def set_and_wait(
@@ -59,7 +57,7 @@ def _remains(service: Service, conditions: list[NetworkCondition]) -> bool:
             for shown in service.show(one.targets)
         )
     except NetweatherError as error:
-        if error.code in ("unknown-target", "target-not-running"):
+        if target_is_gone(error):
             return False
         raise
 
@@ -71,7 +69,7 @@ def _clear(service: Service, conditions: list[NetworkCondition]) -> None:
     for one in conditions:
         for answer in _cleared(service, one):
             cleared += [f"{name!r} on {answer.target}" for name in answer.names]
-            if answer.problem is not None and getattr(answer.problem, "code", "") not in _OVER:
+            if answer.problem is not None and not has_ended(answer.problem):
                 failure = failure or as_netweather(answer.problem)
     if failure is not None:
         raise failure

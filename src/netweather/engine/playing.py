@@ -15,11 +15,10 @@ from netweather.clock import CLOCK, Clock
 from netweather.conditions import NetworkCondition
 from netweather.conditions.scenario import Scenario
 from netweather.conditions.timeline import Moment, timeline
-from netweather.errors import NetweatherError
+from netweather.errors import NetweatherError, target_is_gone
 from netweather.targets.references import can_be_target
 
 State = Literal["playing", "paused", "ended", "stopped", "failed"]
-_GONE: Final = frozenset({"unknown-target", "target-not-running"})
 _NO_ROUND: Final = 1 << 62
 Key = tuple[str, str]
 """(target's words, condition's name)."""
@@ -216,7 +215,7 @@ class Player:
         try:
             self._put(_joined(list(self._held.values())), True)
         except NetweatherError as error:
-            if error.code not in _GONE:  # a container that restarts has it again when it is back
+            if not target_is_gone(error):  # a container that restarts has it again when it is back
                 raise
         self._renewed()
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from netweather import targets as runtimes
 from netweather.conditions import NetworkCondition
@@ -21,15 +21,13 @@ from netweather.engine.setting import Done, Wanted, opened, set_all
 from netweather.engine.stats import Stats, open_stats
 from netweather.engine.stats import Wanted as Counting
 from netweather.engine.verifying import Progress, Wish, silent
-from netweather.errors import NetweatherError, UsageError
+from netweather.errors import NetweatherError, UsageError, target_is_gone
 from netweather.measure import Evidence
 from netweather.targets import Target, ids
 from netweather.targets.references import lacks_project
 
 if TYPE_CHECKING:
     from netweather.targets.compose import Own
-
-_GONE: Final = ("unknown-target", "target-not-running")
 
 
 class Service(Protocol):
@@ -139,11 +137,7 @@ class Direct:
                 found = [stack.enter_context(target) for target in runtimes.resolve(reference)]
             except (NetweatherError, OSError) as error:
                 elsewhere = self._clear_elsewhere(reference, name, owner, ())
-                return (
-                    elsewhere
-                    if elsewhere and getattr(error, "code", "") in _GONE
-                    else [*elsewhere, Cleared(reference, (), error)]
-                )
+                return elsewhere if elsewhere and target_is_gone(error) else [*elsewhere, Cleared(reference, (), error)]
             elsewhere = self._clear_elsewhere(reference, name, owner, [target.identity for target in found])
             here = [self._clear_one(target, name, owner) for target in found]
             return [*(each for each in here if not (elsewhere and _is_missing(each))), *elsewhere]

@@ -13,7 +13,7 @@ from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Final
 
 from netweather.clock import CLOCK, Clock
-from netweather.errors import NetweatherError, UsageError
+from netweather.errors import NetweatherError, UsageError, target_is_gone
 from netweather.targets.following import Follower, Started, follow
 from netweather.targets.model import Prefix, Target
 from netweather.targets.peers import resolved
@@ -26,7 +26,6 @@ PeerSet = dict[str, tuple[Prefix, ...]]
 _RETRY: Final = 5.0
 _ANEW: Final = 30.0  # a container may get another address without coming or going
 _END: Final = None
-_GONE: Final = frozenset({"unknown-target", "target-not-running", "peer-without-address"})
 
 
 class Peers:
@@ -115,7 +114,7 @@ class Peers:
             self._due[word] = math.inf
             self._tell(word, error)
         except NetweatherError as error:
-            if is_reference(word) and error.code in _GONE:
+            if is_reference(word) and (target_is_gone(error) or error.code == "peer-without-address"):
                 self._current[word] = ()
             self._due[word] = self._clock.now() + _RETRY
             self._tell(word, error)

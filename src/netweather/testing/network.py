@@ -21,7 +21,7 @@ from netweather.conditions import NetworkCondition
 from netweather.conditions.partitions import partition
 from netweather.connecting import connect
 from netweather.engine import Service, Shown
-from netweather.errors import NetweatherError
+from netweather.errors import NetweatherError, has_ended
 from netweather.journal import Whose
 from netweather.settings import Settings
 from netweather.targets.references import can_be_target
@@ -31,8 +31,6 @@ from netweather.testing.wish import Wish, wish
 
 TURN_S = 0.5
 """How often a condition is looked at while a test runs."""
-_OVER = ("no-such-condition", "unknown-target", "target-not-running")
-"""What is to be cleared has gone by itself, or with its target."""
 _numbers = itertools.count(1)
 
 
@@ -171,7 +169,7 @@ class Degraded:
             for problem in [answer.problem for answer in answers if answer.problem is not None]:
                 raise problem
         except NetweatherError as error:
-            if error.code not in _OVER:
+            if not has_ended(error):
                 raise
 
     def _watch(self) -> None:

@@ -9,7 +9,7 @@ from netweather.errors import NetweatherError
 from netweather.settings import Settings
 
 if TYPE_CHECKING:
-    from netweather.engine import Service
+    from netweather.service import Service
 
 
 def connect(settings: Settings, *, direct: bool = False) -> Service:
@@ -17,9 +17,10 @@ def connect(settings: Settings, *, direct: bool = False) -> Service:
     address = "" if direct else agent_address(settings)
     if not address:
         need_root()
-        from netweather.engine import Direct, Engine
+        from netweather.engine import Engine
+        from netweather.service import LocalService
 
-        return Direct(Engine(settings))
+        return LocalService(Engine(settings))
     from netweather.client import Client
     from netweather.conditions.embedding import own_profiles
 

@@ -13,8 +13,8 @@ import pytest
 from netweather.errors import NetweatherError
 
 if TYPE_CHECKING:
-    from netweather.engine import Service
     from netweather.journal import Whose
+    from netweather.service import Service
     from netweather.testing.browser import Browser
     from netweather.testing.evidence import Evidence
     from netweather.testing.lab import Lab

@@ -12,6 +12,7 @@ import pytest
 from netweather.conditions import Condition, NetworkCondition, PortRange
 from netweather.engine import Engine
 from netweather.errors import NetweatherError
+from netweather.service import LocalService
 from netweather.settings import Settings
 from netweather.targets import resolve
 from tests.support.docker import Docker
@@ -96,7 +97,7 @@ def test_several_containers_by_label(docker: Docker, tmp_path: Path) -> None:
         assert min(ping(docker, one, there)) >= 50 * MS
         assert min(ping(docker, two, there)) >= 50 * MS
         assert len(engine.show()) == 2
-        assert sorted(one.target for one in engine.clear_all()) == sorted(target.reference for target in targets)
+        assert sorted(one.target for one in LocalService(engine).clear()) == sorted(target.reference for target in targets)
         at_last(lambda: min(ping(docker, one, there)), 0, 25 * MS)
         at_last(lambda: min(ping(docker, two, there)), 0, 25 * MS)
         for target in targets:

@@ -16,6 +16,7 @@ import pytest
 from netweather.conditions import NetworkCondition
 from netweather.engine import Engine
 from netweather.errors import NetweatherError
+from netweather.service import LocalService
 from netweather.settings import Settings
 from netweather.targets import Gone, Started, follow
 from netweather.units import Duration
@@ -58,7 +59,7 @@ class Keeping:
     def close(self) -> None:
         self.follower.close()
         self._thread.join()
-        self.engine.clear_all()
+        LocalService(self.engine).clear()
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ import pytest
 from netweather.conditions import NetworkCondition
 from netweather.conditions.flags import rule_from_flags
 from netweather.engine import Engine, Wanted, set_all
-from netweather.engine.proving import proof
 from netweather.engine.verifying import Wish, silent, verify
 from netweather.errors import NetweatherError
 from netweather.kernel.pump_params import ParamsFile
 from netweather.lines.params import ONE, LineParams, LossModel
 from netweather.measure import Evidence, Figure, Verdict
+from netweather.service.set_verified import proof
 from netweather.settings import Settings
 from netweather.targets import Target, resolve
 from tests.support.netns import Lab, lab

@@ -10,9 +10,9 @@ import pytest
 from netweather import connecting
 from netweather.client import Client
 from netweather.connecting import agent_address, connect
-from netweather.engine import Direct
 from netweather.errors import NetweatherError, UsageError
 from netweather.kernel import listening
+from netweather.service import LocalService
 from netweather.settings import Settings
 
 
@@ -44,7 +44,7 @@ def test_one_that_may_not_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_direct(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 0)
     settings = Settings(state=tmp_path, agent="https://192.0.2.1:8753")
-    assert isinstance(connect(settings, direct=True), Direct)
+    assert isinstance(connect(settings, direct=True), LocalService)
 
 
 def test_one_that_is_named_is_the_one(tmp_path: Path) -> None:

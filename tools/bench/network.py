@@ -21,6 +21,7 @@ from netweather.conditions import Condition, Delay, Match, NetworkCondition, Por
 from netweather.conditions import Engine as LineEngine
 from netweather.engine import Engine, Shown
 from netweather.errors import NetweatherError
+from netweather.service import LocalService
 from netweather.settings import Settings
 from netweather.targets import Target, resolve
 from netweather.units import Duration
@@ -183,7 +184,7 @@ def _unmake(state: Path) -> None:
     """Ends every condition of a state folder, and removes it."""
     engine = Engine(Settings(state=state))
     with suppress(NetweatherError, OSError):
-        engine.clear_all()
+        LocalService(engine).clear()
     for identity in engine.journal.identities():
         with suppress(NetweatherError, OSError):
             engine.recover()

@@ -16,7 +16,7 @@ from typing import cast
 import uvicorn
 
 from netweather.conditions import NetworkCondition, builtin_profiles
-from netweather.engine import RuleCounters, Service, Shown
+from netweather.engine import RuleCounters, Shown
 from netweather.engine.experience import Experienced
 from netweather.errors import NetweatherError
 from netweather.journal import Whose
@@ -28,6 +28,7 @@ from netweather.scope.controls import NAME, Wish, controls, panel
 from netweather.scope.picture import Painter
 from netweather.scope.report import Reporter
 from netweather.scope.steering import Steering
+from netweather.service import Service
 from netweather.targets.census import Container, State
 from netweather.units import Duration
 from tests.support.scope import Probe

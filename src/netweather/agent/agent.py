@@ -1,14 +1,13 @@
-"""The agent itself: its engine, its targets, its threads, its log; what the handlers of requests call. Not here: HTTP."""
+"""The agent itself: its engine, its targets, its threads, its log; what it adds to the service. Not here: the verbs, and HTTP."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -16,51 +15,42 @@ from typing import Any, Final, TypeVar
 
 from netweather import targets as runtimes
 from netweather.agent.audit import Audit
-from netweather.agent.clearing import Which, clear
 from netweather.agent.events import Events
 from netweather.agent.keeping import Keeping
 from netweather.agent.metrics import Metrics
-from netweather.agent.paths import refuse_paths, refuse_references
-from netweather.agent.principals import SET, Principal, Tokens
+from netweather.agent.principals import Tokens
 from netweather.agent.scenarios import Scenarios, wait_for
 from netweather.agent.standing import Standing
 from netweather.agent.watches import Watches
 from netweather.conditions import NetworkCondition
-from netweather.conditions.flags import match_to_short
-from netweather.engine import Chosen, Cleared, Done, Engine, opened, set_all
-from netweather.engine.connections import connections, with_lives
-from netweather.engine.documents import connections_document, done_document, shown_document
-from netweather.engine.draining import Held
-from netweather.engine.proving import proof
+from netweather.engine import Cleared, Done, Engine, Listed
 from netweather.engine.reports import doctor_document, listing_document
-from netweather.engine.service import need_host_spelt, reset_all, show_all
-from netweather.engine.setting import Check
 from netweather.engine.sparing import on_host, spare_port
-from netweather.engine.verifying import Wish, silent, verify
 from netweather.errors import NetweatherError
 from netweather.journal import Entry
 from netweather.kernel.kept import KeptTargets
 from netweather.kernel.seam import TargetKernel
 from netweather.kernel.spares import Spares
+from netweather.service import LocalService
+from netweather.service.callbacks import Callbacks, Fits, Order
+from netweather.service.callers import Caller
 from netweather.settings import Settings
-from netweather.targets import Target
-from netweather.targets.references import is_reference
 
 THREADS: Final = 16
 TARGETS: Final = 4
 """Targets that one request sets at a time."""
 PROOFS: Final = 4
-"""Proofs at a time: each takes a thread for its 10 seconds."""
+"""Proofs at a time."""
 MOST_TOLD: Final = 100
 """Connections that an event names."""
 T = TypeVar("T")
 
 
 @dataclass
-class Agent:
+class Agent(Callbacks):
     """One agent. tokens: of those who come by TCP, and port: the one they use. open_kernel: the seam, if not the real one.
 
-    Every method but `in_thread` may block: call them by it.
+    Every method that is not a coroutine may block: call it by `in_thread`.
     """
 
     settings: Settings = field(default_factory=Settings.load)
@@ -82,12 +72,17 @@ class Agent:
         self.engine.counted = self.keeping.remember_counters
         self.standing = Standing(self.engine, self.events)
         self.scenarios = Scenarios(self)
-        self.watches = Watches()
+        self.watches = Watches(lambda caller, reference, wanted: self.service(caller).stats(reference, wanted))
         self.keeping.cleared = self._cleared_elsewhere
         self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="agent")
         self.metrics = Metrics(lambda: self.keeping.count, lambda: self.events.listeners, self.engine.show)
         self.started = time.monotonic()
         self.proving = asyncio.Semaphore(PROOFS)
+
+    async def measured(self, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
+        """As `in_thread`, for what sends probe packets: so many at a time, since each takes a thread for its 10 seconds."""
+        async with self.proving:
+            return await self.in_thread(function, *arguments, **named)
 
     async def in_thread(self, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
         """Calls what may block, without blocking the others."""
@@ -102,126 +97,64 @@ class Agent:
         self.kept.close()
         self.spares.close()
 
-    # conditions
+    def service(self, caller: Caller) -> LocalService:
+        """The verbs, for who asks."""
+        return LocalService(self.engine, caller, self)
 
-    async def set_proved(
-        self, who: Principal, conditions: Sequence[NetworkCondition], gone: Callable[[], bool], *, host: bool
-    ) -> list[dict[str, Any]]:
-        """Puts conditions in force and measures them, while nobody is `gone`. Raises NetweatherError not-proved, and as `set`."""
-        async with self.proving:
-            return await self.in_thread(self.set, who, conditions, host=host, check=proof(self.engine, silent, gone))
+    # what the service calls
 
-    def set(
-        self,
-        who: Principal,
-        conditions: Sequence[NetworkCondition],
-        *,
-        dry_run: bool = False,
-        host: bool = False,
-        check: Check | None = None,
-    ) -> list[dict[str, Any]]:
-        """Puts conditions in force, all or none. Returns their documents. check: as of `set_all`. Raises NetweatherError."""
-        owned = [replace(each, owner=who.owner(each.owner)) for each in conditions]
-        owned = [spare_port(each, self.port) if on_host(each) else each for each in owned]
-        for each in owned:
-            refuse_paths(each)
-        with self.audit.of(who, "plan" if dry_run else "set", owned), opened(owned) as wanted:
-            targets = [target for one in wanted for target in one.targets]
-            who.need_targets(targets)
-            need_host_spelt(wanted, confirmed=host or dry_run)
-            try:
-                done = set_all(self.engine, wanted, dry_run=dry_run, check=check)
-            finally:
-                self._look_at(targets)
-        if not dry_run:
-            for one in done:
-                self.standing.remember(one.condition)
-            self._tell_of_set(who, done)
-        now = datetime.now().astimezone()
-        return [done_document(each, now, dry_run=dry_run) for each in done]
+    def prepared(self, condition: NetworkCondition) -> NetworkCondition:
+        return spare_port(condition, self.port) if on_host(condition) else condition
 
-    def _look_at(self, targets: Iterable[Target]) -> None:
-        for target in targets:
-            self.keeping.look(target.identity)
+    def audited(
+        self, caller: Caller, action: str, conditions: Iterable[NetworkCondition] = (), **fields: Any
+    ) -> AbstractContextManager[dict[str, Any]]:
+        return self.audit.of(caller, action, conditions, **fields)
 
-    def _tell_of_set(self, who: Principal, done: list[Done]) -> None:
+    def changed(self, identity: str) -> None:
+        self.keeping.look(identity)
+
+    def was_set(self, caller: Caller, done: Sequence[Done]) -> None:
         for each in done:
+            self.standing.remember(each.condition)
             for result in each.results:
-                target = result.target.reference
-                self.events.publish(
-                    "condition-set", name=each.condition.name, target=target, owner=each.condition.owner, by=who.name
-                )
+                what = {"name": each.condition.name, "target": result.target.reference, "owner": each.condition.owner}
+                self.events.publish("condition-set", **what, by=caller.name)
 
-    def show(self, references: Sequence[str] = (), name: str | None = None, *, lived: bool = False) -> list[dict[str, Any]]:
-        """The documents of the conditions in force: on these targets, or on all. Raises NetweatherError.
-
-        lived: with what the connections of each rule lived through.
-        """
-        refuse_references(references)
-        now = datetime.now().astimezone()
-        shown = [each for each in show_all(self.engine, references) if name in (None, each.condition.name)]
-        return [shown_document(each, now) for each in (with_lives(self.engine, shown) if lived else shown)]
-
-    def clear(
-        self,
-        who: Principal,
-        references: Sequence[str] = (),
-        name: str | None = None,
-        owner: str | None = None,
-        *,
-        held: Held = "drain",
-    ) -> list[Cleared]:
-        """Ends conditions: on these targets or all, of this name or all, of this owner or all that may be.
-
-        held: what becomes of packets that emulated links hold, as `Engine.finish`.
-        Raises NetweatherError no-such-condition for a name that is nowhere in force; other-owner for a name that is another's.
-        """
-        refuse_references(references)
-        with self.audit.of(who, "clear", (), name=name or "", targets=list(references)) as line:
-            which = Which(who, name, owner)
-            if not references:
-                who.need(SET)
-            answers = self._cleared(which, references)
-            if not references and name is None:  # what plays would put it again
-                wait_for(self.scenarios.stopped(who, owner))
-            line["cleared"] = [{"target": each.target, "names": list(each.names)} for each in answers]
+    def was_cleared(self, caller: Caller, answers: Sequence[Cleared], orders: Collection[Order]) -> None:
+        self._forget(orders)
         for each in answers:
             for ended in each.names:
                 counted = self.keeping.last_counters(each.identity, ended)
-                self.events.publish("condition-cleared", name=ended, target=each.target, by=who.name, counters=counted)
-        return [self.engine.finish(each, held) for each in answers]
+                self.events.publish("condition-cleared", name=ended, target=each.target, by=caller.name, counters=counted)
 
-    def _cleared(self, which: Which, references: Sequence[str]) -> list[Cleared]:
-        """Ends them all first: the devices of the one would keep the kernel's lock of all devices, for which the next waits."""
-        before = self._in_force()
-        # Orders before conditions: what just starts would get what is being cleared.
-        withdrawn = self.standing.withdraw(which.fits, references)
-        touched: list[str] = []
+    def was_reset(self, caller: Caller, ended: Sequence[Listed]) -> None:
+        for each in ended:
+            names = [live.connection for live in each.connections]
+            self.events.publish("connections-reset", target=each.target.reference, connections=names[:MOST_TOLD], by=caller.name)
+
+    @contextmanager
+    def orders_withdrawn(self, fits: Fits, references: Collection[str]) -> Iterator[Collection[Order]]:
+        withdrawn = self.standing.withdraw(fits, references)
         try:
-            answers = clear(self.engine, which, references, touched.append, withdrawn)
+            yield withdrawn
         except BaseException:
             self.standing.restore(withdrawn)
             raise
-        finally:
-            for identity in touched:
-                self.keeping.look(identity)
-        ended = {(reference, name) for identity, reference, name in before - self._in_force() if identity in touched}
-        self._forget(ended)
-        return answers
 
-    def _in_force(self) -> frozenset[tuple[str, str, str]]:
-        """(identity, reference, name) of each condition that the journals have."""
-        return frozenset(
-            (identity, each.reference, each.condition.name)
-            for identity in self.engine.journal.identities()
-            if (entry := self.known(identity)) is not None
-            for each in entry.conditions
-        )
+    def stop_scenarios(self, caller: Caller, owner: str | None) -> None:
+        wait_for(self.scenarios.stopped(caller, owner))
 
-    def _forget(self, ended: Iterable[tuple[str, str]]) -> None:
+    def _forget(self, ended: Collection[Order]) -> None:
         """What ended by other words than its own, and is in force by them nowhere any more, doesn't come back."""
-        left = {(reference, name) for _, reference, name in self._in_force()}
-        self.standing.forget(order for order in ended if order not in left)
+        if ended:
+            left = {
+                (each.reference, each.condition.name)
+                for identity in self.engine.journal.identities()
+                if (entry := self.known(identity)) is not None
+                for each in entry.conditions
+            }
+            self.standing.forget(set(ended) - left)
 
     def _cleared_elsewhere(self, reference: str, name: str) -> None:
         """Direct mode ended a condition before its time."""
@@ -248,46 +181,6 @@ class Agent:
 
         findings = probe_all(self.settings.state)
         return doctor_document(findings, works(findings))
-
-    async def verify(self, who: Principal, target: str, wish: Wish) -> list[dict[str, Any]]:
-        """The evidence for a target's conditions. Raises NetweatherError."""
-        async with self.proving:
-            return await self.in_thread(self._verify, who, target, wish)
-
-    def _verify(self, who: Principal, target: str, wish: Wish) -> list[dict[str, Any]]:
-        words = [word for word in (wish.peer, wish.to) if word and is_reference(word)]
-        refuse_references([target, *words])
-        with ExitStack() as stack:
-            found = [stack.enter_context(each) for each in runtimes.resolve_all([target])]
-            peers = [stack.enter_context(each) for each in runtimes.resolve_all(words)]
-            who.need_targets([*found, *peers])
-            return [each.plain() for one in found for each in verify(self.engine, one, wish)]
-
-    def connections(self, references: Sequence[str], which: Chosen) -> list[dict[str, Any]]:
-        """The connections of targets. Raises NetweatherError."""
-        self._refuse(references, which)
-        with ExitStack() as stack:
-            targets = [stack.enter_context(each) for each in runtimes.resolve_all(references)]
-            return [connections_document(connections(self.engine, each, which)) for each in targets]
-
-    def reset(self, who: Principal, references: Sequence[str], which: Chosen, *, host: bool) -> list[dict[str, Any]]:
-        """Ends connections. Raises NetweatherError."""
-        self._refuse(references, which)
-        with (
-            self.audit.of(who, "reset", (), targets=list(references), match=match_to_short(which.match)) as line,
-            ExitStack() as stack,
-        ):
-            targets = [stack.enter_context(each) for each in runtimes.resolve_all(references)]
-            who.need_targets(targets)
-            ended = reset_all(self.engine, targets, which, confirmed=host)
-            line["reset"] = [live.connection for each in ended for live in each.connections]
-        for each in ended:
-            names = [live.connection for live in each.connections]
-            self.events.publish("connections-reset", target=each.target.reference, connections=names[:MOST_TOLD], by=who.name)
-        return [connections_document(each) for each in ended]
-
-    def _refuse(self, references: Sequence[str], which: Chosen) -> None:
-        refuse_references([*references, *(word for match in (which.match, *which.exclude) for word in match.to)])
 
     def health(self) -> dict[str, Any]:
         """That it is well, and for how long."""

@@ -7,12 +7,13 @@ from typing import Annotated, Any, Final, get_args, get_origin
 from fastapi import Depends, Query, Request
 
 from netweather.agent.agent import Agent
-from netweather.agent.principals import READ, SET, Principal, no_token, of_peer
+from netweather.agent.principals import no_token, of_peer
 from netweather.agent.problems import MEDIA_TYPE
 from netweather.conditions import load_json
 from netweather.conditions.model import NetworkCondition
 from netweather.conditions.nearest import unknown
 from netweather.errors import UsageError
+from netweather.service.callers import READ, SET, Caller
 
 _PROBLEM: Final = {
     "type": "object",
@@ -63,7 +64,7 @@ def agent_of(request: Request) -> Agent:
     return found
 
 
-def who(request: Request) -> Principal:
+def who(request: Request) -> Caller:
     """Who asks: the process at the other end of the Unix socket, or the bearer of a token. Raises no-token, not-allowed."""
     peer = getattr(request.state, "peer", None)
     if peer is not None:
@@ -74,14 +75,14 @@ def who(request: Request) -> Principal:
     return agent_of(request).tokens.principal(token.strip())
 
 
-def reader(request: Request) -> Principal:
+def reader(request: Request) -> Caller:
     """Who asks, and may look. Raises no-token, not-allowed."""
     found = who(request)
     found.need(READ)
     return found
 
 
-def setter(request: Request) -> Principal:
+def setter(request: Request) -> Caller:
     """Who asks, and may change something; of which target is seen when it is open. Raises no-token, not-allowed."""
     found = who(request)
     found.need(SET)
@@ -114,8 +115,8 @@ def _is_list(annotation: Any) -> bool:
 
 
 OurAgent = Annotated[Agent, Depends(agent_of)]
-Reader = Annotated[Principal, Depends(reader)]
-Setter = Annotated[Principal, Depends(setter)]
+Reader = Annotated[Caller, Depends(reader)]
+Setter = Annotated[Caller, Depends(setter)]
 Targets = Annotated[
     list[str] | None, Query(alias="target", description="a target such as docker:shop-api; repeatable", max_length=1000)
 ]

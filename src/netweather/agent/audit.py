@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from netweather.agent.principals import Principal
 from netweather.conditions import NetworkCondition
 from netweather.errors import NetweatherError
+from netweather.service.callers import Caller
 
 LOG: Final = logging.getLogger("netweather.agent")
 
@@ -27,10 +27,10 @@ class Audit:
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
-    def of(self, who: Principal, action: str, conditions: Iterable[NetworkCondition], **fields: Any) -> Iterator[dict[str, Any]]:
+    def of(self, who: Caller, action: str, conditions: Iterable[NetworkCondition], **fields: Any) -> Iterator[dict[str, Any]]:
         """Around a change: yields its line, to be added to, and writes it with the outcome."""
         time = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        line = {"time": time, "who": who.name, "from": who.told, "action": action, **fields}
+        line = {"time": time, "who": who.name, "from": who.origin, "action": action, **fields}
         asked = [
             {
                 "name": each.name,

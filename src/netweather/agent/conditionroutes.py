@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -13,13 +14,16 @@ from fastapi.responses import JSONResponse
 
 from netweather.agent.agent import Agent
 from netweather.agent.asking import OurAgent, Reader, Setter, Targets, answers, conditions_in, known_parameters
-from netweather.agent.principals import Principal
 from netweather.agent.problems import as_netweather
 from netweather.conditions import NetworkCondition
 from netweather.conditions.schema import json_schema
 from netweather.engine import Cleared
+from netweather.engine.documents import done_document, shown_document
 from netweather.engine.draining import Held
-from netweather.errors import NetweatherError, UsageError
+from netweather.errors import UsageError
+from netweather.service import LocalService
+from netweather.service.callers import Caller
+from netweather.service.clearing import no_such_condition
 
 router = APIRouter(prefix="/v1", dependencies=[Depends(known_parameters)], tags=["conditions"])
 
@@ -108,12 +112,10 @@ async def put_condition(
 async def _set(
     request: Request,
     agent: Agent,
-    who: Principal,
+    who: Caller,
     conditions: Sequence[NetworkCondition],
     how: How,
 ) -> list[dict[str, Any]]:
-    if how.dry_run or not how.verify:
-        return await agent.in_thread(agent.set, who, conditions, dry_run=how.dry_run, host=how.confirm_host)
     loop = asyncio.get_running_loop()
 
     def gone() -> bool:  # asked by the thread that measures; a loop that doesn't answer ends with the agent
@@ -122,7 +124,13 @@ async def _set(
         except (TimeoutError, CancelledError, RuntimeError):
             return True
 
-    return await agent.set_proved(who, conditions, gone, host=how.confirm_host)
+    def put() -> list[dict[str, Any]]:
+        service = agent.service(replace(who, gone=gone))
+        done = service.set(conditions, dry_run=how.dry_run, host=how.confirm_host, verify=how.verify)
+        now = datetime.now().astimezone()
+        return [done_document(each, now, dry_run=how.dry_run) for each in done]
+
+    return await (agent.measured if how.verify and not how.dry_run else agent.in_thread)(put)
 
 
 @router.get(
@@ -130,7 +138,7 @@ async def _set(
 )
 async def get_conditions(agent: OurAgent, who: Reader, targets: Targets = None, lived: Lived = False) -> JSONResponse:
     """On these targets, or on all; with what each rule met, and the time left."""
-    return JSONResponse(_as_list(await agent.in_thread(agent.show, targets or (), lived=lived)))
+    return JSONResponse(_as_list(await agent.in_thread(_shown, agent.service(who), targets or (), lived=lived)))
 
 
 @router.get(
@@ -138,13 +146,17 @@ async def get_conditions(agent: OurAgent, who: Reader, targets: Targets = None, 
 )
 async def get_condition(name: Name, agent: OurAgent, who: Reader, targets: Targets = None, lived: Lived = False) -> JSONResponse:
     """On these targets, or wherever it is in force."""
-    found = await agent.in_thread(agent.show, targets or (), name, lived=lived)
+    found = await agent.in_thread(_shown, agent.service(who), targets or (), name, lived=lived)
     if not found:
-        raise NetweatherError(
-            "no-such-condition", f"no condition {name!r} is in force", "its lease is over, or it was never set",
-            "`netweather show` lists them",
-        )  # fmt: skip
+        raise no_such_condition(name)
     return JSONResponse(_as_list(found))
+
+
+def _shown(
+    service: LocalService, targets: Sequence[str], name: str | None = None, *, lived: bool = False
+) -> list[dict[str, Any]]:
+    now = datetime.now().astimezone()
+    return [shown_document(each, now) for each in service.show(targets, lived=lived) if name in (None, each.condition.name)]
 
 
 @router.delete("/conditions", summary="End conditions", responses=answers("what ended, by target", _CLEARED, 404, 409))
@@ -152,7 +164,8 @@ async def delete_conditions(
     agent: OurAgent, who: Setter, targets: Targets = None, owner: Owner = None, wait: Wait = False, now: Now = False
 ) -> JSONResponse:
     """All on these targets, or all on this machine: root's ends everybody's, others end their own. Traffic is normal on return."""
-    return _cleared(await agent.in_thread(agent.clear, who, targets or (), None, owner, held=_held(wait=wait, now=now)))
+    held = _held(wait=wait, now=now)
+    return _cleared(await agent.in_thread(agent.service(who).clear, targets or (), None, owner, held=held))
 
 
 @router.delete("/conditions/{name}", summary="End a condition", responses=answers("what ended, by target", _CLEARED, 404, 409))
@@ -160,7 +173,8 @@ async def delete_condition(
     name: Name, agent: OurAgent, who: Setter, targets: Targets = None, owner: Owner = None, wait: Wait = False, now: Now = False
 ) -> JSONResponse:
     """On these targets, or wherever it is in force. Traffic is normal on return; the agent removes devices in the background."""
-    return _cleared(await agent.in_thread(agent.clear, who, targets or (), name, owner, held=_held(wait=wait, now=now)))
+    held = _held(wait=wait, now=now)
+    return _cleared(await agent.in_thread(agent.service(who).clear, targets or (), name, owner, held=held))
 
 
 def _held(*, wait: bool, now: bool) -> Held:
@@ -179,8 +193,6 @@ def _as_list(documents: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _cleared(answers: Sequence[Cleared]) -> JSONResponse:
-    if len(answers) == 1 and answers[0].problem is not None:
-        raise answers[0].problem
     items = []
     for each in answers:
         item: dict[str, Any] = {"target": each.target, "cleared": list(each.names), **each.held}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse
@@ -11,7 +11,8 @@ from netweather.agent.asking import OurAgent, Reader, Setter, answers, known_par
 from netweather.agent.conditionroutes import ConfirmHost
 from netweather.conditions import Match, Rule, validate_rule
 from netweather.conditions.flags import match_from_short
-from netweather.engine import Chosen
+from netweather.engine import Chosen, Listed
+from netweather.engine.documents import connections_document
 
 router = APIRouter(prefix="/v1", dependencies=[Depends(known_parameters)], tags=["connections"])
 
@@ -48,7 +49,7 @@ async def get_connections(
 ) -> JSONResponse:
     """Each with its state, process, queues, what TCP knows of it, and the rules that its packets meet."""
     whole = Chosen(meant.match, meant.exclude, meant.states, meant.condition, listening)
-    return _answer(await agent.in_thread(agent.connections, targets, whole))
+    return _answer(await agent.in_thread(agent.service(who).connections_of, targets, whole))
 
 
 @router.delete("/connections", summary="Reset connections", responses=answers("those that were ended", _ITEMS, 404, 409))
@@ -56,8 +57,8 @@ async def delete_connections(
     agent: OurAgent, who: Setter, targets: Targets, meant: Meant, confirm_host: ConfirmHost = False
 ) -> JSONResponse:
     """Either end gets an error, as of a network that forgot the connection. Something must say which ones are meant."""
-    return _answer(await agent.in_thread(agent.reset, who, targets, meant, host=confirm_host))
+    return _answer(await agent.in_thread(agent.service(who).reset_on, targets, meant, host=confirm_host))
 
 
-def _answer(documents: list[dict[str, Any]]) -> JSONResponse:
-    return JSONResponse({"items": documents})
+def _answer(found: list[Listed]) -> JSONResponse:
+    return JSONResponse({"items": [connections_document(each) for each in found]})

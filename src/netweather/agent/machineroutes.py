@@ -15,7 +15,6 @@ from netweather.agent.asking import OurAgent, Reader, Setter, answers, known_par
 from netweather.agent.events import Event, Listener
 from netweather.conditions.profiles import builtin_profiles, find_profile
 from netweather.engine.reports import profile_document
-from netweather.engine.service import complete
 from netweather.engine.verifying import Wish
 from netweather.targets.compose import Own
 
@@ -63,7 +62,7 @@ async def get_complete(
 
     A compose service gets its project: `project`, when that has the service or `only` is set, else the only one that has it.
     """
-    return JSONResponse({"reference": await agent.in_thread(complete, agent.engine, target, Own(project, only))})
+    return JSONResponse({"reference": await agent.in_thread(agent.service(who).complete, target, Own(project, only))})
 
 
 @router.get("/profiles", summary="The profiles", responses=answers("all of them", _ITEMS))
@@ -87,8 +86,9 @@ async def get_doctor(agent: OurAgent, who: Reader) -> JSONResponse:
 @router.post("/verify", summary="Prove conditions", responses=answers("the evidence for each condition", _ITEMS, 404, 409))
 async def post_verify(wish: VerifyRequest, agent: OurAgent, who: Setter) -> JSONResponse:
     """Probe packets go through the very rules: about 10 seconds."""
-    evidence = await agent.verify(who, wish.target, Wish(wish.name, wish.to, wish.peer, wish.samples))
-    return JSONResponse({"items": evidence})
+    what = Wish(wish.name, wish.to, wish.peer, wish.samples)
+    evidence = await agent.measured(agent.service(who).verify, wish.target, what)
+    return JSONResponse({"items": [each.plain() for each in evidence]})
 
 
 @router.get("/events", summary="What happens", responses=answers("until you go", {"type": "string"}, media="text/event-stream"))

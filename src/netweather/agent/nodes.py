@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from netweather.agent.paths import refuse_paths
 from netweather.agent.proofs import Proofs
 from netweather.engine.choosing import engines
 from netweather.errors import NetweatherError
@@ -22,6 +21,7 @@ from netweather.kubernetes import api as kinds
 from netweather.kubernetes.api import Api, is_forbidden
 from netweather.kubernetes.following import Followed
 from netweather.kubernetes.nodes import OWNER, Key, Orders, PodOrder, read_orders, status_of
+from netweather.service.callers import refuse_files
 from netweather.targets import resolve_peers
 from netweather.targets.cri import open_pod, pods_by_uid
 
@@ -128,7 +128,7 @@ class Node:
             return
         told = {"name": condition.name, "target": order.pod, "owner": OWNER}
         try:
-            refuse_paths(condition)
+            refuse_files([condition])
             with open_pod(sandbox) as target:
                 self.agent.engine.set(target, condition)
                 self.agent.keeping.look(target.identity)

@@ -9,15 +9,16 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from netweather.agent.paths import refuse_paths
-from netweather.agent.principals import SET, Principal, again, remembered
+from netweather.agent.principals import again, remembered
 from netweather.conditions import NetworkCondition
 from netweather.conditions.scenario import Scenario, dump_scenario
 from netweather.conditions.timeline import timeline
 from netweather.engine import opened, set_all
 from netweather.engine.playbook import Page, Playbook
 from netweather.engine.playing import Key, Place, Player
-from netweather.errors import NetweatherError, has_ended
+from netweather.errors import NetweatherError
+from netweather.service.callers import SET, Caller
+from netweather.service.protocol import end_condition
 from netweather.targets.references import can_be_target
 
 if TYPE_CHECKING:
@@ -28,13 +29,13 @@ MOST: Final = 50
 """Scenarios that are played at a time, and as many that are over and remembered."""
 
 
-AGENT: Final = Principal("agent", frozenset(), root=True, told="the agent")
+AGENT: Final = Caller("agent", frozenset(), root=True, origin="the agent")
 
 
 @dataclass
 class _Played:
     player: Player
-    who: Principal
+    who: Caller
     thread: threading.Thread | None = None
 
     @property
@@ -52,14 +53,13 @@ class Scenarios:
         self._lock = threading.Lock()
         self._closed = False
 
-    def run(self, who: Principal, scenario: Scenario) -> dict[str, Any]:
+    def run(self, who: Caller, scenario: Scenario) -> dict[str, Any]:
         """Begins to play; returns once its first moment is in force. Raises NetweatherError, scenario-running among them."""
         owned = replace(scenario, owner=who.owner(scenario.owner))
         begun = threading.Event()
         player = self._player(who, owned, begun, None, None)
         for moment in player.timeline.moments:
-            for each in moment.conditions:
-                refuse_paths(each)
+            who.need_no_files(moment.conditions)
         with self.agent.audit.of(who, "scenario-run", (), name=owned.name, owner=owned.owner, reason=owned.reason):
             self._claim(owned.name, played := _Played(player, who))
             self._begin(played, begun)
@@ -88,7 +88,7 @@ class Scenarios:
                 line.update({} if refused is None else {"refused": refused.code})
                 self._begin(played, begun)
 
-    def _still(self, page: Page) -> tuple[Principal, NetweatherError | None]:
+    def _still(self, page: Page) -> tuple[Caller, NetweatherError | None]:
         """Who asked for it, as of now, or why nobody may go on with it."""
         try:
             who = again(page.asker, self.agent.tokens)
@@ -133,7 +133,7 @@ class Scenarios:
 
     def _player(  # long: the four ways in which a player meets the agent
         self,
-        who: Principal,
+        who: Caller,
         scenario: Scenario,
         begun: threading.Event,
         refused: NetweatherError | None,
@@ -147,18 +147,10 @@ class Scenarios:
             elif renewed:
                 self._renew(who, conditions)
             else:
-                self.agent.set(who, conditions)
+                self.agent.service(who).set(conditions)
 
         def end(target: str, name: str) -> None:
-            try:
-                answers = self.agent.clear(who.unlimited, [target], name, scenario.owner)
-            except NetweatherError as error:
-                if not has_ended(error):
-                    raise
-                return
-            for each in answers:
-                if isinstance(each.problem, NetweatherError) and not has_ended(each.problem):
-                    raise each.problem
+            end_condition(self.agent.service(who.unlimited), [target], name, scenario.owner)
 
         def tell(kind: str, data: dict[str, Any]) -> None:
             self.agent.events.publish(kind, scenario=scenario.name, owner=scenario.owner, **data)
@@ -175,7 +167,7 @@ class Scenarios:
         player = Player(scenario, put, end, tell, note, place=place, left=left)
         return player
 
-    def _renew(self, who: Principal, conditions: Sequence[NetworkCondition]) -> None:
+    def _renew(self, who: Caller, conditions: Sequence[NetworkCondition]) -> None:
         """As setting them, without a line in the log each time."""
         with opened(conditions) as wanted:
             who.need_targets([target for one in wanted for target in one.targets])
@@ -196,7 +188,7 @@ class Scenarios:
         self._closed = True
         wait_for(self.stopped(AGENT, None))
 
-    def stopped(self, who: Principal, owner: str | None) -> list[threading.Thread]:
+    def stopped(self, who: Caller, owner: str | None) -> list[threading.Thread]:
         """Asks all to stop that are `who`'s, and this owner's unless that is None; returns the threads that do so."""
         with self._lock:
             played = list(self._played.values())
@@ -216,19 +208,19 @@ class Scenarios:
         """Raises NetweatherError(code="no-such-scenario")."""
         return self._document(self._known(name))
 
-    def pause(self, who: Principal, name: str) -> dict[str, Any]:
+    def pause(self, who: Caller, name: str) -> dict[str, Any]:
         """Raises NetweatherError no-such-scenario, other-owner, not-playing."""
         return self._turned(who, name, "pause")
 
-    def resume(self, who: Principal, name: str) -> dict[str, Any]:
+    def resume(self, who: Caller, name: str) -> dict[str, Any]:
         """Raises NetweatherError no-such-scenario, other-owner, not-playing."""
         return self._turned(who, name, "resume")
 
-    def stop(self, who: Principal, name: str) -> dict[str, Any]:
+    def stop(self, who: Caller, name: str) -> dict[str, Any]:
         """Returns when all of it is taken back. Raises NetweatherError no-such-scenario, other-owner."""
         return self._turned(who, name, "stop")
 
-    def _turned(self, who: Principal, name: str, what: str) -> dict[str, Any]:
+    def _turned(self, who: Caller, name: str, what: str) -> dict[str, Any]:
         played = self._known(name)
         if not who.owns(played.player.scenario.owner):
             raise NetweatherError(

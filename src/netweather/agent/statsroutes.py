@@ -9,7 +9,6 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from netweather.agent.asking import OurAgent, Reader, answers, known_parameters
-from netweather.agent.paths import refuse_references
 from netweather.engine.stats import Wanted
 
 router = APIRouter(prefix="/v1", dependencies=[Depends(known_parameters)], tags=["stats"])
@@ -38,7 +37,6 @@ class StatsRequest(BaseModel):
 @router.post("/stats", summary="Begin to count", responses=answers("begun; nothing is counted yet", _WATCH, 404, 409))
 async def post_stats(wanted: StatsRequest, agent: OurAgent, who: Reader) -> JSONResponse:
     """By programs on the kernel's tracepoints, until it is ended, or nobody has read it for `leaseSeconds`."""
-    refuse_references([wanted.target])
     meant = Wanted.parse(wanted.only, by_process=wanted.by_process)
     return JSONResponse(await agent.in_thread(agent.watches.begin, who, wanted.target, meant))
 

@@ -14,10 +14,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from netweather.agent.principals import Principal
-from netweather.engine.stats import Stats, Wanted, open_stats, stats_documents
+from netweather.engine.stats import Stats, Wanted, stats_documents
 from netweather.errors import NetweatherError
 from netweather.kernel.socketstats import Counted
+from netweather.service.callers import Caller
 
 MOST: Final = 8
 """At a time: each has programs of its own."""
@@ -46,25 +46,25 @@ class Watches:
 
     def __init__(
         self,
-        begin: Callable[[str, Wanted], Stats] | None = None,
+        begin: Callable[[Caller, str, Wanted], Stats],
         lease_s: float = LEASE_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._begin, self.lease_s, self._clock = begin or open_stats, lease_s, clock
+        self._begin, self.lease_s, self._clock = begin, lease_s, clock
         self._open: dict[str, _Watch] = {}
         self._beginning = 0
         self._changed = threading.Condition()
         self._ending: threading.Thread | None = None
 
-    def begin(self, who: Principal, reference: str, wanted: Wanted) -> dict[str, Any]:
-        """Begins to count. Raises NetweatherError busy, and as `open_stats`."""
+    def begin(self, who: Caller, reference: str, wanted: Wanted) -> dict[str, Any]:
+        """Begins to count. Raises NetweatherError busy, and as `Service.stats`."""
         with self._changed:
             if len(self._open) + self._beginning >= MOST:
                 raise NetweatherError("busy", f"{MOST} clients watch statistics", "that is the most", "wait for one to end")
             self._beginning += 1
         watch = None
         try:
-            stats = self._begin(reference, wanted)
+            stats = self._begin(who, reference, wanted)
             watch = _Watch(who.name, stats, stats.read(), self._clock() + self.lease_s)
         finally:
             with self._changed:
@@ -75,7 +75,7 @@ class Watches:
                     self._end_in_time()
         return self._document(number, watch, watch.first)
 
-    def read(self, who: Principal, number: str) -> dict[str, Any]:
+    def read(self, who: Caller, number: str) -> dict[str, Any]:
         """What was counted since the beginning. Raises NetweatherError(code="no-such-watch")."""
         watch = self._of(who, number)
         with watch.lock:
@@ -84,7 +84,7 @@ class Watches:
             watch.ends_at = self._clock() + self.lease_s
             return self._document(number, watch, watch.stats.read())
 
-    def end(self, who: Principal, number: str) -> dict[str, Any]:
+    def end(self, who: Caller, number: str) -> dict[str, Any]:
         """Ends one, and returns its last reading. Raises NetweatherError(code="no-such-watch")."""
         last = self.read(who, number)
         with self._changed:
@@ -112,7 +112,7 @@ class Watches:
     def _document(self, number: str, watch: _Watch, now: list[Counted]) -> dict[str, Any]:
         return {"id": number, "leaseSeconds": self.lease_s, "items": stats_documents(watch.stats, now, watch.first)}
 
-    def _of(self, who: Principal, number: str) -> _Watch:
+    def _of(self, who: Caller, number: str) -> _Watch:
         with self._changed:
             watch = self._open.get(number)
         if watch is None or not (who.root or watch.owner == who.name):

@@ -61,8 +61,6 @@ def command(
     held: Held = "wait" if wait else "drop" if now else "drain"
     answers = connected(Settings.load(), direct=direct).clear(targets, name, owner, held=held)
     failed = [each for each in answers if each.problem]
-    if len(answers) == 1 and answers[0].problem:
-        raise answers[0].problem
     if as_json:
         say_json([_plain(each) for each in answers])
     else:
@@ -80,7 +78,7 @@ def _check(targets: Sequence[str], name: str | None, owner: str | None, *, every
 
 
 def _plain(answer: Cleared) -> dict[str, Any]:
-    document: dict[str, Any] = {"target": answer.target, "cleared": list(answer.names), **answer.held}
+    document: dict[str, Any] = {"target": answer.label, "cleared": list(answer.names), **answer.held}
     return {**document, "problem": as_netweather(answer.problem).as_problem()} if answer.problem else document
 
 
@@ -98,11 +96,11 @@ def _tell(answers: list[Cleared]) -> None:
     for each in answers:
         names = ", ".join(map(repr, each.names))
         if each.problem is None:
-            say(f"cleared {names} on {each.target}" if names else f"nothing was in force on {each.target}")
+            say(f"cleared {names} on {each.label}" if names else f"nothing was in force on {each.label}")
             _say_held(each)
     for each in answers:
         if each.problem is not None:
             error = as_netweather(each.problem)
-            complain(NetweatherError(error.code, f"{each.target}: {error.what}", error.why, error.remedy))
+            complain(NetweatherError(error.code, f"{each.label}: {error.what}", error.why, error.remedy))
     if not answers:
         say("nothing was in force")

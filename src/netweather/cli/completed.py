@@ -15,11 +15,12 @@ from netweather.settings import Settings
 
 if TYPE_CHECKING:
     from netweather.conditions import Match, NetworkCondition
-    from netweather.engine import Chosen, Cleared, Done, Listed, Service, Shown
+    from netweather.engine import Chosen, Cleared, Done, Listed, Shown
     from netweather.engine.draining import Held
     from netweather.engine.stats import Stats, Wanted
     from netweather.engine.verifying import Progress, Wish
     from netweather.measure import Evidence
+    from netweather.service import Service
 
 
 def connected(settings: Settings, *, direct: bool = False) -> Service:

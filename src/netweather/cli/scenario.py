@@ -10,7 +10,7 @@ from netweather.cli import completing, pages
 from netweather.cli.options import direct_option, json_option
 from netweather.cli.output import remark, say, say_json
 from netweather.connecting import agent_address, connect
-from netweather.errors import NetweatherError, UsageError, has_ended
+from netweather.errors import NetweatherError, UsageError
 from netweather.settings import Settings
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from netweather.conditions import NetworkCondition
     from netweather.conditions.scenario import Scenario
     from netweather.conditions.timeline import Timeline
-    from netweather.engine import Service
+    from netweather.service import Service
 
 _EXAMPLES = """
 netweather scenario check evening.yaml
@@ -129,8 +129,11 @@ def _wait_for(client: Client, name: str, *, as_json: bool) -> int:
 def _play_here(scenario: Scenario, service: Service, *, as_json: bool) -> int:
     from netweather.cli.signals import signals_heard
     from netweather.engine.playing import Player
+    from netweather.service.protocol import end_condition
 
-    player = Player(scenario, _putting(service), _ending(service), _telling(as_json=as_json))
+    player = Player(
+        scenario, _putting(service), lambda target, name: end_condition(service, [target], name), _telling(as_json=as_json)
+    )
     with signals_heard(lambda *_: player.stop()):  # what is under way is finished, and then all is taken back
         player.run()
     return 0
@@ -141,15 +144,6 @@ def _putting(service: Service) -> Callable[[Sequence[NetworkCondition], bool], N
         service.set(conditions)
 
     return put
-
-
-def _ending(service: Service) -> Callable[[str, str], None]:
-    def end(target: str, name: str) -> None:
-        for each in service.clear([target], name):
-            if isinstance(each.problem, NetweatherError) and not has_ended(each.problem):
-                raise each.problem
-
-    return end
 
 
 def _telling(*, as_json: bool) -> Callable[[str, dict[str, Any]], None]:

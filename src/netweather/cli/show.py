@@ -17,7 +17,8 @@ from netweather.settings import Settings
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from netweather.engine import RuleCounters, Service, Shown
+    from netweather.engine import RuleCounters, Shown
+    from netweather.service import Service
 
 _EXAMPLES = """
 netweather show

@@ -16,10 +16,10 @@ from netweather.errors import NetweatherError, UsageError
 from netweather.settings import Settings
 
 if TYPE_CHECKING:
-    from netweather.engine import Service
     from netweather.engine.experience import Experienced
     from netweather.engine.verifying import Progress
     from netweather.measure import Evidence, Figure, Measured, Verdict
+    from netweather.service import Service
 
 _EXAMPLES = """
 netweather verify docker:shop-api

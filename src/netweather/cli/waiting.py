@@ -14,7 +14,8 @@ from netweather.kernel.waiting import pause
 
 if TYPE_CHECKING:
     from netweather.conditions import NetworkCondition
-    from netweather.engine import Cleared, Done, Service
+    from netweather.engine import Cleared, Done
+    from netweather.service import Service
 
 _LOOK_S: Final = 1.0
 
@@ -68,7 +69,7 @@ def _clear(service: Service, conditions: list[NetworkCondition]) -> None:
     cleared: list[str] = []
     for one in conditions:
         for answer in _cleared(service, one):
-            cleared += [f"{name!r} on {answer.target}" for name in answer.names]
+            cleared += [f"{name!r} on {answer.label}" for name in answer.names]
             if answer.problem is not None and not has_ended(answer.problem):
                 failure = failure or as_netweather(answer.problem)
     if failure is not None:

@@ -13,10 +13,10 @@ from netweather.kernel.waiting import pause
 from netweather.measure.counting import since
 
 if TYPE_CHECKING:
-    from netweather.engine import Service
     from netweather.engine.stats import Stats, Wanted
     from netweather.kernel.socketstats import Counted
     from netweather.measure.countplots import Drawn
+    from netweather.service import Service
 
 _KEPT: Final = 3600
 

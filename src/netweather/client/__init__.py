@@ -1,4 +1,4 @@
-"""The client of an agent: `Client` and `AsyncClient`, which do what direct mode does (`engine.Direct`) through an agent's API.
+"""The client of an agent: `Client` and `AsyncClient`, which do what direct mode does (`netweather.service`) through an agent's API.
 
     with Client("unix:///run/netweather/agent.sock") as agent:
         agent.set([network_condition])

@@ -3,19 +3,16 @@
 from netweather.engine.connections import Chosen, Listed, Live
 from netweather.engine.core import Engine
 from netweather.engine.results import Cleared, Recovered, RuleCounters, SetResult, Shown
-from netweather.engine.service import Direct, Service
 from netweather.engine.setting import Done, Wanted, opened, set_all
 
 __all__ = [
     "Cleared",
-    "Direct",
     "Done",
     "Engine",
     "Listed",
     "Live",
     "Recovered",
     "RuleCounters",
-    "Service",
     "SetResult",
     "Shown",
     "Wanted",

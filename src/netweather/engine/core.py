@@ -34,6 +34,7 @@ from netweather.planning.rules import InForce
 from netweather.settings import Settings
 from netweather.targets import Target
 
+Choose = Callable[[list[InForce]], list[InForce]]
 SHOW_PATIENCE_S = 2.0
 """So long `show` waits for a command that changes a target; then it reports what the journal says."""
 
@@ -242,24 +243,6 @@ class Engine:
         """The same for a target of which only the journal is known. Raises as `clear`."""
         return list(self.end_conditions(identity, name, owner).names)
 
-    def clear_all(self) -> list[Cleared]:
-        """Ends every condition on this machine, whoever set it. What fails on one target stands in its answer, and the others end."""
-        return [self._clear_whole(identity) for identity in self.journal.identities()]
-
-    def _clear_whole(self, identity: str) -> Cleared:
-        entry = entries.entry_or_remains(self.journal, identity)
-        name = entry.target.reference or entry.target.name
-        try:
-            with self.journal.locked(identity):
-                if not self.journal.directory(identity).exists():  # its lease has just ended
-                    return Cleared(name, ())
-                entry = entries.entry_or_remains(self.journal, identity)
-                gone, entry.conditions = entry.conditions, []
-                rest = self._settle(entry)
-        except (NetweatherError, OSError) as error:
-            return Cleared(name, (), error)
-        return Cleared(name, entries.names_of(gone), None, rest.draining, rest.dropped, identity)
-
     def rewrite(self, target: Target, change: Callable[[list[InForce]], list[InForce]]) -> bool:
         """Lets the conditions on a target become what `change` makes of them, with the leases and counters that they have.
 
@@ -300,13 +283,16 @@ class Engine:
             entry.conditions = [*(c for c in entry.conditions if c.condition.name != name), *still]
             self._settle(entry, target.netns_fd)
 
-    def end_conditions(self, identity: str, name: str | None, owner: str | None, fd: int | None = None) -> Cleared:
+    def end_conditions(
+        self, identity: str, name: str | None, owner: str | None, fd: int | None = None, choose: Choose | None = None
+    ) -> Cleared:
         """Ends the conditions of this name and owner, or all (None). fd: the target's namespace, if the caller has it.
 
-        Raises NetweatherError(code="no-such-condition") for a name that isn't in force.
+        choose: which of these; without it, also what a journal that can't be read stands for.
+        Raises NetweatherError(code="no-such-condition") for a name that isn't in force, and what `choose` raises.
         """
         with self.journal.locked(identity):
-            if name is None and owner is None and entries.is_lost(self.journal, identity):
+            if name is None and owner is None and choose is None and entries.is_lost(self.journal, identity):
                 rest = self._settle(Entry(entries.unknown(identity)), fd)
                 return Cleared(identity, (), None, rest.draining, rest.dropped)
             entry = self.journal.read(identity)
@@ -316,10 +302,14 @@ class Engine:
             gone = entries.chosen(entry, name, owner)
             if entry is None:
                 return Cleared(identity, ())
-            name = entry.target.reference or entry.target.name
+            gone = gone if choose is None else choose(gone)
+            target = entry.target.reference or entry.target.name
+            if entry.conditions and not gone:
+                return Cleared(target, (), identity=identity)
             entry.conditions = [c for c in entry.conditions if c not in gone]
             rest = self._settle(entry, fd)
-        cleared = Cleared(name, entries.names_of(gone), None, rest.draining, rest.dropped, identity)
+        begun_by = tuple(each.reference for each in gone)
+        cleared = Cleared(target, entries.names_of(gone), None, rest.draining, rest.dropped, identity, begun_by=begun_by)
         return self.finish(cleared, "wait") if self.held == "wait" else cleared
 
     def finish(self, cleared: Cleared, held: Held) -> Cleared:

@@ -15,7 +15,7 @@ from netweather.clock import CLOCK, Clock
 from netweather.conditions import NetworkCondition
 from netweather.conditions.scenario import Scenario
 from netweather.conditions.timeline import Moment, timeline
-from netweather.errors import NetweatherError, target_is_gone
+from netweather.errors import NetweatherError, reason, target_is_gone
 from netweather.targets.references import can_be_target
 
 State = Literal["playing", "paused", "ended", "stopped", "failed"]
@@ -227,8 +227,10 @@ class Player:
         for target, name in list(self._held):
             try:
                 self._end(target, name)
-            except NetweatherError as error:  # the lease ends it
-                failed = failed or error
+            except (NetweatherError, OSError) as error:  # the lease ends it
+                failed = failed or (
+                    error if isinstance(error, NetweatherError) else NetweatherError("kernel-refused", reason(error))
+                )
         self._note(None)  # first: once it is over, another of its name may be played
         with self._changed:
             self._state, self._held, self._problem = ended, {}, self._problem or failed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from netweather.conditions import NetworkCondition
 from netweather.engine.experience import Experienced
@@ -119,6 +119,7 @@ class Cleared:
 
     draining: packets that emulated links still hold; they come out when they are due, within DRAIN_S, or are dropped.
     dropped: packets that were held and are dropped already. identity: the target's, where there was anything of ours.
+    container: the target's own name. begun_by: for each name, the reference by which it had been set.
     """
 
     target: str
@@ -127,16 +128,19 @@ class Cleared:
     draining: int = 0
     dropped: int = 0
     identity: str = ""
+    container: str = ""
+    begun_by: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The target for people: its reference, with its own name where that says which one is meant."""
+        return self.target if self.container in self.target else f"{self.target} ({self.container})"
 
     @property
     def held(self) -> dict[str, int]:
         """What became of packets that were held, if there were any, for a JSON document."""
         counts = {"drainingPackets": self.draining, "droppedPackets": self.dropped}
         return {name: count for name, count in counts.items() if count}
-
-    def then(self, other: Cleared) -> Cleared:
-        """Both, the other one later on the same target."""
-        return replace(other, names=self.names + other.names, dropped=self.dropped + other.dropped)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ figures (measure). Nothing is changed; the rule's counters go up by the probe's 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from netweather.conditions import Condition, Match, dump
@@ -42,6 +42,7 @@ class Wish:
 
     nearby: of addresses whose network can be entered, its reference; such a peer of a rule is taken before the others.
     anybody: who answers for the peer of a rule that names none: a reference.
+    may_enter: whether these namespaces may be entered; where not, the peer is one that can't be entered.
     """
 
     name: str | None = None
@@ -51,6 +52,7 @@ class Wish:
     seconds: float = 10.0
     nearby: Mapping[str, str] = field(default_factory=dict)
     anybody: str | None = None
+    may_enter: Callable[[Sequence[Target]], bool] = field(default=lambda targets: True, compare=False)
 
 
 @dataclass
@@ -217,7 +219,7 @@ def _other(target: Target, match: Match, wish: Wish) -> Iterator[Other | None]:
         found: Other | None = None
         for word in [word for word in words if word]:
             reference = wish.nearby.get(word, word)
-            entered = stack.enter_context(_entered(reference)) if is_reference(reference) else None
+            entered = stack.enter_context(_entered(reference, wish)) if is_reference(reference) else None
             prefixes = [peer.prefix for peer in resolve_peers(word, target)]
             single = tuple(str(prefix.network_address) for prefix in prefixes if prefix.num_addresses == 1)
             if found is not None:  # --peer and --to: which of its addresses is meant
@@ -237,9 +239,12 @@ def _peers(match: Match, wish: Wish) -> list[str | None]:
 
 
 @contextlib.contextmanager
-def _entered(word: str) -> Iterator[Namespace]:
+def _entered(word: str, wish: Wish) -> Iterator[Namespace | None]:
     targets = open_reference(parse(word), as_peer=True)
     try:
+        if not wish.may_enter(targets):
+            yield None
+            return
         with contextlib.closing(Namespace(targets[0].netns_fd)) as namespace:
             yield namespace
     finally:

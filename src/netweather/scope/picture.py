@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
-from netweather.engine import Service, Shown
+from netweather.engine import Shown
 from netweather.errors import NetweatherError, reason
 from netweather.kernel.faring import Faring
+from netweather.service import Service
 from netweather.targets.census import Container, State
 
 LOG: Final = logging.getLogger("netweather.scope")

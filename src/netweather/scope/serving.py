@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from netweather.conditions import Profile
-from netweather.engine import Service
 from netweather.errors import NetweatherError, UsageError
 from netweather.kernel import listening
 from netweather.scope.app import Plugin, make_app
@@ -22,6 +21,7 @@ from netweather.scope.controls import BESIDE_DOCKERS, controls, name_of, panel
 from netweather.scope.picture import Painter
 from netweather.scope.report import Reporter
 from netweather.scope.steering import Steering
+from netweather.service import Service
 from netweather.serving import Server, at_end, log_to_stderr
 from netweather.settings import Settings
 from netweather.targets.census import Census

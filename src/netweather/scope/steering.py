@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from netweather.conditions import NetworkCondition
-from netweather.engine import Cleared, Service
+from netweather.engine import Cleared
 from netweather.errors import NetweatherError, UsageError
 from netweather.scope.controls import NAME, SUFFIX, Control, wish_of
 from netweather.scope.picture import Painter
+from netweather.service import Service
 from netweather.targets.census import Container
 from netweather.units import Duration
 

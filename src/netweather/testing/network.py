@@ -20,9 +20,11 @@ from typing import Any
 from netweather.conditions import NetworkCondition
 from netweather.conditions.partitions import partition
 from netweather.connecting import connect
-from netweather.engine import Service, Shown
-from netweather.errors import NetweatherError, has_ended
+from netweather.engine import Shown
+from netweather.errors import NetweatherError
 from netweather.journal import Whose
+from netweather.service import Service
+from netweather.service.protocol import end_condition
 from netweather.settings import Settings
 from netweather.targets.references import can_be_target
 from netweather.testing.claims import claimed
@@ -164,13 +166,7 @@ class Degraded:
         return engines.keys() == {target.identity for target in self._targets}
 
     def _clear(self) -> None:
-        try:
-            answers = self.service.clear(self.wish.condition.targets, self.wish.condition.name)
-            for problem in [answer.problem for answer in answers if answer.problem is not None]:
-                raise problem
-        except NetweatherError as error:
-            if not has_ended(error):
-                raise
+        end_condition(self.service, self.wish.condition.targets, self.wish.condition.name)
 
     def _watch(self) -> None:
         """Looks at it, and renews it in time."""

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from netweather.connecting import need_root
-from netweather.engine import Direct, Engine, Service
+from netweather.engine import Engine
 from netweather.errors import NetweatherError, UsageError
 from netweather.kernel import commands
 from netweather.kernel.commands import Started
 from netweather.kernel.enclosure import Enclosure, Way, resolve
+from netweather.service import LocalService, Service
 from netweather.settings import Settings
 
 
@@ -71,7 +72,7 @@ class Own:
             raise NetweatherError("no-own-network", "a network for the command could not be made", why, remedy) from error
         with enclosure:
             engine = Engine(Settings.load(), held="drop")  # when it clears, the command has ended
-            yield Spot((enclosure.reference,), Direct(engine), enclosure.start, "the command's own network")
+            yield Spot((enclosure.reference,), LocalService(engine), enclosure.start, "the command's own network")
 
 
 def way(words: str) -> Way:

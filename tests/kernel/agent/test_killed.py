@@ -27,6 +27,7 @@ from netweather.errors import NetweatherError
 from netweather.kernel import keeper_process, namespaces
 from netweather.kernel.pump import Process
 from netweather.kernel.real import RealTarget
+from netweather.service import LocalService
 from netweather.targets import Target, resolve
 from tests.kernel.agent.conftest import PROGRAM, RealAgent, real_agent
 from tests.support import dumps
@@ -97,7 +98,7 @@ class Stage:
             story.act()
             story.join()
             self.took[direct] = time.monotonic() - begin
-            self.direct.clear_all()
+            LocalService(self.direct).clear()
             until(lambda: not self.agent.folders(), 20, "all is taken away")
 
 

@@ -9,9 +9,10 @@ from contextlib import ExitStack, closing
 import pytest
 
 from netweather.conditions import Condition, LossRandom, NetworkCondition, Rule
-from netweather.engine import Direct, experience
+from netweather.engine import experience
 from netweather.engine.connections import connections
 from netweather.engine.experience import Experienced, Met, experienced
+from netweather.service import LocalService
 from netweather.units import Duration, Percent
 from tests.support.rig import Rig, delay, ports, rule
 
@@ -49,7 +50,7 @@ def talk(ends: Ends, times: int, size: int = 100) -> None:
 
 def put(rig: Rig, *rules: Rule, name: str = "slow") -> None:
     condition = NetworkCondition(name, (rig.target.reference,), Duration(60 * 10**9), rules)
-    Direct(rig.engine).set([condition])
+    LocalService(rig.engine).set([condition])
 
 
 def lived(rig: Rig) -> dict[Met, Experienced]:
@@ -76,7 +77,7 @@ def test_segments_sent_again_are_counted_from_when_it_was_set(rig: Rig, made: li
     talk(made[0], 30)
     before = lived(rig)[Met("before", 0)].retransmits
     assert before > 0
-    Direct(rig.engine).clear([rig.target.reference])
+    LocalService(rig.engine).clear([rig.target.reference])
     put(rig, rule(delay(1), ports=ports(PORT)), name="after")
     talk(made[0], 5)
     assert lived(rig)[Met("after", 0)].retransmits == 0
@@ -100,7 +101,7 @@ def test_a_younger_connection_has_no_before_and_a_change_keeps_it(rig: Rig) -> N
         put(rig, rule(delay(10), ports=ports(PORT)))  # another delay: what was before is still what was before the first
         again = lived(rig)[Met("slow", 0)]
         assert (again.connections, again.known, again.rtt_before) == (2, 1, first.rtt_before)
-        Direct(rig.engine).clear([rig.target.reference])
+        LocalService(rig.engine).clear([rig.target.reference])
         put(rig, rule(delay(5), ports=ports(PORT)))
         anew = lived(rig)[Met("slow", 0)]
         assert (anew.connections, anew.known) == (2, 2)
@@ -110,8 +111,8 @@ def test_nothing_is_remembered_of_too_many(rig: Rig, made: list[Ends], monkeypat
     """Nor is what an earlier condition of that name had seen."""
     put(rig, rule(delay(5), ports=ports(PORT)), name="other")
     put(rig, rule(delay(5), ports=ports(PORT)))
-    Direct(rig.engine).clear([rig.target.reference], "slow")
+    LocalService(rig.engine).clear([rig.target.reference], "slow")
     monkeypatch.setattr(experience, "MOST_BYTES", 300)
     put(rig, rule(delay(5), ports=ports(PORT)))
-    Direct(rig.engine).clear([rig.target.reference], "other")
+    LocalService(rig.engine).clear([rig.target.reference], "other")
     assert lived(rig)[Met("slow", 0)].known == 0

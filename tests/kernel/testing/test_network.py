@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from netweather.engine import Direct
 from netweather.errors import NetweatherError, UsageError
 from netweather.journal import Whose
+from netweather.service import LocalService
 from netweather.testing import Evidence, Network
 from tests.support.rig import Rig
 
@@ -28,7 +28,7 @@ def rtt(rig: Rig, address: str = SERVER) -> float | None:
 
 def test_in_force_inside_and_gone_outside(rig: Rig) -> None:
     told: list[Evidence] = []
-    network = Network("a story", targets=(rig.target.reference,), service=Direct(rig.engine), tell=told.append)
+    network = Network("a story", targets=(rig.target.reference,), service=LocalService(rig.engine), tell=told.append)
     with network.degrade(delay="40ms", direction="egress"):
         shown = rig.shown()
         assert (shown.in_force, shown.condition.reason) == (True, "a story")
@@ -39,7 +39,7 @@ def test_in_force_inside_and_gone_outside(rig: Rig) -> None:
 
 
 def test_two_at_once_on_one_target_do_not_wait_for_each_other(rig: Rig) -> None:
-    network = Network("a story", targets=(rig.target.reference,), service=Direct(rig.engine))
+    network = Network("a story", targets=(rig.target.reference,), service=LocalService(rig.engine))
     with network.degrade(to=SERVER, delay="40ms", direction="egress"):
         with network.degrade(to="2001:db8::2", delay="80ms", direction="egress"):
             assert len(rig.engine.show(rig.target)) == 2
@@ -49,7 +49,7 @@ def test_two_at_once_on_one_target_do_not_wait_for_each_other(rig: Rig) -> None:
 
 
 def test_dropped_packets_are_counted_over_changes(rig: Rig) -> None:
-    network = Network("a story", targets=(rig.target.reference,), service=Direct(rig.engine))
+    network = Network("a story", targets=(rig.target.reference,), service=LocalService(rig.engine))
     with network.degrade(block="drop", direction="egress") as bad:
         assert rtt(rig) is None
         bad.change(loss="100%")
@@ -60,14 +60,14 @@ def test_dropped_packets_are_counted_over_changes(rig: Rig) -> None:
 
 
 def test_what_the_code_inside_raises_comes_out_and_all_is_undone(rig: Rig) -> None:
-    network = Network("a story", targets=(rig.target.reference,), service=Direct(rig.engine))
+    network = Network("a story", targets=(rig.target.reference,), service=LocalService(rig.engine))
     with pytest.raises(KeyboardInterrupt), network.degrade(delay="1ms"):
         raise KeyboardInterrupt
     rig.until_nothing_remains()
 
 
 def test_a_target_that_is_not_there_changes_nothing(rig: Rig) -> None:
-    network = Network("a story", service=Direct(rig.engine))
+    network = Network("a story", service=LocalService(rig.engine))
     with pytest.raises(NetweatherError, match="nowhere"), network.degrade([rig.target.reference, "netns:nowhere"], delay="1ms"):
         pass
     with pytest.raises(UsageError, match="whose network"):
@@ -77,7 +77,7 @@ def test_a_target_that_is_not_there_changes_nothing(rig: Rig) -> None:
 
 def test_a_target_is_looked_up_once_and_again_when_it_is_another(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[bool] = []
-    service = Direct(rig.engine)
+    service = LocalService(rig.engine)
     plain = service.set
 
     def counted(*words: Any, **options: Any) -> Any:

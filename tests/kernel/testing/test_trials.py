@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from netweather.engine import Direct
 from netweather.errors import NetweatherError
+from netweather.service import LocalService
 from netweather.testing.places import Here, Own
 from netweather.testing.trials import Wanted, trial
 from tests.support.rig import Rig
@@ -21,7 +21,7 @@ def ping(rig: Rig, *words: str) -> list[str]:
 
 
 def test_the_network_of_a_target_is_bad_while_it_runs(rig: Rig) -> None:
-    place = Here((rig.target.reference,), Direct(rig.engine))
+    place = Here((rig.target.reference,), LocalService(rig.engine))
     done = trial(place, SLOW, ping(rig))
     assert (done.code, done.passed, done.problem) == (0, True, "")
     assert "min/avg" in done.output
@@ -33,7 +33,7 @@ def test_the_network_of_a_target_is_bad_while_it_runs(rig: Rig) -> None:
 
 def test_the_network_as_it_is(rig: Rig) -> None:
     done = trial(
-        Here((rig.target.reference,), Direct(rig.engine)),
+        Here((rig.target.reference,), LocalService(rig.engine)),
         Wanted("perfect", bad=False),
         ["sh", "-c", "echo $NETWEATHER_NETWORK; exit 3"],
     )
@@ -41,21 +41,21 @@ def test_the_network_as_it_is(rig: Rig) -> None:
 
 
 def test_one_that_takes_too_long_is_killed(rig: Rig) -> None:
-    done = trial(Here((rig.target.reference,), Direct(rig.engine)), SLOW, ping(rig, "-c9999"), patience=0.5)
+    done = trial(Here((rig.target.reference,), LocalService(rig.engine)), SLOW, ping(rig, "-c9999"), patience=0.5)
     assert (done.code, done.passed) == (None, False)
     assert done.seconds >= 0.5
     rig.until_nothing_remains()
 
 
 def test_a_network_that_nothing_met(rig: Rig) -> None:
-    done = trial(Here((rig.target.reference,), Direct(rig.engine)), SLOW, ["true"])
+    done = trial(Here((rig.target.reference,), LocalService(rig.engine)), SLOW, ["true"])
     assert "no packet met it" in done.problem
     assert done.passed
 
 
 def test_a_command_that_is_not_there_leaves_nothing(rig: Rig) -> None:
     with pytest.raises(NetweatherError, match="can't be run"):
-        trial(Here((rig.target.reference,), Direct(rig.engine)), SLOW, ["netweather-no-such"])
+        trial(Here((rig.target.reference,), LocalService(rig.engine)), SLOW, ["netweather-no-such"])
     rig.until_nothing_remains()
 
 

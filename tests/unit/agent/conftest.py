@@ -14,13 +14,13 @@ import pytest
 from httpx import ASGITransport, AsyncClient, Response
 
 import netweather.targets
-from netweather.agent import watches
 from netweather.agent.agent import Agent
 from netweather.agent.app import make_app
-from netweather.agent.principals import Principal, Tokens
+from netweather.agent.principals import Tokens
 from netweather.engine import recovery
 from netweather.kernel import keeper_process
 from netweather.kernel.credentials import Credentials
+from netweather.service import Caller, callers, local
 from netweather.settings import Settings
 from tests.support.readings import Readings
 from tests.support.world import World
@@ -90,7 +90,8 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(netweather.targets, "resolve_all", made.resolve)
     monkeypatch.setattr(netweather.targets, "resolve", lambda reference: made.resolve([reference]))
     monkeypatch.setattr(recovery, "strays", lambda *_: made.strays)
-    monkeypatch.setattr(watches, "open_stats", lambda reference, wanted: opened_readings(made, reference))
+    monkeypatch.setattr(callers, "open_reference", lambda reference, **_: made.resolve([reference.text]))
+    monkeypatch.setattr(local, "open_stats", lambda reference, wanted: opened_readings(made, reference))
     return made
 
 
@@ -103,7 +104,7 @@ def opened_readings(world: World, reference: str) -> Readings:
 @pytest.fixture
 def agent(world: World, tmp_path: Path) -> Iterator[Agent]:
     known = tuple(
-        (hashlib.sha256(f"token-{name}".encode()).hexdigest(), Principal(name, frozenset(scopes), told=f"token {name}"))
+        (hashlib.sha256(f"token-{name}".encode()).hexdigest(), Caller(name, frozenset(scopes), origin=f"token {name}"))
         for name, scopes in TOKENS.items()
     )
     settings = Settings(state=tmp_path / "state", audit=tmp_path / "audit.log")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from netweather.agent.agent import Agent
-from netweather.agent.principals import Principal
 from netweather.conditions import load
 from netweather.errors import NetweatherError
+from netweather.service.callers import Caller
 
-ROOT = Principal("root", frozenset({"read", "set", "host"}), root=True)
+ROOT = Caller("root", frozenset({"read", "set", "host"}), root=True)
 SLOW = {"name": "slow", "targets": ["netns:a"], "rules": [{"condition": {"delay": "100ms"}}]}
 
 
@@ -17,7 +17,7 @@ def test_setting_keeps_the_target(agent: Agent, monkeypatch: pytest.MonkeyPatch)
     kept, looked = [], []
     monkeypatch.setattr(agent.engine, "keep", lambda directory, fd, state: kept.append(directory.name))
     monkeypatch.setattr(agent.keeping, "look", looked.append)
-    agent.set(ROOT, [load(SLOW)])
+    agent.service(ROOT).set([load(SLOW)])
     assert kept == looked == agent.engine.journal.identities()
 
 
@@ -26,15 +26,15 @@ def test_what_fails_is_looked_at_too(agent: Agent, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(agent.keeping, "look", looked.append)
     monkeypatch.setattr(agent.engine, "keep", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        agent.set(ROOT, [load(SLOW)])
+        agent.service(ROOT).set([load(SLOW)])
     assert looked
 
 
 def test_the_owner_of_a_users_is_the_user(agent: Agent) -> None:
-    agent.set(Principal("ann", frozenset({"set"})), [load(SLOW)])
-    assert agent.show()[0]["spec"]["owner"] == "ann"
+    agent.service(Caller("ann", frozenset({"set"}))).set([load(SLOW)])
+    assert agent.service(ROOT).show()[0].condition.owner == "ann"
     with pytest.raises(NetweatherError) as wrong:
-        agent.set(ROOT, [load(SLOW)])
+        agent.service(ROOT).set([load(SLOW)])
     assert wrong.value.code == "other-owner"
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from netweather.agent.audit import Audit
-from netweather.agent.principals import Principal
+from netweather.service.callers import Caller
 from tests.unit.agent.conftest import Api
 
-WHO = Principal("ann", frozenset(), told="token ann")
+WHO = Caller("ann", frozenset(), origin="token ann")
 
 
 def test_changes_and_refusals_are_written(api: Api) -> None:

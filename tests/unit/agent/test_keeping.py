@@ -53,7 +53,7 @@ async def holds(condition: Callable[[], object]) -> None:
 
 
 def put(agent: Agent, name: str = "slow", target: str = "netns:a", lease: str = "1m") -> None:
-    agent.set(ROOT, [load({**SLOW, "name": name, "targets": [target], "lease": lease})])
+    agent.service(ROOT).set([load({**SLOW, "name": name, "targets": [target], "lease": lease})])
 
 
 def test_what_is_set_is_kept_by_this_process(agent: Agent) -> None:
@@ -62,7 +62,7 @@ def test_what_is_set_is_kept_by_this_process(agent: Agent) -> None:
         await holds(lambda: agent.keeping.count == 1)
         (identity,) = agent.engine.journal.identities()
         assert keeper_process.running(agent.engine.journal.directory(identity))
-        await asyncio.to_thread(agent.clear, ROOT)
+        await asyncio.to_thread(agent.service(ROOT).clear)
         await holds(lambda: agent.keeping.count == 0 and not agent.engine.journal.identities())
 
     during(agent, story)
@@ -70,13 +70,13 @@ def test_what_is_set_is_kept_by_this_process(agent: Agent) -> None:
 
 def test_clearing_leaves_the_devices_to_the_keeper(agent: Agent, world: World) -> None:
     put(agent)
-    agent.clear(ROOT)
+    agent.service(ROOT).clear()
     assert not world.kernel("a").in_force
     assert world.kernel("a").port  # nobody keeps yet
 
     async def story() -> None:
         await asyncio.to_thread(put, agent)
-        await asyncio.to_thread(agent.clear, ROOT)
+        await asyncio.to_thread(agent.service(ROOT).clear)
         await holds(lambda: not world.kernel("a").port)
 
     during(agent, story)
@@ -97,7 +97,7 @@ def test_the_next_condition_finds_the_devices_of_the_last(agent: Agent, world: W
         for name in ("one", "two", "three"):
             await asyncio.to_thread(put, agent, name)
             assert world.kernel("a").in_force
-            await asyncio.to_thread(agent.clear, ROOT)
+            await asyncio.to_thread(agent.service(ROOT).clear)
             assert not world.kernel("a").in_force
         assert ports == ["MakePort"]
 
@@ -129,7 +129,7 @@ def test_it_goes_on_where_another_left(agent: Agent, world: World, monkeypatch: 
     put(agent, "short", "netns:b", lease="1ns")
 
     async def story() -> None:
-        assert [each["metadata"]["name"] for each in agent.show()] == ["long"]
+        assert [each.condition.name for each in agent.service(ROOT).show()] == ["long"]
         assert agent.keeping.count == 1
 
     during(agent, story)

@@ -20,6 +20,7 @@ from netweather.targets import Peer
 from tests.support.fakeapi import FakeApi, soon
 from tests.support.objects import DELAY
 from tests.support.world import World
+from tests.unit.agent.test_agent import ROOT
 
 Sandboxes = dict[str, str]
 
@@ -62,7 +63,7 @@ def answers(api: FakeApi) -> dict[str, dict[str, Any]]:
 
 
 def in_force(agent: Agent) -> list[tuple[str, str]]:
-    return [(each["status"]["target"]["name"], each["metadata"]["name"]) for each in agent.show()]
+    return [(each.target.name, each.condition.name) for each in agent.service(ROOT).show()]
 
 
 def working(agent: Agent, scenario: Callable[[FakeApi], Any], *entries: dict[str, Any], api: FakeApi | None = None) -> FakeApi:
@@ -88,8 +89,8 @@ def working(agent: Agent, scenario: Callable[[FakeApi], Any], *entries: dict[str
 def test_what_is_asked_is_in_force_and_answered_and_what_is_not_any_more_ends(agent: Agent, sandboxes: Sandboxes) -> None:
     async def scenario(api: FakeApi) -> None:
         await soon(lambda: answers(api).get("uid-slow", {}).get("inForce") == ["uid-a"])
-        (shown,) = agent.show()
-        assert (shown["metadata"]["name"], shown["spec"]["owner"]) == ("slow", OWNER)
+        (shown,) = agent.service(ROOT).show()
+        assert (shown.condition.name, shown.condition.owner) == ("slow", OWNER)
         ask(api, asks("a", name="other"))
         await soon(lambda: in_force(agent) == [("a", "other")])
         api.remove("nodeconditions", "node-1")
@@ -111,7 +112,7 @@ def test_a_pod_that_comes_later_and_one_with_a_new_sandbox_get_it(agent: Agent, 
 
 def test_a_changed_condition_replaces_the_one_before(agent: Agent, sandboxes: Sandboxes) -> None:
     def delays() -> list[str]:
-        return [each["spec"]["rules"][0]["condition"]["delay"]["time"] for each in agent.show()]
+        return [str(each.condition.rules[0].condition.delay.time) for each in agent.service(ROOT).show()]
 
     async def scenario(api: FakeApi) -> None:
         await soon(lambda: delays() == ["100ms"])
@@ -129,7 +130,7 @@ def test_states_of_a_scenario_come_and_go_in_time_while_nobody_can_be_asked(agen
         return asks("a", condition={"delay": {"time": f"{ms}ms"}}, **times)
 
     def delays() -> list[str]:
-        return [each["spec"]["rules"][0]["condition"]["delay"]["time"] for each in agent.show()]
+        return [str(each.condition.rules[0].condition.delay.time) for each in agent.service(ROOT).show()]
 
     async def scenario(api: FakeApi) -> None:
         await soon(lambda: answers(api).get("uid-slow", {}).get("inForce") == ["uid-a"])

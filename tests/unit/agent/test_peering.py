@@ -40,7 +40,7 @@ def peering(agent: Agent, world: World, monkeypatch: pytest.MonkeyPatch) -> Peer
     """A condition to db.example.org, which was 192.0.2.7, and to an address."""
     found = {"db.example.org": "192.0.2.7", "198.51.100.1": "198.51.100.1"}
     monkeypatch.setattr(entries, "resolve_peers", lambda word, *_: (Peer(ip_network(found[word]), word),))
-    agent.set(ROOT, [load({**SLOW, "rules": [{"to": list(found), "condition": {"delay": "1s"}}]})])
+    agent.service(ROOT).set([load({**SLOW, "rules": [{"to": list(found), "condition": {"delay": "1s"}}]})])
     return Peering(agent.keeping.engine, agent.events, Told)
 
 
@@ -57,9 +57,8 @@ def follow(agent: Agent, peering: Peering, world: World) -> tuple[str, Told]:
 
 
 def meant(agent: Agent) -> list[str]:
-    (shown,) = agent.show()
-    found: list[str] = shown["status"]["peers"]["db.example.org"]
-    return found
+    (shown,) = agent.service(ROOT).show()
+    return list(shown.peers["db.example.org"])
 
 
 def test_other_addresses_are_put_in_force(agent: Agent, peering: Peering, world: World) -> None:

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from netweather.agent import principals
-from netweather.agent.principals import Principal, Tokens, again, of_peer, remembered
+from netweather.agent.principals import Tokens, again, of_peer, remembered
 from netweather.errors import NetweatherError, UsageError
 from netweather.kernel.credentials import Credentials
+from netweather.service.callers import Caller
 from tests.support.world import World
 
 DIGEST = hashlib.sha256(b"secret").hexdigest()
@@ -87,7 +88,7 @@ def test_the_socket_is_for_root_and_the_group(monkeypatch: pytest.MonkeyPatch) -
     ],
 )
 def test_scopes_cover_targets(world: World, scopes: set[str], target: str, allowed: bool) -> None:
-    who = Principal("ci", frozenset(scopes))
+    who = Caller("ci", frozenset(scopes))
     (found,) = world.resolve([target])
     with found:
         if allowed:
@@ -101,11 +102,11 @@ def test_a_scope_is_of_the_namespace_whatever_its_name(world: World) -> None:
     os.link(world.path("a"), world.path("alias"))
     (found,) = world.resolve(["netns:alias"])
     with found:
-        Principal("ci", frozenset({"set:netns:a"})).need_targets([found])
+        Caller("ci", frozenset({"set:netns:a"})).need_targets([found])
 
 
 def test_owners() -> None:
-    root, user = Principal("root", frozenset(), root=True), Principal("ann", frozenset())
+    root, user = Caller("root", frozenset(), root=True), Caller("ann", frozenset())
     assert (root.owner(""), root.owner("bob"), user.owner(""), user.owner("ann@ci")) == ("", "bob", "ann", "ann@ci")
     assert root.owns("bob")
     assert user.owns("ann@ci")
@@ -116,7 +117,7 @@ def test_owners() -> None:
 
 
 def test_who_asked_an_agent_before_has_the_rights_of_now() -> None:
-    ci = Principal("ci", frozenset({"set:netns:a"}), told="token ci")
+    ci = Caller("ci", frozenset({"set:netns:a"}), origin="token ci")
     known = Tokens((("0" * 64, ci),))
     assert again(remembered(replace(ci, scopes=frozenset({"set"}))), known) == ci
     assert again(remembered(of_peer(Credentials(1, 0, frozenset({0})))), known).root

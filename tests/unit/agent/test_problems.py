@@ -6,6 +6,7 @@ import pytest
 
 from netweather.agent import problems
 from netweather.errors import NetweatherError, UsageError
+from netweather.service import LocalService
 from tests.unit.agent.conftest import Api
 
 
@@ -26,7 +27,7 @@ def test_codes_have_their_status(error: NetweatherError, status: int) -> None:
 
 
 def test_what_nobody_expected(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api.agent, "show", lambda *_: {}["gone"])
+    monkeypatch.setattr(LocalService, "show", lambda *_, **__: {}["gone"])
     answer = api("GET", "/v1/conditions")
     assert (answer.status_code, answer.json()["code"]) == (500, "internal-error")
     assert "Traceback" not in answer.text
@@ -36,7 +37,7 @@ def test_what_the_kernel_refused(api: Api, monkeypatch: pytest.MonkeyPatch) -> N
     def refused(*_: object, **__: object) -> None:
         raise OSError(1, "Operation not permitted")
 
-    monkeypatch.setattr(api.agent, "show", refused)
+    monkeypatch.setattr(LocalService, "show", refused)
     answer = api("GET", "/v1/conditions")
     assert (answer.status_code, answer.json()["code"]) == (500, "kernel-refused")
 

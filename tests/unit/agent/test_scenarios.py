@@ -11,7 +11,7 @@ import pytest
 from netweather.agent import scenarios
 from netweather.agent.agent import Agent
 from netweather.agent.principals import Tokens
-from netweather.engine import Direct
+from netweather.service import LocalService
 from tests.support.rig import until
 from tests.unit.agent.conftest import Api
 
@@ -164,6 +164,6 @@ def test_the_end_of_everything_is_theirs_too(api: Api) -> None:
 
 def test_direct_modes_end_of_everything_is_theirs_too(api: Api) -> None:
     put(api, lease="1s")
-    Direct(api.agent.engine).clear()
+    LocalService(api.agent.engine).clear()
     until(lambda: state(api) == "stopped", 20, "it looks into the book when it is renewed")
     assert api.names() == []

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from netweather.agent.principals import Principal, Tokens
+from netweather.agent.principals import Tokens
 from netweather.agent.serving import Listen
 from netweather.errors import UsageError
+from netweather.service.callers import Caller
 
-TOKENS = Tokens((("0" * 64, Principal("ci", frozenset({"read"}))),))
+TOKENS = Tokens((("0" * 64, Caller("ci", frozenset({"read"}))),))
 PEM = Path("cert.pem")
 
 

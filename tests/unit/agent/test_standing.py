@@ -13,13 +13,13 @@ import pytest
 
 from netweather.agent import standing
 from netweather.agent.agent import Agent
-from netweather.agent.principals import Principal
 from netweather.agent.standing import Order, Standing
-from netweather.conditions import NetworkCondition, dump, load
+from netweather.conditions import NetworkCondition, load
 from netweather.engine import Engine
 from netweather.errors import NetweatherError
 from netweather.kernel import namespaces
 from netweather.kernel.spec import NEVER
+from netweather.service.callers import Caller
 from netweather.targets.following import Gone, Started
 from tests.support.clock import FakeClock
 from tests.support.rig import until
@@ -78,7 +78,7 @@ def starts(world: World, told: Told, name: str) -> None:
 
 
 def in_force(agent: Agent) -> list[tuple[str, str]]:
-    return [(each["status"]["target"]["name"], each["metadata"]["name"]) for each in agent.show()]
+    return [(each.target.name, each.condition.name) for each in agent.service(ROOT).show()]
 
 
 def test_one_thread_waits_for_all_ends(agent: Agent, told: dict[str, Told], clock: FakeClock) -> None:
@@ -103,8 +103,9 @@ def test_what_starts_later_gets_it(agent: Agent, world: World, told: dict[str, T
     assert agent.standing.orders == [(WEB, "slow")]
     starts(world, told[WEB], "b")
     until(lambda: in_force(agent) == [("b", "slow")], 20, "it got it")
-    (shown,) = agent.show()
-    assert shown["status"]["remainingSeconds"] < 60
+    (shown,) = agent.service(ROOT).show()
+    assert shown.remaining_ns is not None
+    assert shown.remaining_ns < 60 * 10**9
     told[WEB].events.put(Gone("1-2", "b"))
     starts(world, told[WEB], "b")  # it has it: nothing is done
     starts(world, told[WEB], "c")
@@ -125,9 +126,9 @@ def test_what_is_cleared_is_given_to_nobody(agent: Agent, world: World, told: di
     agent.standing.remember(slow(name="other"))
     starts(world, told[WEB], "b")
     until(lambda: len(in_force(agent)) == 2, 20, "it got both")
-    agent.clear(ROOT, ["netns:b"], "slow")
+    agent.service(ROOT).clear(["netns:b"], "slow")
     assert agent.standing.orders == [(WEB, "other")]
-    agent.clear(ROOT)
+    agent.service(ROOT).clear()
     assert agent.standing.orders == []
     until(lambda: told[WEB].closed, 20, "nothing is followed")
 
@@ -137,7 +138,7 @@ def test_others_still_have_what_one_lost(agent: Agent, world: World, told: dict[
     for name in ("b", "c"):
         starts(world, told[WEB], name)
     until(lambda: len(in_force(agent)) == 2, 20, "both got it")
-    agent.clear(ROOT, ["netns:b"], "slow")
+    agent.service(ROOT).clear(["netns:b"], "slow")
     assert agent.standing.orders == [(WEB, "slow")]
 
 
@@ -162,7 +163,7 @@ def test_orders_outlive_the_agent(agent: Agent, world: World, told: dict[str, To
 
 
 def test_a_name_or_a_process_is_not_followed(agent: Agent, told: dict[str, Told]) -> None:
-    agent.set(ROOT, [load(SLOW)])
+    agent.service(ROOT).set([load(SLOW)])
     assert agent.standing.orders == []
     assert told == {}
 
@@ -183,27 +184,27 @@ def test_what_is_down_is_cleared_too(agent: Agent, world: World, told: dict[str,
     world.path("b").rename(world.folder / "stopped")
     agent.standing.remember(replace(slow(), targets=("netns:b",)))
     agent.standing._orders["netns:b", "slow"] = Order(replace(slow(), targets=("netns:b",)), NEVER)
-    assert [(each.target, each.names) for each in agent.clear(ROOT, ["netns:b"])] == [("netns:b", ("slow",))]
+    assert [(each.target, each.names) for each in agent.service(ROOT).clear(["netns:b"])] == [("netns:b", ("slow",))]
     assert agent.standing.orders == []
     with pytest.raises(NetweatherError):
-        agent.clear(ROOT, ["netns:b"])
+        agent.service(ROOT).clear(["netns:b"])
 
 
 def test_what_another_has_under_the_same_name_stays(agent: Agent, world: World, told: dict[str, Told]) -> None:
     """Both are named as everything is unless told otherwise; the other one is down just now."""
     agent.standing.remember(replace(slow(), targets=("docker:down",)))
-    agent.set(ROOT, [load({**SLOW, "targets": ["netns:a"]})])
-    agent.clear(ROOT, ["netns:a"])
+    agent.service(ROOT).set([load({**SLOW, "targets": ["netns:a"]})])
+    agent.service(ROOT).clear(["netns:a"])
     assert agent.standing.orders == [("docker:down", "slow")]
 
 
 def test_who_may_not_clear_it_leaves_the_order(agent: Agent, told: dict[str, Told]) -> None:
     agent.standing.remember(replace(slow(), owner="ann"))
-    for who in (Principal("bob", frozenset({"read", "set"})), Principal("bob", frozenset({"read"}))):
+    for who in (Caller("bob", frozenset({"read", "set"})), Caller("bob", frozenset({"read"}))):
         with suppress(NetweatherError):
-            agent.clear(who)
+            agent.service(who).clear()
         assert agent.standing.orders == [(WEB, "slow")]
-    agent.clear(Principal("ann", frozenset({"read", "set"})))
+    agent.service(Caller("ann", frozenset({"read", "set"}))).clear()
     assert agent.standing.orders == []
 
 
@@ -228,7 +229,7 @@ def test_what_is_cleared_while_it_is_put_does_not_stay(
     monkeypatch.setattr(Engine, "set", late)
     starts(world, told[WEB], "b")
     assert begun.wait(20)
-    agent.clear(ROOT)
+    agent.service(ROOT).clear()
     cleared.set()
     assert put.wait(20)
     assert in_force(agent) == []
@@ -248,7 +249,7 @@ def test_what_is_replaced_while_it_is_put_is_put_as_it_is_now(
 
     monkeypatch.setattr(Engine, "set", meanwhile)
     starts(world, told[WEB], "b")
-    until(lambda: [each["spec"]["rules"] for each in agent.show()] == [dump(newer)["spec"]["rules"]], 20, "the newer one")
+    until(lambda: [each.condition.rules for each in agent.service(ROOT).show()] == [newer.rules], 20, "the newer one")
 
 
 def test_what_fails_is_tried_again_and_told_once(

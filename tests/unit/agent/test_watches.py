@@ -6,16 +6,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from netweather.agent.principals import Principal
 from netweather.agent.watches import MOST, Watches
 from netweather.engine.stats import Wanted
 from netweather.errors import NetweatherError
 from netweather.kernel.socketstats import Counted
+from netweather.service.callers import Caller
 from tests.support.readings import Readings
 from tests.support.rig import until
 from tests.unit.measure.test_counting import counted
 
-ALICE, BOB, ROOT = Principal("alice", frozenset()), Principal("bob", frozenset()), Principal("root", frozenset(), root=True)
+ALICE, BOB, ROOT = Caller("alice", frozenset()), Caller("bob", frozenset()), Caller("root", frozenset(), root=True)
 
 
 class Many:
@@ -25,7 +25,7 @@ class Many:
         self.made: list[Readings] = []
         self.fails: NetweatherError | None = None
 
-    def __call__(self, reference: str, wanted: Wanted) -> Readings:
+    def __call__(self, caller: Caller, reference: str, wanted: Wanted) -> Readings:
         if self.fails:
             raise self.fails
         self.made.append(Readings([Counted(10**9, {}, None, {}), counted(3 * 10**9, 7, {}, {})], [reference]))

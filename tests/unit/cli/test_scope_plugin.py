@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from netweather.cli import scope_plugin
-from netweather.engine import Direct
 from netweather.scope import serving
+from netweather.service import LocalService
 from tests.unit.cli.conftest import Run, World
 
 
@@ -26,7 +26,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
 def test_what_it_serves(run: Run, world: World, served: Callable[[], Any]) -> None:
     assert run("scope-plugin").code == 0
     _, service, wanted = served()
-    assert isinstance(service, Direct)
+    assert isinstance(service, LocalService)
     assert (str(wanted.lease), len(wanted.profiles)) == ("10m", 30)
     assert wanted.socket == Path("/var/run/scope/plugins/traffic-control/traffic-control.sock")
     assert run("scope-plugin", "--for", "2m", "--profile", "satellite", "--profile", "3g", "--root", "/p", "--id", "x").code == 0

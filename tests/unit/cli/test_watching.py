@@ -5,10 +5,10 @@ from typing import cast
 import pytest
 
 from netweather.cli.watching import Watch
-from netweather.engine import Service
 from netweather.engine.stats import Wanted
 from netweather.errors import NetweatherError
 from netweather.kernel.socketstats import Counted
+from netweather.service import Service
 from tests.support.readings import Readings
 from tests.unit.measure.test_counting import counted
 

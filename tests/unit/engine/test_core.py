@@ -15,6 +15,7 @@ from netweather.errors import NetweatherError
 from netweather.kernel import finding, namespaces
 from netweather.kernel.fake import FakeKernel, FakeTarget
 from netweather.kernel.operations import Operation, WriteRules
+from netweather.service import LocalService
 from netweather.settings import Settings
 from netweather.units import Duration, Percent
 from tests.support.world import World
@@ -108,19 +109,19 @@ def test_clear_all_goes_on_after_a_failure(bench: Bench, tmp_path: Path, monkeyp
         whole(self, operation)
 
     monkeypatch.setattr(FakeTarget, "apply", failing)
-    answers = {each.target: each for each in engine.clear_all()}
+    answers = {each.target: each for each in LocalService(engine).clear()}
     assert answers["netns:a"].names == ("default",)
     assert str(answers["netns:b"].problem) == "[Errno 5] planted"
     assert [name for name in "ab" if world.kernel(name).attached] == ["b"]
     monkeypatch.setattr(FakeTarget, "apply", whole)
-    assert [(each.target, each.problem) for each in engine.clear_all()] == [("netns:b", None)]
-    assert engine.clear_all() == []
+    assert LocalService(engine).clear() == []
+    assert not world.kernel("b").attached
 
 
 def test_clear_all_needs_no_journal_that_can_be_read(bench: Bench) -> None:
     bench.set()
     (bench.engine.journal.directory(bench.target.identity) / "journal.json").write_text("{")
-    assert [each.problem for each in bench.engine.clear_all()] == [None]
+    assert [each.problem for each in LocalService(bench.engine).clear()] == [None]
     assert bench.kernel == FakeKernel()
     assert bench.engine.journal.identities() == []
 

@@ -15,6 +15,7 @@ from netweather.journal import Journal
 from netweather.kernel import keeper_process, namespaces
 from netweather.kernel.fake import FakeKernel, FakeTarget
 from netweather.kernel.operations import Attach, Operation
+from netweather.service import LocalService
 from netweather.settings import Settings
 from netweather.units import Duration
 from tests.unit.engine.conftest import Bench, condition
@@ -106,7 +107,7 @@ def test_clear_works_with_a_journal_that_can_not_be_read(made: Bench, text: str)
 def test_clear_all_works_with_a_journal_that_can_not_be_read(made: Bench, text: str) -> None:
     made.set()
     path(made).write_text(text)
-    assert [each.problem for each in made.engine.clear_all()] == [None, None]
+    assert [each.problem for each in LocalService(made.engine).clear()] == [None, None]
     assert made.kernel == FakeKernel()
     assert made.engine.journal.identities() == []
 
@@ -157,7 +158,7 @@ def test_giving_back_needs_no_write(bench: Bench, monkeypatch: pytest.MonkeyPatc
     if end == "clear":
         assert bench.engine.clear(bench.target) == ["default"]
     elif end == "clear_all":
-        assert [each.names for each in bench.engine.clear_all()] == [("default",)]
+        assert [each.names for each in LocalService(bench.engine).clear()] == [("default",)]
     elif end == "recover":
         recovery.sweep(bench.engine, orphans=True)
     else:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from netweather.conditions import NetworkCondition
 from netweather.engine import verifying
 from netweather.engine.core import Engine
@@ -11,22 +9,23 @@ from netweather.engine.setting import Check
 from netweather.engine.verifying import Progress, Wish
 from netweather.errors import NetweatherError
 from netweather.measure import Evidence, Verdict, value_words, worst
+from netweather.service.callers import DIRECT, Caller
 from netweather.targets import Target
 
 
-def proof(engine: Engine, progress: Progress, gone: Callable[[], bool] = lambda: False) -> Check:
+def proof(engine: Engine, progress: Progress, caller: Caller = DIRECT) -> Check:
     """A check for `set_all`: the evidence for a condition on a target. It raises NetweatherError(code="not-proved") when it
-    does not hold, or when `gone` says that nobody waits for it any more; what can't be told is no failure.
+    does not hold, or when the caller does not wait for it any more; what can't be told is no failure.
     """
 
     def check(target: Target, condition: NetworkCondition) -> list[Evidence]:
         def tell(share: float, text: str) -> None:
-            if gone():
+            if caller.gone():
                 what = f"{condition.name!r} on {target.reference} was not proved"
                 raise NetweatherError("not-proved", what, "who asked has gone", "it was undone; ask again, and wait")
             progress(share, text)
 
-        found = verifying.verify(engine, target, Wish(name=condition.name), tell)
+        found = verifying.verify(engine, target, Wish(name=condition.name, may_enter=caller.may_change), tell)
         if worst(each.verdict for each in found) is Verdict.FAIL:
             what = f"{condition.name!r} does not hold on {target.reference}"
             raise NetweatherError(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from netweather.conditions import NetworkCondition
 from netweather.engine import Engine
-from netweather.engine.proving import proof
 from netweather.engine.setting import Check
 from netweather.engine.verifying import silent
 from netweather.errors import NetweatherError
 from netweather.measure import Figure
+from netweather.service.callers import DIRECT
+from netweather.service.set_verified import proof
 from netweather.settings import Settings
 from netweather.targets import Target
 from tests.unit.cli.test_verify import BAD, GOOD, OPEN, made_up
@@ -43,5 +46,5 @@ def test_nothing_is_measured_for_who_has_gone(monkeypatch: pytest.MonkeyPatch) -
     made_up(monkeypatch, GOOD)
     heard: list[float] = []
     with pytest.raises(NetweatherError, match="not-proved") as wrong:
-        proof(Engine(Settings()), lambda share, text: heard.append(share), gone=lambda: True)(TARGET, SLOW)
+        proof(Engine(Settings()), lambda share, text: heard.append(share), replace(DIRECT, gone=lambda: True))(TARGET, SLOW)
     assert (wrong.value.why, heard) == ("who asked has gone", [])

@@ -1,0 +1,74 @@
+"""What can be done with conditions, whoever does it: the service of this process, or an agent through its client."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from netweather.conditions import NetworkCondition
+from netweather.engine.connections import Chosen, Listed
+from netweather.engine.draining import Held
+from netweather.engine.results import Cleared, Shown
+from netweather.engine.setting import Done
+from netweather.engine.stats import Stats, Wanted
+from netweather.engine.verifying import Progress, Wish, silent
+from netweather.errors import NetweatherError, has_ended
+from netweather.measure import Evidence
+
+
+class Service(Protocol):
+    """What can be done with conditions. Everything raises NetweatherError."""
+
+    def set(
+        self,
+        conditions: Sequence[NetworkCondition],
+        *,
+        dry_run: bool = False,
+        host: bool = False,
+        verify: bool = False,
+        progress: Progress = silent,
+    ) -> list[Done]:
+        """Puts conditions in force on the targets that they name: all, or none. host: the target `host` is meant.
+
+        verify: each is measured, which `progress` hears of; when one does not hold, all is as before, and it is not-proved.
+        """
+
+    def show(self, references: Sequence[str] = (), *, lived: bool = False) -> list[Shown]:
+        """The conditions in force on these targets, or on all. lived: with what the connections of each rule lived through."""
+
+    def clear(
+        self, references: Sequence[str] = (), name: str | None = None, owner: str | None = None, *, held: Held = "drain"
+    ) -> list[Cleared]:
+        """Ends conditions on these targets, or on all: those of this name and owner, or all.
+
+        Of several targets, what fails on one is in its answer; the failure of a single one is raised.
+        Whatever was set by one of these references ends, also where the reference does not lead any more.
+        held: what becomes of packets that are held; with "wait" and "drop" everything is as before when this returns.
+        """
+
+    def complete(self, reference: str) -> str:
+        """The reference with an id in full in place of its beginning, and a compose service with its project: for words of a
+        command line (`targets.complete`)."""
+
+    def verify(self, reference: str, wish: Wish, progress: Progress = silent) -> list[Evidence]:
+        """The evidence for a target's conditions."""
+
+    def connections(self, reference: str, which: Chosen | None = None) -> list[Listed]:
+        """The connections of each target that is named."""
+
+    def reset(self, reference: str, which: Chosen, *, host: bool = False) -> list[Listed]:
+        """Ends connections, and returns those; host: the target `host` is meant."""
+
+    def stats(self, reference: str, wanted: Wanted) -> Stats:
+        """Begins to count what the sockets of targets do; the caller closes it."""
+
+
+def end_condition(service: Service, references: Sequence[str], name: str, owner: str | None = None) -> None:
+    """Ends the condition of a name; that it is not in force any more is no failure. Raises NetweatherError, OSError."""
+    try:
+        problems = [each.problem for each in service.clear(references, name, owner)]
+    except NetweatherError as error:
+        problems = [error]
+    for problem in problems:
+        if problem is not None and not has_ended(problem):
+            raise problem

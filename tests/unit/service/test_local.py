@@ -1,0 +1,143 @@
+"""The verbs by reference; the rest of them is tested where the command line prints it, and where the agent answers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from netweather import targets
+from netweather.engine import verifying
+from netweather.errors import NetweatherError, UsageError
+from netweather.service import LocalService
+from tests.support.world import World
+from tests.unit.service.conftest import may, slow
+
+
+def test_set_show_clear(service: LocalService) -> None:
+    service.set([slow("netns:a", "netns:b")])
+    assert [each.target.reference for each in service.show()] == ["netns:a", "netns:b"]
+    assert len(service.show(["netns:b"])) == 1
+    assert [(each.target, each.names) for each in service.clear(["netns:a"])] == [("netns:a", ("default",))]
+    assert [each.names for each in service.clear()] == [("default",)]
+    assert service.show() == []
+
+
+def test_what_cannot_be_cleared_is_in_its_answer(service: LocalService) -> None:
+    gone, none = service.clear(["netns:nowhere", "netns:a"], "none")
+    assert getattr(gone.problem, "code", "") == "unknown-target"
+    assert getattr(none.problem, "code", "") == "no-such-condition"
+
+
+def test_the_host_is_confirmed(service: LocalService) -> None:
+    with pytest.raises(UsageError) as wrong:
+        service.set([slow("host")])
+    assert wrong.value.code == "host-not-confirmed"
+    assert service.set([slow("host")], dry_run=True)
+    assert service.set([slow("host")], host=True)
+
+
+def test_clearing_ends_all_that_setting_began(service: LocalService, world: World) -> None:
+    """What was netns:a has no name any more, and another namespace has that name."""
+    folder = world.folder
+    service.set([slow("netns:a", "netns:b")])
+    (folder / "a").rename(folder / "old")
+    (folder / "a").touch()
+    cleared = service.clear(["netns:a"])
+    assert [(each.target, each.names) for each in cleared] == [("netns:a", ()), ("netns:a", ("default",))]
+    assert [each.target.reference for each in service.show()] == ["netns:b"], "what another word of the same command began stays"
+
+
+def test_clearing_by_name_ends_it_where_the_name_was(service: LocalService, world: World) -> None:
+    folder = world.folder
+    service.set([slow("netns:a")])
+    (folder / "a").rename(folder / "old")
+    assert [each.names for each in service.clear(["netns:a"], "default")] == [("default",)]
+    (folder / "a").touch()
+    with pytest.raises(NetweatherError) as wrong:
+        service.clear(["netns:a"], "default")
+    assert wrong.value.code == "no-such-condition"
+
+
+def test_an_id_is_completed_from_what_was_set(service: LocalService, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The container is gone, and its engine doesn't know it any more."""
+    monkeypatch.setattr(targets, "complete", lambda text, own: text)
+    service.set([slow("netns:a")])
+    (identity,) = service.engine.journal.identities()
+    entry = service.engine.journal.read(identity)
+    assert entry is not None
+    entry.conditions = [replace(each, reference="docker:" + "ab" * 32) for each in entry.conditions]
+    service.engine.journal.write(entry)
+    assert service.complete("docker:" + "ab" * 6) == "docker:" + "ab" * 32
+    assert service.complete("docker:" + "ab" * 5) == "docker:" + "ab" * 5
+    assert service.complete("docker:abc-db") == "docker:abc-db"
+
+
+def test_a_service_that_is_gone_has_the_project_for_which_it_was_set(
+    service: LocalService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(targets, "complete", lambda text, own: text)
+    service.set([slow("netns:a"), slow("netns:b")])
+    references = iter(["compose:shop/web", "compose:shop/db-web"])
+    for identity in service.engine.journal.identities():
+        entry = service.engine.journal.read(identity)
+        assert entry is not None
+        entry.conditions = [replace(each, reference=next(references)) for each in entry.conditions]
+        service.engine.journal.write(entry)
+    assert service.complete("compose:web") == "compose:shop/web"
+    assert service.complete("compose:eb") == "compose:eb"
+
+
+# What a caller may do ---------------------------------------------------------------------------------------------------
+
+
+def test_a_target_needs_a_scope(service: LocalService, world: World) -> None:
+    ci = replace(service, caller=may("read", "set:netns:a*"))
+    ci.set([slow("netns:a")])
+    for refused in (lambda: ci.set([slow("netns:b")]), lambda: ci.clear(["netns:b"]), lambda: ci.verify("netns:b")):
+        with pytest.raises(NetweatherError) as wrong:
+            refused()
+        assert wrong.value.code == "not-allowed"
+    assert not world.kernel("b").in_force
+
+
+def test_who_may_only_set_sees_nothing(service: LocalService) -> None:
+    blind = replace(service, caller=may("set"))
+    for refused in (blind.show, lambda: blind.connections("netns:a"), lambda: blind.stats("netns:a")):
+        with pytest.raises(NetweatherError) as wrong:
+            refused()
+        assert wrong.value.code == "not-allowed"
+
+
+@pytest.mark.parametrize(
+    ("scopes", "allowed"),
+    [(("read", "set:netns:a"), True), (("set",), True), (("set:netns:a", "set:netns:b"), True), (("set:netns:a",), False)],
+)
+def test_the_peer_of_a_rule_needs_a_scope(
+    service: LocalService, monkeypatch: pytest.MonkeyPatch, scopes: tuple[str, ...], allowed: bool
+) -> None:
+    """Its namespace is entered to read its addresses."""
+    monkeypatch.setattr("netweather.engine.entries.resolved", lambda *_: {"netns:b": ()})
+    ci = replace(service, caller=may(*scopes))
+    if allowed:
+        assert ci.set([slow("netns:a", to="netns:b")], dry_run=True)
+        return
+    with pytest.raises(NetweatherError) as wrong:
+        ci.set([slow("netns:a", to="netns:b")], dry_run=True)
+    assert wrong.value.code == "not-allowed"
+
+
+def test_verify_enters_only_what_the_caller_may_change(
+    service: LocalService, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[verifying.Wish] = []
+    monkeypatch.setattr(verifying, "verify", lambda engine, target, wish, progress: asked.append(wish) or [])
+    ci = replace(service, caller=may("read", "set:netns:a"))
+    with pytest.raises(NetweatherError) as wrong:
+        ci.verify("netns:a", verifying.Wish(peer="netns:b"))
+    assert wrong.value.code == "not-allowed"
+    ci.verify("netns:a")
+    (own,), (other,) = world.resolve(["netns:a"]), world.resolve(["netns:b"])
+    with own, other:
+        assert asked[0].may_enter([own])
+        assert not asked[0].may_enter([own, other])

@@ -44,6 +44,9 @@ struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, NW_INTERFACES);
 	__type(key, __u32); __type(value, struct nw_interface); } interfaces SEC(".maps");
 /* The device in each slot. */
 struct NW_DEVICES(NW_INTERFACES);
+/* The target's ifbs. */
+struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, NW_INTERFACES);
+	__type(key, __u32); __type(value, __u32); } shapers SEC(".maps");
 /* The tables below hold two generations, one behind the other. Those with a size that is set at load start at two. */
 struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 2); __uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32); __type(value, struct nw_rule); } rules SEC(".maps");
@@ -517,6 +520,14 @@ static __always_inline int act(struct __sk_buff *skb, const struct nw_rule *rule
 	return NW_NEXT;
 }
 
+/* Whether an ifb puts a packet back to where tc took it from: it has been here already, and its mark went when it left. */
+static __always_inline int comes_from_shaper(struct __sk_buff *skb)
+{
+	__u32 from = skb->ingress_ifindex;
+
+	return from && bpf_map_lookup_elem(&shapers, &from);
+}
+
 #define SKB_DEVICE 16 /* behind two pointers, since Linux 2.6 */
 
 /* Whether the packet's device is in another namespace than the target's. Only the device can tell: received packets have no socket. */
@@ -630,6 +641,8 @@ static __always_inline int classify(struct __sk_buff *skb, int direction)
 	int found = NW_REFUSED;
 
 	if (unlikely((skb->tc_index & NW_MAGIC_MASK) == NW_MAGIC) && has_had_its_rule(skb, direction))
+		return NW_NEXT;
+	if (direction == EGRESS && comes_from_shaper(skb))
 		return NW_NEXT;
 	c = bpf_map_lookup_elem(&control, &zero);
 	here = bpf_map_lookup_elem(&interfaces, &ifindex);

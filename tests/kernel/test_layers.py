@@ -162,8 +162,25 @@ def test_an_egress_rule_and_a_shaper_of_incoming_packets(rig: Rig) -> None:
     assert (times(client, rig.net.server), times(rig.net.server, client)) == (1, 0)
     rig.set(BOTH)
     assert (times(client, rig.net.server), times(rig.net.server, client)) == (1, 1)
-    rig.set(rule(delay(DELAY_MS), direction="both", interfaces=("eth0", "ifb0")))
-    assert (times(client, rig.net.server), times(rig.net.server, client)) == (1, 1)
+    with pytest.raises(NetweatherError, match="no-interface"):
+        rig.set(rule(delay(DELAY_MS), direction="both", interfaces=("eth0", "ifb0")))
+
+
+@pytest.mark.parametrize("tunnel", [False, True], ids=["plain", "in a tunnel"])
+@pytest.mark.parametrize("direction", ["egress", "ingress", "both"])
+def test_a_shaper_of_outgoing_packets(rig: Rig, direction: str, tunnel: bool) -> None:
+    """ifb gives what it has shaped to eth0 again, where the same rule must not take it for the next packet."""
+    client, server = with_tunnel(rig.net) if tunnel else (rig.net.client, rig.net.server)
+    batch(rig.net.client, "link add ifb0 type ifb", "link set ifb0 up")
+    rig.net.client.run(*["tc", "qdisc", "add", "dev", "eth0", "root", "handle", "1:", "htb"])
+    match = "protocol all u32 match u32 0 0"
+    rig.net.client.run(*f"tc filter add dev eth0 parent 1: {match} action mirred egress redirect dev ifb0".split())
+    rig.set(rule(delay(DELAY_MS), direction=direction))
+    assert (times(client, server), times(server, client)) == (direction != "ingress", direction != "egress")
+    matched = sum(each.packets for each in rig.shown().rules)
+    assert matched < 60, "none matches twice"
+    rig.set(rule(Condition(block="drop"), direction="egress"))
+    assert len(probe.stream(client, server, 5).lost) == 5
 
 
 def tun(namespace: Namespace, name: str, flags: int) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -194,11 +194,15 @@ class Classifier:
         memory.release()
 
     def write(
-        self, tables: Tables, datapath: Datapath, inside: Callable[[Callable[[], None]], None] = lambda function: function()
+        self,
+        tables: Tables,
+        datapath: Datapath,
+        inside: Callable[[Callable[[], None]], None] = lambda function: function(),
+        shapers: Collection[int] = (),
     ) -> None:
         """Writes the generation that is not in force, then switches to it with one write. Raises OSError.
 
-        inside: runs a function in the target's namespace, where the caller is unless given.
+        inside: runs a function in the target's namespace, where the caller is unless given. shapers: the indexes of its ifbs.
         """
         generation = 1 - self.generation
         self._clear_generation(generation)
@@ -216,6 +220,7 @@ class Classifier:
         for connection, index in tables.connections.items():
             self.maps["connections"].update(layout.connection_key(connection, generation), struct.pack("=I", index))
         self._write_interfaces(tables, datapath, generation, inside)
+        self._write_shapers({struct.pack("=I", ifindex) for ifindex in shapers})
         self.set_leases(datapath.leases + (0,) * (MAX_LEASES - len(datapath.leases)))
         self._write_control(self._set_at(generation), self._set_bytes(tables))
         self._write_control(0, struct.pack("=I", generation))
@@ -299,6 +304,15 @@ class Classifier:
                 ids[2 * generation + direction] = tables.places[interface.slot, direction]
             interfaces.update(key, layout.INTERFACE.pack(interface.slot, *ids, flags))
             self.maps["devices"].point(struct.pack("=I", interface.slot), key, inside)
+
+    def _write_shapers(self, wanted: set[bytes]) -> None:
+        if "shapers" not in self.maps:  # an earlier version loaded it
+            return
+        there = set(self.maps["shapers"].all_keys())
+        for key in there - wanted:
+            self.maps["shapers"].delete(key)
+        for key in wanted - there:
+            self.maps["shapers"].update(key, bytes(4))
 
     @staticmethod
     def _set_bytes(tables: Tables) -> bytes:

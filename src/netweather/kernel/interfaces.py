@@ -56,9 +56,7 @@ def sort_out(devices: list[Device]) -> Interfaces:
             covered.append(device)
         else:
             hides = device.kind in TUNNELS or device.kind == "tun" or device.hardware in UNFIT
-            left_out.append(
-                LeftOut(device.name, device.ifindex, why, hides and device.kind != "ppp", device.up, _carries(device))
-            )
+            left_out.append(LeftOut(device.name, device.ifindex, why, hides and device.kind != "ppp", device.up, _fits(device)))
     layer3 = frozenset(d.name for d in own if d.hardware in LAYER3)
     return Interfaces(tuple(covered), tuple(left_out), layer3, _forwards(devices, len(covered)))
 
@@ -81,6 +79,11 @@ def hidden(hook: Hook, covered: tuple[Device, ...], ours: Mapping[str, Program])
         if device.mtu > MAX_MTU
     ]
     return (*front, *large)
+
+
+def _fits(device: Device) -> bool:
+    """Whether a rule may name it. An ifb knows by the packet itself where that goes next, and a line loses this."""
+    return _carries(device) and device.kind != "ifb"
 
 
 def _carries(device: Device) -> bool:

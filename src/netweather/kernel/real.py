@@ -68,6 +68,7 @@ class RealTarget:
         self.ways = Ways(self.namespace, directory / "netns")
         self._classifier: Classifier | None = None
         self._params: ParamsFile | None = None
+        self._shapers: list[int] = []
         self._switched = time.monotonic()  # when packets last changed their way
         self._closing = False  # a line was closed: what left it last may still be under way
         self._untaken = False  # parameters that the pump may not have seen yet
@@ -81,6 +82,7 @@ class RealTarget:
     def _observe(self) -> Observed:
         devices = links.devices()
         sorted_out = interfaces.sort_out(devices)
+        self._shapers = [d.ifindex for d in devices if d.kind == "ifb"]
         self._forget_what_is_gone()
         # lo has none of ours; nw0 has only nw_return.
         classifier, places, others = self._find_classifier([d.ifindex for d in devices if d.ifindex > 1])
@@ -202,7 +204,7 @@ class RealTarget:
                 self._let_pump_take()
                 if any(line.engine == "pump" for line in datapath.lines):
                     self._bound_pump(leases)
-                self._need_classifier().write(tables, datapath, self.namespace.run)
+                self._need_classifier().write(tables, datapath, self.namespace.run, self._shapers)
             case Attach(ifindex=ifindex):
                 self.namespace.run(lambda: self._attach(ifindex))
             case Lift():

@@ -39,13 +39,19 @@ def names(*devices: Device) -> tuple[list[str], list[str]]:
 @pytest.mark.parametrize(
     ("kind", "hardware"),
     [("vxlan", 1), ("geneve", 1), ("gretap", 1), ("wireguard", 65534), ("ipip", 768), ("sit", 776), ("ip6tnl", 769), ("tun", 65534),
-     ("tun", 1), ("ifb", 1)],
+     ("tun", 1)],
 )  # fmt: skip
 def test_what_lies_above_another_is_left_out_and_may_be_named(kind: str, hardware: int) -> None:
     assert names(ETH0, device("x", 3, kind, hardware)) == (["eth0"], ["x"])
     (found,) = sort_out([LO, ETH0, device("x", 3, kind, hardware)]).left_out
     assert found.fit
-    assert found.hides == (kind != "ifb")
+    assert found.hides
+
+
+def test_a_shaper_is_left_out_and_can_not_be_named() -> None:
+    (found,) = sort_out([LO, ETH0, device("x", 3, "ifb")]).left_out
+    assert not found.fit
+    assert not found.hides
 
 
 @pytest.mark.parametrize(("kind", "hardware"), [("wireguard", 65534), ("tun", 65534), ("tun", 1), ("ipip", 768), ("vxlan", 1)])

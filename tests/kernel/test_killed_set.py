@@ -102,7 +102,7 @@ def test_sigterm_undoes_it(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("scene", ["a first set"], indirect=True)
-@pytest.mark.parametrize("what", ["unshare", "netlink 19", "PROG_ATTACH"])
+@pytest.mark.parametrize("what", ["mount", "netlink 19", "PROG_ATTACH"])
 def test_the_next_show_completes_it(scene: Scene, what: str) -> None:
     assert scene.stepping.run(*scene.then, after=what).last.startswith(what)
     (shown,) = scene.rig.engine.show(scene.rig.target)

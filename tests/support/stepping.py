@@ -102,7 +102,7 @@ def _install(counter: _Counter) -> None:
     from netweather.kernel import bpf, namespaces, rtnetlink
 
     changing = {getattr(bpf, name): name for name in _CHANGING}
-    rtnetlink._ask = counter.around(rtnetlink._ask, lambda kind, flags, _: f"netlink {kind}" if flags & rtnetlink.ACK else "")
+    rtnetlink._ask = counter.around(rtnetlink._ask, lambda kind, flags, *_: f"netlink {kind}" if flags & rtnetlink.ACK else "")
     rtnetlink.change_together = counter.around(
         rtnetlink.change_together, lambda *requests: f"netlink {' and '.join(str(each[0]) for each in requests)}"
     )

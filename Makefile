@@ -25,18 +25,18 @@ build: setup-demo ## the BPF objects and the pump, when their sources changed (s
 demo: setup-demo ## a container, a bad network, and what the application sees
 	@$(bin)/netweather demo
 
-test: setup ## every level: unit, contract, kernel, e2e, meta
+test: setup ## every level: unit, native, contract, kernel, e2e, meta
 	@$(pytest) $(again) $(ARGS)
 
 test-full: setup ## the same with the long fault injections
 	@$(pytest) --full $(ARGS)
 
-check: setup ## style, types, layers, unit tests: for every commit; needs no root
+check: setup ## style, types, layers, unit and native tests: for every commit; needs no root
 	@$(bin)/ruff check
 	@$(bin)/ruff format --check
 	@$(bin)/mypy
 	@$(bin)/lint-imports | sed -n '/^Contracts$$/,$$p'; exit $${PIPESTATUS[0]}
-	@$(pytest) -q tests/unit tests/meta $(ARGS)
+	@$(pytest) -q tests/unit tests/native tests/meta $(ARGS)
 
 format: setup ## what `make check` would ask for, as far as it is mechanical
 	@$(bin)/ruff check --fix --exit-zero -q

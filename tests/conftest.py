@@ -24,7 +24,7 @@ from tests.support.machine import EMULATED, SLOW, machine
 from tests.support.outcomes import skip_reason
 
 HERE = Path(__file__).resolve().parent
-LEVELS = ("unit", "contract", "kernel", "fidelity", "guest", "e2e", "meta")
+LEVELS = ("unit", "native", "contract", "kernel", "fidelity", "guest", "e2e", "meta")
 
 settings.register_profile("repeat", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("explore", deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.too_slow])
@@ -89,13 +89,18 @@ def pytest_report_header() -> str:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What was not run, and why: the skips by reason, and what guests did not come to."""
+    """What was not run, and why: the skips by reason, and what guests did not come to; and which unit tests take too long."""
     reports = [each for group in terminalreporter.stats.values() for each in group if isinstance(each, pytest.TestReport)]
     skips = Counter(skip_reason(each) for each in reports if each.skipped and not hasattr(each, "wasxfail"))
     if skips:
         terminalreporter.section("skipped, by reason")
     for why, count in sorted(skips.items(), key=lambda item: (-item[1], item[0])):
         terminalreporter.line(f"{count:5} {why}")
+    slow = [each for each in reports if each.when == "call" and each.nodeid.startswith("tests/unit/") and each.duration > SLOW]
+    if slow:
+        terminalreporter.section(f"unit tests that took more than {SLOW:g} s")
+    for each in sorted(slow, key=lambda each: -each.duration):
+        terminalreporter.line(f"{each.duration:6.2f} s  {each.nodeid}")
     for each in reports:
         told: dict[str, Any] = dict(each.user_properties)
         if each.when == "call" and "guest" in told:

@@ -8,10 +8,10 @@ import pytest
 
 from netweather.conditions import Condition, TcpFlags
 from netweather.engine import RuleCounters
+from tests.native.pump import wire
 from tests.support.netns import Namespace
 from tests.support.rig import Rig, rule, until
 from tests.support.traffic import TcpInfo, tcp_pair
-from tests.unit.pump import wire
 
 SOL_PACKET, PACKET_VNET_HDR, SO_SNDBUFFORCE = 263, 15, 32
 SEGMENTS, SIZE = 10, 1000

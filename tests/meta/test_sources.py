@@ -26,7 +26,7 @@ def find_tests(source: Path) -> list[Path]:
     names = rf"test_({stem}|{stem}_.*|{folder}_{stem})"
     if source.suffix == ".c":
         names = rf"test_({folder}|{folder}_.*)|.*/{folder}/test_.*"
-    folders = {folder, "unit", "contract", "kernel", "e2e", "meta"}
+    folders = {folder, "unit", "native", "contract", "kernel", "e2e", "meta"}
     tests = [path for path in below("tests", ".py") if path.parent.name in folders]
     return [path for path in tests if re.fullmatch(names, path.stem) or re.fullmatch(names, str(path.with_suffix("")))]
 

@@ -21,10 +21,10 @@ from scipy import stats
 
 from netweather.conditions.distributions import table_of
 from netweather.lines.params import ONE, LineParams, LineStats, LossModel
+from tests.native.pump import harness
+from tests.native.pump.harness import ADD, Pump
 from tests.support import netns, owner
 from tests.support.netns import Namespace
-from tests.unit.pump import harness
-from tests.unit.pump.harness import ADD, Pump
 
 MS = 10**6
 TAP, NO_PI, VNET = 2, 0x1000, 0x4000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from tests.unit.pump.harness import VNET
+from tests.native.pump.harness import VNET
 
 NEEDS_CSUM = 1
 TCP4, TCP6, UDP = 1, 4, 5

@@ -18,8 +18,8 @@ import pytest
 from netweather.kernel import pump_params as seam
 from netweather.lines.params import PARAMS_OFFSETS as OFFSETS
 from netweather.lines.params import PARAMS_SIZE, LineParams, LineStats
-from tests.unit.pump import core, harness, wire
-from tests.unit.pump.harness import ADD, MAGIC, PING, REMOVE, REQUEST, VNET, Pump, RefusedError
+from tests.native.pump import core, harness, wire
+from tests.native.pump.harness import ADD, MAGIC, PING, REMOVE, REQUEST, VNET, Pump, RefusedError
 
 SECONDS = 2.0
 HEAD = 12  # generation and checksum

@@ -7,7 +7,7 @@ import pytest
 
 from netweather.lines.params import ConfigError, LineParams, Policy
 from netweather.lines.traces import parse_trace
-from tests.unit.pump.core import MS, SECOND, Core, every, line
+from tests.native.pump.core import MS, SECOND, Core, every, line
 
 ETHERNET = 1514
 

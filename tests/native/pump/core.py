@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netweather.lines.params import STATS_SIZE, LineParams, LineStats
-from tests.unit.pump import harness
+from tests.native.pump import harness
 
 HERE = Path(__file__).resolve().parent
 MS = 10**6

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netweather.lines.params import ONE, LineParams, LossModel
-from tests.unit.pump import wire
-from tests.unit.pump.core import MS, Core, Frame, library, line
-from tests.unit.pump.harness import VNET
+from tests.native.pump import wire
+from tests.native.pump.core import MS, Core, Frame, library, line
+from tests.native.pump.harness import VNET
 
 KINDS: list[dict[str, Any]] = [
     {},

@@ -9,7 +9,7 @@ import pytest
 
 from netweather.lines.params import LineParams, Policy
 from netweather.lines.traces import parse_trace
-from tests.unit.pump.core import MS, SECOND, Array, every, line
+from tests.native.pump.core import MS, SECOND, Array, every, line
 
 FRAME = 1000
 PING = 100

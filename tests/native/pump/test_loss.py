@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from netweather.lines.params import ONE, LineParams, LossModel
-from tests.unit.pump.core import MS, every, line, survivors
+from tests.native.pump.core import MS, every, line, survivors
 
 ALARM = 1e-6
 COUNT = 300_000

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from netweather.lines.params import ONE, LineParams, LossModel
-from tests.unit.pump import core, harness, wire
-from tests.unit.pump.harness import REMOVE, frame, number_of, receive
+from tests.native.pump import core, harness, wire
+from tests.native.pump.harness import REMOVE, frame, number_of, receive
 
 EMULATOR = "qemu-aarch64-static"
 MS = 10**6

@@ -13,7 +13,7 @@ from scipy import stats
 
 from netweather.conditions.distributions import table_of
 from netweather.lines.params import ONE, LineParams
-from tests.unit.pump.core import MS, every, library, line
+from tests.native.pump.core import MS, every, library, line
 
 COUNT = 5000
 RHO_HALF = 2**31

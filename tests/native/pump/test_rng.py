@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tests.unit.pump.core import library
+from tests.native.pump.core import library
 
 MASK = 2**64 - 1
 

@@ -20,10 +20,10 @@ import pytest
 
 from netweather.kernel import pump_params as seam
 from netweather.lines.params import ONE, ConfigError, LineParams, LineStats, LossModel, State
+from tests.native.pump import core, harness, wire
+from tests.native.pump.harness import ADD, MAGIC, PING, REMOVE, REPLY, REQUEST, Pump, RefusedError, frame, number_of, receive
 from tests.support.machine import SLOW
 from tests.support.rig import at_last
-from tests.unit.pump import core, harness, wire
-from tests.unit.pump.harness import ADD, MAGIC, PING, REMOVE, REPLY, REQUEST, Pump, RefusedError, frame, number_of, receive
 
 MS = 10**6
 SECOND = 10**9

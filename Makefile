@@ -4,9 +4,10 @@
 .PHONY: help setup setup-demo build demo test test-full check format bench lock image wheel clean
 SHELL := /bin/bash
 bin := .venv/bin
-# A worker more than processors: most tests wait for packets, and use a third of a processor.
-workers := $(shell n=$$(nproc); echo $$((n < 4 ? n + 1 : 4)))
-pytest := $(bin)/python -m pytest -n $(workers) --dist loadgroup --no-loadscope-reorder
+pytest := $(bin)/python -m pytest --dist loadgroup --no-loadscope-reorder
+computing := -n auto --maxprocesses 4
+# More workers than processors of a small machine: most of these tests wait for packets, and use a third of a processor.
+waiting := -n 4
 # On a machine that others use a packet may be late: what fails is tried once more, and counted as such; what hangs is not.
 again := -rfExXR --reruns 1 --rerun-except "from pytest-timeout"
 
@@ -26,17 +27,17 @@ demo: setup-demo ## a container, a bad network, and what the application sees
 	@$(bin)/netweather demo
 
 test: setup ## every level: unit, native, contract, kernel, e2e, meta
-	@$(pytest) $(again) $(ARGS)
+	@$(pytest) $(waiting) $(again) $(ARGS)
 
 test-full: setup ## the same with the long fault injections
-	@$(pytest) --full $(ARGS)
+	@$(pytest) $(waiting) --full $(ARGS)
 
 check: setup ## style, types, layers, unit and native tests: for every commit; needs no root
 	@$(bin)/ruff check
 	@$(bin)/ruff format --check
 	@$(bin)/mypy
 	@$(bin)/lint-imports | sed -n '/^Contracts$$/,$$p'; exit $${PIPESTATUS[0]}
-	@$(pytest) -q tests/unit tests/native tests/meta $(ARGS)
+	@$(pytest) $(computing) -q tests/unit tests/native tests/meta $(ARGS)
 
 format: setup ## what `make check` would ask for, as far as it is mechanical
 	@$(bin)/ruff check --fix --exit-zero -q

@@ -139,7 +139,7 @@ def parse(data: bytes, protocol: int) -> Socket:
     family, state, _, _, key, _, receive, send, uid, inode = _MESSAGE.unpack_from(data)
     local_port, remote_port, local, remote = _ENDS.unpack_from(key)
     four = family == socket.AF_INET
-    told = rtnetlink.attributes(data[_MESSAGE.size :]).get(_INFO) if protocol == TCP else None
+    told = rtnetlink.first_attribute(data, _INFO, _MESSAGE.size) if protocol == TCP else None
     info = None if told is None else _tcp_info(told)
     return Socket(protocol, state, _address(local, four), local_port, _address(remote, four), remote_port, receive, send, uid, inode,
                   family, key, info)  # fmt: skip

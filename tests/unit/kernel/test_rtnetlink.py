@@ -26,6 +26,12 @@ def test_what_is_cut_off_is_no_attribute() -> None:
     assert rtnetlink.attributes(rtnetlink.number(1, 2) + b"\x08") == {1: struct.pack("=I", 2)}
 
 
+def test_the_first_attribute_of_a_kind() -> None:
+    data = b"head" + rtnetlink.number(1, 7) + rtnetlink.number(2, 8) + rtnetlink.number(2, 9) + b"\x08"
+    assert rtnetlink.first_attribute(data, 2, 4) == struct.pack("=I", 8)
+    assert rtnetlink.first_attribute(data, 3, 4) is None
+
+
 def test_a_list_is_whole_and_one_question_has_one_answer() -> None:
     names = [
         rtnetlink.as_text(rtnetlink.attributes(body[HEAD.size :])[3])

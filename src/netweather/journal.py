@@ -4,6 +4,8 @@ A target's lock serialises everybody who changes it. The kernel enforces leases;
 Layout of the state directory: targets/DEV-INO/{journal.json,params,pump.sock,pump.pid,keeper.pid,netns}, locks/DEV-INO.
 """
 
+# long: files, locks and the document of one journal; the document has to leave
+
 from __future__ import annotations
 
 import contextlib
@@ -18,18 +20,18 @@ import weakref
 from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass, field
-from operator import is_
 from pathlib import Path
 from typing import Any
 
-from netweather.conditions import NetworkCondition, dump, load
+from netweather import journal_v1
+from netweather.conditions import NetworkCondition, Rule, dump, dump_rule, load, load_rule
 from netweather.errors import NetweatherError
-from netweather.kernel.spec import NEVER, Interface, Prefix
+from netweather.kernel.spec import NEVER, Interface, LineId, Prefix, RuleId
 from netweather.kernel.waiting import until
-from netweather.planning.rules import InForce, Slots
+from netweather.planning.rules import InForce, PlainRule, Slots
 from netweather.planning.vectors import normal_prefix
 
-VERSION = 1
+VERSION = 2
 FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS))
 """What the kernel says when nothing more can be written: no space, no quota, a read-only file system."""
 _IDENTITY = re.compile(r"[0-9]+-[0-9]+")
@@ -57,14 +59,16 @@ class Whose:
 
 @dataclass
 class Entry:
-    """One target's journal. state: "making" while operations run, "made" when all is as written, "unmaking" at the end."""
+    """One target's journal. state: "making" while operations run, "made" when all is as written, "unmaking" at the end.
+
+    hook: where its programs are attached, "tcx" or "clsact"; "" when that is not known.
+    """
 
     target: Whose
     conditions: list[InForce] = field(default_factory=list)
     slots: Slots = field(default_factory=Slots)
     interfaces: tuple[Interface, ...] = ()
     hook: str = ""
-    """Where its programs are attached, "tcx" or "clsact"; "" when that is not known."""
     state: str = "making"
     departed: tuple[str, ...] = ()
     """Interfaces that were covered and have left the namespace, or were deleted."""
@@ -72,7 +76,7 @@ class Entry:
     """Closed lines that still hold packets, by number: until when these may come out (CLOCK_BOOTTIME ns)."""
     ended: int = 0
     """When the last condition ended (CLOCK_BOOTTIME ns); 0 while there is one."""
-    carried: dict[str, dict[str, int | None]] = field(default_factory=dict)
+    carried: dict[RuleId, dict[str, int | None]] = field(default_factory=dict)
     """What lines that are gone had counted, by rule (engine.counters)."""
 
     @property
@@ -157,7 +161,7 @@ class Journal:
         except FileNotFoundError:
             self._known.pop(identity, None)
             return None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, NetweatherError) as error:
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, NetweatherError) as error:
             remedy = "`netweather clear TARGET` or `netweather recover` removes what is ours without it"
             raise NetweatherError("broken-journal", f"{path} cannot be read", repr(error)[:200], remedy) from error
 
@@ -167,7 +171,7 @@ class Journal:
         On a full disk a text that is no longer than the old one takes its place by a single write.
         """
         known = self._known.get(entry.target.identity)
-        same = known is not None and known.conditions and _identical(known.entry.conditions, entry.conditions)
+        same = known is not None and known.conditions and [*map(id, known.entry.conditions)] == [*map(id, entry.conditions)]
         conditions = known.conditions if known is not None and same else json.dumps(list(map(_condition, entry.conditions)))
         text = f'{json.dumps(_head(entry))[:-1]}, "conditions": {conditions}}}'
         path = self.directory(entry.target.identity) / "journal.json"
@@ -252,11 +256,9 @@ def _here(path: str, patience_s: float) -> Iterator[None]:
 
 _left: dict[Path, bytes] = {}
 """What stands in journals that this process has ended and could not remove."""
+_TRIES = 100
 _registry = threading.Lock()
 _threads: weakref.WeakValueDictionary[str, threading.Lock] = weakref.WeakValueDictionary()
-
-
-_TRIES = 100
 
 
 def _take(path: Path, instead: Path, taken: list[int]) -> bool:
@@ -330,11 +332,6 @@ def _copy(entry: Entry) -> Entry:
     return found
 
 
-def _identical(some: list[InForce], others: list[InForce]) -> bool:
-    """Whether both lists hold the very same objects, which never change."""
-    return len(some) == len(others) and all(map(is_, some, others))
-
-
 def _head(entry: Entry) -> dict[str, Any]:
     """The document without its conditions."""
     return {
@@ -342,18 +339,24 @@ def _head(entry: Entry) -> dict[str, Any]:
         "target": vars(entry.target),
         "state": entry.state,
         "hook": entry.hook,
-        "slots": vars(entry.slots),
+        "slots": {
+            "lines": [[*line.rule[:2], *line[1:], number] for line, number in entry.slots.lines.items()],
+            "counters": [[*rule, number] for rule, number in entry.slots.counters.items()],
+            "leases": entry.slots.leases,
+            "interfaces": entry.slots.interfaces,
+        },
         "departed": list(entry.departed),
         "draining": {str(line): until for line, until in entry.draining.items()},
         "ended": entry.ended,
         "interfaces": [vars(i) for i in entry.interfaces],
-        "carried": entry.carried,
+        "carried": [[*rule[:2], counted] for rule, counted in entry.carried.items()],
     }
 
 
 def _condition(active: InForce) -> dict[str, Any]:
     return {
         "document": dump(active.condition),
+        "rules": [_plain_document(plain, active.condition.rules) for plain in active.rules],
         "deadline": None if active.deadline == NEVER else active.deadline,
         "created": active.created,
         "reference": active.reference,
@@ -361,23 +364,36 @@ def _condition(active: InForce) -> dict[str, Any]:
     }
 
 
+def _plain_document(plain: PlainRule, rules: tuple[Rule, ...]) -> dict[str, Any]:
+    """The rule itself stands there only when it is not the user's."""
+    found: dict[str, Any] = {"origin": plain.origin, "engine": plain.engine, "why": list(plain.why)}
+    return found if plain.rule is rules[plain.origin] else {**found, "rule": dump_rule(plain.rule)}
+
+
 def _entry(document: dict[str, Any], identity: str) -> Entry:
-    if document["version"] != VERSION:
+    if document["version"] not in (1, VERSION):
         raise ValueError(f"version {document['version']}")
+    document = journal_v1.upgraded(document) if document["version"] == 1 else document
     whose = Whose(**document["target"])
     if whose.identity != identity:
         raise ValueError(f"it is the journal of {whose.identity}")
+    slots = document["slots"]
     return Entry(
         target=whose,
         conditions=[_in_force(item, whose.reference) for item in document["conditions"]],
-        slots=Slots(**document["slots"]),
+        slots=Slots(
+            {LineId(RuleId(name, rule), *place): number for name, rule, *place, number in slots["lines"]},
+            {RuleId(*rule): number for *rule, number in slots["counters"]},
+            slots["leases"],
+            slots["interfaces"],
+        ),
         interfaces=tuple(Interface(**i) for i in document["interfaces"]),
         hook=document["hook"],
         state=document["state"],
         departed=tuple(document.get("departed", ())),
         draining={int(line): until for line, until in document.get("draining", {}).items()},
         ended=document.get("ended", 0),
-        carried=document.get("carried", {}),
+        carried={RuleId(*rule): counted for *rule, counted in document.get("carried", ())},
     )
 
 
@@ -388,4 +404,10 @@ def _in_force(item: dict[str, Any], reference: str) -> InForce:
         word: tuple(normal_prefix(p) for p in prefixes) for word, prefixes in item["peers"].items()
     }
     deadline = NEVER if item["deadline"] is None else item["deadline"]
-    return InForce(condition, peers, deadline, item["created"], item.get("reference", reference))
+    rules = tuple(_plain(each, condition.rules) for each in item["rules"])
+    return InForce(condition, peers, deadline, item["created"], rules, item.get("reference", reference))
+
+
+def _plain(item: dict[str, Any], rules: tuple[Rule, ...]) -> PlainRule:
+    origin, rule = item["origin"], item.get("rule")
+    return PlainRule(rules[origin] if rule is None else load_rule(rule), origin, item["engine"], tuple(item["why"]))

@@ -22,7 +22,6 @@ from netweather.kernel import keeper_process, namespaces
 from netweather.kernel.linkevents import LinkEvents
 from netweather.kernel.links import PORT, names
 from netweather.kernel.spec import NEVER
-from netweather.planning.rules import NETEM_KEY
 from netweather.targets import alive
 
 RETRY_S = 1.0
@@ -141,7 +140,7 @@ class Keeper:
         return entry.state == "made" and bool(entry.slots.lines) and not self.namespace.run(lambda: PORT in names())
 
     def _pump_is_dead(self, entry: Entry) -> bool:
-        if all(key.endswith(NETEM_KEY) for key in entry.slots.lines) or entry.state != "made":
+        if all(line.engine == "netem" for line in entry.slots.lines) or entry.state != "made":
             return False
         return not keeper_process.pump_running(self.directory)
 

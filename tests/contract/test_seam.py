@@ -18,7 +18,7 @@ from netweather.kernel.operations import Lift, WriteRules
 from netweather.kernel.pump import wait_gone
 from netweather.kernel.real import RealTarget
 from netweather.kernel.seam import TargetKernel
-from netweather.kernel.spec import NEVER, Action, Datapath, FlatRule, Interface, Line, Observed
+from netweather.kernel.spec import NEVER, Action, Datapath, FlatRule, Interface, Line, Observed, RuleId
 from netweather.lines.netem import netem_for
 from netweather.lines.pump import line_parameters
 from netweather.planning.plan import plan
@@ -52,9 +52,11 @@ class World:
             condition = Condition(delay=Delay(Duration(each * 10**6)))
             if self.netem:
                 kernels = netem_for(condition).pack()
-                lines.append(Line(number, f"t/{number}/netem", self.eth0, "egress", "netem", kernels, whole=number % 2 == 0))
+                lines.append(Line(number, RuleId("t", number), self.eth0, "egress", "netem", kernels, whole=number % 2 == 0))
             else:
-                lines.append(Line(number, f"t/{number}", self.eth0, "egress", "pump", *line_parameters(condition, "egress")))
+                lines.append(
+                    Line(number, RuleId("t", number), self.eth0, "egress", "pump", *line_parameters(condition, "egress"))
+                )
             way, beats = (((0, 0), number),), not self.netem
             rules.append(FlatRule(Action.LINE, 0, number, PLACES, ports=((number, number),), lines=way, heartbeat=beats))
         return Datapath((self.eth0,), tuple(lines), tuple(rules), (NEVER,), "netweather: contract")

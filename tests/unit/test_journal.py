@@ -17,16 +17,18 @@ from netweather import journal as module
 from netweather.conditions import Condition, Delay, Match, NetworkCondition, Rule
 from netweather.errors import NetweatherError
 from netweather.journal import Entry, Journal, Whose, replace_text
-from netweather.kernel.spec import NEVER, Interface
-from netweather.planning.rules import InForce, Slots
+from netweather.kernel.spec import NEVER, Interface, LineId, RuleId
+from netweather.planning.rules import InForce, PlainRule, Slots
 from netweather.units import Duration
 
 WHOSE = Whose("docker:shop", "shop", 4, 4026532000, 17, None, "docker")
 CONDITION = NetworkCondition(name="slow", rules=(Rule(Match(to=("docker:db",)), Condition(delay=Delay(Duration(5)))),))
+SLOW = RuleId("slow", 0)
+RULES = (PlainRule(CONDITION.rules[0], 0, "pump", ("netem is not there",)),)
 ENTRY = Entry(
     WHOSE,
-    [InForce(CONDITION, {"docker:db": (ip_network("192.0.2.7/32"), ip_network("2001:db8::7/128"))}, NEVER, 12)],
-    Slots({"slow/0/egress/eth0": 3}, {"slow/0": 1}, {"slow": 0}, {"eth0": 0}),
+    [InForce(CONDITION, {"docker:db": (ip_network("192.0.2.7/32"), ip_network("2001:db8::7/128"))}, NEVER, 12, RULES)],
+    Slots({LineId(SLOW, "egress", "eth0", "pump"): 3}, {SLOW: 1}, {"slow": 0}, {"eth0": 0}),
     (Interface("eth0", 7, 0),),
     state="made",
 )
@@ -52,7 +54,7 @@ def test_another_version_is_told(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     journal.write(ENTRY)
     path = journal.directory(WHOSE.identity) / "journal.json"
-    path.write_text(path.read_text().replace('"version": 1', '"version": 99'))
+    path.write_text(path.read_text().replace('"version": 2', '"version": 99'))
     with pytest.raises(NetweatherError, match="broken-journal"):
         journal.read(WHOSE.identity)
 

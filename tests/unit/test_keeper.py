@@ -14,7 +14,7 @@ from netweather import keeper as module
 from netweather.conditions import Condition, NetworkCondition, Rule
 from netweather.journal import Entry, Journal, Whose
 from netweather.keeper import RETRY_S, TURN_S, Keeper
-from netweather.kernel.spec import NEVER
+from netweather.kernel.spec import NEVER, LineId, RuleId
 from netweather.planning.rules import InForce, Slots
 from tests.support.clock import FakeClock
 
@@ -47,7 +47,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Keep
     status = os.fstat(fd)
     whose = Whose("pid:1", "one", status.st_dev, status.st_ino, os.getpid(), None, "pid")
     entry = Entry(
-        whose, [InForce(NetworkCondition(rules=(Rule(condition=Condition(block="drop")),)), {}, NEVER, 1)], state="made"
+        whose, [InForce(NetworkCondition(rules=(Rule(condition=Condition(block="drop")),)), {}, NEVER, 1, ())], state="made"
     )
     journal.write(entry)
     engine: Any = Remembering(journal)
@@ -83,7 +83,7 @@ def test_a_target_that_is_gone(kept: tuple[Keeper, Remembering, Entry], monkeypa
 
 def test_a_device_that_was_deleted(kept: tuple[Keeper, Remembering, Entry], monkeypatch: pytest.MonkeyPatch) -> None:
     keeper, engine, entry = kept
-    engine.journal.write(replace(entry, slots=Slots(lines={"default/0/egress/eth0": 0})))
+    engine.journal.write(replace(entry, slots=Slots(lines={LineId(RuleId("default", 0), "egress", "eth0", "pump"): 0})))
     monkeypatch.setattr(module, "names", lambda: ["lo", "eth0"])
     monkeypatch.setattr(keeper, "_pump_is_dead", lambda _: False)
     assert keeper.turn()

@@ -130,7 +130,7 @@ class Node:
         try:
             refuse_files([condition])
             with open_pod(sandbox) as target:
-                self.agent.engine.set(target, condition)
+                made = self.agent.engine.set(target, condition)
                 self.agent.keeping.look(target.identity)
         except (NetweatherError, OSError) as error:
             problem = error if isinstance(error, NetweatherError) else NetweatherError("internal-error", str(error))
@@ -141,7 +141,7 @@ class Node:
             self._failed[order.key] = problem
         else:
             self._failed.pop(order.key, None)
-            self._held[order.key] = Held(sandbox, order, host, engines(condition))
+            self._held[order.key] = Held(sandbox, order, host, engines(made.rules))
             self.agent.events.publish("condition-set", **told, by=OWNER)
 
     def _clear(self, wanted: set[tuple[str, str]]) -> None:

@@ -16,7 +16,7 @@ from netweather.settings import Settings
 
 if TYPE_CHECKING:
     from netweather.engine import Chosen, Listed, Live
-    from netweather.engine.connections import Met
+    from netweather.kernel.spec import RuleId
 
 _EXAMPLES = """
 netweather connections docker:shop-api
@@ -161,12 +161,12 @@ def _row(live: Live) -> tuple[str, ...]:
     return (live.connection, live.protocol, live.state, process, *tcp, queues, rules_words(live.egress, live.ingress))
 
 
-def rules_words(egress: Met | None, ingress: Met | None) -> str:
+def rules_words(egress: RuleId | None, ingress: RuleId | None) -> str:
     """'slow 1' when it is the same both ways, 'slow 1/-' when not; '' for none. Rules are counted from 1, as `verify` does."""
     if egress == ingress:
         return _met(egress) if egress else ""
     return f"{_met(egress)}/{_met(ingress)}"
 
 
-def _met(met: Met | None) -> str:
+def _met(met: RuleId | None) -> str:
     return f"{met.condition} {met.rule + 1}" if met else "-"

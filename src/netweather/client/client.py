@@ -290,7 +290,7 @@ def _as_sent(
     conditions: Sequence[NetworkCondition], where: Where, profiles: Mapping[str, Profile] | None
 ) -> list[NetworkCondition]:
     """Without files; and on this very host without the caller's own SSH session, which the agent can't know of."""
-    whole = [embedded(each, profiles) for each in conditions]
+    whole = [embedded(each, profiles).condition for each in conditions]
     return [spare_own_session(each, os.environ) if where.path and on_host(each) else each for each in whole]
 
 

@@ -7,11 +7,12 @@ from typing import Any
 
 from netweather.conditions import NetworkCondition, load
 from netweather.engine import Cleared, Done, Listed, Live, RuleCounters, SetResult, Shown
-from netweather.engine.experience import Before, Experienced, Met
+from netweather.engine.experience import Before, Experienced
 from netweather.errors import NetweatherError, UsageError
 from netweather.journal import Whose
 from netweather.kernel.holders import Holder
 from netweather.kernel.sockdiag import PROTOCOLS, STATES, Socket, TcpInfo
+from netweather.kernel.spec import RuleId
 from netweather.measure import Evidence, Figure, Measured, Null, Verdict
 from netweather.measure.statistics import Interval
 
@@ -112,7 +113,7 @@ def _live(item: dict[str, Any]) -> Live:
         protocol, STATES.index("closed" if state == "unconnected" else state), local["address"], local["port"], remote["address"],
         remote["port"], queues["receive"], queues["send"], item["uid"], item["inode"], 0, b"", _tcp_info(item["tcp"]),
     )  # fmt: skip
-    egress, ingress = (Met(**rules[way]) if rules[way] else None for way in ("egress", "ingress"))
+    egress, ingress = (RuleId(**rules[way]) if rules[way] else None for way in ("egress", "ingress"))
     holder = Holder(**item["process"]) if item["process"] else None
     return Live(one, holder, egress, ingress, _before(item.get("before")))
 

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from netweather.conditions.contents import is_contents, with_contents
 from netweather.conditions.model import Condition, NetworkCondition, Rule
-from netweather.conditions.profiles import REVERSED, Profile, expand_rule, find_profile, load_profiles
+from netweather.conditions.profiles import REVERSED, Profile, load_profiles, profile_of, rules_of
+from netweather.conditions.validation import validate_rules
 from netweather.errors import UsageError
 
 
@@ -72,20 +74,46 @@ def _of_file(profile: Profile, file: Path) -> Profile:
     return dataclasses.replace(profile, up=up, down=down, file=str(file))
 
 
-def embedded(condition: NetworkCondition, own: Mapping[str, Profile] | None = None) -> NetworkCondition:
-    """The same, needing nothing of this machine: contents in place of paths, and what own profiles say in place of their names.
+@dataclass(frozen=True)
+class Embedded:
+    """A condition that needs nothing of this machine: contents in place of paths, and what own profiles say in place of their names.
 
-    Raises UsageError unreadable-file, unknown-profile.
+    rules: the same without profiles, each with the number of the condition's rule that it comes from.
     """
-    rules = tuple(part for rule in condition.rules for part in embedded_rule(rule, own))
-    return dataclasses.replace(condition, rules=rules)
+
+    condition: NetworkCondition
+    rules: tuple[tuple[int, Rule], ...]
+
+
+def embedded(condition: NetworkCondition, own: Mapping[str, Profile] | None = None) -> Embedded:
+    """The condition, needing nothing of this machine any more: the one place that expands every profile.
+
+    Raises UsageError unreadable-file, unknown-profile, or what `validate` raises when the whole no longer makes sense.
+    """
+    kept: list[Rule] = []
+    plain: list[tuple[int, Rule]] = []
+    for rule in condition.rules:
+        some, parts = _embedded_rule(rule, own)
+        first = len(kept)
+        kept += some
+        plain += ((first + (number if len(some) > 1 else 0), part) for number, part in enumerate(parts))
+    if any(rule.condition.profile for rule in condition.rules):
+        validate_rules(tuple(rule for _, rule in plain))
+    return Embedded(dataclasses.replace(condition, rules=tuple(kept)), tuple(plain))
 
 
 def embedded_rule(rule: Rule, own: Mapping[str, Profile] | None = None) -> tuple[Rule, ...]:
     """As `embedded`; a rule whose own profile differs by direction becomes two."""
-    name = rule.condition.profile
-    rules = expand_rule(rule, own) if name is not None and find_profile(name, own).file else (rule,)
-    return tuple(dataclasses.replace(each, condition=_with_contents(each.condition)) for each in rules)
+    return _embedded_rule(rule, own)[0]
+
+
+def _embedded_rule(rule: Rule, own: Mapping[str, Profile] | None) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
+    """The rule needing nothing of this machine, and the same without its profile."""
+    profile = profile_of(rule, own)
+    parts = tuple(dataclasses.replace(each, condition=_with_contents(each.condition)) for each in rules_of(rule, profile))
+    if profile is None or profile.file:
+        return parts, parts
+    return (dataclasses.replace(rule, condition=_with_contents(rule.condition)),), parts
 
 
 def paths(condition: NetworkCondition) -> tuple[str, ...]:

@@ -127,7 +127,18 @@ def expand(condition: NetworkCondition, own: Mapping[str, Profile] | None = None
 
 def expand_rule(rule: Rule, own: Mapping[str, Profile] | None = None) -> tuple[Rule, ...]:
     """The rule without its profile: one rule, or one for egress and one for ingress where these differ."""
-    up, down = directions(rule, own)
+    return rules_of(rule, profile_of(rule, own))
+
+
+def profile_of(rule: Rule, own: Mapping[str, Profile] | None = None) -> Profile | None:
+    """The profile that a rule names, if it names one. Raises UsageError unknown-profile."""
+    name = rule.condition.profile
+    return find_profile(name, own) if name is not None else None
+
+
+def rules_of(rule: Rule, profile: Profile | None) -> tuple[Rule, ...]:
+    """As `expand_rule`, with the profile that the rule names."""
+    up, down = _directions(rule, profile)
     if up is None or down is None or up == down:
         one = down if up is None else up
         return () if one is None else (dataclasses.replace(rule, condition=one),)
@@ -138,10 +149,12 @@ def expand_rule(rule: Rule, own: Mapping[str, Profile] | None = None) -> tuple[R
 
 def directions(rule: Rule, own: Mapping[str, Profile] | None = None) -> tuple[Condition | None, Condition | None]:
     """What the rule means for egress and for ingress, profiles replaced; None where it doesn't match that direction."""
-    given, up, down = rule.condition, rule.condition, rule.condition
-    if given.profile is not None:
-        found = find_profile(given.profile, own)
-        up, down = _over(given, found.up), _over(given, found.down)
+    return _directions(rule, profile_of(rule, own))
+
+
+def _directions(rule: Rule, profile: Profile | None) -> tuple[Condition | None, Condition | None]:
+    given = rule.condition
+    up, down = (given, given) if profile is None else (_over(given, profile.up), _over(given, profile.down))
     wanted = rule.match.direction
     return (up if wanted != "ingress" else None, down if wanted != "egress" else None)
 
@@ -171,4 +184,6 @@ __all__ = [
     "find_profile",
     "load_profile",
     "load_profiles",
+    "profile_of",
+    "rules_of",
 ]

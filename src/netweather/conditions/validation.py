@@ -40,14 +40,24 @@ def validate(condition: NetworkCondition) -> NetworkCondition:
     refuse_many({"rules": condition.rules, "exclude": condition.exclude})
     for index, match in enumerate(condition.exclude):
         _check_match(match, f"exclude[{index}]")
+    _check_rules(condition.rules)
+    return condition
+
+
+def validate_rules(rules: tuple[Rule, ...]) -> None:
+    """Rules that were made of validated ones and of profiles, whose types are right. Raises UsageError."""
+    refuse_many({"rules": rules})
+    _check_rules(rules)
+
+
+def _check_rules(rules: tuple[Rule, ...]) -> None:
     seen: dict[Match, int] = {}
-    for index, rule in enumerate(condition.rules):
+    for index, rule in enumerate(rules):
         _check_rule(rule, f"rules[{index}]")
         if rule.match in seen:
             why = f"rules[{seen[rule.match]}] has the same match, and the first that matches wins"
             raise UsageError("repeated-match", f"rules[{index}] would never apply", why, "join the two conditions in one rule")
         seen[rule.match] = index
-    return condition
 
 
 def validate_rule(rule: Rule, where: str = "rule") -> Rule:
@@ -275,4 +285,4 @@ def _check_range(field: Declared, value: object, where: str) -> None:
         raise UsageError("out-of-range", f"{where}: {value!s:.60} is out of range", f"it must be {low} to {high}", remedy)
 
 
-__all__ = ["MOST_RULES", "check_types", "validate", "validate_condition", "validate_rule"]
+__all__ = ["MOST_RULES", "check_types", "validate", "validate_condition", "validate_rule", "validate_rules"]

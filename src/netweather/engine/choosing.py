@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from netweather.conditions import Condition, NetworkCondition, Rule
-from netweather.conditions.model import Engine
-from netweather.conditions.profiles import expand
+from netweather.conditions import Condition, Rule
+from netweather.conditions.model import Engine as Asked
 from netweather.errors import NetweatherError
 from netweather.kernel import features
-from netweather.kernel.spec import Direction
+from netweather.kernel.spec import Direction, Engine
 from netweather.lines import netem, pump
-from netweather.planning.rules import Look
+from netweather.planning.rules import Look, PlainRule
 
 NO_NETEM = "netem is not there"
 PUMP_ONLY = netem.PUMP_ONLY
@@ -25,7 +25,7 @@ class Choice:
     why: tuple[str, ...] = ()
 
 
-def choose(condition: Condition, asked: Engine) -> Choice:
+def choose(condition: Condition, asked: Asked) -> Choice:
     """asked: the user's choice. Raises NetweatherError(code="engine-cannot")."""
     if asked == "pump":
         return Choice("pump")
@@ -37,40 +37,42 @@ def choose(condition: Condition, asked: Engine) -> Choice:
     return Choice("pump", why)
 
 
-def refuse(condition: NetworkCondition) -> None:
-    """Raises NetweatherError(code="engine-cannot") when no engine, or not the one asked for, can do all of a condition."""
+def chosen(rules: Iterable[tuple[int, Rule]], asked: Asked) -> tuple[PlainRule, ...]:
+    """Plain rules with the engine of each. rules: without profiles, each with the number of the user's rule that it comes from.
+
+    Raises NetweatherError(code="engine-cannot") when no engine, or not the one asked for, can do all of them.
+    """
     reasons: list[str] = []
-    for rule in _with_lines(condition):
-        if condition.engine == "netem":
-            choose(rule.condition, "netem")
-        elif choose(rule.condition, condition.engine).engine == "pump":
+    found = []
+    for origin, rule in rules:
+        if rule.condition.block or rule.condition == Condition():
+            found.append(PlainRule(rule, origin))
+            continue
+        choice = choose(rule.condition, asked)
+        if choice.engine == "pump":
             reasons += pump.unsupported(rule.condition)
+        found.append(PlainRule(rule, origin, choice.engine, choice.why))
     if reasons:
         raise _cannot(reasons)
+    return tuple(found)
 
 
-def look(condition: Condition, direction: Direction, asked: Engine) -> Look:
+def look(condition: Condition, direction: Direction, engine: Engine) -> Look:
     """What the line of this condition and direction must look like."""
-    if choose(condition, asked).engine == "netem":
-        return Look(netem.netem_for(condition, direction).pack(), (), "netem", netem.whole(condition))
+    if engine == "netem":
+        return Look(netem.netem_for(condition, direction).pack(), (), netem.whole(condition))
     return Look(*pump.line_parameters(condition, direction))
 
 
-def engines(condition: NetworkCondition) -> str:
-    """'netem', 'pump', 'netem and pump', or 'classifier' of what needs no line: what makes it on this machine."""
-    return (
-        " and ".join(sorted({choose(rule.condition, condition.engine).engine for rule in _with_lines(condition)})) or "classifier"
-    )
+def engines(rules: Iterable[PlainRule]) -> str:
+    """'netem', 'pump', 'netem and pump', or 'classifier' of what needs no line."""
+    return " and ".join(sorted({plain.engine for plain in rules if plain.engine})) or "classifier"
 
 
-def told(condition: NetworkCondition) -> tuple[str, ...]:
-    """For people: which engine makes the lines of this condition, and why when it isn't netem though it might be."""
-    choices = dict.fromkeys(choose(rule.condition, condition.engine) for rule in _with_lines(condition))
-    return tuple(f"engine {each.engine}" + (f": {'; '.join(each.why)}" if each.why else "") for each in choices)
-
-
-def _with_lines(condition: NetworkCondition) -> list[Rule]:
-    return [rule for rule in expand(condition).rules if not rule.condition.block and rule.condition != Condition()]
+def told(rules: Iterable[PlainRule]) -> tuple[str, ...]:
+    """For people: which engine makes the lines of these rules, and why when it isn't netem though it might be."""
+    choices = dict.fromkeys((plain.engine, plain.why) for plain in rules if plain.engine)
+    return tuple(f"engine {engine}" + (f": {'; '.join(why)}" if why else "") for engine, why in choices)
 
 
 def _against_netem(condition: Condition) -> list[str]:

@@ -12,10 +12,9 @@ from typing import Final, NamedTuple
 
 from netweather.conditions import Connection, Match, NetworkCondition, Rule
 from netweather.conditions.nearest import unknown
-from netweather.conditions.profiles import expand_rule
 from netweather.engine import choosing, entries
 from netweather.engine.core import Engine
-from netweather.engine.experience import Before, Experienced, Met, Remembered, experienced
+from netweather.engine.experience import Before, Experienced, Remembered, experienced
 from netweather.engine.results import Shown
 from netweather.engine.sparing import own_connection
 from netweather.errors import NetweatherError, UsageError
@@ -24,9 +23,9 @@ from netweather.kernel import links, namespaces, sockdiag
 from netweather.kernel.holders import Holder, holders
 from netweather.kernel.namespaces import Namespace
 from netweather.kernel.sockdiag import LISTENING, PROTOCOLS, STATES, Socket
-from netweather.kernel.spec import NEVER, Interface
+from netweather.kernel.spec import NEVER, Interface, RuleId
 from netweather.planning.matching import Matcher
-from netweather.planning.rules import InForce, Slots, flatten
+from netweather.planning.rules import InForce, PlainRule, Slots, flatten
 from netweather.planning.vectors import Packet
 from netweather.targets import Target
 
@@ -43,8 +42,8 @@ class Live(NamedTuple):
 
     socket: Socket
     holder: Holder | None
-    egress: Met | None
-    ingress: Met | None
+    egress: RuleId | None
+    ingress: RuleId | None
     before: Before | None = None
 
     @property
@@ -167,18 +166,18 @@ def _same(one: Socket, own: Connection | None) -> bool:
 
 def with_lives(engine: Engine, shown: Iterable[Shown]) -> list[Shown]:
     """The same, with what the connections of each rule lived through; as it was where the kernel doesn't tell."""
-    of: dict[str, dict[Met, Experienced] | None] = {}
+    of: dict[str, dict[RuleId, Experienced] | None] = {}
     found = []
     for each in shown:
         if each.target.identity not in of:
             of[each.target.identity] = _lives(engine, each.target)
         lives = of[each.target.identity]
-        rules = [Met(each.condition.name, number) for number in range(len(each.condition.rules))]
+        rules = [RuleId(each.condition.name, number) for number in range(len(each.condition.rules))]
         found.append(each if lives is None else replace(each, lived=tuple(map(lives.get, rules))))
     return found
 
 
-def _lives(engine: Engine, whose: Whose) -> dict[Met, Experienced] | None:
+def _lives(engine: Engine, whose: Whose) -> dict[RuleId, Experienced] | None:
     """None of a network that is gone, or whose kernel doesn't tell: nothing is worse for it."""
     with suppress(NetweatherError, OSError), entries.opened(whose) as fd:
         if fd is None:
@@ -208,7 +207,9 @@ def _accepting(which: Chosen, target: Target) -> Callable[[Socket], bool]:
         return lambda one: True
     condition = NetworkCondition(rules=(Rule(which.match),), exclude=which.exclude)
     peers = entries.resolved(condition, target)
-    datapath, _ = flatten([InForce(condition, peers, NEVER, 0)], (_ANY,), choosing.look, Slots())
+    datapath, _ = flatten(
+        [InForce(condition, peers, NEVER, 0, (PlainRule(Rule(which.match), 0),))], (_ANY,), choosing.look, Slots()
+    )
     matcher = Matcher(datapath.rules, (_ANY,))
     return lambda one: matcher.met(_packet(one, _ANY.slot, 0)) is not None
 
@@ -219,7 +220,7 @@ def _packet(one: Socket, slot: int, direction: int) -> Packet:
 
 # which rule each meets
 
-Meets = Callable[[Socket], tuple[Met | None, Met | None]]
+Meets = Callable[[Socket], tuple[RuleId | None, RuleId | None]]
 
 
 def _rules_met(engine: Engine, identity: str, namespace: Namespace) -> Meets:
@@ -229,36 +230,20 @@ def _rules_met(engine: Engine, identity: str, namespace: Namespace) -> Meets:
     if entry is None or not active:
         return lambda one: (None, None)
     entry.conditions = active
-    datapath, slots = entries.datapath(entry)
+    datapath, _ = entries.datapath(entry)
     matcher = Matcher(datapath.rules, datapath.interfaces)
-    of_counter = {counter: each for key, counter in slots.counters.items() if (each := _told(entry, key))}
-    told = [of_counter.get(rule.counter) for rule in datapath.rules]
-    slot_of = _slot_of(entry, namespace)
+    slot_of, rules = _slot_of(entry, namespace), datapath.rules
 
-    def met(one: Socket) -> tuple[Met | None, Met | None]:
+    def met(one: Socket) -> tuple[RuleId | None, RuleId | None]:
         if not one.remote_port or one.remote.startswith("127.") or one.remote in ("::1", one.local):
             return None, None  # loopback is never affected
         slot = slot_of(one.local)
         if slot is None:
             return None, None
         out, back = matcher.met(_packet(one, slot, 0)), matcher.met(_packet(one, slot, 1))
-        return None if out is None else told[out], None if back is None else told[back]
+        return None if out is None else rules[out].rule_id, None if back is None else rules[back].rule_id
 
     return met
-
-
-def _told(entry: Entry, key: str) -> Met | None:
-    """'slow/3' of the expanded rules as the rule that the user wrote: a profile is one for each direction."""
-    name, _, number = key.rpartition("/")
-    condition = next((each.condition for each in entry.conditions if each.condition.name == name), None)
-    if condition is None:
-        return None
-    place = int(number)
-    for index, rule in enumerate(condition.rules):
-        place -= len(expand_rule(rule))
-        if place < 0:
-            return Met(name, index)
-    return None
 
 
 def _slot_of(entry: Entry, namespace: Namespace) -> Callable[[str], int | None]:
@@ -272,4 +257,4 @@ def _slot_of(entry: Entry, namespace: Namespace) -> Callable[[str], int | None]:
     return lambda address: slots.get(names[address]) if address in names else first
 
 
-__all__ = ["Listed", "Live", "Met", "Chosen", "connections", "reset", "with_lives"]
+__all__ = ["Listed", "Live", "Chosen", "connections", "reset", "with_lives"]

@@ -30,7 +30,7 @@ from netweather.kernel.seam import TargetKernel
 from netweather.kernel.spec import Datapath
 from netweather.planning.overlaps import overlaps
 from netweather.planning.plan import describe, plan
-from netweather.planning.rules import InForce
+from netweather.planning.rules import InForce, PlainRule
 from netweather.settings import Settings
 from netweather.targets import Target
 
@@ -74,15 +74,13 @@ class Engine:
         """
         if target.runtime == "host":
             condition = spare_own_session(condition, os.environ)
-        validate(condition)
-        condition = self._embedded(condition)
-        choosing.refuse(condition)
+        condition, rules = self._plain(validate(condition))
         condition = replace(condition, owner=condition.owner or self.settings.owner)
         peers = entries.resolved(condition, target)
         whose = entries.whose(target)
         with self.journal.locked(whose.identity), recovery.seen(self, whose, target.netns_fd) as (kernel, before, observed):
             coverage.refuse_hidden_peers(kernel, observed, condition, peers)
-            after = entries.added(before, condition, peers, observed, whose.reference, draining.taken(before, kernel))
+            after = entries.added(before, condition, rules, peers, observed, whose.reference, draining.taken(before, kernel))
             desired = draining.datapath(kernel, observed, after)
             operations = plan(desired, observed)
             changed = entries.rules_of(before, condition.name) != condition.rules or observed.rules is None
@@ -97,19 +95,21 @@ class Engine:
                     *observed.hidden,
                     *coverage.notes(observed, condition),
                     *overlaps(desired, after.slots.leases),
-                    *unreached(condition, target, kernel, observed, peers, tuple(i.name for i in after.interfaces)),
+                    *unreached(rules, target, kernel, observed, peers, tuple(i.name for i in after.interfaces)),
                 ),
-                choosing.told(condition),
+                choosing.told(rules),
                 tuple(map(describe, operations)),
+                rules,
             )
             if not dry_run:
                 self._carry_out(kernel, target.netns_fd, before, after, operations, condition.name if changed else None)
         return result
 
-    def _embedded(self, condition: NetworkCondition) -> NetworkCondition:
-        """The same, needing no file any more: it may be carried out again when that is gone."""
+    def _plain(self, condition: NetworkCondition) -> tuple[NetworkCondition, tuple[PlainRule, ...]]:
+        """The same, needing no file any more (it may be carried out again when that is gone), and its rules for the kernel."""
         named = any(rule.condition.profile for rule in condition.rules)
-        return embedded(condition, own_profiles(self.settings.profiles) if named else None)
+        whole = embedded(condition, own_profiles(self.settings.profiles) if named else None)
+        return whole.condition, choosing.chosen(whole.rules, condition.engine)
 
     def _carry_out(
         self, kernel: TargetKernel, fd: int, before: Entry, after: Entry, operations: list[Operation], renewed: str | None
@@ -119,7 +119,7 @@ class Engine:
             with counters.kept(kernel, before, after, renewed):
                 self._apply(kernel, after, operations)
             if renewed is not None:
-                kernel.reset_counters([n for key, n in after.slots.counters.items() if key.startswith(f"{renewed}/")])
+                kernel.reset_counters([n for rule, n in after.slots.counters.items() if rule.condition == renewed])
             after.state = "made"
             self.journal.write(after)
             self._keep(after, fd)

@@ -14,21 +14,20 @@ from netweather.engine.results import RuleCounters
 from netweather.errors import NetweatherError
 from netweather.journal import Entry
 from netweather.kernel.seam import TargetKernel
-from netweather.kernel.spec import LineCounts
-from netweather.planning.rules import NETEM_KEY
+from netweather.kernel.spec import LineCounts, LineId, RuleId
 
-Carried = dict[str, dict[str, int | None]]
-"""By rule ("condition/number"): what is to be added to what its lines count now; below zero for what is not the rule's."""
+Carried = dict[RuleId, dict[str, int | None]]
+"""By rule: what is to be added to what its lines count now; below zero for what is not the rule's."""
 
 
-def of_lines(kernel: TargetKernel, slots: Mapping[str, int]) -> dict[str, LineCounts]:
-    """What each of these lines has counted, by its key. No figure is worth a failure of what is being done."""
+def of_lines(kernel: TargetKernel, slots: Mapping[LineId, int]) -> dict[LineId, LineCounts]:
+    """What each of these lines has counted. No figure is worth a failure of what is being done."""
     found: Mapping[int, LineCounts] = {}
     if slots:
         with contextlib.suppress(NetweatherError, OSError):
-            pumped = [index for key, index in slots.items() if not key.endswith(NETEM_KEY)]
+            pumped = [index for line, index in slots.items() if line.engine == "pump"]
             found = kernel.line_counts(pumped, netem=len(pumped) < len(slots))
-    return {key: found[index] for key, index in slots.items() if index in found}
+    return {line: found[index] for line, index in slots.items() if index in found}
 
 
 @contextlib.contextmanager
@@ -38,32 +37,32 @@ def kept(kernel: TargetKernel, before: Entry, after: Entry, renewed: str | None 
     renewed: the condition that begins anew: what its lines had counted is not asked.
     """
     sums, slots = before.carried, dict(before.slots.lines)
-    earlier = of_lines(kernel, {key: index for key, index in slots.items() if not key.startswith(f"{renewed}/")})
+    earlier = of_lines(kernel, {line: index for line, index in slots.items() if line.rule.condition != renewed})
     yield
     later = of_lines(kernel, after.slots.lines)
-    others = {key for key, index in after.slots.lines.items() if slots.get(key) != index}
+    others = {line for line, index in after.slots.lines.items() if slots.get(line) != index}
     after.carried = carried(sums, earlier, later, renewed, after.slots.counters, others)
 
 
 def carried(
-    before: Carried, earlier: Mapping[str, LineCounts], later: Mapping[str, LineCounts], renewed: str | None, rules: Iterable[str],
-    others: Collection[str] = (),
+    before: Carried, earlier: Mapping[LineId, LineCounts], later: Mapping[LineId, LineCounts], renewed: str | None,
+    rules: Iterable[RuleId], others: Collection[LineId] = (),
 ) -> Carried:  # fmt: skip
     """What is to be added from now on. earlier, later: of the lines before and after a change.
 
-    renewed: the condition that begins anew. others: keys of lines that are not the same line as before.
+    renewed: the condition that begins anew. others: lines that are not the same line as before.
     """
     found: Carried = {}
     for rule in rules:
         sums: dict[str, int | None]
-        if rule.startswith(f"{renewed}/"):
-            now = _sum(vars(line) for line in _of_rule(rule, later))
+        if rule.condition == renewed:
+            now = _sum(vars(counts) for counts in _of_rule(rule, later))
             sums = {name: -(value or 0) for name, value in now.items()}
         else:
             lost = [
-                vars(line)
-                for key, line in earlier.items()
-                if rule_of(key) == rule and _anew(line, None if key in others else later.get(key))
+                vars(counts)
+                for line, counts in earlier.items()
+                if line.rule == rule and _anew(counts, None if line in others else later.get(line))
             ]
             sums = _sum([before.get(rule, {}), *lost])
         if any(value != 0 for value in sums.values()):
@@ -72,9 +71,9 @@ def carried(
 
 
 def of_rule(
-    rules: Iterable[str], matched: Iterable[tuple[int, int, int]], lines: Mapping[str, LineCounts], kept: Carried
+    rules: Iterable[RuleId], matched: Iterable[tuple[int, int, int]], lines: Mapping[LineId, LineCounts], kept: Carried
 ) -> RuleCounters:
-    """Of a rule as it was requested, from the rules that it became. matched: of the classifier."""
+    """Of these rules together. matched: of the classifier."""
     packets, size, blocked = (sum(each) for each in zip((0, 0, 0), *matched, strict=True))
     names = list(rules)
     sums = _sum([*(kept.get(name, {}) for name in names), *(vars(line) for name in names for line in _of_rule(name, lines))])
@@ -86,28 +85,22 @@ def of_rule(
 def last(kernel: TargetKernel, entry: Entry) -> dict[str, RuleCounters]:
     """What each condition that is no longer in an entry has counted, as long as the kernel holds its rules; by name."""
     present = {each.condition.name for each in entry.conditions}
-    ending: dict[str, list[str]] = {}
-    for key in entry.slots.counters:
-        name, number = key.split("/", 1)
-        if name not in present and number.isdigit():
-            ending.setdefault(name, []).append(key)
+    ending: dict[str, list[RuleId]] = {}
+    for rule in entry.slots.counters:
+        if rule.condition not in present and not rule.excluded:
+            ending.setdefault(rule.condition, []).append(rule)
     if not ending or entry.state == "unmaking":  # it has been told already
         return {}
-    matched = kernel.counters([entry.slots.counters[key] for keys in ending.values() for key in keys])
+    matched = kernel.counters([entry.slots.counters[rule] for rules in ending.values() for rule in rules])
     lines = of_lines(kernel, entry.slots.lines)
     return {
-        name: of_rule(keys, [matched[entry.slots.counters[key]] for key in keys], lines, entry.carried)
-        for name, keys in ending.items()
+        name: of_rule(rules, [matched[entry.slots.counters[rule]] for rule in rules], lines, entry.carried)
+        for name, rules in ending.items()
     }
 
 
-def rule_of(key: str) -> str:
-    """The rule of a line's key."""
-    return "/".join(key.split("/")[:2])
-
-
-def _of_rule(rule: str, lines: Mapping[str, LineCounts]) -> list[LineCounts]:
-    return [line for key, line in lines.items() if rule_of(key) == rule]
+def _of_rule(rule: RuleId, lines: Mapping[LineId, LineCounts]) -> list[LineCounts]:
+    return [counts for line, counts in lines.items() if line.rule == rule]
 
 
 def _anew(line: LineCounts, now: LineCounts | None) -> bool:

@@ -8,14 +8,13 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from netweather.conditions import FOREVER, Match, NetworkCondition, Rule
-from netweather.conditions.profiles import expand
 from netweather.engine import choosing
 from netweather.errors import NetweatherError
 from netweather.journal import Entry, Journal, Whose
 from netweather.kernel import namespaces
 from netweather.kernel.finding import open_namespace
 from netweather.kernel.spec import MAX_INTERFACES, NEVER, Datapath, Interface, Observed, Prefix
-from netweather.planning.rules import InForce, Slots, flatten, renamed_line
+from netweather.planning.rules import InForce, PlainRule, Slots, flatten
 from netweather.planning.vectors import normal_prefix
 from netweather.targets import Target, resolve_peers
 
@@ -38,7 +37,7 @@ def entry_or_remains(journal: Journal, identity: str) -> Entry:
 
 def unreadable(identity: str) -> Entry:
     """Stands for a target of which it is not known what is in force: its journal can't be read."""
-    return Entry(unknown(identity), [InForce(NetworkCondition(name="unreadable"), {}, NEVER, 0)])
+    return Entry(unknown(identity), [InForce(NetworkCondition(name="unreadable"), {}, NEVER, 0, ())])
 
 
 def readable(journal: Journal, identity: str) -> Entry | None:
@@ -67,6 +66,7 @@ def opened(whose: Whose) -> contextlib.AbstractContextManager[int | None]:
 def added(
     before: Entry,
     condition: NetworkCondition,
+    rules: tuple[PlainRule, ...],
     peers: dict[str, tuple[Prefix, ...]],
     observed: Observed,
     reference: str = "",
@@ -74,7 +74,7 @@ def added(
 ) -> Entry:
     """The entry with this condition in it, in place of the one of the same name, and without those whose lease is over.
 
-    reference: see InForce.
+    rules, reference: see InForce.
     Raises NetweatherError(code="other-owner") for another's name, or what `_refuse_missing` raises.
     """
     now = namespaces.boot_ns()
@@ -89,7 +89,7 @@ def added(
             )
     old = next((c for c in before.conditions if c.condition.name == condition.name), None)
     deadline = NEVER if condition.lease is FOREVER else now + condition.lease.ns
-    active = InForce(condition, peers, deadline, old.created if old else now, reference)
+    active = InForce(condition, peers, deadline, old.created if old else now, rules, reference)
     others = [c for c in in_force if c.condition.name != condition.name]
     # Without a condition the lines that are there are nobody's: an agent lets them stand for a while, and they serve anew.
     slots = before.slots if before.conditions else Slots(interfaces=before.slots.interfaces)
@@ -101,12 +101,11 @@ def added(
 
 
 def datapath(entry: Entry) -> tuple[Datapath, Slots]:
-    """What the kernel has to hold for an entry, and the slots that it takes. Raises NetweatherError for what no engine here can do."""
+    """What the kernel has to hold for an entry, and the slots that it takes. Raises NetweatherError for more than there is room for."""
     owners = sorted({c.condition.owner for c in entry.conditions if c.condition.owner})
     names = ", ".join(c.condition.name for c in entry.conditions)
     alias = f"netweather: {names} {'of ' + ', '.join(owners) if owners else ''}".strip()[:250]
-    active = [replace(c, condition=expand(c.condition)) for c in entry.conditions]
-    return flatten(active, entry.interfaces, choosing.look, entry.slots, alias, entry.draining)
+    return flatten(entry.conditions, entry.interfaces, choosing.look, entry.slots, alias, entry.draining)
 
 
 def of_another(entry: Entry, cookie: int) -> bool:
@@ -214,17 +213,26 @@ def _follow_renames(entry: Entry, observed: Observed) -> None:
     if not new:
         return
     entry.slots.interfaces = {new.get(name, name): slot for name, slot in entry.slots.interfaces.items()}
-    entry.slots.lines = {renamed_line(key, new): number for key, number in entry.slots.lines.items()}
+    entry.slots.lines = {
+        line._replace(interface=new.get(line.interface, line.interface)): number for line, number in entry.slots.lines.items()
+    }
     entry.interfaces = tuple(replace(i, name=new.get(i.name, i.name)) for i in entry.interfaces)
-    entry.conditions = [replace(c, condition=_renamed(c.condition, new)) for c in entry.conditions]
+    entry.conditions = [_renamed(each, new) for each in entry.conditions]
 
 
-def _renamed(condition: NetworkCondition, new: dict[str, str]) -> NetworkCondition:
+def _renamed(active: InForce, new: dict[str, str]) -> InForce:
     def match(one: Match) -> Match:
         return replace(one, interfaces=tuple(new.get(name, name) for name in one.interfaces))
 
-    rules = tuple(replace(rule, match=match(rule.match)) for rule in condition.rules)
-    return replace(condition, rules=rules, exclude=tuple(map(match, condition.exclude)))
+    def rule(one: Rule) -> Rule:
+        return replace(one, match=match(one.match))
+
+    condition = active.condition
+    return replace(
+        active,
+        condition=replace(condition, rules=tuple(map(rule, condition.rules)), exclude=tuple(map(match, condition.exclude))),
+        rules=tuple(replace(plain, rule=rule(plain.rule)) for plain in active.rules),
+    )
 
 
 def resolved(condition: NetworkCondition, target: Target) -> dict[str, tuple[Prefix, ...]]:

@@ -18,6 +18,7 @@ from netweather.errors import NetweatherError
 from netweather.kernel import namespaces, sockdiag
 from netweather.kernel.namespaces import Namespace
 from netweather.kernel.sockdiag import Socket, TcpInfo
+from netweather.kernel.spec import RuleId
 from netweather.targets import Target
 
 if TYPE_CHECKING:
@@ -26,13 +27,6 @@ if TYPE_CHECKING:
 MOST_BYTES: Final = 1 << 20
 """Some 2,500 connections. With more of them nothing is remembered: reading that would make every look a slow one."""
 _AT: Final = struct.Struct("=Q")
-
-
-class Met(NamedTuple):
-    """The rule that packets of one direction meet: the condition's name, and the rule's place in it."""
-
-    condition: str
-    rule: int
 
 
 class Before(NamedTuple):
@@ -73,7 +67,7 @@ class Remembered:
         self._directory = directory
         self._of: dict[str, dict[bytes, Before]] = {}
 
-    def of(self, one: Socket, met: Met | None) -> Before | None:
+    def of(self, one: Socket, met: RuleId | None) -> Before | None:
         """How this connection fared when the condition that it meets was set."""
         if met is None or one.info is None:
             return None
@@ -109,9 +103,9 @@ class Experienced:
     goodput: float | None
 
 
-def experienced(connections: Iterable[Live]) -> dict[Met, Experienced]:
+def experienced(connections: Iterable[Live]) -> dict[RuleId, Experienced]:
     """Of each rule that one of these connections meets, on its way out or in. UDP has no such books."""
-    of: dict[Met, list[tuple[TcpInfo, Before | None]]] = {}
+    of: dict[RuleId, list[tuple[TcpInfo, Before | None]]] = {}
     for each in connections:
         if each.socket.info is not None:
             for met in {each.egress, each.ingress} - {None}:

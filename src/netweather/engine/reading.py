@@ -33,7 +33,6 @@ class Held:
     """What the kernel holds for a target. problems: what is wrong with it; broken: it isn't in force at all."""
 
     datapath: Datapath = field(default_factory=Datapath)
-    counters: dict[str, int] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     plain: dict[str, Any] = field(default_factory=dict)
     broken: bool = False
@@ -45,7 +44,7 @@ def read_back(engine: Engine, target: Target) -> Held:
         entry = engine.journal.read(target.identity)
         if entry is None:
             return Held(problems=("nothing of it is in force",), broken=True)
-        datapath, slots = entries.datapath(entry)
+        datapath, _ = entries.datapath(entry)
         with engine.kernel(entry.target, target.netns_fd, entry.hook) as kernel:
             observed = kernel.observe()
             missing = problems(entry, datapath, observed)
@@ -65,7 +64,7 @@ def read_back(engine: Engine, target: Target) -> Held:
         "hidden": list(observed.hidden),
         "lines": sorted(lines, key=lambda line: int(line["index"])),
     }
-    return Held(datapath, dict(slots.counters), tuple(wrong), plain, bool(missing))
+    return Held(datapath, tuple(wrong), plain, bool(missing))
 
 
 def _written(datapath: Datapath) -> WriteRules:

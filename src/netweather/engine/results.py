@@ -9,6 +9,7 @@ from netweather.engine.experience import Experienced
 from netweather.errors import NetweatherError
 from netweather.journal import Whose
 from netweather.kernel.operations import Operation
+from netweather.planning.rules import PlainRule
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class SetResult:
     """Which engines make its lines, and why."""
     plan: tuple[str, ...] = ()
     """The operations in words, for people."""
+    rules: tuple[PlainRule, ...] = ()
+    """The condition's, without profiles; of a set that another process did, they are not known."""
 
 
 @dataclass(frozen=True)

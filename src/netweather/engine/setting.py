@@ -7,15 +7,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from netweather import targets as runtimes
-from netweather.conditions import NetworkCondition
+from netweather.conditions import Condition, NetworkCondition
 from netweather.engine import experience
 from netweather.engine.results import SetResult
 from netweather.errors import NetweatherError, UsageError
 from netweather.measure import Evidence
-from netweather.planning.rules import InForce
+from netweather.planning.rules import InForce, PlainRule
 from netweather.targets import Target
 
 if TYPE_CHECKING:
@@ -186,10 +187,20 @@ _TOLD_AT_SET = frozenset(
 
 def _notes(result: SetResult) -> Iterator[str]:
     """What the engine says, and where a condition surprises."""
-    from netweather.conditions.explanation import explain_rule
+    from netweather.conditions.explanation import explain
 
     yield from result.notes
-    for rule in result.condition.rules:
-        for trap in explain_rule(rule).traps:
+    for up, down in _directions(result.rules):
+        for trap in explain(up, down).traps:
             if trap.code in _TOLD_AT_SET:
                 yield f"{trap.what}; {trap.remedy}"
+
+
+def _directions(rules: tuple[PlainRule, ...]) -> Iterator[tuple[Condition, Condition]]:
+    """What each of the user's rules does to egress and to ingress."""
+    for _, group in groupby(rules, key=lambda plain: plain.origin):
+        ways = {"egress": Condition(), "ingress": Condition()}
+        for plain in group:
+            direction = plain.rule.match.direction
+            ways |= dict.fromkeys(ways if direction == "both" else (direction,), plain.rule.condition)
+        yield ways["egress"], ways["ingress"]

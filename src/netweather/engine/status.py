@@ -6,17 +6,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from netweather.conditions import NetworkCondition
-from netweather.conditions.profiles import expand_rule
 from netweather.engine import choosing, counters, coverage, entries
 from netweather.engine.results import Shown
 from netweather.journal import Entry
 from netweather.kernel import namespaces
 from netweather.kernel.netem import unpack
 from netweather.kernel.seam import TargetKernel
-from netweather.kernel.spec import NEVER, Datapath, Line, LineCounts, Observed, digest_of
+from netweather.kernel.spec import NEVER, Datapath, Line, LineCounts, LineId, Observed, RuleId, digest_of
 from netweather.lines.netem import may_overflow
-from netweather.planning.rules import Slots
 
 
 def shown(kernel: TargetKernel, entry: Entry, desired: Datapath) -> list[Shown]:
@@ -27,9 +24,10 @@ def shown(kernel: TargetKernel, entry: Entry, desired: Datapath) -> list[Shown]:
     drops = kernel.unwanted_drops() + overflowed
     found = []
     for each in _as_written(entry, observed.hook):
+        names = [RuleId(each.condition.name, number) for number in range(len(each.condition.rules))]
         rules = tuple(
-            counters.of_rule(keys, [matched.get(entry.slots.counters[key], (0, 0, 0)) for key in keys], lines, entry.carried)
-            for keys in _keys(each.condition, entry.slots)
+            counters.of_rule([rule], [matched.get(entry.slots.counters.get(rule, -1), (0, 0, 0))], lines, entry.carried)
+            for rule in names
         )
         found.append(
             replace(
@@ -69,7 +67,7 @@ def _as_written(entry: Entry, hook: str) -> Iterator[Shown]:
             rules=tuple(counters.of_rule([], [], {}, {}) for _ in active.condition.rules),
             unwanted_drops=0,
             engine="unknown",
-            engines=choosing.told(active.condition),
+            engines=choosing.told(active.rules),
             hook=hook,
         )
 
@@ -116,7 +114,7 @@ def departed(name: str) -> str:
 
 def _engine(desired: Datapath, name: str) -> str:
     """What makes the lines of a condition; without lines the classifier does it all."""
-    engines = {line.engine for line in desired.lines if line.key.startswith(f"{name}/")}
+    engines = {line.engine for line in desired.lines if line.rule_id.condition == name}
     return " and ".join(sorted(engines)) or "classifier"
 
 
@@ -125,22 +123,12 @@ def _may_overflow(line: Line) -> bool:
     return line.engine == "pump" or may_overflow(unpack(line.parameters))
 
 
-def _lines(kernel: TargetKernel, entry: Entry, desired: Datapath) -> tuple[dict[str, LineCounts], int]:
-    """What each line has counted, by its key, as requested; and how many packets met a full queue that nobody requested."""
+def _lines(kernel: TargetKernel, entry: Entry, desired: Datapath) -> tuple[dict[LineId, LineCounts], int]:
+    """What each line has counted, as requested; and how many packets met a full queue that nobody requested."""
     found, unwanted = counters.of_lines(kernel, entry.slots.lines), 0
     for line in desired.lines:
-        counted = found.get(line.key)
+        counted = found.get(line.id)
         if counted is not None and counted.queue and not _may_overflow(line):
             unwanted += counted.queue
-            found[line.key] = replace(counted, dropped=counted.dropped - counted.queue, queue=0)
+            found[line.id] = replace(counted, dropped=counted.dropped - counted.queue, queue=0)
     return found, unwanted
-
-
-def _keys(condition: NetworkCondition, slots: Slots) -> list[list[str]]:
-    """For each rule as it was requested the rules that it became: a profile is one for each direction."""
-    found, number = [], 0
-    for rule in condition.rules:
-        parts = len(expand_rule(rule))
-        found.append([key for i in range(parts) if (key := f"{condition.name}/{number + i}") in slots.counters])
-        number += parts
-    return found

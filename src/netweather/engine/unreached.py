@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import ip_address
 from typing import Final
 
-from netweather.conditions import Match, NetworkCondition, Rule
-from netweather.conditions.profiles import expand_rule
+from netweather.conditions import Match
 from netweather.errors import NetweatherError
 from netweather.kernel.holders import holders
 from netweather.kernel.seam import TargetKernel
 from netweather.kernel.spec import Observed, Prefix
 from netweather.kernel.surroundings import PacketReader, Surroundings
+from netweather.planning.rules import PlainRule
 from netweather.targets import Target, resolvers
 
 DNS: Final = 53
@@ -27,12 +27,12 @@ _MOST: Final = 3
 
 
 def unreached(
-    condition: NetworkCondition, target: Target, kernel: TargetKernel, observed: Observed,
+    rules: tuple[PlainRule, ...], target: Target, kernel: TargetKernel, observed: Observed,
     peers: Mapping[str, tuple[Prefix, ...]], interfaces: Sequence[str],
 ) -> tuple[str, ...]:  # fmt: skip
     """The sentences, each once. What can't be looked up is left out: no note is worth a failure."""
-    rules, found = condition.rules, list[str]()
-    matches = [rule.match for rule in rules]
+    found = list[str]()
+    matches = [plain.rule.match for plain in rules]
     inward = any(match.direction != "egress" for match in matches)
     with contextlib.suppress(NetweatherError, OSError):
         near = kernel.surroundings(
@@ -113,10 +113,9 @@ def _down(matches: list[Match], down: frozenset[str], interfaces: Sequence[str])
         yield f"{name} is down: no packet matches there until it is up"
 
 
-def _rates(rules: tuple[Rule, ...], interfaces: Sequence[str]) -> Iterator[str]:
-    for rule in rules:
+def _rates(rules: tuple[PlainRule, ...], interfaces: Sequence[str]) -> Iterator[str]:
+    for rule in (plain.rule for plain in rules):
         names = [name for name in interfaces if not rule.match.interfaces or name in rule.match.interfaces]
-        parts = expand_rule(rule)
-        if len(names) > 1 and any(part.condition.rate or part.condition.trace for part in parts):
+        if len(names) > 1 and (rule.condition.rate or rule.condition.trace):
             some = ", ".join(names[:_MOST]) + (f" and {len(names) - _MOST} more" if len(names) > _MOST else "")
             yield f"a rate is per interface and direction: {some} have the whole rate each, not a share of it"

@@ -19,7 +19,7 @@ from netweather.engine.results import Shown
 from netweather.errors import NetweatherError, UsageError
 from netweather.kernel.namespaces import Namespace
 from netweather.kernel.roundtrips import source
-from netweather.kernel.spec import DIRECTIONS
+from netweather.kernel.spec import RuleId
 from netweather.lines.traces import load_trace
 from netweather.measure import Evidence, Expected, Figure, Measured, Verdict, expect
 from netweather.measure.choosing import may_meet
@@ -140,14 +140,14 @@ def _measure(  # long: the steps of one rule, in their order
         if other is None:
             why = "the rule names no single peer: give --to HOST, or --peer TARGET for one that can be entered"
             return _cannot(number, expected, why)
-        counters = _counters(held, shown, number)
-        chosen = _addresses(namespace, rule.match, other, lambda *ends: may_meet(held.datapath, counters, rule.match, *ends))
+        rule_id = RuleId(shown.condition.name, number)
+        chosen = _addresses(namespace, rule.match, other, lambda *ends: may_meet(held.datapath, rule_id, rule.match, *ends))
         if chosen is None:
             return _cannot(number, expected, f"the target has no way to {', '.join(other.addresses[:3]) or other.words}")
         session = Session(
-            namespace, other.namespace, *chosen, rule.match, expected, held.datapath, counters,
+            namespace, other.namespace, *chosen, rule.match, expected, held.datapath, rule_id,
             lambda: _counted(engine, target, shown.condition.name, number),
-            lambda way: decided(engine, target, _lines(held, counters, way)), wish.samples, seconds, tell,
+            lambda way: decided(engine, target, _lines(held, rule_id, way)), wish.samples, seconds, tell,
         )  # fmt: skip
         before = _one(engine, target, shown.condition.name)
         result = session.run()
@@ -188,19 +188,9 @@ def timeline(condition: Condition) -> Timeline | None:
     return Timeline(trace.period_ns / 1e9, (), float(trace.mean_rate_bps), waiting / 1e9)
 
 
-def _counters(held: Held, shown: Shown, number: int) -> frozenset[int]:
-    """The counter slots of one rule as it was asked: a profile may have made two of it."""
-    from netweather.conditions.profiles import expand_rule
-
-    first = sum(len(expand_rule(rule)) for rule in shown.condition.rules[:number])
-    keys = [f"{shown.condition.name}/{first + i}" for i in range(len(expand_rule(shown.condition.rules[number])))]
-    return frozenset(held.counters[key] for key in keys if key in held.counters)
-
-
-def _lines(held: Held, counters: frozenset[int], way: str) -> list[int]:
+def _lines(held: Held, rule_id: RuleId, way: str) -> list[int]:
     """The lines of one rule in a direction, one for each interface."""
-    rules = [rule for rule in held.datapath.rules if rule.counter in counters]
-    return [line for rule in rules for (_, direction), line in rule.lines if DIRECTIONS[direction] == way]
+    return [line.index for line in held.datapath.lines if line.rule_id == rule_id and line.direction == way]
 
 
 def _cannot(number: int, expected: dict[str, Expected], why: str) -> Measured:

@@ -14,7 +14,7 @@ from netweather.kernel.ways import Ways, find, line_name, line_number, receive_c
 
 def make_line(ways: Ways, line: Line) -> None:
     """Makes a netem line, or changes it in place; what is inside stays inside."""
-    steer, alias = ways.programs(), f"{links.ALIAS} {line.key}"[:250]
+    steer, alias = ways.programs(), f"{links.ALIAS} {line.id}"[:250]
     end_name = f"{netemlines.EXIT_PREFIX}{line.index}"
     entry, end = ways.helper.run(lambda: netemlines.make_pair(line_name(line.index), end_name, alias))
     new = entry not in ways.helper.run(netemlines.read)

@@ -7,9 +7,11 @@ from array import array
 from dataclasses import dataclass, field
 from enum import IntEnum
 from ipaddress import IPv4Network, IPv6Network
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Direction = Literal["egress", "ingress"]
+Engine = Literal["pump", "netem"]
+"""What makes a line."""
 DIRECTIONS: tuple[Direction, Direction] = ("egress", "ingress")
 Prefix = IPv4Network | IPv6Network
 MAX_RULES = 1024
@@ -20,6 +22,30 @@ PORT_ROOM = 65536 // 4
 """Elements of the table of ports, each of four."""
 NEVER = 2**64 - 1
 """The end of a lease that has none."""
+
+
+class RuleId(NamedTuple):
+    """A rule as the user wrote it: the condition's name, and the rule's place in it. excluded: its place among the exclusions."""
+
+    condition: str
+    rule: int
+    excluded: bool = False
+
+
+NO_RULE = RuleId("", 0)
+
+
+class LineId(NamedTuple):
+    """A line: for the packets of one rule that pass an interface in one direction. Another engine is another line."""
+
+    rule: RuleId
+    direction: Direction
+    interface: str
+    engine: Engine
+
+    def __str__(self) -> str:
+        place = f"{self.rule.condition}/{self.rule.rule}/{self.direction}/{self.interface}"
+        return f"{place}/netem" if self.engine == "netem" else place
 
 
 class Action(IntEnum):
@@ -60,6 +86,7 @@ class ExactConnection:
 class FlatRule:
     """A rule as the classifier sees it. None: that dimension doesn't matter.
 
+    rule_id: the user's rule that it stands for; a profile may be two of these, one for each direction.
     places: (interface slot, direction 0 egress or 1 ingress). lines: the line for each place. lease, counter: slots.
     skip_to: for SKIP, the first rule after those that the excluded traffic is excluded from.
     share: of 2**32.
@@ -81,21 +108,26 @@ class FlatRule:
     share_seed: int = 0
     tcp_flags: tuple[int, int] | None = None
     vlan: int | None = None
+    rule_id: RuleId = NO_RULE
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line: which packets it is for (a place), how it is made and with which parameters (a pump's block, or netem's)."""
+    """One line: which packets it is for (a rule's, at a place), how it is made and with which parameters (a pump's block, or netem's)."""
 
     index: int
-    key: str
+    rule_id: RuleId
     interface: Interface
     direction: Direction
-    engine: Literal["pump", "netem"]
+    engine: Engine
     parameters: bytes
     tables: tuple[tuple[str, bytes], ...] = ()
     whole: bool = False
     """Nothing is decided for each packet, so netem may have a sender's GSO packets as they are."""
+
+    @property
+    def id(self) -> LineId:
+        return LineId(self.rule_id, self.direction, self.interface.name, self.engine)
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,7 @@ class Ways:
 
     def connect_line(self, line: Line) -> None:
         """Brings a line's TAP up and connects its exit, its destination and, last, its entry."""
-        steer, alias = self.programs(), f"{links.ALIAS} {line.key}"[:250]
+        steer, alias = self.programs(), f"{links.ALIAS} {line.id}"[:250]
         ifindex = self.helper.run(lambda: links.raise_tap(line_name(line.index), alias))
         steer.maps["exits"].update(struct.pack("=I", ifindex), struct.pack("=I", line.index))
         self.helper.run(lambda: self.hook.attach(ifindex, steer.programs["nw_exit"]))

@@ -45,7 +45,7 @@ def written_out(condition: NetworkCondition, own: Mapping[str, Profile]) -> Netw
     """With what the cluster's own profiles say in place of their names. Raises UsageError unknown-profile."""
     if not any(rule.condition.profile for rule in condition.rules):
         return condition
-    return embedded(condition, own)
+    return embedded(condition, own).condition
 
 
 def profile_status(own: OwnProfile, previous: Mapping[str, Any], now: datetime) -> dict[str, Any]:

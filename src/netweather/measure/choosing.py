@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from netweather.conditions import Match
 from netweather.kernel.probing import ICMP, ICMP6, RST, TCP, UDP, Flow
-from netweather.kernel.spec import DIRECTIONS, Action, Datapath, FlatRule
+from netweather.kernel.spec import DIRECTIONS, Action, Datapath, FlatRule, RuleId
 from netweather.planning.vectors import Packet, first_match
 
 _NUMBERS = {"tcp": TCP, "udp": UDP, "sctp": 132}
@@ -60,12 +60,12 @@ def rule_met(rules: tuple[FlatRule, ...], slots: Iterable[int], flow: Flow, dire
     return None
 
 
-def may_meet(datapath: Datapath, counters: Collection[int], match: Match, local: str, remote: str) -> bool:
-    """Whether a flow between these addresses may meet the rule with one of these counters."""
+def may_meet(datapath: Datapath, rule_id: RuleId, match: Match, local: str, remote: str) -> bool:
+    """Whether a flow between these addresses may meet this rule."""
     slots = [interface.slot for interface in datapath.interfaces]
     flows = list(candidates(match, local, remote))
     met = [rule_met(datapath.rules, slots, flow, direction) for flow in flows for direction in DIRECTIONS]
-    return any(rule is not None and rule.counter in counters for rule in met)
+    return any(rule is not None and rule.rule_id == rule_id for rule in met)
 
 
 def untouched(rules: tuple[FlatRule, ...], slots: Iterable[int], flow: Flow) -> bool:

@@ -17,7 +17,7 @@ from netweather.kernel.namespaces import Namespace
 from netweather.kernel.probing import TCP, UDP, Arrivals, Ends, Flow, Stream
 from netweather.kernel.roundtrips import connect_times, echo_times
 from netweather.kernel.routing import way_out
-from netweather.kernel.spec import Datapath
+from netweather.kernel.spec import Datapath, RuleId
 from netweather.measure import further, patterns
 from netweather.measure.choosing import candidates, icmp_of, rule_met, untouched
 from netweather.measure.coverage import ROUND_TRIP, unmeasured
@@ -54,7 +54,7 @@ class Found:
 
 @dataclass
 class Session:
-    """namespace, peer: both ends, the peer's None when it is not ours to enter. expected: by direction. counters: the rule's.
+    """namespace, peer: both ends, the peer's None when it is not ours to enter. expected: by direction. rule_id: the rule's.
 
     counted: reads the rule's counter, packets; decided: of each line of a direction, how many packets its losses have met.
     samples: packets in each direction, None for as many as are needed; seconds: about how long it may take.
@@ -67,7 +67,7 @@ class Session:
     match: Match
     expected: dict[str, Expected]
     datapath: Datapath
-    counters: frozenset[int]
+    rule_id: RuleId
     counted: Callable[[], int]
     decided: Callable[[str], tuple[int, ...]]
     samples: int | None
@@ -111,7 +111,7 @@ class Session:
 
     def meets(self, flow: Flow, direction: str) -> bool:
         rule = rule_met(self.datapath.rules, self.slots, flow, direction)
-        return rule is not None and rule.counter in self.counters
+        return rule is not None and rule.rule_id == self.rule_id
 
     # round trips
 
@@ -193,7 +193,7 @@ class Session:
                 rule = rule_met(self.datapath.rules, self.slots, flow, direction)
                 if rule is None:
                     ways[direction] = expect(Condition())
-                elif rule.counter in self.counters and direction in self.expected:
+                elif rule.rule_id == self.rule_id and direction in self.expected:
                     ways[direction] = self.expected[direction]
             if len(ways) == 2 and self._meets_any(flow):
                 return ways

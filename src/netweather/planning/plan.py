@@ -118,7 +118,7 @@ def describe(operation: Operation) -> str:
             return "start the pump"
         case MakeLine(line=line) | ChangeLine(line=line):
             verb = "make" if isinstance(operation, MakeLine) else "set"
-            return f"{verb} line {line.index} ({line.engine}) for {line.direction} of {line.interface.name}: {line.key}"
+            return f"{verb} line {line.index} ({line.engine}) for {line.direction} of {line.interface.name}: {line.id}"
         case WriteRules(tables=tables):
             return f"write {len(tables.rules)} rules and switch to them at once"
         case Attach(interface=name):

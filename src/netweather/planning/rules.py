@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Literal
+from typing import Generic, TypeVar
 
-from netweather.conditions import Condition, Connection, Engine, Match, NetworkCondition, Rule
+from netweather.conditions import Condition, Connection, Match, NetworkCondition, Rule
 from netweather.errors import UsageError
 from netweather.kernel.spec import (
     DIRECTIONS,
@@ -21,16 +21,17 @@ from netweather.kernel.spec import (
     Action,
     Datapath,
     Direction,
+    Engine,
     ExactConnection,
     FlatRule,
     Interface,
     Line,
+    LineId,
     Prefix,
+    RuleId,
 )
 from netweather.planning.vectors import wide
 
-NETEM_KEY = "/netem"
-"""The end of a netem line's key."""
 PROTOCOLS: dict[str, frozenset[int]] = {
     "tcp": frozenset({6}),
     "udp": frozenset({17}),
@@ -41,21 +42,36 @@ PROTOCOLS: dict[str, frozenset[int]] = {
 
 @dataclass(frozen=True)
 class Look:
-    """What a line must look like, and which engine makes it; `whole`, `parameters` and `tables` as in the seam's Line."""
+    """What a line must look like: `parameters`, `tables` and `whole` as in the seam's Line."""
 
     parameters: bytes
     tables: tuple[tuple[str, bytes], ...] = ()
-    engine: Literal["pump", "netem"] = "pump"
     whole: bool = False
 
 
 LineMaker = Callable[[Condition, Direction, Engine], Look]
+"""The direction matters only to a condition with a seed."""
+
+
+@dataclass(frozen=True)
+class PlainRule:
+    """A rule of a condition in force: without a profile, and with the engine that makes its lines.
+
+    origin: the number of the user's rule that it is, or is a part of. engine: None of what needs no line.
+    why: what kept netem from making them.
+    """
+
+    rule: Rule
+    origin: int
+    engine: Engine | None = None
+    why: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class InForce:
     """One network condition on the target: peers by the user's words, and when its lease ends (CLOCK_BOOTTIME ns, or NEVER).
 
+    condition: as the user wrote it, for people. rules: what it means, without profiles.
     reference: the one of its targets by which this target was found; "" when that is not known.
     """
 
@@ -63,6 +79,7 @@ class InForce:
     peers: Mapping[str, tuple[Prefix, ...]]
     deadline: int
     created: int
+    rules: tuple[PlainRule, ...]
     reference: str = ""
 
 
@@ -70,20 +87,23 @@ class InForce:
 class Slots:
     """Which number each line, counter, lease and interface has: kept from one plan to the next, so that what stays isn't moved."""
 
-    lines: dict[str, int] = field(default_factory=dict)
-    counters: dict[str, int] = field(default_factory=dict)
+    lines: dict[LineId, int] = field(default_factory=dict)
+    counters: dict[RuleId, int] = field(default_factory=dict)
     leases: dict[str, int] = field(default_factory=dict)
     interfaces: dict[str, int] = field(default_factory=dict)
 
 
-class _Allocator:
+K = TypeVar("K")
+
+
+class _Allocator(Generic[K]):
     """Gives out numbers; a key keeps its old one, and those that are no longer asked for become free."""
 
-    def __init__(self, before: Mapping[str, int], most: int, noun: str, busy: Collection[int] = ()) -> None:
+    def __init__(self, before: Mapping[K, int], most: int, noun: str, busy: Collection[int] = ()) -> None:
         self.before, self.most, self.noun, self.busy = before, most, noun, busy
-        self.now: dict[str, int] = {}
+        self.now: dict[K, int] = {}
 
-    def slot(self, key: str) -> int:
+    def slot(self, key: K) -> int:
         if key not in self.now:
             # One that was in use before isn't given to another at once: packets of before may still be under way there.
             taken = {*self.before.values(), *self.now.values(), *self.busy}
@@ -101,9 +121,9 @@ class _Allocator:
 class _Build:
     interfaces: tuple[Interface, ...]
     make_line: LineMaker
-    lines_before: _Allocator
-    counters: _Allocator
-    leases: _Allocator
+    lines_before: _Allocator[LineId]
+    counters: _Allocator[RuleId]
+    leases: _Allocator[str]
     lines: list[Line] = field(default_factory=list)
     rules: list[FlatRule] = field(default_factory=list)
 
@@ -128,10 +148,10 @@ def flatten(
         _Allocator(slots.leases, MAX_LEASES, "conditions"),
     )
     ordered = sorted(conditions, key=lambda c: c.created)
-    entries = [(rule, number, active) for active in ordered for number, rule in enumerate(active.condition.rules)]
-    entries.sort(key=lambda e: e[0].priority)
-    for active, run in groupby(entries, key=lambda e: e[2]):
-        _add_run(build, active, [(rule, number) for rule, number, _ in run])
+    entries = sorted(((active, plain) for active in ordered for plain in active.rules), key=lambda e: e[1].rule.priority)
+    for _, run in groupby(entries, key=lambda e: e[0].condition.name):
+        together = list(run)
+        _add_run(build, together[0][0], [plain for _, plain in together])
     leases = [0] * (max(build.leases.now.values(), default=-1) + 1)
     for active in ordered:
         if active.condition.name in build.leases.now:
@@ -140,22 +160,19 @@ def flatten(
     return Datapath(interfaces, tuple(build.lines), tuple(build.rules), tuple(leases), alias), used
 
 
-def _add_run(build: _Build, active: InForce, run: list[tuple[Rule, int]]) -> None:
+def _add_run(build: _Build, active: InForce, run: list[PlainRule]) -> None:
     """Rules of one condition that stand next to each other, with what is excluded from them in front."""
     condition = active.condition
     end = len(build.rules) + len(condition.exclude) + len(run)
     lease = build.leases.slot(condition.name)
     for number, match in enumerate(condition.exclude):
-        counter = build.counters.slot(f"{condition.name}/exclude/{number}")
-        build.rules.append(_flat(build, active, match, Action.SKIP, lease, counter, skip_to=end))
-    for rule, number in run:
-        key = f"{condition.name}/{number}"
-        counter = build.counters.slot(key)
-        action = _action(rule.condition)
-        lines: tuple[tuple[tuple[int, int], int], ...] = ()
-        if action is Action.LINE:
-            lines = tuple(_make_lines(build, key, rule, condition.engine))
-        build.rules.append(_flat(build, active, rule.match, action, lease, counter, lines=lines))
+        skipped = RuleId(condition.name, number, excluded=True)
+        build.rules.append(_flat(build, active, match, Action.SKIP, lease, skipped, skip_to=end))
+    for plain in run:
+        rule_id, action = RuleId(condition.name, plain.origin), _action(plain.rule.condition)
+        lines = tuple(_make_lines(build, rule_id, plain.rule, plain.engine)) if plain.engine and action is Action.LINE else ()
+        heartbeat = bool(lines) and plain.engine == "pump"
+        build.rules.append(_flat(build, active, plain.rule.match, action, lease, rule_id, lines=lines, heartbeat=heartbeat))
 
 
 def _action(condition: Condition) -> Action:
@@ -166,23 +183,19 @@ def _action(condition: Condition) -> Action:
     return Action.PASS if condition == Condition() else Action.LINE
 
 
-def _make_lines(build: _Build, key: str, rule: Rule, engine: Engine) -> Iterable[tuple[tuple[int, int], int]]:
+def _make_lines(build: _Build, rule_id: RuleId, rule: Rule, engine: Engine) -> Iterable[tuple[tuple[int, int], int]]:
+    looks: dict[Direction, Look] = {}
     for slot, number in sorted(_places(build, rule.match)):
         interface = next(i for i in build.interfaces if i.slot == slot)
         direction = DIRECTIONS[number]
-        look = build.make_line(rule.condition, direction, engine)
+        alike = direction if rule.condition.seed is not None else DIRECTIONS[0]
+        if alike not in looks:
+            looks[alike] = build.make_line(rule.condition, alike, engine)
+        look = looks[alike]
         # Another engine is another line: the old one lets out what it holds.
-        line_key = f"{key}/{direction}/{interface.name}" + (NETEM_KEY if look.engine == "netem" else "")
-        index = build.lines_before.slot(line_key)
-        build.lines.append(Line(index, line_key, interface, direction, look.engine, look.parameters, look.tables, look.whole))
+        index = build.lines_before.slot(LineId(rule_id, direction, interface.name, engine))
+        build.lines.append(Line(index, rule_id, interface, direction, engine, look.parameters, look.tables, look.whole))
         yield (slot, number), index
-
-
-def renamed_line(key: str, new: Mapping[str, str]) -> str:
-    """A line's key after interfaces got new names."""
-    end = NETEM_KEY if key.endswith(NETEM_KEY) else ""
-    before, _, name = key.removesuffix(end).rpartition("/")
-    return f"{before}/{new.get(name, name)}{end}"
 
 
 def _places(build: _Build, match: Match) -> frozenset[tuple[int, int]]:
@@ -197,16 +210,17 @@ def _flat(
     match: Match,
     action: Action,
     lease: int,
-    counter: int,
+    rule_id: RuleId,
     *,
     lines: tuple[tuple[tuple[int, int], int], ...] = (),
+    heartbeat: bool = False,
     skip_to: int = 0,
 ) -> FlatRule:
     peers = tuple(prefix for word in match.to for prefix in active.peers[word]) if match.to else None
     return FlatRule(
         action=action,
         lease=lease,
-        counter=counter,
+        counter=build.counters.slot(rule_id),
         places=_places(build, match),
         peers=peers,
         ports=tuple((p.first, p.last) for p in match.ports) or None,
@@ -214,12 +228,13 @@ def _flat(
         family={"ipv4": 4, "ipv6": 6, None: None}[match.family],
         connections=_connections(match.connection, match) if match.connection else None,
         lines=lines,
-        heartbeat=any(line.engine == "pump" and line.index in dict(lines).values() for line in build.lines),
+        heartbeat=heartbeat,
         skip_to=skip_to,
         share=_share(match),
-        share_seed=_share_seed(active.condition),
+        share_seed=_share_seed(active),
         tcp_flags=(match.tcp_flags.mask, match.tcp_flags.value) if match.tcp_flags else None,
         vlan=match.vlan,
+        rule_id=rule_id,
     )
 
 
@@ -243,6 +258,6 @@ def _share(match: Match) -> int | None:
     return match.share.ppb * 2**32 // 10**9
 
 
-def _share_seed(condition: NetworkCondition) -> int:
-    seeds = (rule.condition.seed for rule in condition.rules)
+def _share_seed(active: InForce) -> int:
+    seeds = (plain.rule.condition.seed for plain in active.rules)
     return next((seed for seed in seeds if seed is not None), 0) & (2**32 - 1)

@@ -12,6 +12,7 @@ import pytest
 from netweather.conditions import Condition, Connection, Match
 from netweather.engine.connections import Chosen, Live, connections, reset
 from netweather.errors import NetweatherError, UsageError
+from netweather.kernel.spec import RuleId
 from netweather.units import Percent
 from tests.support.machine import SLOW
 from tests.support.rig import Rig, delay, ports, rule, until
@@ -52,9 +53,9 @@ def test_each_has_the_rule_that_its_packets_meet(rig: Rig, connect: Open) -> Non
     slow, free, refused = connect(5432)[0], connect(8080)[0], connect(9090)[0]
     rig.set(rule(delay(5), ports=ports(5432)), rule(Condition(block="drop"), ports=ports(9090), direction="egress"), name="slow")
     found = live(rig)
-    assert found[port(slow)].egress == found[port(slow)].ingress == ("slow", 0)
+    assert found[port(slow)].egress == found[port(slow)].ingress == RuleId("slow", 0)
     assert found[port(free)].egress is found[port(free)].ingress is None
-    assert (found[port(refused)].egress, found[port(refused)].ingress) == (("slow", 1), None)
+    assert (found[port(refused)].egress, found[port(refused)].ingress) == (RuleId("slow", 1), None)
     assert found[port(free)].holder is not None
     assert found[port(free)].holder.pid == os.getpid()
     assert live(rig, Chosen(condition="slow")).keys() == {port(slow), port(refused)}
@@ -94,7 +95,7 @@ def test_an_excluded_one_meets_nothing(rig: Rig, connect: Open) -> None:
     slow, spared = connect(5432)[0], connect(22)[0]
     rig.set(rule(delay(5)), exclude=(Match(ports=ports(22)),))
     found = live(rig)
-    assert found[port(slow)].egress == ("default", 0)
+    assert found[port(slow)].egress == RuleId("default", 0)
     assert found[port(spared)].egress is None
 
 
@@ -105,7 +106,7 @@ def test_an_interface_that_is_not_meant(rig: Rig, connect: Open) -> None:
     rig.set(rule(delay(5), interfaces=("eth1",)))
     assert live(rig)[port(here)].egress is None
     rig.set(rule(delay(5), interfaces=("eth0",)))
-    assert live(rig)[port(here)].egress == ("default", 0)
+    assert live(rig)[port(here)].egress == RuleId("default", 0)
 
 
 def test_the_chosen_one_is_reset_and_its_neighbour_lives(rig: Rig, connect: Open) -> None:

@@ -11,8 +11,9 @@ import pytest
 from netweather.conditions import Condition, LossRandom, NetworkCondition, Rule
 from netweather.engine import experience
 from netweather.engine.connections import connections
-from netweather.engine.experience import Experienced, Met, experienced
 from netweather.service import LocalService
+from netweather.engine.experience import Experienced, experienced
+from netweather.kernel.spec import RuleId
 from netweather.units import Duration, Percent
 from tests.support.rig import Rig, delay, ports, rule
 
@@ -53,7 +54,7 @@ def put(rig: Rig, *rules: Rule, name: str = "slow") -> None:
     LocalService(rig.engine).set([condition])
 
 
-def lived(rig: Rig) -> dict[Met, Experienced]:
+def lived(rig: Rig) -> dict[RuleId, Experienced]:
     return experienced(connections(rig.engine, rig.target).connections)
 
 
@@ -75,12 +76,12 @@ def test_the_round_trip_before_and_with_it(rig: Rig, made: list[Ends]) -> None:
 def test_segments_sent_again_are_counted_from_when_it_was_set(rig: Rig, made: list[Ends]) -> None:
     put(rig, rule(Condition(loss=LossRandom(Percent.parse("20%"))), direction="egress", ports=ports(PORT)), name="before")
     talk(made[0], 30)
-    before = lived(rig)[Met("before", 0)].retransmits
+    before = lived(rig)[RuleId("before", 0)].retransmits
     assert before > 0
     LocalService(rig.engine).clear([rig.target.reference])
     put(rig, rule(delay(1), ports=ports(PORT)), name="after")
     talk(made[0], 5)
-    assert lived(rig)[Met("after", 0)].retransmits == 0
+    assert lived(rig)[RuleId("after", 0)].retransmits == 0
     (old,) = [
         each
         for each in connections(rig.engine, rig.target).connections
@@ -96,14 +97,14 @@ def test_a_younger_connection_has_no_before_and_a_change_keeps_it(rig: Rig) -> N
         talk(connect(rig, stack, listener), 3)
         put(rig, rule(delay(5), ports=ports(PORT)))
         talk(connect(rig, stack, listener), 3)
-        first = lived(rig)[Met("slow", 0)]
+        first = lived(rig)[RuleId("slow", 0)]
         assert (first.connections, first.known) == (2, 1)
         put(rig, rule(delay(10), ports=ports(PORT)))  # another delay: what was before is still what was before the first
-        again = lived(rig)[Met("slow", 0)]
+        again = lived(rig)[RuleId("slow", 0)]
         assert (again.connections, again.known, again.rtt_before) == (2, 1, first.rtt_before)
         LocalService(rig.engine).clear([rig.target.reference])
         put(rig, rule(delay(5), ports=ports(PORT)))
-        anew = lived(rig)[Met("slow", 0)]
+        anew = lived(rig)[RuleId("slow", 0)]
         assert (anew.connections, anew.known) == (2, 2)
 
 
@@ -115,4 +116,4 @@ def test_nothing_is_remembered_of_too_many(rig: Rig, made: list[Ends], monkeypat
     monkeypatch.setattr(experience, "MOST_BYTES", 300)
     put(rig, rule(delay(5), ports=ports(PORT)))
     LocalService(rig.engine).clear([rig.target.reference], "other")
-    assert lived(rig)[Met("slow", 0)].known == 0
+    assert lived(rig)[RuleId("slow", 0)].known == 0

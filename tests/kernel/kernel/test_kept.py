@@ -12,7 +12,7 @@ from netweather.kernel.kept import KeptTargets
 from netweather.kernel.operations import WriteRules
 from netweather.kernel.real import RealTarget
 from netweather.kernel.seam import TargetKernel
-from netweather.kernel.spec import NEVER, Action, Datapath, FlatRule, Interface, Line, Observed
+from netweather.kernel.spec import NEVER, Action, Datapath, FlatRule, Interface, Line, Observed, RuleId
 from netweather.lines.pump import line_parameters
 from netweather.planning.plan import plan
 from netweather.units import Duration
@@ -30,7 +30,7 @@ class Place:
 
     def delaying(self, milliseconds: int) -> Datapath:
         condition = Condition(delay=Delay(Duration(milliseconds * 10**6)))
-        line = Line(0, "t/0", self.eth0, "egress", "pump", *line_parameters(condition, "egress"))
+        line = Line(0, RuleId("t", 0), self.eth0, "egress", "pump", *line_parameters(condition, "egress"))
         rule = FlatRule(Action.LINE, 0, 0, PLACES, lines=(((0, 0), 0),), heartbeat=True)
         return Datapath((self.eth0,), (line,), (rule,), (NEVER,), "netweather: t")
 

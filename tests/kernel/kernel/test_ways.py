@@ -8,10 +8,10 @@ import pytest
 
 from netweather.errors import NetweatherError
 from netweather.kernel import links, namespaces
-from netweather.kernel.spec import Interface, Line
+from netweather.kernel.spec import Interface, Line, RuleId
 from netweather.kernel.ways import Ways, line_name, line_number
 
-LINE = Line(3, "a/0/egress/eth0", Interface("eth0", 2, 0), "egress", "pump", b"")
+LINE = Line(3, RuleId("a", 0), Interface("eth0", 2, 0), "egress", "pump", b"")
 
 
 def test_the_ways_are_made_found_again_and_gone(make_lab: Any, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ def files_live(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(keeper, "alive", lambda *_, **__: True)
     monkeypatch.setattr(keeper.Keeper, "_broken", lambda *_: False)
+    monkeypatch.setattr(keeper.Keeper, "_interfaces_changed", lambda *_: False)
     monkeypatch.setattr(keeper_process, "pump_running", lambda directory: True)
 
 

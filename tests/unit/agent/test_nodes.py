@@ -147,7 +147,7 @@ def test_states_of_a_scenario_come_and_go_in_time_while_nobody_can_be_asked(agen
 def test_what_is_in_force_is_not_set_again(agent: Agent, sandboxes: Sandboxes, monkeypatch: pytest.MonkeyPatch) -> None:
     sets: list[str] = []
     setting = agent.engine.set
-    monkeypatch.setattr(agent.engine, "set", lambda target, condition: (sets.append(target.name), setting(target, condition)))
+    monkeypatch.setattr(agent.engine, "set", lambda target, condition: (sets.append(target.name), setting(target, condition))[1])
 
     async def scenario(api: FakeApi) -> None:
         await soon(lambda: answers(api).get("uid-slow", {}).get("inForce"))

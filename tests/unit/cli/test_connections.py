@@ -8,8 +8,8 @@ import pytest
 
 from netweather.cli.completing import states
 from netweather.cli.connections import rules_words
-from netweather.engine.connections import Met
 from netweather.kernel import waiting
+from netweather.kernel.spec import RuleId
 from tests.support.live import INFO, Live, made
 from tests.unit.cli.conftest import Run, World
 
@@ -95,9 +95,9 @@ def test_wrong_words(run: Run, live: Live, words: tuple[str, ...], code: str) ->
 
 
 def test_a_rule_of_each_direction() -> None:
-    assert rules_words(Met("a", 0), Met("a", 0)) == "a 1"
-    assert rules_words(Met("a", 0), Met("b", 2)) == "a 1/b 3"
-    assert rules_words(None, Met("b", 2)) == "-/b 3"
+    assert rules_words(RuleId("a", 0), RuleId("a", 0)) == "a 1"
+    assert rules_words(RuleId("a", 0), RuleId("b", 2)) == "a 1/b 3"
+    assert rules_words(None, RuleId("b", 2)) == "-/b 3"
     assert rules_words(None, None) == ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,14 +25,14 @@ def test_files_become_contents(tmp_path: Path) -> None:
     table = {"time": "5ms", "jitter": "1ms", "distribution": str(tmp_path / "mine.dist")}
     condition = NetworkCondition(rules=(of(trace=str(tmp_path / "up.trace"), delay=table), of(loss="1%")))
     assert paths(condition) == (str(tmp_path / "up.trace"), str(tmp_path / "mine.dist"))
-    inside = embedded(condition)
+    inside = embedded(condition).condition
     assert inside.rules[0].condition.trace == "1  # up.trace\n5\n"
     assert inside.rules[0].condition.delay == Delay(
         Duration(5 * 10**6), Duration(10**6), distribution="-8192 0 8192  # mine.dist\n"
     )
     assert inside.rules[1] == condition.rules[1]
     assert paths(inside) == ()
-    assert embedded(inside) == inside
+    assert embedded(inside).condition == inside
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
@@ -103,3 +104,19 @@ def test_a_file_with_other_than_one_profile_is_refused(tmp_path: Path) -> None:
         profile_file(str(tmp_path / "two.yaml"))
     with pytest.raises(UsageError, match="unreadable-file"):
         profile_file(str(tmp_path / "none.yaml"))
+
+
+def test_every_profile_is_expanded_and_says_which_rule_it_comes_from(tmp_path: Path) -> None:
+    (tmp_path / "office.yaml").write_text(OFFICE)
+    rules = (of(profile="3g"), of(loss="1%"), of(profile="office"))
+    rules = tuple(replace(rule, match=Match(vlan=number + 1)) for number, rule in enumerate(rules))
+    whole = embedded(NetworkCondition(rules=rules), own_profiles([tmp_path]))
+    assert [rule.condition.profile for rule in whole.condition.rules] == ["3g", None, None, None]
+    assert [origin for origin, _ in whole.rules] == [0, 0, 1, 2, 3]
+    assert {rule.condition.profile for _, rule in whole.rules} == {None}
+    assert [rule.match.direction for _, rule in whole.rules] == ["egress", "ingress", "both", "egress", "ingress"]
+
+
+def test_what_makes_no_sense_with_what_the_profile_says_is_refused() -> None:
+    with pytest.raises(UsageError, match="repeated-match"):
+        embedded(NetworkCondition(rules=(of(profile="3g"), Rule(Match(direction="egress"), Condition()))))

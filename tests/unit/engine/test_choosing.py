@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from netweather.conditions import Condition, Delay, LossEvery, LossList, NetworkCondition, Rule
+from netweather.conditions import Condition, Delay, LossEvery, LossList, Rule
 from netweather.conditions.model import Engine
 from netweather.engine import choosing
 from netweather.errors import NetweatherError
 from netweather.kernel import features
 from netweather.kernel.netem import unpack
+from netweather.lines.params import LineParams
+from netweather.planning.rules import PlainRule
 from netweather.units import Duration
 
 PLAIN = Condition(delay=Delay(Duration(5 * 10**6)))
@@ -27,8 +29,8 @@ def found(monkeypatch: pytest.MonkeyPatch, netem: features.State, seed: features
     monkeypatch.setattr(features, "answer", lambda name: features.Finding(feature, states[name], "it is Tuesday"))
 
 
-def of(condition: Condition, engine: Engine = "auto") -> NetworkCondition:
-    return NetworkCondition(rules=(Rule(condition=condition),), engine=engine)
+def chosen(condition: Condition, asked: Engine = "auto") -> tuple[PlainRule, ...]:
+    return choosing.chosen([(0, Rule(condition=condition))], asked)
 
 
 def test_auto_takes_netem_where_it_is_and_can_do_it(has_netem: bool) -> None:
@@ -39,33 +41,33 @@ def test_auto_takes_netem_where_it_is_and_can_do_it(has_netem: bool) -> None:
 
 def test_the_reason_is_told(has_netem: bool) -> None:
     if has_netem:
-        assert choosing.told(of(PLAIN)) == ("engine netem",)
-        assert choosing.told(of(NUMBERED)) == ("engine pump: netem can't lose packets by their number",)
+        assert choosing.told(chosen(PLAIN)) == ("engine netem",)
+        assert choosing.told(chosen(NUMBERED)) == ("engine pump: netem can't lose packets by their number",)
     else:
-        assert choosing.told(of(PLAIN)) == ("engine pump: netem is not there, it is Tuesday",)
-    assert choosing.told(of(PLAIN, "pump")) == ("engine pump",)
-    assert choosing.told(of(Condition(block="drop"))) == ()
+        assert choosing.told(chosen(PLAIN)) == ("engine pump: netem is not there, it is Tuesday",)
+    assert choosing.told(chosen(PLAIN, "pump")) == ("engine pump",)
+    assert choosing.told(chosen(Condition(block="drop"))) == ()
 
 
 def test_a_probe_that_could_not_tell_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     found(monkeypatch, "unknown")
-    assert choosing.told(of(PLAIN)) == ("engine pump: nobody can tell whether netem is there, it is Tuesday",)
+    assert choosing.told(chosen(PLAIN)) == ("engine pump: nobody can tell whether netem is there, it is Tuesday",)
 
 
 def test_netem_when_asked_or_nothing(has_netem: bool) -> None:
     with pytest.raises(NetweatherError, match="engine-cannot"):
-        choosing.refuse(of(NUMBERED, "netem"))
+        chosen(NUMBERED, "netem")
     if has_netem:
-        choosing.refuse(of(PLAIN, "netem"))
+        chosen(PLAIN, "netem")
     else:
         with pytest.raises(NetweatherError, match="engine-cannot"):
-            choosing.refuse(of(PLAIN, "netem"))
+            chosen(PLAIN, "netem")
 
 
 def test_what_neither_engine_can_do_is_refused(has_netem: bool) -> None:
     with pytest.raises(NetweatherError, match="loss list"):
-        choosing.refuse(of(Condition(loss=LossList(tuple(range(1, 10_000))))))
-    choosing.refuse(of(Condition(block="drop"), "netem"))
+        chosen(Condition(loss=LossList(tuple(range(1, 10_000)))))
+    chosen(Condition(block="drop"), "netem")
 
 
 def test_a_seed_needs_a_kernel_that_takes_one(has_netem: bool, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,10 +77,8 @@ def test_a_seed_needs_a_kernel_that_takes_one(has_netem: bool, monkeypatch: pyte
     assert choosing.choose(seeded, "auto").engine == ("netem" if has_netem else "pump")
 
 
-def test_the_look_of_a_line(has_netem: bool) -> None:
-    look = choosing.look(PLAIN, "egress", "auto")
-    assert look.engine == ("netem" if has_netem else "pump")
-    if has_netem:
-        assert look.whole
-        assert unpack(look.parameters).latency_ns == 5 * 10**6
-    assert choosing.look(PLAIN, "egress", "pump").engine == "pump"
+def test_the_look_of_a_line() -> None:
+    look = choosing.look(PLAIN, "egress", "netem")
+    assert look.whole
+    assert unpack(look.parameters).latency_ns == 5 * 10**6
+    assert LineParams.unpack(choosing.look(PLAIN, "egress", "pump").parameters).delay_ns == 5 * 10**6

@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
 
-from netweather.conditions import FOREVER, Condition, LossRandom, Match, PortRange, Rule
-from netweather.engine import Engine, core, recovery
+from netweather.conditions import FOREVER, Condition, LossRandom, Match, NetworkCondition, PortRange, Rule, profiles, validation
+from netweather.engine import Engine, choosing, core, recovery
+from netweather.engine.setting import Wanted, set_all
 from netweather.errors import NetweatherError
 from netweather.kernel import finding, namespaces
 from netweather.kernel.fake import FakeKernel, FakeTarget
 from netweather.kernel.operations import Operation, WriteRules
 from netweather.service import LocalService
+from netweather.lines import pump
 from netweather.settings import Settings
 from netweather.units import Duration, Percent
 from tests.support.world import World
@@ -170,7 +174,7 @@ def test_a_profile_is_two_rules_and_one_line_of_counters(bench: Bench) -> None:
     (shown,) = bench.engine.show(bench.target)
     assert len(shown.rules) == 1
     assert len(bench.kernel.lines) == 2
-    bench.kernel.counters = {0: (1, 100, 0), 1: (2, 200, 0)}
+    bench.kernel.counters = {0: (3, 300, 0)}
     assert bench.engine.show(bench.target)[0].rules[0].packets == 3
 
 
@@ -332,3 +336,36 @@ def test_without_a_cookie_the_inode_must_do(bench: Bench) -> None:
     bench.kernel.cookie = 8
     bench.set(name="two")
     assert names(bench) == ["one", "two"]
+
+
+def calls(monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str) -> list[Any]:
+    """The first argument of each call of a function, from now on."""
+    seen: list[Any] = []
+    function = getattr(module, name)
+
+    def counted(*arguments: Any, **named: Any) -> Any:
+        seen.append(arguments[0])
+        return function(*arguments, **named)
+
+    monkeypatch.setattr(module, name, counted)
+    return seen
+
+
+def test_a_set_validates_expands_and_chooses_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And `show` never expands or chooses, and validates what it reads from the journal."""
+    checked, found = calls(monkeypatch, validation, "check_types"), calls(monkeypatch, profiles, "find_profile")
+    chosen, compiled = calls(monkeypatch, choosing, "choose"), calls(monkeypatch, pump, "line_parameters")
+    wanted = condition(Rule(Match(), Condition(profile="3g")), engine="pump")
+    set_all(bench.engine, [Wanted(wanted, (bench.target,))])
+    assert [each for each in checked if isinstance(each, NetworkCondition)] == [wanted]
+    assert found == ["3g"]
+    assert (len(chosen), len(set(chosen))) == (2, 2)  # what is sent, and what is received
+    assert compiled == chosen
+    for each in (checked, found, chosen, compiled):
+        each.clear()
+    (shown,) = Engine(bench.engine.settings, lambda *_: FakeTarget(bench.kernel)).show(bench.target)
+    assert shown.condition == wanted
+    assert shown.engines == ("engine pump",)
+    assert len([each for each in checked if isinstance(each, NetworkCondition)]) == 1
+    assert (found, chosen) == ([], [])
+    assert len(compiled) == 2

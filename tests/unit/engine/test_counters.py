@@ -4,27 +4,31 @@ from dataclasses import replace
 
 from netweather.engine import counters
 from netweather.engine.results import RuleCounters
-from netweather.kernel.spec import LineCounts
+from netweather.kernel.spec import LineCounts, LineId, RuleId
 
-OUT, BACK = "a/0/egress/eth0", "a/0/ingress/eth0"
+A, B, C = (RuleId(name, 0) for name in "abc")
+OUT, BACK, OF_B, OF_C = (
+    LineId(A, "egress", "eth0", "pump"), LineId(A, "ingress", "eth0", "pump"), LineId(B, "egress", "eth0", "pump"),
+    LineId(C, "egress", "eth0", "pump"),
+)  # fmt: skip
 LOST = LineCounts(dropped=7, loss=5, queue=2, duplicated=3)
-RULES = ["a/0", "b/0"]
+RULES = [A, B]
 
 
-def told(lines: dict[str, LineCounts], kept: counters.Carried, matched: tuple[int, int, int] = (100, 5000, 0)) -> RuleCounters:
-    return counters.of_rule(["a/0"], [matched], lines, kept)
+def told(lines: dict[LineId, LineCounts], kept: counters.Carried, matched: tuple[int, int, int] = (100, 5000, 0)) -> RuleCounters:
+    return counters.of_rule([A], [matched], lines, kept)
 
 
 def test_the_causes_are_those_of_all_its_lines() -> None:
-    found = told({OUT: LOST, BACK: LineCounts(dropped=1, mtu=1), "b/0/egress/eth0": LOST}, {}, (100, 5000, 4))
+    found = told({OUT: LOST, BACK: LineCounts(dropped=1, mtu=1), OF_B: LOST}, {}, (100, 5000, 4))
     assert (found.packets, found.bytes, found.dropped) == (100, 5000, 12)
     assert found.causes == {"blocked": 4, "loss": 5, "trace": 0, "mtu": 1, "queue": 2}
     assert found.effects == {"marked": 0, "duplicated": 3, "corrupted": 0, "reordered": 0}
 
 
-def test_a_profile_is_two_rules_and_one_sum() -> None:
-    lines = {OUT: LOST, "a/1/ingress/eth0": LOST}
-    assert counters.of_rule(["a/0", "a/1"], [(1, 2, 0), (3, 4, 0)], lines, {}).dropped == 14
+def test_several_rules_are_one_sum() -> None:
+    lines = {OUT: LOST, OF_B: LOST}
+    assert counters.of_rule([A, B], [(1, 2, 0), (3, 4, 0)], lines, {}).dropped == 14
 
 
 def test_what_a_line_that_is_gone_had_counted_stays() -> None:
@@ -40,13 +44,13 @@ def test_what_a_line_had_counted_before_it_began_at_zero_stays() -> None:
 
 
 def test_a_condition_with_other_rules_begins_anew_although_its_line_counts_on() -> None:
-    kept = counters.carried({"a/0": {"loss": 9}}, {OUT: LOST}, {OUT: LOST}, "a", RULES)
+    kept = counters.carried({A: {"loss": 9}}, {OUT: LOST}, {OUT: LOST}, "a", RULES)
     assert told({OUT: LOST}, kept).dropped == 0
     assert told({OUT: replace(LOST, dropped=8, loss=6)}, kept).loss == 1
 
 
 def test_the_sums_of_a_rule_that_is_gone_are_forgotten() -> None:
-    assert counters.carried({"c/0": {"loss": 9}}, {"c/0/egress/eth0": LOST}, {}, None, RULES) == {}
+    assert counters.carried({C: {"loss": 9}}, {OF_C: LOST}, {}, None, RULES) == {}
 
 
 def test_what_an_engine_does_not_tell_is_not_zero() -> None:

@@ -28,7 +28,7 @@ WHOSE = Whose("netns:shop", "shop", 4, 4026531833, None, None, "netns")
     ],
 )
 def test_what_is_meant_and_nothing_else(present: dict[str, int], attached: set[str], covered: bool) -> None:
-    entry = Entry(WHOSE, [InForce(NetworkCondition(rules=(Rule(),)), {}, NEVER, 1)])
+    entry = Entry(WHOSE, [InForce(NetworkCondition(rules=(Rule(),)), {}, NEVER, 1, rules=())])
     entry.interfaces = (Interface("eth0", 2, 0), Interface("eth1", 3, 1))
     assert is_covered(entry, Observed(interfaces=tuple(present.items()), attached=frozenset(attached))) is covered
 

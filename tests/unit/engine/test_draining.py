@@ -12,7 +12,7 @@ from netweather.journal import Entry, Whose
 from netweather.kernel import namespaces
 from netweather.kernel.fake import FakeKernel, FakeTarget
 from netweather.kernel.operations import CloseLine, Operation, RemoveLine, StopPump
-from netweather.kernel.spec import Interface, Line
+from netweather.kernel.spec import Interface, Line, RuleId
 
 ENTRY = Entry(Whose("netns:a", "a", 1, 2, None, None, "netns"))
 CLOSED: list[Operation] = [CloseLine(0), CloseLine(1), RemoveLine(0), RemoveLine(1)]
@@ -20,7 +20,7 @@ CLOSED: list[Operation] = [CloseLine(0), CloseLine(1), RemoveLine(0), RemoveLine
 
 @pytest.fixture
 def kernel() -> FakeKernel:
-    lines = {i: Line(i, f"a/0/egress/eth{i}", Interface("eth0", 2, 0), "egress", "pump", b"") for i in range(2)}
+    lines = {i: Line(i, RuleId("a", 0), Interface("eth0", 2, 0), "egress", "pump", b"") for i in range(2)}
     return FakeKernel(helper=True, port=True, pump=True, lines=lines)
 
 

@@ -12,8 +12,8 @@ from netweather.engine import entries
 from netweather.errors import NetweatherError
 from netweather.journal import Entry, Whose
 from netweather.kernel import namespaces
-from netweather.kernel.spec import MAX_INTERFACES, NEVER, Observed
-from netweather.planning.rules import InForce, Slots
+from netweather.kernel.spec import MAX_INTERFACES, NEVER, LineId, Observed, RuleId
+from netweather.planning.rules import InForce, PlainRule, Slots
 from netweather.targets import Target
 from netweather.units import Duration
 
@@ -23,7 +23,7 @@ TWO = Observed(interfaces=(("eth0", 2), ("eth1", 3)))
 
 
 def added(before: Entry, condition: NetworkCondition, observed: Observed = TWO) -> Entry:
-    return entries.added(before, condition, {}, observed)
+    return entries.added(before, condition, (), {}, observed)
 
 
 def test_what_is_known_of_a_lost_journal_finds_the_same_namespace() -> None:
@@ -38,9 +38,9 @@ def test_a_condition_is_added_with_its_deadline() -> None:
 
 
 def test_the_same_name_keeps_its_place_and_what_is_over_goes() -> None:
-    old = InForce(ANY, {}, NEVER, created=5)
-    over = InForce(replace(ANY, name="over", owner="you"), {}, 1, created=1)
-    other = InForce(replace(ANY, name="other", owner="you"), {}, NEVER, created=2)
+    old = InForce(ANY, {}, NEVER, created=5, rules=())
+    over = InForce(replace(ANY, name="over", owner="you"), {}, 1, created=1, rules=())
+    other = InForce(replace(ANY, name="other", owner="you"), {}, NEVER, created=2, rules=())
     after = added(Entry(WHOSE, [old, over, other]), replace(ANY, reason="again"))
     assert [(c.condition.name, c.created) for c in after.conditions] == [("other", 2), ("default", 5)]
     assert entries.rules_of(after, "default") == ANY.rules
@@ -48,7 +48,7 @@ def test_the_same_name_keeps_its_place_and_what_is_over_goes() -> None:
 
 
 def test_another_owners_is_refused_until_it_is_over() -> None:
-    theirs = InForce(replace(ANY, owner="you"), {}, NEVER, created=5)
+    theirs = InForce(replace(ANY, owner="you"), {}, NEVER, created=5, rules=())
     with pytest.raises(NetweatherError, match="other-owner"):
         added(Entry(WHOSE, [theirs]), ANY)
     assert added(Entry(WHOSE, [replace(theirs, deadline=1)]), ANY).conditions[0].condition.owner == "me"
@@ -93,13 +93,16 @@ def test_an_interface_that_leaves_is_noted_until_it_is_back() -> None:
 
 
 def test_a_rename_is_followed_by_slots_lines_and_rules() -> None:
-    entry = added(Entry(WHOSE), replace(ANY, rules=(Rule(Match(interfaces=("eth1",))),)))
-    entry.slots = Slots(lines={"default/0/egress/eth1": 5}, interfaces={"eth1": 3})
+    rule, line = Rule(Match(interfaces=("eth1",))), LineId(RuleId("default", 0), "egress", "eth1", "netem")
+    entry = added(Entry(WHOSE), replace(ANY, rules=(rule,)))
+    entry.conditions = [replace(entry.conditions[0], rules=(PlainRule(rule, 0),))]
+    entry.slots = Slots(lines={line: 5}, interfaces={"eth1": 3})
     renamed = (("eth0", 2), ("lan0", 3))
     entry.interfaces = entries.interfaces(entry, Observed(interfaces=renamed, attached=frozenset({"lan0"})))
     assert [(i.name, i.slot) for i in entry.interfaces] == [("lan0", 3)]
-    assert entry.slots.lines == {"default/0/egress/lan0": 5}
-    assert entry.conditions[0].condition.rules[0].match.interfaces == ("lan0",)
+    assert entry.slots.lines == {line._replace(interface="lan0"): 5}
+    (active,) = entry.conditions
+    assert active.condition.rules[0].match.interfaces == active.rules[0].rule.match.interfaces == ("lan0",)
     assert entry.departed == ()
 
 

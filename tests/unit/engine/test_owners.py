@@ -32,7 +32,7 @@ def keeper(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 def test_the_process_and_the_conditions_are_named(tmp_path: Path, keeper: subprocess.Popen[bytes]) -> None:
     condition = NetworkCondition(name="slow", owner="ci")
-    Journal(tmp_path / "theirs").write(Entry(WHOSE, [InForce(condition, {}, NEVER, 1)], state="made"))
+    Journal(tmp_path / "theirs").write(Entry(WHOSE, [InForce(condition, {}, NEVER, 1, rules=())], state="made"))
     told = owner_of(WHOSE.identity, tmp_path / "ours")
     assert "'slow' of ci on docker:db" in told
     assert f"kept by process {keeper.pid}" in told

@@ -15,7 +15,7 @@ from netweather.kernel import features, keeper_process
 from netweather.kernel.fake import FakeKernel, FakeTarget
 from netweather.kernel.netem import unpack
 from netweather.kernel.pump_params import ParamsFile
-from netweather.kernel.spec import Interface, Line, LineCounts
+from netweather.kernel.spec import Interface, Line, LineCounts, RuleId
 from netweather.lines.params import LineParams
 from netweather.settings import Settings
 from netweather.targets import Target
@@ -90,7 +90,7 @@ def test_nothing_is_in_force(bench: Bench) -> None:
 
 
 def line(params: LineParams) -> Line:
-    return Line(0, "default/0", Interface("eth0", 2, 0), "egress", "pump", params.pack())
+    return Line(0, RuleId("default", 0), Interface("eth0", 2, 0), "egress", "pump", params.pack())
 
 
 def test_a_pump_line_is_read_back_field_by_field(tmp_path: Path) -> None:

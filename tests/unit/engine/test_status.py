@@ -3,12 +3,12 @@ from __future__ import annotations
 from netweather.conditions import Condition, Match, NetworkCondition, Rule
 from netweather.engine.status import problems, uncovered
 from netweather.journal import Entry, Whose
-from netweather.kernel.spec import NEVER, Action, Datapath, FlatRule, Interface, Line, Observed, Room, digest_of
+from netweather.kernel.spec import NEVER, Action, Datapath, FlatRule, Interface, Line, Observed, Room, RuleId, digest_of
 from netweather.planning.rules import InForce
 
 ETH0 = Interface("eth0", 2, 0)
 RULE = FlatRule(Action.LINE, 0, 0, frozenset({(0, 0)}), lines=(((0, 0), 0),))
-PATH = Datapath((ETH0,), (Line(0, "a/0/egress/eth0", ETH0, "egress", "pump", b""),), (RULE,), (0,))
+PATH = Datapath((ETH0,), (Line(0, RuleId("a", 0), ETH0, "egress", "pump", b""),), (RULE,), (0,))
 ENTRY = Entry(Whose("netns:a", "a", 1, 2, None, None, "netns"), state="made")
 GOOD = Observed(
     interfaces=(("eth0", 2),),
@@ -51,7 +51,7 @@ def test_an_unfinished_command_is_told() -> None:
 def test_an_interface_that_came_later_is_named_when_the_condition_means_it() -> None:
     def asked(*interfaces: str) -> Entry:
         rules = (Rule(Match(interfaces=interfaces), Condition(block="drop")),)
-        active = InForce(NetworkCondition(rules=rules), {}, NEVER, 1)
+        active = InForce(NetworkCondition(rules=rules), {}, NEVER, 1, rules=())
         return Entry(ENTRY.target, [active], interfaces=(ETH0,), state="made")
 
     both = Observed(interfaces=(("eth0", 2), ("eth1", 3)))

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from netweather.conditions import Condition, Match, NetworkCondition, PortRange, RateLimit, Rule
+from netweather.conditions import Condition, Match, PortRange, RateLimit, Rule
 from netweather.engine import unreached as module
 from netweather.engine.unreached import unreached
 from netweather.kernel.fake import FakeKernel, FakeTarget
 from netweather.kernel.holders import Holder
 from netweather.kernel.surroundings import PacketReader, Surroundings
+from netweather.planning.rules import PlainRule
 from netweather.targets import Target
 from netweather.units import Rate
 
@@ -32,9 +33,9 @@ def told(target: Target, near: Surroundings = Surroundings(OURS), down: str = ""
     kernel = FakeKernel({name: number for number, name in enumerate(names, 2)}, surroundings=near, down=frozenset(down.split()))
     peers = {word: (ip_network(word),) for word in match.get("to", ())}
     what = match.pop("condition", Condition())
-    condition = NetworkCondition(rules=(Rule(Match(**match), what),))
+    rules = (PlainRule(Rule(Match(**match), what), 0),)
     with FakeTarget(kernel) as opened:
-        return "; ".join(unreached(condition, target, opened, opened.observe(), peers, names))
+        return "; ".join(unreached(rules, target, opened, opened.observe(), peers, names))
 
 
 def ports(*numbers: int) -> tuple[PortRange, ...]:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from ipaddress import ip_network
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
 from netweather.conditions import Condition, Delay, Match, NetworkCondition, Rule
 from netweather.engine import Engine, verifying
-from netweather.engine.reading import Held
 from netweather.engine.verifying import Other, Wish, verify
 from netweather.errors import NetweatherError
 from netweather.kernel.fake import FakeKernel
@@ -97,11 +95,3 @@ def test_the_family_of_the_match_is_kept(monkeypatch: pytest.MonkeyPatch) -> Non
     assert verifying._addresses(nowhere, Match(), both) == ("from 192.0.2.7", "192.0.2.7")
     assert verifying._addresses(nowhere, Match(family="ipv6"), both) == ("from 2001:db8::7", "2001:db8::7")
     assert verifying._addresses(nowhere, Match(family="ipv6"), Other(("192.0.2.7",))) is None
-
-
-def test_a_profiles_two_rules_have_two_counters() -> None:
-    rules = (Rule(Match(), Condition(profile="3g")), Rule())
-    shown: Any = SimpleNamespace(condition=NetworkCondition(rules=rules))
-    held = Held(counters={"default/0": 4, "default/1": 5, "default/2": 6})
-    assert verifying._counters(held, shown, 0) == {4, 5}
-    assert verifying._counters(held, shown, 1) == {6}

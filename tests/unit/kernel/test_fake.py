@@ -22,11 +22,11 @@ from netweather.kernel.operations import (
     StopPump,
     WriteRules,
 )
-from netweather.kernel.spec import NEVER, Action, Datapath, FlatRule, Interface, Line, Room
+from netweather.kernel.spec import NEVER, Action, Datapath, FlatRule, Interface, Line, Room, RuleId
 from netweather.planning.vectors import compile_tables
 
 ETH0 = Interface("eth0", 2, 0)
-LINE = Line(0, "a/0/egress/eth0", ETH0, "egress", "pump", b"")
+LINE = Line(0, RuleId("a", 0), ETH0, "egress", "pump", b"")
 RULES = (FlatRule(Action.LINE, 0, 0, frozenset({(0, 0)}), lines=(((0, 0), 0),)),)
 WRITE = WriteRules(compile_tables(RULES, (ETH0,)), (NEVER,), Datapath((ETH0,), (LINE,), RULES, (NEVER,)))
 ROOM = LoadClassifier(Room(64, 64, 1))

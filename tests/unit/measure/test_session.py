@@ -9,7 +9,7 @@ import pytest
 from netweather.conditions import Match
 from netweather.conditions.flags import rule_from_flags
 from netweather.kernel.namespaces import Namespace
-from netweather.kernel.spec import Datapath
+from netweather.kernel.spec import Datapath, RuleId
 from netweather.measure import Expected, Figure, Verdict, expect
 from netweather.measure.session import Found, Session, burst
 
@@ -24,7 +24,7 @@ def session(**flags: str) -> Session:
     nowhere = cast("Namespace", None)
     ways = {"egress": of(**flags)}
     return Session(
-        nowhere, None, "192.0.2.1", "192.0.2.2", Match(), ways, Datapath(), frozenset({0}), int, lambda way: (), None, 10.0,
+        nowhere, None, "192.0.2.1", "192.0.2.2", Match(), ways, Datapath(), RuleId("a", 0), int, lambda way: (), None, 10.0,
         lambda s, t: None,
     )  # fmt: skip
 

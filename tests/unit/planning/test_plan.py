@@ -15,12 +15,12 @@ from netweather.kernel.operations import (
     RemoveLine,
     StartPump,
 )
-from netweather.kernel.spec import NEVER, Action, Datapath, FlatRule, Interface, Line, Observed, Room
+from netweather.kernel.spec import NEVER, Action, Datapath, FlatRule, Interface, Line, Observed, Room, RuleId
 from netweather.planning.plan import describe, plan, tears_down
 
 ETH0 = Interface("eth0", 2, 0)
 PLACES = frozenset({(0, 0), (0, 1)})
-LINE = Line(3, "default/0/egress/eth0", ETH0, "egress", "pump", b"")
+LINE = Line(3, RuleId("default", 0), ETH0, "egress", "pump", b"")
 DELAYING = Datapath((ETH0,), (LINE,), (FlatRule(Action.LINE, 0, 0, PLACES, lines=(((0, 0), 3),)),), (NEVER,))
 BLOCKING = Datapath((ETH0,), (), (FlatRule(Action.DROP, 0, 0, PLACES),), (NEVER,))
 ROOM = Room(64, 64, 1)

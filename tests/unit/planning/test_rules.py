@@ -7,8 +7,8 @@ import pytest
 
 from netweather.conditions import Condition, Connection, Delay, Match, NetworkCondition, PortRange, Rule
 from netweather.errors import UsageError
-from netweather.kernel.spec import MAX_LINES, NEVER, Action, Interface
-from netweather.planning.rules import InForce, Look, Slots, flatten, renamed_line
+from netweather.kernel.spec import MAX_LINES, NEVER, Action, Direction, Engine, Interface, LineId, RuleId
+from netweather.planning.rules import InForce, Look, PlainRule, Slots, flatten
 from netweather.units import Duration, Percent
 
 ETH0 = Interface("eth0", 2, 0)
@@ -18,12 +18,15 @@ DROP = Condition(block="drop")
 
 
 def no_parameters(condition: Condition, direction: str, engine: str) -> Look:
-    return Look(direction.encode(), engine="netem" if engine == "netem" else "pump")
+    return Look(f"{direction} {engine}".encode())
 
 
-def active(*rules: Rule, name: str = "default", created: int = 1, exclude: tuple[Match, ...] = ()) -> InForce:
+def active(
+    *rules: Rule, name: str = "default", created: int = 1, exclude: tuple[Match, ...] = (), engine: Engine = "pump"
+) -> InForce:
     peers = {"192.0.2.0/24": (ip_network("192.0.2.0/24"),)}
-    return InForce(NetworkCondition(name=name, rules=rules, exclude=exclude), peers, NEVER, created)
+    plain = tuple(PlainRule(rule, number, engine) for number, rule in enumerate(rules))
+    return InForce(NetworkCondition(name=name, rules=rules, exclude=exclude), peers, NEVER, created, plain)
 
 
 def test_one_line_for_each_interface_and_direction() -> None:
@@ -36,7 +39,7 @@ def test_one_line_for_each_interface_and_direction() -> None:
     ]
     assert len({line.index for line in path.lines}) == 4
     assert dict(path.rules[0].lines)[1, 1] == path.lines[3].index
-    assert slots.lines["default/0/ingress/eth1"] == path.lines[3].index
+    assert slots.lines[LineId(RuleId("default", 0), "ingress", "eth1", "pump")] == path.lines[3].index
 
 
 def test_block_needs_no_line() -> None:
@@ -98,11 +101,29 @@ def test_an_interface_that_is_not_there_is_passed_by() -> None:
     assert path.rules[0].places == frozenset()
 
 
-def test_a_line_is_renamed_with_its_interface() -> None:
-    new = {"eth0": "lan0"}
-    assert renamed_line("a/0/egress/eth0", new) == "a/0/egress/lan0"
-    assert renamed_line("a/0/egress/eth0/netem", new) == "a/0/egress/lan0/netem"
-    assert renamed_line("a/0/egress/eth1", new) == "a/0/egress/eth1"
+def test_the_parts_of_a_profile_are_one_rule_with_one_counter() -> None:
+    parts = tuple(PlainRule(Rule(Match(direction=way), DELAY), 0, "pump") for way in ("egress", "ingress"))
+    whole = InForce(
+        NetworkCondition(rules=(Rule(Match(), Condition(profile="3g")), Rule())), {}, NEVER, 1, (*parts, PlainRule(Rule(), 1))
+    )
+    path, slots = flatten([whole], (ETH0,), no_parameters, Slots())
+    assert [rule.rule_id for rule in path.rules] == [RuleId("default", 0), RuleId("default", 0), RuleId("default", 1)]
+    assert [rule.counter for rule in path.rules] == [0, 0, 1]
+    assert slots.counters == {RuleId("default", 0): 0, RuleId("default", 1): 1}
+
+
+def test_a_condition_is_compiled_once_unless_the_directions_differ() -> None:
+    compiled: list[str] = []
+
+    def make_line(condition: Condition, direction: Direction, engine: str) -> Look:
+        compiled.append(direction)
+        return Look(direction.encode())
+
+    path, _ = flatten([active(Rule(Match(), DELAY))], (ETH0, ETH1), make_line, Slots())
+    assert (compiled, len(path.lines)) == (["egress"], 4)
+    path, _ = flatten([active(Rule(Match(), replace(DELAY, seed=1)))], (ETH0, ETH1), make_line, Slots())
+    assert compiled == ["egress", "egress", "ingress"]
+    assert [line.parameters.decode() for line in path.lines] == [line.direction for line in path.lines]
 
 
 def test_too_many_lines() -> None:
@@ -118,10 +139,10 @@ def test_the_empty_condition_lets_traffic_be() -> None:
 
 def test_a_line_of_netem_is_another_line_and_has_no_heart() -> None:
     pumped = active(Rule(Match(direction="egress"), DELAY))
-    kernels = replace(pumped, condition=replace(pumped.condition, engine="netem"))
+    kernels = active(Rule(Match(direction="egress"), DELAY), engine="netem")
     before, slots = flatten([pumped], (ETH0,), no_parameters, Slots())
     after, _ = flatten([kernels], (ETH0,), no_parameters, slots)
     assert [line.engine for line in (*before.lines, *after.lines)] == ["pump", "netem"]
     assert before.lines[0].index != after.lines[0].index
-    assert after.lines[0].key.endswith("/netem")
+    assert [str(path.lines[0].id) for path in (before, after)] == ["default/0/egress/eth0", "default/0/egress/eth0/netem"]
     assert [before.rules[0].heartbeat, after.rules[0].heartbeat] == [True, False]

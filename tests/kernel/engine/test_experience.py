@@ -11,9 +11,9 @@ import pytest
 from netweather.conditions import Condition, LossRandom, NetworkCondition, Rule
 from netweather.engine import experience
 from netweather.engine.connections import connections
-from netweather.service import LocalService
 from netweather.engine.experience import Experienced, experienced
 from netweather.kernel.spec import RuleId
+from netweather.service import LocalService
 from netweather.units import Duration, Percent
 from tests.support.rig import Rig, delay, ports, rule
 

@@ -18,8 +18,8 @@ from netweather.errors import NetweatherError
 from netweather.kernel import finding, namespaces
 from netweather.kernel.fake import FakeKernel, FakeTarget
 from netweather.kernel.operations import Operation, WriteRules
-from netweather.service import LocalService
 from netweather.lines import pump
+from netweather.service import LocalService
 from netweather.settings import Settings
 from netweather.units import Duration, Percent
 from tests.support.world import World

@@ -70,7 +70,7 @@ class Agent(Callbacks):
         self.keeping.engine.keep, self.keeping.let_go = self.keeping.keep, self.kept.drop
         self.engine = Engine(self.settings, opening, self.keeping.keep, devices_later=True, at_once=TARGETS)
         self.engine.counted = self.keeping.remember_counters
-        self.standing = Standing(self.engine, self.events)
+        self.standing = Standing(self.engine, self.events, service=self.service)
         self.scenarios = Scenarios(self)
         self.watches = Watches(lambda caller, reference, wanted: self.service(caller).stats(reference, wanted))
         self.keeping.cleared = self._cleared_elsewhere
@@ -116,7 +116,7 @@ class Agent(Callbacks):
 
     def was_set(self, caller: Caller, done: Sequence[Done]) -> None:
         for each in done:
-            self.standing.remember(each.condition)
+            self.standing.remember(each.condition, caller=caller)
             for result in each.results:
                 what = {"name": each.condition.name, "target": result.target.reference, "owner": each.condition.owner}
                 self.events.publish("condition-set", **what, by=caller.name)

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from netweather.errors import NetweatherError, UsageError
-from netweather.kernel.credentials import Credentials, group_number, of_user, user_name
-from netweather.service.callers import ANYTHING, READ, SET, Caller, not_allowed
+from netweather.kernel.credentials import Credentials, group_number, of_user, user_name, user_number
+from netweather.service.callers import ANYTHING, DIRECT, READ, SET, Caller, not_allowed
 
 GROUP: Final = "netweather"
 
@@ -79,6 +79,22 @@ def again(asker: dict[str, Any], tokens: Tokens) -> Caller:
     if user is None:
         raise not_allowed(f"user {asker['uid']}", "there is no such user any more")
     return of_peer(user)
+
+
+def of_owner(owner: str, tokens: Tokens) -> Caller:
+    """Who set a condition of this owner, with the rights of now. Root may set in any name, so it was root where nobody has that name."""
+    name = owner.partition("@")[0]
+    found = [caller for _, caller in tokens.known if caller.name == name]
+    if found:
+        return found[0]
+    uid = user_number(name)
+    user = None if uid is None else of_user(uid)
+    if user is None:
+        return DIRECT
+    try:
+        return of_peer(user)
+    except NetweatherError:
+        return Caller(name, frozenset())
 
 
 def remembered(who: Caller) -> dict[str, Any]:

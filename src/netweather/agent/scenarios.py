@@ -173,7 +173,7 @@ class Scenarios:
             who.need_targets([target for one in wanted for target in one.targets])
             set_all(self.agent.engine, wanted)
         for each in conditions:
-            self.agent.standing.remember(each)
+            self.agent.standing.remember(each, caller=who)
 
     def _run(self, player: Player, begun: threading.Event) -> None:
         try:

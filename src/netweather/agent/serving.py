@@ -6,13 +6,14 @@ import asyncio
 import logging
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from netweather.agent.agent import Agent
 from netweather.agent.app import make_app
 from netweather.agent.nodes import Node
-from netweather.agent.principals import GROUP, Tokens
+from netweather.agent.principals import GROUP, Tokens, of_owner
 from netweather.agent.protocol import Protocol
 from netweather.errors import UsageError
 from netweather.kernel import listening
@@ -89,7 +90,7 @@ async def _serve(agent: Agent, sockets: list[tuple[Any, dict[str, Any]]], node: 
     at_end(stop)
 
     async def ready() -> None:
-        await agent.in_thread(agent.standing.resume)
+        await agent.in_thread(agent.standing.resume, partial(of_owner, tokens=agent.tokens))
         await agent.in_thread(agent.scenarios.take_over)
         agent.spares.fill()
         listening.tell_manager("READY=1")

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final, Protocol
 
 from netweather.agent.events import Events
@@ -20,6 +21,8 @@ from netweather.conditions import FOREVER, NetworkCondition
 from netweather.engine import Engine
 from netweather.errors import NetweatherError, UsageError
 from netweather.kernel.spec import NEVER
+from netweather.service import Caller, LocalService
+from netweather.service.callers import DIRECT
 from netweather.targets import Target, alive, parse
 from netweather.targets.following import Started, follow
 from netweather.units import Duration
@@ -27,6 +30,8 @@ from netweather.units import Duration
 LOG: Final = logging.getLogger("netweather.agent")
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 2.0
+_FINAL: Final = frozenset({"other-owner", "not-allowed"})
+"""Failures that another try does not change."""
 FOLLOWED: Final = frozenset({"docker", "compose", "podman", "pod", "cri"})
 """Kinds of references whose runtime tells of what starts. A namespace's name or a process stays what it is."""
 
@@ -40,10 +45,11 @@ class Following(Protocol, AbstractContextManager[Any]):
 
 @dataclass(frozen=True)
 class Order:
-    """A condition for all that one reference names, until a deadline (boot time, or NEVER)."""
+    """A condition for all that one reference names, until a deadline (boot time, or NEVER). caller: who set it."""
 
     condition: NetworkCondition
     deadline: int
+    caller: Caller = DIRECT
 
     def left(self, now_ns: int) -> NetworkCondition | None:
         """The condition with what is left of its lease then (boot time); None when that is over."""
@@ -57,9 +63,15 @@ class Standing:
     """The orders, and a follower for each of their references. Every method may be called by any thread."""
 
     def __init__(
-        self, engine: Engine, events: Events, following: Callable[[str], Following] = follow, clock: Clock = CLOCK
+        self,
+        engine: Engine,
+        events: Events,
+        following: Callable[[str], Following] = follow,
+        clock: Clock = CLOCK,
+        service: Callable[[Caller], LocalService] | None = None,
     ) -> None:
         self.engine, self.events, self.following, self.clock = engine, events, following, clock
+        self.service = service or partial(LocalService, engine)
         self._orders: dict[tuple[str, str], Order] = {}
         self._followers: dict[str, Following] = {}
         self._timed: tuple[int, Callable[[], None]] | None = None
@@ -74,7 +86,7 @@ class Standing:
         with self._lock:
             return sorted(self._orders)
 
-    def remember(self, condition: NetworkCondition, deadline: int | None = None) -> None:
+    def remember(self, condition: NetworkCondition, deadline: int | None = None, caller: Caller = DIRECT) -> None:
         """Was set just now, or with a deadline from before."""
         now = self.clock.boot_ns()
         if deadline is None:
@@ -82,19 +94,19 @@ class Standing:
         with self._lock:
             for reference in condition.targets:
                 if parse(reference).scheme in FOLLOWED and not self._closed:
-                    self._orders[reference, condition.name] = Order(condition, deadline)
+                    self._orders[reference, condition.name] = Order(condition, deadline, caller.later)
                     self._follow(reference)
             self._wait_for_next_end()
 
-    def resume(self) -> None:
-        """The orders of the journals' conditions."""
+    def resume(self, caller_of: Callable[[str], Caller] = lambda owner: DIRECT) -> None:
+        """The orders of the journals' conditions. caller_of: who set one, by its owner."""
         for identity in self.engine.journal.identities():
             try:
                 entry = self.engine.journal.read(identity)
             except NetweatherError:
                 continue
             for each in entry.conditions if entry else ():
-                self.remember(each.condition, each.deadline)
+                self.remember(each.condition, each.deadline, caller_of(each.condition.owner))
 
     def withdraw(
         self, fits: Callable[[NetworkCondition], bool], references: Collection[str] = ()
@@ -196,7 +208,7 @@ class Standing:
                 if all(each.condition.name != name for each in self.engine.active(target)):
                     self._put_one(reference, name, target)
             except (NetweatherError, OSError) as error:
-                done &= isinstance(error, UsageError) or getattr(error, "code", "") == "other-owner"
+                done &= isinstance(error, UsageError) or getattr(error, "code", "") in _FINAL
                 if not again:
                     LOG.warning("%s on %s (%s): %s", name, target.reference, target.name, error)
                     self.events.publish("condition-failed", name=name, target=target.reference, why=str(error))
@@ -211,7 +223,7 @@ class Standing:
             left := order.left(self.clock.boot_ns())
         ) is not None:
             put = left
-            self.engine.set(target, left)
+            self.service(order.caller).set_later(target, left)
             if self._orders.get((reference, name)) is order:
                 told = {"name": name, "target": target.reference, "owner": left.owner}
                 self.events.publish("condition-set", **told, by="agent")

@@ -52,6 +52,14 @@ def user_name(uid: int) -> str:
         return str(uid)
 
 
+def user_number(name: str) -> int | None:
+    """The number of a user; None when there is none of that name."""
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError:
+        return None
+
+
 def group_number(name: str) -> int | None:
     """The number of a group; None when there is none of that name."""
     try:

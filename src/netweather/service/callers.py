@@ -51,6 +51,11 @@ class Caller:
         """The same with every right, for what is done in its name and can harm nobody: ending what it set."""
         return replace(self, scopes=ANYTHING, root=True)
 
+    @property
+    def later(self) -> Caller:
+        """The same, for what is done when the request is over."""
+        return replace(self, gone=_somebody_waits)
+
     def need(self, scope: str) -> None:
         """Raises NetweatherError(code="not-allowed") unless it may do that to some target at least."""
         if not any(each == scope or each.startswith(f"{scope}:") for each in self.scopes):

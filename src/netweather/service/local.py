@@ -72,6 +72,18 @@ class LocalService:
             self.callbacks.was_set(self.caller, done)
         return done
 
+    def set_later(self, target: Target, condition: NetworkCondition) -> None:
+        """Sets what stands for a target that has started since. Raises as `set`; the log has the success or the refusal."""
+        try:
+            self.caller.need_targets([target])
+            self.caller.need_peers([condition])
+        except NetweatherError:
+            with self.callbacks.audited(self.caller, "set-later", [condition], container=target.name):
+                raise
+        self.engine.set(target, condition)
+        with self.callbacks.audited(self.caller, "set-later", [condition], container=target.name):
+            pass
+
     def show(self, references: Sequence[str] = (), *, lived: bool = False) -> list[Shown]:
         self.caller.need(READ)
         self.caller.need_no_files((), references)

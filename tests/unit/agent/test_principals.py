@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from netweather.agent import principals
-from netweather.agent.principals import Tokens, again, of_peer, remembered
+from netweather.agent.principals import Tokens, again, of_owner, of_peer, remembered
 from netweather.errors import NetweatherError, UsageError
 from netweather.kernel.credentials import Credentials
 from netweather.service.callers import Caller
@@ -124,3 +124,15 @@ def test_who_asked_an_agent_before_has_the_rights_of_now() -> None:
     for asker in ({"token": "other"}, {"uid": 65534}, {"uid": 4_000_000_000}):
         with pytest.raises(NetweatherError, match=r"no-token|not-allowed"):
             again(asker, known)
+
+
+def test_whose_a_condition_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    ci = Caller("ci", frozenset({"set:netns:a"}))
+    tokens = Tokens((("0" * 64, ci),))
+    monkeypatch.setattr(principals, "user_number", {"root": 0, "ann": 1234}.get)
+    monkeypatch.setattr(principals, "of_user", lambda uid: Credentials(0, uid, frozenset()))
+    assert of_owner("ci", tokens) == of_owner("ci@job-7", tokens) == ci
+    assert of_owner("root", tokens).root
+    assert of_owner("ann", tokens) == Caller("ann", frozenset()), "who has left the group has no rights any more"
+    assert of_owner("", tokens).root
+    assert of_owner("a-team", tokens).root, "root sets in any name"

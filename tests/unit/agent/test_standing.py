@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import queue
 import threading
 from collections.abc import Iterator
@@ -220,9 +221,10 @@ def test_what_is_cleared_while_it_is_put_does_not_stay(
         assert cleared.wait(20)
         return whole(self, *words, **named)
 
-    def putting(*words: Any) -> None:
-        whole_put(*words)
+    def putting(*words: Any, **named: Any) -> bool:
+        done = whole_put(*words, **named)
         put.set()
+        return done
 
     whole_put, put = agent.standing._put, threading.Event()
     monkeypatch.setattr(agent.standing, "_put", putting)
@@ -302,3 +304,32 @@ def test_a_journal_that_can_not_be_read_stops_nobody_from_following(agent: Agent
     starts(world, told[WEB], "b")
     starts(world, told[WEB], "c")
     until(lambda: in_force(agent) == [("c", "slow")], 20, "the next one got it")
+
+
+@pytest.mark.parametrize(("scope", "allowed"), [(f"set:{WEB}", True), ("set:netns:a", False)])
+def test_what_starts_later_is_covered_by_a_scope_or_gets_nothing(
+    agent: Agent, world: World, told: dict[str, Told], scope: str, allowed: bool
+) -> None:
+    """The label was on targets of the caller's when it was set, and now another has it."""
+    agent.standing.service = agent.service
+    agent.standing.remember(replace(slow(), owner="ci"), caller=Caller("ci", frozenset({"read", scope})))
+    listener = agent.events.listen()
+    starts(world, told[WEB], "b")
+    until(lambda: listener._queue.qsize(), 20, "it is told")
+    event = listener._queue.get_nowait()
+    assert event is not None
+    assert event.kind == ("condition-set" if allowed else "condition-failed")
+    assert in_force(agent) == ([("b", "slow")] if allowed else [])
+    (line,) = [json.loads(each) for each in agent.settings.audit.read_text().splitlines()]
+    assert (line["action"], line["who"], line["outcome"]) == ("set-later", "ci", "done" if allowed else "not-allowed")
+
+
+def test_the_next_agent_knows_who_set_it(agent: Agent, world: World, told: dict[str, Told]) -> None:
+    ci = Caller("ci", frozenset({"read", "set"}))
+    agent.standing.remember(replace(slow(), owner="ci"), caller=ci)
+    starts(world, told[WEB], "b")
+    until(lambda: in_force(agent), 20, "it got it")
+    after = Standing(agent.engine, agent.events, Told)
+    after.resume(lambda owner: replace(ci, name=owner))
+    assert after._orders[WEB, "slow"].caller == ci
+    after.close()

@@ -28,7 +28,7 @@ from netweather.kernel.hooks import best_hook
 from netweather.kernel.operations import ChangeLine, Detach, Operation
 from netweather.kernel.real import RealTarget
 from netweather.kernel.seam import TargetKernel
-from netweather.kernel.spec import NEVER, Action
+from netweather.kernel.spec import NEVER, Action, RuleId
 from netweather.planning.vectors import Packet, first_match
 from netweather.settings import Settings
 from netweather.targets import Target
@@ -145,13 +145,12 @@ class Fake:
                 return None
             line = self.kernel.lines[dict(rules[hit].lines)[0, direction]]
             if self.kernel.port and (self.kernel.pump or line.engine != "pump"):
-                total += self._delay_of(line.key)
+                total += self._delay_of(line.rule_id)
         return total
 
-    def _delay_of(self, key: str) -> float:
-        name, number, *_ = key.split("/")
-        active = next(c for c in self.engine.active(self.target) if c.condition.name == name)
-        asked = active.condition.rules[int(number)].condition.delay
+    def _delay_of(self, rule: RuleId) -> float:
+        active = next(c for c in self.engine.active(self.target) if c.condition.name == rule.condition)
+        asked = active.condition.rules[rule.rule].condition.delay
         return asked.time.ns / MS if asked else 0.0
 
 

@@ -77,7 +77,7 @@ def test_a_peer_that_can_be_entered_is_taken_first_and_for_who_names_none_somebo
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entered: list[str] = []
-    monkeypatch.setattr(verifying, "_entered", lambda word: (entered.append(word), nullcontext())[1])
+    monkeypatch.setattr(verifying, "_entered", lambda word, _: (entered.append(word), nullcontext())[1])
     monkeypatch.setattr(verifying, "resolve_peers", lambda word, _: (Peer(ip_network(ADDRESSES.get(word, word)), word),))
     wish = Wish(nearby={"198.51.100.9": "cri:there"}, anybody="host")
     with verifying._other(bench[2], Match(to=("192.0.2.7", "198.51.100.9")), wish) as other:

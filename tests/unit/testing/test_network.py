@@ -28,7 +28,7 @@ class Remembering:
             self.held = list(conditions)
         return [SimpleNamespace(results=[SimpleNamespace(target=TARGET, engines=("pump",))])]
 
-    def clear(self, targets: Sequence[str], name: str) -> list[Any]:
+    def clear(self, targets: Sequence[str], name: str, owner: str | None = None) -> list[Any]:
         self.held = [each for each in self.held if each.name != name]
         return []
 

@@ -208,7 +208,7 @@ def test_what_is_deleted_is_named_until_it_is_back(wanderer: Wanderer) -> None:
     assert rig.shown().interfaces == ("eth0",)
     assert any("wan0" in problem for problem in rig.shown().problems)
     assert min(probe.stream(rig.net.client, rig.net.server, 5, patience=5).delays) >= (DELAY_MS - 5) * MS
-    ip("-n", rig.net.client.name, "link", "add", "wan0", "type", "ifb")
+    ip("-n", rig.net.client.name, "link", "add", "wan0", "type", "veth", "peer", "name", "wan0", "netns", wanderer.far.name)
     until(lambda: not rig.shown().problems, 20, "the new one is covered")
 
 

@@ -15,6 +15,7 @@ import pytest
 from netweather.agent import standing
 from netweather.agent.agent import Agent
 from netweather.agent.standing import Order, Standing
+from netweather.clock import CLOCK
 from netweather.conditions import NetworkCondition, load
 from netweather.engine import Engine
 from netweather.errors import NetweatherError
@@ -296,6 +297,7 @@ def test_what_is_gone_or_withdrawn_is_not_tried_again(
 
 def test_a_journal_that_can_not_be_read_stops_nobody_from_following(agent: Agent, world: World, told: dict[str, Told]) -> None:
     """What is left where a newcomer's inode was: it is removed in a moment, and the next newcomer is served, too."""
+    agent.standing.clock = CLOCK  # whoever tries again would let the minute of the lease pass at once
     agent.standing.remember(slow())
     with world.resolve(["netns:b"])[0] as target:
         folder = agent.engine.journal.directory(target.identity)
@@ -303,7 +305,7 @@ def test_a_journal_that_can_not_be_read_stops_nobody_from_following(agent: Agent
     (folder / "journal.json").write_text("{")
     starts(world, told[WEB], "b")
     starts(world, told[WEB], "c")
-    until(lambda: in_force(agent) == [("c", "slow")], 20, "the next one got it")
+    until(lambda: ("c", "slow") in in_force(agent), 20, "the next one got it")
 
 
 @pytest.mark.parametrize(("scope", "allowed"), [(f"set:{WEB}", True), ("set:netns:a", False)])

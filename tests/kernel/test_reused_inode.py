@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -41,39 +42,43 @@ def as_if_of(engine: Engine, before: Target, target: Target) -> None:
     folder.rename(engine.journal.directory(target.identity))
 
 
-def test_what_nobody_ended_stays_with_the_namespace_that_is_gone(
-    tmp_path: Path, names: tuple[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+Reused = Callable[..., AbstractContextManager[tuple[Engine, Target]]]
+
+
+@pytest.fixture
+def reused(tmp_path: Path, names: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> Reused:
+    """`with reused("old") as (engine, target):` these conditions were in force in a namespace that is gone; the target has its inode."""
     monkeypatch.setattr(keeper_process, "ensure", lambda *_: None)  # it was killed
     engine = Engine(Settings(state=tmp_path))
-    ((first,), (second,)) = (resolve(f"netns:{name}") for name in names)
-    with second:
-        with first:
-            engine.set(first, NetworkCondition(name="old", rules=DROP))
-        ip("netns", "del", names[0])
-        as_if_of(engine, first, second)
-        assert engine.journal.read(second.identity) is not None, "what is left of the other"
-        assert engine.active(second) == ()
-        engine.set(second, NetworkCondition(name="new", rules=DROP))
-        assert [shown.condition.name for shown in engine.show(second)] == ["new"]
-        assert engine.clear(second) == ["new"]
+
+    @contextmanager
+    def made(*conditions: str) -> Iterator[tuple[Engine, Target]]:
+        ((first,), (second,)) = (resolve(f"netns:{name}") for name in names)
+        with second:
+            with first:
+                for condition in conditions:
+                    engine.set(first, NetworkCondition(name=condition, rules=DROP))
+            ip("netns", "del", names[0])
+            as_if_of(engine, first, second)
+            yield engine, second
+
+    return made
+
+
+def test_what_nobody_ended_stays_with_the_namespace_that_is_gone(reused: Reused) -> None:
+    with reused("old") as (engine, target):
+        assert engine.journal.read(target.identity) is not None, "what is left of the other"
+        assert engine.active(target) == ()
+        engine.set(target, NetworkCondition(name="new", rules=DROP))
+        assert [shown.condition.name for shown in engine.show(target)] == ["new"]
+        assert engine.clear(target) == ["new"]
     assert engine.show() == []
 
 
-def test_clearing_one_of_its_conditions_puts_no_other_in_force(
-    tmp_path: Path, names: tuple[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(keeper_process, "ensure", lambda *_: None)  # it was killed
-    engine = Engine(Settings(state=tmp_path))
-    ((first,), (second,)) = (resolve(f"netns:{name}") for name in names)
-    with second:
-        with first:
-            engine.set(first, NetworkCondition(name="old", rules=DROP))
-            engine.set(first, NetworkCondition(name="older", rules=DROP))
-        ip("netns", "del", names[0])
-        as_if_of(engine, first, second)
+def test_clearing_one_of_its_conditions_puts_no_other_in_force(reused: Reused) -> None:
+    with reused("old", "older") as (engine, target):
         with pytest.raises(NetweatherError) as wrong:
-            engine.clear(second, "old")
+            engine.clear(target, "old")
         assert wrong.value.code == "no-such-condition"
         assert engine.show() == []
         assert engine.journal.identities() == []

@@ -33,7 +33,7 @@ def test_beside_each_rule(rig: Rig, environment: dict[str, str]) -> None:
     def netweather(*words: str) -> str:
         done = subprocess.run([*PROGRAM, *words], env=environment, capture_output=True, text=True, timeout=50 * SLOW, check=False)
         # Few samples prove little, and a machine that stands still for a while is late: what verify proves is not tested here.
-        assert done.returncode in (0, 1, 3), done.stdout + done.stderr
+        assert done.returncode in ((0, 1, 3) if words[0] == "verify" else (0,)), done.stdout + done.stderr
         return done.stdout
 
     target, peer = rig.target.reference, f"netns:{rig.net.server.name}"

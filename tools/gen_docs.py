@@ -101,7 +101,7 @@ def conditions_page() -> str:
     parts = ["# Conditions", _MADE, _INTRODUCTION]
     for title, cls in _SECTIONS:
         parts += [f"## {title}", (cls.__doc__ or "").strip(), _table(cls)]
-    parts += ["## Loss models", "`loss: 1%` is the model `random`. Any other is told by its name: `--loss-model`, or `model:`."]
+    parts += ["## Loss models", "`loss: 1%` is the model `random`. Choose other models by name: `--loss-model` or `model:`."]
     for name, cls in LOSS_MODELS.items():
         parts += [f"### {name}", (cls.__doc__ or "").strip().replace("\n    ", "\n"), _table(cls)]
     parts += ["## Flags and their keys", _flags_table(), "## Units", _UNITS]
@@ -110,21 +110,21 @@ def conditions_page() -> str:
 
 def scenarios_page() -> str:
     """Each key of a scenario."""
-    about = "A timeline of conditions: [how it is played](../scenarios.md). A step has the keys of [a match](conditions.md), too."
+    about = "A timeline of conditions: [how scenarios are played](../scenarios.md). A step also has the keys of [a match](conditions.md)."
     parts = ["# Scenarios", _MADE, about]
     for title, cls in (("The scenario", Scenario), ("A step", Step), ("ramp", Ramp), ("flap", Flap)):
         parts += [f"## {title}", (cls.__doc__ or "").strip().replace("\n    ", "\n"), _table(cls)]
     return _joined(parts)
 
 
-_INTRODUCTION: Final = """One language, spelt as flags, YAML, JSON and Python. Keys are in CamelCase in YAML and JSON, in snake_case in
-Python. Zero is a value. `rtt: 200ms` is a delay of half of it in each direction. What contradicts itself is refused with the
-reason; see [errors](../errors.md)."""
+_INTRODUCTION: Final = """The same language exists as options, YAML, JSON and Python. Keys are in camelCase in YAML and JSON,
+and in snake_case in Python. Zero is a valid value. `rtt: 200ms` is a delay of 100 ms in each direction. Netweather refuses
+contradictions and names the reason; see [errors](../errors.md)."""
 _SECTIONS: Final[tuple[tuple[str, type[Any]], ...]] = (
     ("The network condition", NetworkCondition),
     ("Rules", Rule),
-    ("Which traffic", Match),
-    ("What is wrong", Condition),
+    ("Match", Match),
+    ("Condition", Condition),
     ("delay", Delay),
     ("duplicate", Duplicate),
     ("corrupt", Corrupt),
@@ -144,7 +144,7 @@ _UNITS: Final = """| unit | spelt | |
 def _table(cls: type[Any]) -> str:
     rows = ["| key | value | default | meaning |", "|---|---|---|---|"]
     for field in _flattened(cls):
-        default = "needed" if field.required else _default(field)
+        default = "required" if field.required else _default(field)
         rows.append(f"| `{field.key}` | {_value(field)} | {default} | {_escaped(field.about.doc)} |")
     return "\n".join(rows)
 

@@ -162,7 +162,7 @@ class Journal:
             self._known.pop(identity, None)
             return None
         except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, NetweatherError) as error:
-            remedy = "`netweather clear TARGET` or `netweather recover` removes what is ours without it"
+            remedy = "`netweather clear TARGET` or `netweather recover` works without the journal"
             raise NetweatherError("broken-journal", f"{path} cannot be read", repr(error)[:200], remedy) from error
 
     def write(self, entry: Entry) -> None:

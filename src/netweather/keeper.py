@@ -97,7 +97,7 @@ class Keeper:
             return os.path.lexists(self.directory) and self.engine.expire(self.identity, self.fd)
         now = self.clock.boot_ns()
         if not self._alive(entry) and self.engine.end(self.identity, self.fd, lambda now: not self._alive(now)):
-            say(f"{self.identity}: the target is gone: everything of ours is taken away")
+            say(f"{self.identity}: the target was deleted: all conditions end")
             return False
         if self.lingers:
             return True
@@ -105,7 +105,7 @@ class Keeper:
             self.missed += 1
             # Once may be a command at work, and twice two of them: only while nobody works is it certain.
             if self.missed > 1 and self.engine.end(self.identity, self.fd, self._broken):
-                say(f"{self.identity}: a device of ours was deleted: everything of ours is taken away")
+                say(f"{self.identity}: a Netweather device was deleted: all conditions end")
                 return False
         elif entry.state != "made":
             self.missed += 1
@@ -164,7 +164,7 @@ def main(arguments: list[str]) -> int:
     identity, fd = arguments[0], int(arguments[1])
     os.set_inheritable(fd, False)
     engine = Engine(
-        dropped=lambda _, packets: say(f"{identity}: {packets} held packets were dropped: they had {DRAIN_S:g} s to leave")
+        dropped=lambda _, packets: say(f"{identity}: {packets} held packets were dropped {DRAIN_S:g} s after the end")
     )
     with contextlib.suppress(OSError):  # without the right to write nobody can have started another
         if not keeper_process.claim(engine.journal.directory(identity), ""):

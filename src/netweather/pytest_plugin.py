@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MARK = (
     'network(profile=None, *, target=None, to=None, delay=None, loss=None, …, verify="kernel", allow_unmatched=False, '
-    "shared=False): the network that this test needs; the words are those of `netweather set`, with _ for -"
+    "shared=False): the network that this test needs; keywords are the options of `netweather set`, with _ for -"
 )
 LAB_MARK = (
     "lab(*hosts, links=None, file=None): the hosts of the fixture `lab` (default: client and server), or a YAML file "
@@ -40,9 +40,9 @@ PROPERTY = "network"
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("netweather", "bad networks (netweather)")
     group.addoption("--network-target", action="append", default=[], metavar="TARGET",
-                    help="whose network it is where a mark or a call doesn't say: docker:NAME, netns:NAME …")  # fmt: skip
+                    help="default target: docker:NAME, netns:NAME …")  # fmt: skip
     group.addoption("--network-lease", default=None, metavar="TIME",
-                    help="how soon a condition ends by itself when the run is killed (default: 30s)")  # fmt: skip
+                    help="time after which conditions end if pytest is killed (default: 30s)")  # fmt: skip
     group.addoption("--network-matrix", default=None, metavar="PROFILES",
                     help="run each test that has no condition of its own on each of these networks: perfect,4g,3g,lossy-wifi")  # fmt: skip
     group.addoption("--network-report", action="append", default=[], metavar="FILE", type=Path,

@@ -104,7 +104,7 @@ class Duration:
         """Read '100ms'; '0' needs no unit. Raises UsageError bad-duration."""
         parts = _split(text)
         if parts is None:
-            why = "a time can't be negative" if str(text).strip().startswith("-") else "a number and a unit are needed"
+            why = "a time can't be negative" if str(text).strip().startswith("-") else "it needs a number and a unit"
             raise _refuse("bad-duration", text, why, "write it as 250us, 100ms, 1.5s, 10m or 1h")
         whole, decimals, unit = parts
         if not unit and int(whole + decimals) == 0:
@@ -204,7 +204,7 @@ class Rate:
         """Read '10mbit'; '0' needs no unit. Raises UsageError bad-rate."""
         parts = _split(text)
         if parts is None:
-            raise _refuse("bad-rate", text, "a number and a unit are needed", "write it as 64kbit, 10mbit or 1gbit")
+            raise _refuse("bad-rate", text, "it needs a number and a unit", "write it as 64kbit, 10mbit or 1gbit")
         whole, decimals, unit = parts
         if not unit and int(whole + decimals) == 0:
             return cls(0)
@@ -251,7 +251,7 @@ class Size:
         """Read '64kb' (64,000 bytes) or '64kib' (65,536). Raises UsageError bad-size."""
         parts = _split(text)
         if parts is None:
-            raise _refuse("bad-size", text, "a number and a unit are needed", "write it as 1500b, 64kb or 64kib")
+            raise _refuse("bad-size", text, "it needs a number and a unit", "write it as 1500b, 64kb or 64kib")
         whole, decimals, unit = parts
         size = (_SI_SIZES | _IEC_SIZES).get(unit)
         if size is None:

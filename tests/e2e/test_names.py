@@ -69,7 +69,7 @@ def test_dockers_resolver_is_named_at_set(docker: Docker, tmp_path: Path, monkey
         for name, said in ((shop, True), (other, False)):
             (target,) = targets.resolve(f"docker:{name}")
             with target:
-                assert ("its lookups match no condition" in "; ".join(engine.set(target, lookups).notes)) is said
+                assert ("the target's resolver is" in "; ".join(engine.set(target, lookups).notes)) is said
                 if said:
                     assert docker.address(other) in docker("exec", name, "nslookup", other)
                     assert engine.show(target)[0].rules[0].packets == 0

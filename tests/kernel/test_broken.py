@@ -64,7 +64,7 @@ def steer_detached(rig: Rig) -> str:
 
 def port_deleted(rig: Rig) -> str:
     ip("-n", rig.net.client.name, "link", "del", "nw0")
-    return "the device nw0 is gone"
+    return "device nw0"
 
 
 def port_down(rig: Rig) -> str:
@@ -74,12 +74,12 @@ def port_down(rig: Rig) -> str:
 
 def line_deleted(rig: Rig) -> str:
     in_ours(rig, "ip", "link", "del", "nwl0")
-    return "1 of 2 lines are gone"
+    return "1 of 2 emulated links"
 
 
 def line_down(rig: Rig) -> str:
     in_ours(rig, "ip", "link", "set", "nwl1", "down")
-    return "1 of 2 lines are gone"
+    return "1 of 2 emulated links"
 
 
 def pump_killed(rig: Rig) -> str:

@@ -169,7 +169,7 @@ def test_without_root(net: Lab, environment: dict[str, str]) -> None:
     if "ModuleNotFoundError" in done.stderr or "Permission denied" in done.stderr:
         pytest.skip("this Python can be run by root only")
     assert done.returncode == 1
-    assert done.stderr.startswith("error: looking into and changing another's network needs root [needs-root]\n")
+    assert "[needs-root]\n" in done.stderr
 
 
 @pytest.mark.serial

@@ -70,7 +70,7 @@ def test_names_are_looked_up_as_the_target_would(site: Site) -> None:
         assert texts("db.example.org", target) == ["192.0.2.40", "192.0.2.41", "2001:db8::40"]
         assert texts("db", target) == ["192.0.2.40", "192.0.2.41", "2001:db8::40"]  # by its search list
         assert texts("written", target) == ["192.0.2.77", "2001:db8::77"]
-        for name, why in (("nobody.example.org", "no such name"), ("empty.example.org", "neither A nor AAAA")):
+        for name, why in (("nobody.example.org", "does not exist"), ("empty.example.org", "neither A nor AAAA")):
             with pytest.raises(NetweatherError) as caught:
                 resolve_peers(name, target)
             assert (caught.value.code, why in caught.value.why) == ("unresolvable-peer", True)

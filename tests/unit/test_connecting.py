@@ -48,7 +48,7 @@ def test_direct(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_one_that_is_named_is_the_one(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is no agent's address"):
+    with pytest.raises(UsageError, match="bad-agent-address"):
         connect(Settings(state=tmp_path, agent="http://192.0.2.1"))
 
 

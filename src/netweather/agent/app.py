@@ -12,10 +12,10 @@ from netweather.agent.agent import Agent
 from netweather.agent.limits import Limits
 from netweather.agent.metrics import Counting
 
-ABOUT = """Network conditions on the targets of one machine: set, looked at, proved and ended.
+ABOUT = """Sets, lists, verifies and ends network conditions on the targets of one machine.
 
-A condition's name is one of each on a target: `PUT` replaces it on the targets that the body names, and leaves those of that name on
-others alone. Every failure is a problem object with the code, what, why and remedy of docs/errors.md."""
+A condition's name is unique on a target. `PUT` replaces it on the targets in the body, and does not change conditions of that name on
+other targets. Every failure is a problem object with the code, what, why and remedy of docs/errors.md."""
 
 
 def make_app(agent: Agent) -> FastAPI:

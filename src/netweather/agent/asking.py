@@ -28,13 +28,13 @@ _PROBLEM: Final = {
     "required": ["type", "title", "code", "detail", "remedy", "status"],
 }
 _FAILURES: Final = {
-    400: "what was asked is wrong",
+    400: "the request is wrong",
     401: "no token, or one that is not known",
     403: "not allowed",
-    404: "there is no such condition, target or profile",
+    404: "no such condition, target or profile exists",
     405: "no such method",
-    408: "the body did not arrive in time",
-    409: "it is another owner's, or the target does not run",
+    408: "the body took too long to arrive",
+    409: "it belongs to another owner, or the target does not run",
     413: "the body is too large",
     415: "the body is not JSON",
     422: "it was understood, and could not be done; nothing was left behind",
@@ -99,7 +99,7 @@ def known_parameters(request: Request) -> None:
         if word not in known:
             raise unknown("unknown-parameter", word[:100], known.keys(), request.url.path[:100])
         if len(request.query_params.getlist(word)) > 1 and not _is_list(known[word]):
-            raise UsageError("repeated-parameter", f"{word} stands more than once", "it has one value", "leave one out")
+            raise UsageError("repeated-parameter", f"{word} appears more than once", "it takes one value", "remove the others")
 
 
 def _parameters(dependant: Any) -> dict[str, Any]:

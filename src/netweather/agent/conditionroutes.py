@@ -56,9 +56,9 @@ _CLEARED: Final = {
 _NAME: Final = r"^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$"
 _PATIENCE_S: Final = 2.0
 Name = Annotated[str, Path(description="the condition's name", pattern=_NAME)]
-Lived = Annotated[bool, Query(description="with what the connections of each rule lived through, from the kernel's own books")]
+Lived = Annotated[bool, Query(description="with a summary of the TCP connections of each rule, from the kernel")]
 ConfirmHost = Annotated[bool, Query(alias="confirmHost", description="the target `host` is meant")]
-Wait = Annotated[bool, Query(description="return when no packet is held any more (at most 10 s) and all devices are removed")]
+Wait = Annotated[bool, Query(description="return when no packet is held (after at most 10 s) and all devices are removed")]
 Now = Annotated[bool, Query(description="drop the packets that emulated links hold, and remove all devices before returning")]
 Owner = Annotated[str | None, Query(description="only this owner's", max_length=253)]
 
@@ -69,9 +69,7 @@ class How:
 
     dry_run: Annotated[bool, Query(alias="dryRun", description="only plan: nothing is touched")] = False
     confirm_host: ConfirmHost = False
-    verify: Annotated[bool, Query(description="measure it, and undo it when it does not hold: about 10 s for each target")] = (
-        False
-    )
+    verify: Annotated[bool, Query(description="measure the effect (about 10 s per target), and undo the change on FAIL")] = False
 
 
 def _body(schema: dict[str, Any]) -> dict[str, Any]:
@@ -101,7 +99,9 @@ async def put_condition(
     """On all of the targets that it names, or none. The same again is no change; another replaces it without losing a packet."""
     conditions = await conditions_in(request)
     if len(conditions) != 1 or conditions[0].name not in (name, "default"):
-        raise UsageError("bad-name", f"the body is not one condition named {name!r}", "", "give it the name of the path, or none")
+        raise UsageError(
+            "bad-name", f"the body is not one condition named {name!r}", "", "use the name in the path, or leave the name out"
+        )
     if not conditions[0].targets:
         raise _no_target()
     named = [replace(conditions[0], name=name)]
@@ -141,9 +141,7 @@ async def get_conditions(agent: OurAgent, who: Reader, targets: Targets = None, 
     return JSONResponse(_as_list(await agent.in_thread(_shown, agent.service(who), targets or (), lived=lived)))
 
 
-@router.get(
-    "/conditions/{name}", summary="One condition", responses=answers("one item for each target that has it", _LIST, 404, 409)
-)
+@router.get("/conditions/{name}", summary="One condition", responses=answers("one item for each target", _LIST, 404, 409))
 async def get_condition(name: Name, agent: OurAgent, who: Reader, targets: Targets = None, lived: Lived = False) -> JSONResponse:
     """On these targets, or wherever it is in force."""
     found = await agent.in_thread(_shown, agent.service(who), targets or (), name, lived=lived)
@@ -182,7 +180,7 @@ def _held(*, wait: bool, now: bool) -> Held:
         raise UsageError(
             "conflicting-flags",
             "wait and now are both given",
-            "now drops the packets that wait lets out",
+            "now drops the packets that wait would let out",
             "leave one of them out",
         )
     return "wait" if wait else "drop" if now else "drain"

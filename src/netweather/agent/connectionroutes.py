@@ -25,8 +25,8 @@ Targets = Annotated[list[str], Query(alias="target", description="a target such 
 MatchText = Annotated[str, Query(alias="match", description="which traffic, such as to=192.0.2.1,port=5432", max_length=10_000)]
 Excluded = Annotated[list[str] | None, Query(alias="exclude", description="traffic that is not meant", max_length=100)]
 States = Annotated[list[str] | None, Query(alias="state", description="only in this state, such as established", max_length=20)]
-Condition = Annotated[str | None, Query(description="only those that meet a rule of this condition", max_length=63)]
-Listening = Annotated[bool, Query(description="also sockets that nobody is connected to")]
+Condition = Annotated[str | None, Query(description="only connections that a rule of this condition matches", max_length=63)]
+Listening = Annotated[bool, Query(description="also sockets without a peer")]
 
 
 def which(

@@ -31,7 +31,9 @@ class Limits:
                 body = await self._whole(receive)
         except TimeoutError:
             what = "the request's body took too long to arrive"
-            error: NetweatherError = UsageError("body-too-slow", what, f"the limit is {self.patience_s:g} s", "send it at once")
+            error: NetweatherError = UsageError(
+                "body-too-slow", what, f"the limit is {self.patience_s:g} s", "send the whole body without a pause"
+            )
             await self._refuse(error, scope, receive, send)
         except NetweatherError as too_large:
             await self._refuse(too_large, scope, receive, send)

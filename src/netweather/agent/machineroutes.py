@@ -34,7 +34,7 @@ class VerifyRequest(BaseModel):
     target: Annotated[str, Field(min_length=1, max_length=1000, description="whose conditions")]
     name: Annotated[str | None, Field(max_length=63, description="this condition only")] = None
     to: Annotated[str | None, Field(max_length=1000, description="the peer to probe")] = None
-    peer: Annotated[str | None, Field(max_length=1000, description="a target to probe with, each direction by itself")] = None
+    peer: Annotated[str | None, Field(max_length=1000, description="a peer target, to measure each direction separately")] = None
     samples: Annotated[int | None, Field(ge=10, le=1_000_000, description="packets each way")] = None
 
 
@@ -44,7 +44,7 @@ async def get_health(agent: OurAgent) -> JSONResponse:
     return JSONResponse(agent.health())
 
 
-@router.get("/targets", summary="What there is to name as a target", responses=answers("containers and named namespaces", _ITEMS))
+@router.get("/targets", summary="List possible targets", responses=answers("containers and named namespaces", _ITEMS))
 async def get_targets(agent: OurAgent, who: Reader) -> JSONResponse:
     """Runtimes that could not be asked are told in `problems`."""
     return JSONResponse(await agent.in_thread(agent.targets))

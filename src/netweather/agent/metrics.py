@@ -73,13 +73,13 @@ class Conditions(Collector):
         except (NetweatherError, OSError):
             readable = 0
         yield GaugeMetricFamily("netweather_conditions_readable", "whether the conditions could be read just now", readable)
-        engines = GaugeMetricFamily("netweather_conditions", "conditions, by what makes their lines", labels=["engine"])
+        engines = GaugeMetricFamily("netweather_conditions", "conditions, by engine", labels=["engine"])
         for engine, number in sorted(Tally(each.engine for each in found).items()):
             engines.add_metric([engine], number)
         yield engines
         unlisted = max(0, len(found) - self.listed)
         yield GaugeMetricFamily(
-            "netweather_conditions_unlisted", "conditions without series of their own: there are too many", unlisted
+            "netweather_conditions_unlisted", "conditions without their own series, because there are too many", unlisted
         )
         yield from _of_conditions(found[: self.listed])
         targets = {each.target.identity: each.target for each in reversed(found[: self.listed])}
@@ -88,12 +88,12 @@ class Conditions(Collector):
 
 def _of_conditions(listed: Sequence[Shown]) -> Iterator[Metric]:
     labels = ["target", "identity", "name"]
-    packets = CounterMetricFamily("netweather_condition_packets", "packets that met its rules", labels=labels)
-    size = CounterMetricFamily("netweather_condition_bytes", "bytes that met its rules", labels=labels)
+    packets = CounterMetricFamily("netweather_condition_packets", "packets that its rules matched", labels=labels)
+    size = CounterMetricFamily("netweather_condition_bytes", "bytes that its rules matched", labels=labels)
     dropped = CounterMetricFamily("netweather_condition_dropped", "packets that it dropped, as requested", labels=labels)
     causes = CounterMetricFamily(
         "netweather_condition_dropped_by_cause",
-        "the same by cause; none where the engine does not tell",
+        "dropped packets by cause; missing if the engine does not report it",
         labels=[*labels, "cause"],
     )
     effects = CounterMetricFamily(
@@ -101,8 +101,12 @@ def _of_conditions(listed: Sequence[Shown]) -> Iterator[Metric]:
         "packets marked, duplicated, corrupted or reordered, as requested",
         labels=[*labels, "effect"],
     )
-    in_force = GaugeMetricFamily("netweather_condition_in_force", "whether the kernel holds all of it", labels=labels)
-    left = GaugeMetricFamily("netweather_condition_seconds_left", "of its lease; none for one without an end", labels=labels)
+    in_force = GaugeMetricFamily(
+        "netweather_condition_in_force", "1 if the kernel has the whole condition, else 0", labels=labels
+    )
+    left = GaugeMetricFamily(
+        "netweather_condition_seconds_left", "remaining time of its lease; missing for a lease without an end", labels=labels
+    )
     unwanted = CounterMetricFamily("netweather_unwanted_drops", "packets our devices dropped unasked", labels=labels[:2])
     for each in listed:
         values = [each.target.reference, each.target.identity, each.condition.name]
@@ -125,9 +129,13 @@ def _of_conditions(listed: Sequence[Shown]) -> Iterator[Metric]:
 def _of_targets(targets: Iterable[Whose], fares: Mapping[tuple[int, int], Faring]) -> Iterator[Metric]:
     """Of each network once, whatever it is called. One that is gone has none."""
     labels = ["target", "identity"]
-    connections = GaugeMetricFamily("netweather_target_connections", "TCP connections with somebody elsewhere", labels=labels)
-    rtt = GaugeMetricFamily("netweather_target_rtt_seconds", "the median of their round trips; none without any", labels=labels)
-    again = CounterMetricFamily("netweather_target_retransmits", "segments that TCP sent again", labels=labels)
+    connections = GaugeMetricFamily(
+        "netweather_target_connections", "TCP connections with other network namespaces", labels=labels
+    )
+    rtt = GaugeMetricFamily(
+        "netweather_target_rtt_seconds", "median round-trip time of its TCP connections; missing without any", labels=labels
+    )
+    again = CounterMetricFamily("netweather_target_retransmits", "TCP segments retransmitted", labels=labels)
     received = CounterMetricFamily("netweather_target_received_bytes", "that its interfaces received", labels=labels)
     sent = CounterMetricFamily("netweather_target_sent_bytes", "that its interfaces sent", labels=labels)
     for each in targets:

@@ -79,7 +79,7 @@ class Node:
     async def leave(self) -> None:
         """The agent ends. When that is since Netweather is taken off the cluster, so does all that it keeps; a restart changes nothing."""
         if self._api is not None and self.daemonset and await is_taken_away(self._api, self.daemonset):
-            LOG.info("node %s: %s is taken away, and what is in force ends", self.name, self.daemonset)
+            LOG.info("node %s: %s is being deleted, so all conditions end", self.name, self.daemonset)
             await self.agent.in_thread(self._clear, set())
             await self.agent.in_thread(self._clear_kept)
 

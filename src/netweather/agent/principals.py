@@ -48,7 +48,7 @@ class Tokens:
         """Reads a file of tokens. Raises UsageError(code="bad-tokens"), which never tells what stands in it."""
         try:
             if path.stat().st_mode & 0o077:
-                raise _bad(path, "others than its owner may read or write it", f"chmod 600 {path}")
+                raise _bad(path, "users other than its owner may read or write it", f"chmod 600 {path}")
             entries = tomllib.loads(path.read_text()).get("token", [])
             known = tuple(_token(path, each) for each in entries)
         except OSError as error:
@@ -77,7 +77,7 @@ def again(asker: dict[str, Any], tokens: Tokens) -> Caller:
         return found[0]
     user = of_user(int(asker["uid"]))
     if user is None:
-        raise not_allowed(f"user {asker['uid']}", "there is no such user any more")
+        raise not_allowed(f"user {asker['uid']}", "the user does not exist any more")
     return of_peer(user)
 
 
@@ -104,7 +104,7 @@ def remembered(who: Caller) -> dict[str, Any]:
 
 def no_token(why: str) -> NetweatherError:
     """For who can't show who it is."""
-    return NetweatherError("no-token", "the agent does not know who asks", why, "give a token: NETWEATHER_TOKEN")
+    return NetweatherError("no-token", "the agent does not know the client", why, "give a token: NETWEATHER_TOKEN")
 
 
 def _token(path: Path, entry: Any) -> tuple[str, Caller]:
@@ -126,4 +126,4 @@ def _is_scope(word: str) -> bool:
 
 
 def _bad(path: Path, why: str, remedy: str) -> UsageError:
-    return UsageError("bad-tokens", f"{path} can't be taken as the file of tokens", why, remedy)
+    return UsageError("bad-tokens", f"{path} is not a valid file of tokens", why, remedy)

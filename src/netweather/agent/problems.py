@@ -56,7 +56,9 @@ def as_netweather(error: Exception) -> NetweatherError:
     if isinstance(error, NetweatherError):
         return error
     if isinstance(error, OSError):
-        return NetweatherError("kernel-refused", "the kernel refused it", reason(error), "`netweather doctor` may say why")
+        return NetweatherError(
+            "kernel-refused", "the kernel refused the operation", reason(error), "`netweather doctor` may say why"
+        )
     text = " ".join(str(error).split())[:300]
     remedy = "look into the agent's log, and report it as a bug of Netweather"
     return NetweatherError("internal-error", f"the agent failed: {type(error).__name__}", text, remedy)
@@ -76,7 +78,7 @@ def install(app: FastAPI) -> None:
         where, remedy = f"{request.method} {request.url.path[:100]}", "the paths are in /openapi.json"
         problem = UsageError("bad-request", error.detail, where, remedy)
         if error.status_code == 404:
-            problem = UsageError("no-such-path", "there is no such path here", where, remedy)
+            problem = UsageError("no-such-path", "the agent has no such path", where, remedy)
         return JSONResponse(
             {**problem.as_problem(), "status": error.status_code}, error.status_code, error.headers, media_type=MEDIA_TYPE
         )

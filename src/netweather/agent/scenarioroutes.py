@@ -28,7 +28,9 @@ async def put_scenario(name: Name, request: Request, agent: OurAgent, who: Sette
     """From its start. One of that name that is being played is to be stopped first."""
     scenario = load_scenario_json(await text_in(request))
     if scenario.name not in (name, "scenario"):
-        raise UsageError("bad-name", f"the body is not a scenario named {name!r}", "", "give it the name of the path, or none")
+        raise UsageError(
+            "bad-name", f"the body is not a scenario named {name!r}", "", "use the name in the path, or leave the name out"
+        )
     return JSONResponse(await agent.in_thread(agent.scenarios.run, who, replace(scenario, name=name)))
 
 
@@ -38,25 +40,27 @@ async def get_scenarios(agent: OurAgent, who: Reader) -> JSONResponse:
     return JSONResponse({"items": await agent.in_thread(agent.scenarios.all)})
 
 
-@router.get("/scenarios/{name}", summary="One scenario", responses=answers("where it stands", _SCENARIO, 404))
+@router.get("/scenarios/{name}", summary="One scenario", responses=answers("its state", _SCENARIO, 404))
 async def get_scenario(name: Name, agent: OurAgent, who: Reader) -> JSONResponse:
     """Played now, or not long ago."""
     return JSONResponse(await agent.in_thread(agent.scenarios.one, name))
 
 
-@router.delete("/scenarios/{name}", summary="Stop a scenario", responses=answers("it was taken back", _SCENARIO, 404, 409))
+@router.delete(
+    "/scenarios/{name}", summary="Stop a scenario", responses=answers("its conditions were cleared", _SCENARIO, 404, 409)
+)
 async def delete_scenario(name: Name, agent: OurAgent, who: Setter) -> JSONResponse:
     """Returns when nothing of it is in force any more."""
     return _answer(await agent.in_thread(agent.scenarios.stop, who, name))
 
 
-@router.post("/scenarios/{name}/pause", summary="Hold a scenario", responses=answers("it stands", _SCENARIO, 404, 409))
+@router.post("/scenarios/{name}/pause", summary="Pause a scenario", responses=answers("it stands", _SCENARIO, 404, 409))
 async def post_pause(name: Name, agent: OurAgent, who: Setter) -> JSONResponse:
     """The timeline stands still, and what is in force stays."""
     return _answer(await agent.in_thread(agent.scenarios.pause, who, name))
 
 
-@router.post("/scenarios/{name}/resume", summary="Go on with a scenario", responses=answers("it goes on", _SCENARIO, 404, 409))
+@router.post("/scenarios/{name}/resume", summary="Go on with a scenario", responses=answers("it continues", _SCENARIO, 404, 409))
 async def post_resume(name: Name, agent: OurAgent, who: Setter) -> JSONResponse:
     """From where it stood."""
     return _answer(await agent.in_thread(agent.scenarios.resume, who, name))

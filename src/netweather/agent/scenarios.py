@@ -78,7 +78,7 @@ class Scenarios:
                 begun = threading.Event()
                 player = self._player(who, page.scenario, begun, refused, page)
             except (NetweatherError, KeyError, ValueError) as error:  # also what another version wrote
-                LOG.warning("scenario %s is not gone on with: %s", name, error)
+                LOG.warning("scenario %s is not continued: %s", name, error)
                 self.book.forget(name)
                 continue
             played = _Played(player, who)
@@ -237,7 +237,7 @@ class Scenarios:
         with self._lock, suppress(KeyError):
             return self._played[name]
         raise NetweatherError(
-            "no-such-scenario", f"there is no scenario {name!r} here", "it was never played, or long ago",
+            "no-such-scenario", f"the agent has no scenario {name!r}", "it was never played, or ended long ago",
             "`netweather scenario show` lists them",
         )  # fmt: skip
 

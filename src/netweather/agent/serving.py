@@ -39,7 +39,7 @@ class Listen:
 
     def __post_init__(self) -> None:
         if self.address and not (self.certificate and self.key and self.tokens.known):
-            why = "what is changed over TCP is changed by whoever can read the wire, and by whoever can connect"
+            why = "without TLS others could change requests; without tokens all who can connect could change conditions"
             raise UsageError("tls-needed", "--listen needs TLS and tokens", why, "add --tls-cert, --tls-key and --tokens")
         if self.address and not self.host_port:
             raise UsageError(

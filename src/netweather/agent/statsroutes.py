@@ -22,7 +22,7 @@ _WATCH: Final[dict[str, Any]] = {
     },
     "required": ["id", "leaseSeconds", "items"],
 }
-Number = Annotated[str, Path(description="as the beginning told it", pattern=r"^[0-9a-f]{16}$")]
+Number = Annotated[str, Path(description="the number that POST returned", pattern=r"^[0-9a-f]{16}$")]
 
 
 class StatsRequest(BaseModel):
@@ -34,7 +34,7 @@ class StatsRequest(BaseModel):
     by_process: Annotated[bool, Field(alias="byProcess", description="and which process did it")] = False
 
 
-@router.post("/stats", summary="Begin to count", responses=answers("begun; nothing is counted yet", _WATCH, 404, 409))
+@router.post("/stats", summary="Start a statistics session", responses=answers("begun; nothing is counted yet", _WATCH, 404, 409))
 async def post_stats(wanted: StatsRequest, agent: OurAgent, who: Reader) -> JSONResponse:
     """By programs on the kernel's tracepoints, until it is ended, or nobody has read it for `leaseSeconds`."""
     meant = Wanted.parse(wanted.only, by_process=wanted.by_process)

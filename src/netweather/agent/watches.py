@@ -144,6 +144,6 @@ class Watches:
 
 def _gone(number: str) -> NetweatherError:
     return NetweatherError(
-        "no-such-watch", f"there are no statistics {number[:40]!r} being taken", "nobody read them in time, or they are another's",
-        "begin anew: netweather stats TARGET",
+        "no-such-watch", f"no statistics session has the number {number[:40]!r}", "no client read it for 15 s, or belongs to another user",
+        "start a new one: netweather stats TARGET",
     )  # fmt: skip

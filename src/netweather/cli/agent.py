@@ -12,21 +12,29 @@ from netweather.settings import Settings
 
 _EXAMPLES = """
 sudo netweather agent
-# for clients elsewhere, which name it by NETWEATHER_AGENT=https://HOST:8753
+# for remote clients, which set NETWEATHER_AGENT=https://HOST:8753
 sudo netweather agent --listen 0.0.0.0:8753 --tls-cert cert.pem \\
   --tls-key key.pem --tokens /etc/netweather/tokens.toml
 """
 
 
 @pages.command("agent", examples=_EXAMPLES)
-@pages.option("--socket", metavar="PATH", help="the Unix socket; agent.sock in the state directory")
-@pages.option("--listen", metavar="HOST:PORT", default="", help="listen on TCP too; needs the following")
-@pages.option("--tls-cert", "certificate", metavar="FILE", help="PEM, with its chain")
-@pages.option("--tls-key", "key", metavar="FILE", help="its key")
-@pages.option("--tokens", metavar="FILE", help="who may do what over TCP (docs/agent.md)")
-@pages.option("--kubernetes", metavar="NODE", default="", help="carry out what a cluster asks of this node (docs/kubernetes.md)")
+@pages.option("--socket", metavar="PATH", help="path of the Unix socket (default: agent.sock in the state directory)")
+@pages.option("--listen", metavar="HOST:PORT", default="", help="also listen on TCP; needs --tls-cert, --tls-key and --tokens")
+@pages.option("--tls-cert", "certificate", metavar="FILE", help="TLS certificate with its chain (PEM)")
+@pages.option("--tls-key", "key", metavar="FILE", help="private key of the certificate (PEM)")
+@pages.option("--tokens", metavar="FILE", help="tokens and their rights for TCP clients (docs/agent.md)")
 @pages.option(
-    "--daemonset", metavar="NAMESPACE/NAME", default="", help="its own: when that is deleted, conditions end with the agent"
+    "--kubernetes",
+    metavar="NODE",
+    default="",
+    help="also apply the conditions of a Kubernetes cluster for this node (docs/kubernetes.md)",
+)
+@pages.option(
+    "--daemonset",
+    metavar="NAMESPACE/NAME",
+    default="",
+    help="DaemonSet that runs this agent; if it is deleted, the agent clears its conditions when it stops",
 )
 def command(
     *,
@@ -38,10 +46,10 @@ def command(
     kubernetes: str,
     daemonset: str,
 ) -> None:
-    """Keeps conditions for the command line, tests and programs, until it is told to end.
+    """Manages conditions for the command line, tests and other programs, until it is stopped.
 
-    Root and the group netweather may use the socket. Conditions outlive it: the kernel ends each in time, and the next agent
-    goes on with what is left.
+    Root and members of the group netweather may use the socket. Conditions stay in force when the agent stops: the kernel ends
+    each one at its deadline, and the next agent takes over the rest.
     """
     if daemonset and not all(daemonset.partition("/")):
         raise UsageError("bad-daemonset", f"{daemonset!r} is not NAMESPACE/NAME", "", "write --daemonset netweather/agent")

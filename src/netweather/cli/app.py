@@ -13,8 +13,9 @@ from netweather.cli.commands import COMMANDS, Entry
 from netweather.cli.output import say
 from netweather.errors import UsageError
 
-_ABOUT = """Makes the network of a running container as bad as you ask, keeps it so for as long as you asked, and gives it back
-untouched."""
+_ABOUT = (
+    """Degrades the network of a running container, pod, process or namespace, measures the effect, and restores the network."""
+)
 _EXAMPLES = """
 netweather targets
 netweather set docker:shop-api --delay 100ms --loss 1% --for 5m
@@ -32,7 +33,9 @@ class Commands(pages.Command, click.Group):
         version = pages.Option(
             ["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="print the version"
         )
-        debug = pages.Option(["--debug"], is_flag=True, expose_value=False, help="show tracebacks (may stand anywhere)")
+        debug = pages.Option(
+            ["--debug"], is_flag=True, expose_value=False, help="show tracebacks (may be anywhere in the command)"
+        )
         parameters = [version, debug, *options]
         super().__init__(
             None, help=about, epilog=examples, params=parameters, callback=_without_command, invoke_without_command=True
@@ -59,7 +62,7 @@ class Commands(pages.Command, click.Group):
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         super().format_epilog(ctx, formatter)
         formatter.write_paragraph()
-        formatter.write(f"  `{ctx.command_path} COMMAND --help` tells more, with examples.\n")
+        formatter.write(f"  `{ctx.command_path} COMMAND --help` shows details and examples.\n")
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
         if incomplete.startswith("-"):

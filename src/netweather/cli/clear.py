@@ -23,18 +23,18 @@ netweather clear docker:shop-api --name slow-database
 netweather clear --all
 # return when all devices and programs of Netweather are removed
 netweather clear docker:shop-api --wait
-# one of a name on all of its targets, such as a partition
+# clear one name on all its targets, such as a partition
 netweather clear --all --name partition
 """
 
 
 @pages.command("clear", examples=_EXAMPLES)
 @targets_argument
-@pages.option("--name", metavar="NAME", complete=completing.names, help="only this condition")
-@pages.option("--owner", metavar="NAME", help="only this owner's conditions")
-@pages.option("--all", "everything", is_flag=True, help="on all targets, whoever set it")
-@pages.option("--wait", is_flag=True, help="return when everything is as it was before (at most about 10 s)")
-@pages.option("--now", is_flag=True, help="drop the packets that are still delayed or queued")
+@pages.option("--name", metavar="NAME", complete=completing.names, help="clear only this condition")
+@pages.option("--owner", metavar="NAME", help="clear only this owner's conditions")
+@pages.option("--all", "everything", is_flag=True, help="clear all targets, whatever the owner")
+@pages.option("--wait", is_flag=True, help="wait until Netweather's devices and programs are removed (up to about 10 s)")
+@pages.option("--now", is_flag=True, help="drop packets that are still delayed or queued")
 @direct_option
 @json_option
 def command(
@@ -48,16 +48,17 @@ def command(
     direct: bool,
     as_json: bool,
 ) -> int:
-    """Ends the conditions on TARGETs: all of them, or the one of a name.
+    """Ends all conditions on TARGETs, or only the condition --name.
 
-    Traffic is normal when it returns. Packets that are still delayed or queued then come out when they are due; after 10 s
-    the rest is dropped. The target's keeper process (or the agent) does this and then removes Netweather's devices.
-    Clearing nothing succeeds. An unknown --name fails. If one target fails, the others are cleared anyway (exit 1).
+    When the command returns, no packet matches a rule any more. Packets that are still delayed or queued are sent at their
+    time; those that remain after 10 s are dropped. The target's keeper process (or the agent) does this and then removes
+    Netweather's devices. Clearing a target without conditions succeeds. An unknown --name fails. If one target fails, the
+    others are cleared anyway (exit 1).
     """
     _check(targets, name, owner, everything=everything)
     if wait and now:
         what = "--wait and --now are given"
-        raise UsageError("conflicting-flags", what, "--now drops the packets that --wait lets out", "leave one of them out")
+        raise UsageError("conflicting-flags", what, "--now drops the packets that --wait would let out", "leave one of them out")
     held: Held = "wait" if wait else "drop" if now else "drain"
     answers = connected(Settings.load(), direct=direct).clear(targets, name, owner, held=held)
     failed = [each for each in answers if each.problem]
@@ -72,7 +73,7 @@ def _check(targets: Sequence[str], name: str | None, owner: str | None, *, every
     if everything and (targets or owner):
         other = targets[0] if targets else "--owner"
         what = f"--all and {other} are given"
-        raise UsageError("conflicting-flags", what, "--all is everything on this machine", "leave one of them out")
+        raise UsageError("conflicting-flags", what, "--all means all conditions on this machine", "leave one of them out")
     if not targets and not everything:
         raise UsageError("missing-target", "no TARGET is given", "", "name one (netweather show lists them), or write --all")
 
@@ -86,10 +87,11 @@ def _say_held(answer: Cleared) -> None:
     packets = f"packet{'s' if answer.draining + answer.dropped != 1 else ''}"
     if answer.draining:
         remark(
-            "note", f"{answer.draining} held {packets} can still arrive: within 10 s, then the rest is dropped (--now drops them)"
+            "note",
+            f"{answer.draining} delayed or queued {packets} can still arrive for up to 10 s; then the rest is dropped (--now drops them)",
         )
     if answer.dropped:
-        remark("note", f"{answer.dropped} held {packets} dropped")
+        remark("note", f"{answer.dropped} delayed or queued {packets} dropped")
 
 
 def _tell(answers: list[Cleared]) -> None:

@@ -20,7 +20,7 @@ _WORDS = {
     "Passed": "passed",
     "Failed": "failed",
     "TimedOut": "took too long",
-    "CantTell": "nothing can be told",
+    "CantTell": "CAN'T TELL",
 }
 
 

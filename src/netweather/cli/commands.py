@@ -1,6 +1,7 @@
-"""The commands there are: one line each, so that `netweather --help` needs none of their modules.
+"""The commands: one line each, so that `netweather --help` imports none of their modules.
 
-A command NAME is the module netweather.cli.NAME with the Click command `command`. Adding one: a line here and that module.
+A command NAME is the module netweather.cli.NAME with a function `command()` that returns the command object. To add one, add a
+line to COMMANDS and that module.
 """
 
 from __future__ import annotations
@@ -23,29 +24,29 @@ class Entry:
 
 
 COMMANDS: Final = (
-    Entry("doctor", "what this kernel and host can do, what is missing, the remedy"),
-    Entry("set", "make a target's network bad"),
-    Entry("show", "the conditions in force, what they met, and the time left"),
-    Entry("verify", "prove it: asked, in the kernel, seen on the wire"),
-    Entry("stats", "what a target's sockets do: calls, bytes, errors, latency, TCP"),
-    Entry("clear", "end conditions: the network is as it was"),
-    Entry("recover", "take away what dead processes left behind"),
-    Entry("partition", "groups of targets that can't reach each other"),
-    Entry("scenario", "conditions that come and go by a timeline"),
-    Entry("connections", "the connections of a target, and the rules that they meet"),
-    Entry("reset", "end connections, as a network that forgot them"),
-    Entry("targets", "what there is to name as a target"),
-    Entry("explain", "what an application will see of a condition, before it is set"),
-    Entry("profiles", "named conditions: 3g, lossy-wifi, satellite, …"),
-    Entry("web", "a page on several networks, as its users see it, side by side"),
-    Entry("record", "learn what a line is like from its connections: a profile"),
-    Entry("run", "a command in a bad network of its own"),
-    Entry("matrix", "a command on several networks: what passes where"),
-    Entry("find-limit", "how bad the network may be before a command fails", "find_limit"),
-    Entry("agent", "the service that keeps conditions for all of this machine"),
-    Entry("operator", "what a Kubernetes cluster asks for, told to its nodes"),
-    Entry("scope-plugin", "buttons and tables in Weave Scope's picture", "scope_plugin"),
-    Entry("demo", "a small web shop on five networks, and what its customers see"),
+    Entry("doctor", "check what this machine supports, with remedies"),
+    Entry("set", "degrade the network of a target"),
+    Entry("show", "show conditions in force, matched packets and the time left"),
+    Entry("verify", "measure the effect of conditions with probe packets"),
+    Entry("stats", "count socket calls, bytes, errors, latency and TCP events"),
+    Entry("clear", "end conditions and restore the network"),
+    Entry("recover", "remove what crashed processes left behind"),
+    Entry("partition", "block traffic between groups of targets"),
+    Entry("scenario", "set conditions by a timeline"),
+    Entry("connections", "list a target's connections and the rules that match them"),
+    Entry("reset", "reset connections (TCP RST)"),
+    Entry("targets", "list possible targets"),
+    Entry("explain", "predict how a condition affects an application"),
+    Entry("profiles", "list named conditions: 3g, lossy-wifi, satellite, …"),
+    Entry("web", "film a web page on several networks, side by side"),
+    Entry("record", "measure real traffic and write a profile from it"),
+    Entry("run", "run a command in its own degraded network"),
+    Entry("matrix", "run a command on several networks and compare the results"),
+    Entry("find-limit", "find how bad the network may get before a command fails", "find_limit"),
+    Entry("agent", "run the service that manages conditions on this machine"),
+    Entry("operator", "run the Kubernetes operator"),
+    Entry("scope-plugin", "run the plugin for Weave Scope", "scope_plugin"),
+    Entry("demo", "run a small web shop on five networks"),
 )
 """In the order of `--help`: by use, not by letter."""
 

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 _EXAMPLES = """
 netweather connections docker:shop-api
 netweather connections docker:shop-api --to docker:shop-db --port 5432
-# those that a condition degrades; the slowest first
+# connections that a condition matches; then sorted by round-trip time
 netweather connections docker:shop-api --name slow-database
 netweather connections docker:shop-api --json | jq -r '.[].connections
   | sort_by(-.tcp.rttSeconds)[] | "\\(.tcp.rttSeconds) \\(.connection)"'
-# one of them alone is watched, degraded, or ended
+# watch, degrade or reset a single connection
 netweather connections docker:shop-api --watch \\
   --connection 198.51.100.3:40000-198.51.100.4:5432
 netweather set docker:shop-api --delay 1s \\
@@ -35,18 +35,18 @@ netweather reset docker:shop-api \\
 """
 MATCHES: Final = ("to", "port", "protocol", "family", "connection", "share")
 """The flags that say which connections are meant."""
-target_argument = pages.argument("target", metavar="TARGET", complete=completing.targets, help="whose connections")
-exclude_option = pages.option("--exclude", metavar="MATCH", multiple=True, help="not these: a peer, or KEY=VALUE,…")
+target_argument = pages.argument("target", metavar="TARGET", complete=completing.targets, help="the target")
+exclude_option = pages.option("--exclude", metavar="MATCH", multiple=True, help="leave these out: a peer, or KEY=VALUE,…")
 state_option = pages.option(
     "--state",
     "states",
     metavar="STATE",
     multiple=True,
     complete=completing.states,
-    help="only in this state, such as established",
+    help="only connections in this TCP state, such as established",
 )
 name_option = pages.option(
-    "--name", metavar="NAME", complete=completing.names, help="only those that meet a rule of this condition"
+    "--name", metavar="NAME", complete=completing.names, help="only connections that a rule of this condition matches"
 )
 
 
@@ -55,8 +55,8 @@ name_option = pages.option(
 @exclude_option
 @state_option
 @name_option
-@pages.option("--all", "everything", is_flag=True, help="also sockets that nobody is connected to")
-@pages.option("--watch", is_flag=True, help="every second, until Ctrl-C")
+@pages.option("--all", "everything", is_flag=True, help="also list sockets without a peer")
+@pages.option("--watch", is_flag=True, help="refresh every second until Ctrl-C")
 @direct_option
 @json_option
 @with_flags("match", only=MATCHES)
@@ -72,10 +72,10 @@ def command(
     as_json: bool,
     **flags: Any,
 ) -> None:
-    """Lists the connections of TARGET, from the kernel's own books (sock_diag): TCP, and UDP that has a peer.
+    """Lists the TCP connections and connected UDP sockets of TARGET, as the kernel reports them (sock_diag).
 
-    With each: its process, the round trip as TCP sees it (and the least it saw), segments sent again, the rate at which data
-    arrives, bytes that wait to be read and to be sent, and the rules that its packets meet on their way out and in.
+    For each connection it shows the process, TCP's smoothed and minimum round-trip time, retransmitted segments, delivery rate,
+    bytes in the receive and send queues, and the rules that match its packets in each direction.
     """
     meant = which(given(flags), exclude, states, name, listening=everything)
     service = connected(Settings.load(), direct=direct)
@@ -103,8 +103,8 @@ def which(
 
     match = rule_from_flags(flags).match
     if match.protocol not in (None, "tcp", "udp"):
-        why = "sock_diag tells of TCP and UDP"
-        raise UsageError("bad-protocol", f"--protocol {match.protocol} has no connections to list", why, "write tcp or udp")
+        why = "sock_diag lists only TCP and UDP"
+        raise UsageError("bad-protocol", f"connections of protocol {match.protocol} cannot be listed", why, "write tcp or udp")
     others = tuple(match_from_short(text, "--exclude") for text in exclude)
     return Chosen(match, others, tuple(states), name, listening)
 
@@ -140,9 +140,9 @@ _TITLES: Final = (
     "Protocol",
     "State",
     "Process",
-    "RTT (least)",
-    "Sent again",
-    "Delivered at",
+    "RTT (min)",
+    "Retransmits",
+    "Delivery rate",
     "Queues in/out",
     "Rules out/in",
 )

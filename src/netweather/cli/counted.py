@@ -74,7 +74,7 @@ def tcp_lines(tcp: TcpCounts, reasons: Mapping[int, str], unknown: Collection[st
     resets = f"{told['resets_received']} received, {told['resets_sent']} sent"
     lines = [
         f"connections: {_NOT_COUNTED if 'opened' in unknown else _connections(tcp)}",
-        f"segments sent again: {told['retransmits']}; resets: {resets}",
+        f"retransmitted segments: {told['retransmits']}; resets: {resets}",
     ]
     if "drops" in unknown:
         lines.append(f"packets dropped: {_NOT_COUNTED}")

@@ -21,9 +21,9 @@ sudo netweather demo --fast
 @pages.option("--fast", is_flag=True, help="fewer measurements and customers: about 20 seconds")
 @json_option
 def command(fast: bool, as_json: bool) -> int:
-    """Makes a small web shop, takes it through five networks, and shows what its customers see.
+    """Starts a small web shop, runs it on five networks, and shows what its customers experience.
 
-    Everything is made for the demonstration and removed after it; nothing of yours is touched. About a minute.
+    The demo creates everything it needs and removes it afterwards. Nothing else is changed. It takes about a minute.
     """
     need_root()
     try:

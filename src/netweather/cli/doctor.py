@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """
 sudo netweather doctor
-# load what is installed and not loaded, such as sch_netem
+# load installed modules, such as sch_netem
 sudo netweather doctor --modprobe
 netweather doctor --json | jq '.features[] | select(.answer == "no")'
 """
@@ -23,13 +23,13 @@ _NAME, _ANSWER = 14, 11
 
 
 @pages.command("doctor", examples=_EXAMPLES)
-@pages.option("--modprobe", is_flag=True, help="load modules that are installed and not loaded")
+@pages.option("--modprobe", is_flag=True, help="load kernel modules that are installed but not loaded")
 @json_option
 def command(*, modprobe: bool, as_json: bool) -> int:
-    """Tries everything that Netweather needs, and says what is missing and what to do about it.
+    """Checks everything that Netweather needs, and names a remedy for what is missing.
 
-    Everything is tried in a namespace that is gone afterwards; nothing of yours is touched, and modprobe is run only with
-    --modprobe. Exit 0 when Netweather can work here, 1 when it can't.
+    All checks run in a temporary namespace; your own configuration is not changed. Modules are loaded only with --modprobe.
+    Exit 0: Netweather works on this machine; 1: it does not.
     """
     from netweather.connecting import need_root
     from netweather.kernel.features import probe_all, works
@@ -58,13 +58,13 @@ def _say(findings: list[Finding], fine: bool) -> None:
     from netweather.engine.reports import lines_by
 
     engine, why = lines_by(findings)
-    say("\n" + wrapped(f"--engine auto takes {engine} here: {why}", "", "", sys.stdout))
+    say("\n" + wrapped(f"--engine auto uses {engine}: {why}", "", "", sys.stdout))
     missing = [finding.feature.name for finding in findings if finding.state != "yes" and finding.feature.need == "needed"]
     if fine:
-        say(f"\n{styled('Netweather works here.', 'green', sys.stdout)}")
+        say(f"\n{styled('Netweather works on this machine.', 'green', sys.stdout)}")
     else:
         what = f": {', '.join(missing)}" if missing else ": it needs tcx, or clsact and cls_bpf"
-        say(f"\n{styled('Netweather does not work here' + what, 'red', sys.stdout)}")
+        say(f"\n{styled('Netweather does not work on this machine' + what, 'red', sys.stdout)}")
 
 
 def _lines(finding: Finding) -> str:

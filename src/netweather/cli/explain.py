@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _EXAMPLES = """
 netweather explain --delay 100ms --jitter 20ms --loss 1%
 netweather explain --profile 3g
-# on a path that has 30 ms of its own
+# on a path whose own round-trip time is 30 ms
 netweather explain --rate 2mbit --path-rtt 30ms
 """
 
@@ -31,21 +31,22 @@ netweather explain --rate 2mbit --path-rtt 30ms
     "--direction",
     metavar="WHICH",
     complete=lambda incomplete: [("egress", ""), ("ingress", ""), ("both", "")],
-    help="egress, ingress or both (as set has it)",
+    help="direction of the condition: egress, ingress or both (default)",
 )
-@pages.option("--path-rtt", metavar="TIME", help="the path's own round trip (e.g. 30ms)")
+@pages.option("--path-rtt", metavar="TIME", help="round-trip time of the path alone (e.g. 30ms)")
 @json_option
 @with_flags("condition")
 def command(*, direction: str | None, path_rtt: str | None, as_json: bool, **flags: Any) -> None:
-    """Tells what to expect: round trips, connects, first bytes, throughput, losses, reordering; and what surprises.
+    """Predicts how an application experiences a condition: round trips, connects, first bytes, throughput, loss, reordering,
+    and possible surprises.
 
-    Estimates from the condition alone, for a healthy path; nothing is set. The path's own round trip is taken as 0.2 ms,
-    two containers on one host, unless --path-rtt says otherwise.
+    The prediction is computed from the condition and assumes an otherwise healthy path; nothing is set. It assumes that the
+    path without the condition has a round-trip time of 0.2 ms (two containers on one host); --path-rtt changes this.
     """
     words = given(flags)
     if not any(flag.group == "condition" and flag.name in words for flag in FLAGS):
         why = "no option says what is to be wrong with the network"
-        raise UsageError("no-condition", "there is nothing to explain", why, "add one, such as --delay 100ms or --profile 3g")
+        raise UsageError("no-condition", "no condition is given", why, "add one, such as --delay 100ms or --profile 3g")
     explanation = _explained({**words, "direction": direction}, path_rtt)
     if as_json:
         say_json(_plain(explanation))

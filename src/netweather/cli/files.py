@@ -19,7 +19,7 @@ def read_conditions(file: str) -> tuple[NetworkCondition, ...]:
         raise UsageError(error.code, f"{name}: {error.what}", error.why, error.remedy) from error
     if not found:
         raise UsageError(
-            "no-condition", f"{name} holds no network condition", "it is empty", "`netweather set --help` has examples"
+            "no-condition", f"{name} contains no network condition", "it is empty", "`netweather set --help` has examples"
         )
     return found
 

@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from netweather.testing.vary import Vary
 
 _EXAMPLES = """
-# how slow may the network become before this fails?
+# how much delay before this fails?
 netweather find-limit --vary delay=0..5s -- curl -m9 http://host.netweather/
-# how little may there be of it, in the service's own network
+# how low a rate before it fails, in the network of the service
 netweather find-limit --vary rate=10mbit..64kbit --target docker:shop \\
   --plot limit.svg -- ./smoke-test
-# for CI: fails when 3 % of loss are too much
+# for CI: exit 1 if COMMAND fails with 3 % loss
 netweather find-limit --vary loss=0..30% --at-least 3% --timeout 20s \\
   -- ./smoke-test
 """
@@ -41,16 +41,16 @@ netweather find-limit --vary loss=0..30% --at-least 3% --timeout 20s \\
 
 @pages.command("find-limit", examples=_EXAMPLES)
 @command_argument
-@pages.option("--vary", metavar="WORD=GOOD..BAD", help="what gets worse: delay=0..5s, loss=0..30%, rate=10mbit..64kbit")
+@pages.option("--vary", metavar="WORD=GOOD..BAD", help="property to vary: delay=0..5s, loss=0..30%, rate=10mbit..64kbit")
 @target_option
 @reach_option
 @localhost_option
-@pages.option("--steps", metavar="N", help="how finely (64)")
-@pages.option("--repeats", metavar="N", help="runs at each point of the search, an odd number (1)")
-@pages.option("--confidence", metavar="PERCENT", help="how sure it is to be (95%)")
-@pages.option("--at-least", metavar="VALUE", help="exit 1 when it fails before that")
+@pages.option("--steps", metavar="N", help="number of steps between GOOD and BAD (default: 64)")
+@pages.option("--repeats", metavar="N", help="runs for each value tried, an odd number (default: 1)")
+@pages.option("--confidence", metavar="PERCENT", help="confidence of the result (default: 95%)")
+@pages.option("--at-least", metavar="VALUE", help="exit 1 if COMMAND fails before this value")
 @timeout_option
-@pages.option("--plot", metavar="FILE", help="draw it: out.svg or out.png")
+@pages.option("--plot", metavar="FILE", help="write a plot: out.svg or out.png")
 @unmatched_option
 @direct_option
 @json_option
@@ -73,18 +73,18 @@ def command(  # long: a line for each option
     as_json: bool,
     **flags: Any,
 ) -> int:
-    """Finds where COMMAND starts to fail as one thing about the network gets worse, by bisection.
+    """Finds how bad the network may get before COMMAND fails. Varies one property by bisection.
 
-    Fails: its exit code is not 0, or it takes longer than --timeout. The two values that are found are confirmed by runs of
-    their own, so that the confidence which is told holds (docs/find-limit.md). Exit 0: found, or COMMAND passes
-    everywhere; 1: it fails at the good end, or before --at-least; 3: it fails too irregularly to tell.
+    COMMAND fails if its exit code is not 0 or if it takes longer than --timeout. Separate runs then confirm the two values
+    found, so that the printed confidence is valid (docs/find-limit.md). Exit 0: the limit was found, or COMMAND passes
+    everywhere; 1: COMMAND fails at the good end, or before --at-least; 3: results are too irregular to decide.
     """
     from netweather.testing import vary as varying
     from netweather.testing.searching import Search
 
     words = command_of(command, "find-limit")
     if vary is None:
-        raise UsageError("bad-range", "nothing says what to vary", "", "write --vary delay=0..5s")
+        raise UsageError("bad-range", "no property to vary is given", "", "write --vary delay=0..5s")
     way = varying.parse(vary, _count("steps", steps, 64, 2, 10_000))
     conditions = words_of(flags, unmatched=allow_unmatched)
     if way.word.replace("-", "_") in conditions:
@@ -117,7 +117,7 @@ def _count(name: str, text: str | None, default: int, least: int, most: int) -> 
         return default
     if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
         why = f"a whole number from {least} to {most} is needed"
-        raise UsageError("bad-count", f"--{name} {text!r} can't be", why, f"write --{name} {default}")
+        raise UsageError("bad-count", f"--{name} {text!r} is out of range", why, f"write --{name} {default}")
     return int(text)
 
 
@@ -132,8 +132,8 @@ def _share(text: str | None) -> float:
 
     found = 0.95 if text is None else Percent.parse(text).fraction
     if not 0.5 <= found <= 0.9999:
-        why = "it takes more runs the surer it is to be; 100 % can't be had"
-        raise UsageError("bad-count", f"--confidence {text} can't be", why, "write one from 50% to 99.99%")
+        why = "more confidence needs more runs; 100 % is not possible"
+        raise UsageError("bad-count", f"--confidence {text} is out of range", why, "write a value from 50% to 99.99%")
     return found
 
 

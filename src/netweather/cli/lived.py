@@ -19,11 +19,11 @@ def lived_words(name: str, lived: Sequence[Experienced | None]) -> Iterator[str]
         parts = [f"{one.connections} connection{'s' if one.connections > 1 else ''}"]
         if one.rtt is not None:
             parts.append(f"RTT {_change(one.rtt_before, one.rtt, microseconds)}")
-        parts.append(f"{one.retransmits:,} segment{'s' if one.retransmits != 1 else ''} sent again")
+        parts.append(f"{one.retransmits:,} segment{'s' if one.retransmits != 1 else ''} retransmitted")
         if one.rate is not None:
-            parts.append(f"data arrives at {_change(one.rate_before, one.rate, bit_rate)}")
+            parts.append(f"delivery rate {_change(one.rate_before, one.rate, bit_rate)}")
         if one.goodput is not None:
-            parts.append(f"{bit_rate(one.goodput)} moved since")
+            parts.append(f"goodput since {bit_rate(one.goodput)}")
         yield f"{name!r} rule {number}: {', '.join(parts)}"
 
 

@@ -30,30 +30,30 @@ if TYPE_CHECKING:
     from netweather.testing.outcomes import Trial
 
 _EXAMPLES = """
-# the tests of a Go program, whose database is far away
+# the tests of a Go program with a distant database
 netweather matrix --profiles perfect,3g --target docker:shop --to docker:db \\
   --junit out.xml --report 3g.html -- gotestsum --junitfile out.xml ./...
-# in a network of its own; 3g may fail, and nothing may take 3 times as long
+# COMMAND in its own network; 3g may fail; nothing may take 3 times as long
 netweather matrix --profiles perfect,4g,3g --must-pass perfect,4g \\
   --max-slowdown 3 --localhost -- npm test
-# the Jobs of a NetworkTest, in the cluster that KUBECONFIG names
+# a NetworkTest in the cluster that KUBECONFIG names
 netweather matrix --kubernetes checkout.yaml --report checkout.html
 """
 
 
 @pages.command("matrix", examples=_EXAMPLES)
 @command_argument
-@pages.option("--profiles", metavar="NAMES", help="the networks: perfect,4g,3g,lossy-wifi")
+@pages.option("--profiles", metavar="NAMES", help="networks to try (default: perfect,4g,3g,lossy-wifi)")
 @target_option
 @reach_option
 @localhost_option
-@pages.option("--junit", metavar="FILE", help="JUnit XML that COMMAND writes: a row for each of its tests")
-@pages.option("--report", metavar="FILE", multiple=True, help="write it: .html, .md or .xml (JUnit); repeatable")
-@pages.option("--must-pass", metavar="NAMES", help="networks on which all must pass (all of them)")
-@pages.option("--max-slowdown", metavar="TIMES", help="as long as on the perfect network, at most")
+@pages.option("--junit", metavar="FILE", help="JUnit XML file that COMMAND writes; adds a row for each test")
+@pages.option("--report", metavar="FILE", multiple=True, help="write a report as .html, .md or .xml (JUnit); repeatable")
+@pages.option("--must-pass", metavar="NAMES", help="networks on which all must pass (default: all networks)")
+@pages.option("--max-slowdown", metavar="TIMES", help="fail if a run takes over TIMES as long as on perfect")
 @timeout_option
-@pages.option("--kubernetes", metavar="FILE", help="run the NetworkTest in FILE in a cluster, as its Jobs")
-@pages.option("--keep", is_flag=True, help="leave the NetworkTest in the cluster")
+@pages.option("--kubernetes", metavar="FILE", help="run the NetworkTest in FILE in a Kubernetes cluster")
+@pages.option("--keep", is_flag=True, help="with --kubernetes: do not delete the NetworkTest afterwards")
 @unmatched_option
 @direct_option
 @json_option
@@ -77,10 +77,10 @@ def command(  # long: a line for each option
     as_json: bool,
     **flags: Any,
 ) -> int:
-    """Runs COMMAND on each network, and says what passes where and how much longer it takes.
+    """Runs COMMAND once on each network, and compares results and durations.
 
-    COMMAND sees the network's name as NETWEATHER_NETWORK. Exit 0: all is well; 1: something fails where it must pass, or takes too
-    long; 3: a network was not as declared for the whole time, or no packet met it.
+    COMMAND finds the network's name in the environment variable NETWEATHER_NETWORK. Exit 0: success; 1: a run failed on a
+    network where it must pass, or took too long; 3: a network was not in force for the whole run, or no packet matched it.
     """
     from netweather.testing.comparing import Comparison
     from netweather.testing.matrix import network_names
@@ -100,7 +100,7 @@ def command(  # long: a line for each option
         return _report(matrix, wrong, paths, as_json=as_json)
     words = command_of(command, "matrix")
     if profiles is None:
-        raise UsageError("no-networks", "the matrix names no network", "", "write --profiles perfect,3g")
+        raise UsageError("no-networks", "the list of networks is empty", "", "write --profiles perfect,3g")
     networks = network_names(profiles)
     needed = network_names(must_pass) if must_pass else None
     place = place_of(target, reach, localhost=localhost, direct=direct)
@@ -127,7 +127,7 @@ def _times(text: str | None) -> float | None:
     except ValueError:
         found = 0.0
     if not 1 <= found < float("inf"):
-        raise UsageError("bad-count", f"--max-slowdown {text!r} is no number of times", "a number from 1 on is needed", "write 3")
+        raise UsageError("bad-count", f"--max-slowdown {text!r} is not a factor", "a number of at least 1 is needed", "write 3")
     return found
 
 

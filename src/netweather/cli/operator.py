@@ -11,7 +11,7 @@ from netweather.units import Percent
 
 _EXAMPLES = """
 netweather operator
-# several of them, of which one leads
+# several operators with leader election
 netweather operator --lease-namespace netweather
 """
 
@@ -21,18 +21,22 @@ netweather operator --lease-namespace netweather
     "--lease-namespace",
     metavar="NAMESPACE",
     default="",
-    help="the Lease of the one that leads is there; the only operator unless given",
+    help="namespace of the Lease for leader election; default: no election, for a single operator",
 )
 @pages.option(
-    "--protect", metavar="NAMESPACE", multiple=True, help="no conditions there; kube-system unless given, may be repeated"
+    "--protect", metavar="NAMESPACE", multiple=True, help="refuse conditions in this namespace (default: kube-system); repeatable"
 )
 @pages.option(
-    "--most", metavar="PERCENT", default="50%", help="of all pods that one condition may take, beyond the first 10; 50%"
+    "--most",
+    metavar="PERCENT",
+    default="50%",
+    help="largest share of the cluster's pods that one condition may affect (default: 50%); 10 pods are always allowed",
 )
 def command(*, lease_namespace: str, protect: tuple[str, ...], most: str) -> None:
-    """Tells each node of a Kubernetes cluster what the NetworkConditions ask of it, and them what came of it.
+    """Runs the Kubernetes operator: it distributes NetworkConditions to the nodes and writes the results into their status.
 
-    The cluster is that of KUBECONFIG, or of the pod that it runs in. Conditions outlive it, each until its end.
+    It uses the cluster of KUBECONFIG, or of the pod that it runs in. Conditions stay in force when the operator stops; each
+    ends at its own deadline.
     """
     try:
         # By name: front ends don't import each other, and who has not the extra still has the command line.

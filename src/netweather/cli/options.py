@@ -12,8 +12,10 @@ PANELS: Final = {"condition": pages.PANELS[1], "match": pages.PANELS[2], "common
 """The help page's section for each group of flags."""
 
 json_option = pages.option("--json", "as_json", is_flag=True, help="print JSON, and errors as JSON too")
-direct_option = pages.option("--direct", is_flag=True, help="do it here, not through the agent (needs root)")
-targets_argument = pages.argument("targets", metavar="TARGET", nargs=-1, complete=completing.targets, help="whose network")
+direct_option = pages.option("--direct", is_flag=True, help="do it in this process, not through the agent (needs root)")
+targets_argument = pages.argument(
+    "targets", metavar="TARGET", nargs=-1, complete=completing.targets, help="targets to change or show"
+)
 
 
 def with_flags(*groups: str, only: Collection[str] = ()) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

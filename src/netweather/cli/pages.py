@@ -27,7 +27,7 @@ _ALIASES: Final = {
     "dir": "direction", "output": "json", "format": "json", "follow": "watch", "file": "f", "percent": "share",
 }  # fmt: skip
 """Other tools' names for our options: an error about an unknown option proposes ours."""
-PANELS: Final = ("Arguments", "What is wrong", "Which traffic", "The network condition", "Which cluster", "Options")
+PANELS: Final = ("Arguments", "Degradation", "Traffic", "The network condition", "Which cluster", "Options")
 """The sections of a help page, in their order."""
 
 
@@ -167,7 +167,7 @@ def _usage_error(error: click.UsageError, ctx: click.Context, words: Sequence[st
             if getattr(known, "is_flag", False):
                 spelt = error.option_name
                 return UsageError("unwanted-value", f"{spelt} takes no value", "it is a switch", f"write {spelt} alone")
-            return _missing_value(error.option_name, known, "the line ends there")
+            return _missing_value(error.option_name, known, "the command ends after it")
         case click.MissingParameter():
             word = error.param.human_readable_name if error.param else "an argument"
             return UsageError("missing-argument", f"{path}: {word} is missing", "", remedy)

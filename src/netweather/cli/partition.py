@@ -14,15 +14,15 @@ from netweather.errors import UsageError
 from netweather.settings import Settings
 
 _EXAMPLES = """
-# neither reaches the other, for 10 minutes
+# no traffic between the two groups, for 10 minutes
 netweather partition docker:shop-1,docker:shop-2 docker:shop-3
-# it is over everywhere
+# end the partition on all targets
 netweather clear --all --name partition
-# what the first group sends to the second is lost, not what comes back
+# drop packets from the leader to the follower, not the other direction
 netweather partition --one-way docker:leader docker:follower --for 30s
-# shop-2 stands in both: a bridge that reaches everybody
+# shop-2 is in both groups, so it can reach all targets
 netweather partition docker:shop-1,docker:shop-2 docker:shop-2,docker:shop-3
-# an address can be a side; only one port, and the sender is told
+# a group can be an address; block one port, with an error to the sender
 netweather partition docker:shop 198.51.100.9 --port 5432 --block reject
 """
 FLAGS = ("port", "protocol", "family", "share", "for", "name", "reason", "priority")
@@ -31,22 +31,25 @@ NAME = "partition"
 
 @pages.command("partition", examples=_EXAMPLES)
 @pages.argument(
-    "groups", metavar="GROUP", nargs=-1, required=True, complete=completing.targets, help="targets, with commas between them"
+    "groups", metavar="GROUP", nargs=-1, required=True, complete=completing.targets, help="one group: targets separated by commas"
 )
-@pages.option("--one-way", is_flag=True, help="only what an earlier group sends to a later one is lost")
-@pages.option("--block", metavar="HOW", default="drop", show_default=True, help="drop (silently) or reject (with an answer)")
-@pages.option("--dry-run", is_flag=True, help="print what would be done, and do nothing")
+@pages.option("--one-way", is_flag=True, help="drop only packets from an earlier group to a later one")
+@pages.option(
+    "--block", metavar="HOW", default="drop", show_default=True, help="drop (silently) or reject (with an error to the sender)"
+)
+@pages.option("--dry-run", is_flag=True, help="only print what would be done")
 @direct_option
 @json_option
 @with_flags("match", "common", only=FLAGS)
 def command(
     groups: tuple[str, ...], *, one_way: bool, block: str, dry_run: bool, direct: bool, as_json: bool, **flags: Any
 ) -> None:
-    """Parts GROUPs of targets: nothing gets through between them, while each group stays connected within itself.
+    """Blocks all traffic between GROUPs of targets. Targets in the same group can still reach each other.
 
-    On all of the targets, or on none. Who stands in several groups reaches everybody. The packets of each pair are lost at
-    the target of the earlier group, so a later one may be an address or a host name. It ends after 10 minutes unless --for says
-    otherwise, and by its name, which is `partition` unless given: `netweather clear --all --name partition`.
+    Either all targets are set or none. A target that is in several groups can reach all of their members. The packets of each
+    pair are dropped at the target of the earlier group, so a later group may also contain addresses and host names. A partition
+    is a condition named `partition` (or --name) and ends after 10 minutes (or --for). To end it earlier: `netweather clear
+    --all --name partition`.
     """
     settings = Settings.load()
     conditions = planned(
@@ -65,7 +68,7 @@ def planned(groups: Sequence[str], flags: dict[str, FlagValue], *, one_way: bool
     members = [[word for word in group.split(",") if word] for group in groups]
     if any(word == "host" for group in members for word in group):
         raise UsageError(
-            "bad-partition", "host can't be parted from others", "your own session would be, too",
+            "bad-partition", "a partition cannot contain host", "it would also cut off your own session",
             "use `netweather set host --to … --block drop` if you mean that",
         )  # fmt: skip
     template = network_condition_from_flags(flags, ("netns:any",), owner)

@@ -15,20 +15,21 @@ _EXAMPLES = """
 netweather profiles
 netweather profiles satellite
 netweather set docker:shop-api --profile 3g
-# a server whose clients have the link; and a field changed
+# a server whose clients use 3g, with another loss
 netweather set docker:shop-api --profile 3g/reversed --loss 5%
-# your own, from a YAML file (docs/profiles.md)
+# your own profile, from a YAML file (docs/profiles.md)
 NETWEATHER_PROFILES=office.yaml netweather profiles office
 """
 
 
 @pages.command("profiles", examples=_EXAMPLES)
-@pages.argument("name", metavar="NAME", required=False, complete=completing.profiles, help="one profile in full")
+@pages.argument("name", metavar="NAME", required=False, complete=completing.profiles, help="show all details of this profile")
 @json_option
 def command(name: str | None, *, as_json: bool) -> None:
-    """Lists the profiles, or shows what one says and where its figures come from.
+    """Lists the profiles, or shows one profile with the sources of its figures.
 
-    As the one who has the link sees it: down is what arrives, up what is sent. NAME/reversed is the link's far end.
+    A profile describes a link from the side of its user: "down" are packets that arrive at the target, "up" are packets that it
+    sends. NAME/reversed swaps the two, for a target at the other end of the link, such as a server.
     """
     own = own_profiles(Settings.load().profiles)
     found = [find_profile(name, own)] if name else list({**builtin_profiles(), **own}.values())

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """
 netweather record docker:shop-api --for 1h -o home.yaml
-# of this machine's own connections over its Wi-Fi
+# this machine's own connections over its Wi-Fi
 netweather record --interface wlan0 --for 10m -o home.yaml
 netweather set docker:shop-api --profile home.yaml
 """
@@ -32,17 +32,17 @@ _EVERY_S: Final = 1.0
     metavar="TARGET",
     required=False,
     complete=completing.targets,
-    help="whose connections; this machine's own unless given",
+    help="target to measure; default: this machine's own connections",
 )
-@pages.option("--interface", metavar="NAME", help="only connections over it (e.g. eth0)")
-@pages.option("--for", "lasting", metavar="TIME", help="so long (e.g. 1h); until Ctrl-C unless given")
+@pages.option("--interface", metavar="NAME", help="only connections over this interface (e.g. eth0)")
+@pages.option("--for", "lasting", metavar="TIME", help="how long to record (e.g. 1h); default: until Ctrl-C")
 @pages.option("-o", "--output", metavar="FILE", help="the profile to write (e.g. home.yaml)")
 @json_option
 def command(target: str | None, *, interface: str | None, lasting: str | None, output: str | None, as_json: bool) -> None:
-    """Learns what a line is like from the TCP connections over it, and writes a profile that `set --profile FILE` takes.
+    """Measures the TCP connections of TARGET and writes a profile with the same delay, loss and rate, for `set --profile FILE`.
 
-    Passively: nothing is sent, nothing is changed. Round trips, losses and their runs, and the rate, each as far as the
-    traffic showed it; what it didn't show is told, and left out. Needs root.
+    It only listens: it sends nothing and changes nothing. It learns round-trip times, losses, bursts of losses and the rate, as
+    far as the traffic reveals them. It names what the traffic did not reveal and leaves that out of the profile. Needs root.
     """
     from netweather.connecting import need_root
     from netweather.measure import learning
@@ -51,7 +51,7 @@ def command(target: str | None, *, interface: str | None, lasting: str | None, o
     file = _file(output)
     if target is None and interface is None:
         why = "without a TARGET it is this machine's own connections, over one interface"
-        raise UsageError("missing-target", "nothing says whose connections", why, "name a TARGET, or an --interface")
+        raise UsageError("missing-target", "no target and no interface is given", why, "name a TARGET, or an --interface")
     seconds = Duration.parse(lasting).seconds if lasting else None
     need_root()
     begin = datetime.now().astimezone()
@@ -59,7 +59,7 @@ def command(target: str | None, *, interface: str | None, lasting: str | None, o
         _wait(recorder, seconds, quiet=as_json)
         found = learning.line(recorder.read())
     where = " on ".join(word for word in (target or "this machine", interface) if word)
-    source = f"recorded of {where}, {begin:%Y-%m-%d %H:%M} to {datetime.now().astimezone():%H:%M}"
+    source = f"recorded from {where}, {begin:%Y-%m-%d %H:%M} to {datetime.now().astimezone():%H:%M}"
     _write(file, found, source)
     if as_json:
         say_json(_plain(found, file))
@@ -71,9 +71,13 @@ def _file(output: str | None) -> Path:
     """Raises UsageError bad-output, before anything is recorded."""
     path = Path(output or "recorded.yaml")
     if path.suffix not in (".yaml", ".yml"):
-        raise UsageError("bad-output", f"{output!r} is no profile's file", "it ends in neither .yaml nor .yml", "write home.yaml")
+        raise UsageError(
+            "bad-output", f"{output!r} is not the name of a profile file", "it ends in neither .yaml nor .yml", "write home.yaml"
+        )
     if not path.parent.is_dir():
-        raise UsageError("bad-output", f"{output!r} can't be written", f"there is no folder {path.parent}", "make it first")
+        raise UsageError(
+            "bad-output", f"{output!r} can't be written", f"the directory {path.parent} does not exist", "create it first"
+        )
     return path
 
 
@@ -102,7 +106,7 @@ def _ifindex(name: str) -> int:
     device = links.device(name)
     if device is None:
         there = ", ".join(each.name for each in links.devices() if each.name != "lo")
-        raise NetweatherError("no-interface", f"there is no interface {name} there", f"there are: {there}", "name one of them")
+        raise NetweatherError("no-interface", f"the target has no interface {name}", f"it has: {there}", "name one of them")
     return device.ifindex
 
 

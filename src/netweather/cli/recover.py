@@ -16,21 +16,22 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """
 sudo netweather recover
-# also what another state directory has in force: it is shown first
+# show conditions of other state directories, ask, and remove them
 sudo netweather recover --force
 """
 
 
 @pages.command("recover", examples=_EXAMPLES)
-@pages.option("--force", is_flag=True, help="also what is in force and belongs to another state directory; asks first")
-@pages.option("--yes", is_flag=True, help="do not ask")
+@pages.option("--force", is_flag=True, help="also remove conditions of other state directories, after a confirmation")
+@pages.option("--yes", is_flag=True, help="do not ask for confirmation")
 @json_option
 def command(*, force: bool, yes: bool, as_json: bool) -> None:
-    """Removes everything of Netweather's that no living process keeps.
+    """Removes all Netweather devices and programs that no running process manages.
 
-    Run it after a crash, or after a kill -9 of everything. Conditions that a living process keeps stay in force, and
-    are listed. Leases end without this command: the kernel itself lets traffic pass once they are over. With --force,
-    it also removes what another state directory has in force, such as a container's: it shows whose that is, and asks.
+    Run it after a crash, or after a kill -9 of all Netweather processes. Conditions that a running process manages stay in
+    force and are listed. Leases end without this command: the kernel itself stops matching packets when a lease is over. With
+    --force, it also removes conditions of other state directories, such as those set in a container: it shows their owner and
+    asks for confirmation.
     """
     need_root()
     from netweather.engine import Engine
@@ -59,7 +60,7 @@ def _confirm(engine: Engine, others: list[Recovered]) -> None:
     if answer not in ("y", "yes"):
         raise UsageError(
             "force-not-confirmed",
-            "--force would remove what another state directory has in force",
+            "--force would remove conditions of another state directory",
             "\n".join(f"{each.target}: {_owner(engine, each)}" for each in others),
             "end it where it was set (netweather clear), or add --yes",
         )
@@ -76,7 +77,7 @@ def _tell(engine: Engine, found: list[Recovered]) -> None:
         if each.taken:
             say(f"recovered {each.target}: {each.what}")
         elif each.forcible:
-            remark("note", f"left alone {each.target}: {each.what} ({_owner(engine, each)}); --force takes it away")
+            remark("note", f"left alone {each.target}: {each.what} ({_owner(engine, each)}); --force removes it")
         else:
             remark("note", f"left alone {each.target}: {each.what}")
     if not found:

@@ -15,7 +15,7 @@ _EXAMPLES = """
 netweather reset docker:shop-api \\
   --connection 198.51.100.3:40000-198.51.100.4:5432
 netweather reset docker:shop-api --to docker:shop-db --port 5432
-# one in ten, as a load balancer that restarts
+# reset one in ten connections, as a restarting load balancer does
 netweather reset docker:shop-api --share 10%
 """
 
@@ -25,7 +25,7 @@ netweather reset docker:shop-api --share 10%
 @exclude_option
 @state_option
 @name_option
-@pages.option("--yes", is_flag=True, help="I mean the host's own network (TARGET host)")
+@pages.option("--yes", is_flag=True, help="confirm TARGET host: the host's own network")
 @direct_option
 @json_option
 @with_flags("match", only=MATCHES)
@@ -40,10 +40,10 @@ def command(
     as_json: bool,
     **flags: Any,
 ) -> None:
-    """Ends connections of TARGET that exist now: its process gets an error, and a TCP peer a RST.
+    """Ends existing connections of TARGET: the local process gets an error, and a TCP peer gets a RST.
 
-    Something must say which ones: --connection, --to, --port, … New connections are not affected; for those there is
-    `netweather set --block reject`. `netweather connections` lists what there is.
+    Choose the connections with --connection, --to, --port and similar options; at least one is required. New connections are
+    not affected; to block those, use `netweather set --block reject`. `netweather connections` lists the existing ones.
     """
     meant = which(given(flags), exclude, states, name)
     ended = connected(Settings.load(), direct=direct).reset(target, meant, host=yes)

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from netweather.testing.evidence import Evidence
 
 _EXAMPLES = """
-# this machine's services are at host.netweather, those on its loopback too
+# services of this machine, also on its loopback, are at host.netweather
 netweather run --profile 3g -- curl http://host.netweather:8000/
-# only the database is slow; localhost means this machine
+# only the database is slow; localhost reaches this machine's services
 netweather run --delay 200ms --port 5432 --localhost -- pytest tests/
-# what else is to be reached is named
+# --reach names other hosts that COMMAND needs
 netweather run --loss 3% --reach db.example.org:5432 -- ./backup
 """
 
@@ -33,14 +33,14 @@ netweather run --loss 3% --reach db.example.org:5432 -- ./backup
 @command_argument
 @reach_option
 @localhost_option
-@pages.option("--verbose", is_flag=True, help="tell at the end what COMMAND's packets met")
+@pages.option("--verbose", is_flag=True, help="print at the end how many packets matched and were dropped")
 @with_flags("condition", "match")
 def command(command: tuple[str, ...], *, reach: tuple[str, ...], localhost: bool, verbose: bool, **flags: Any) -> int:
-    """Runs COMMAND in a network of its own, which is as bad as you say.
+    """Runs COMMAND in its own network namespace, with a network that is degraded as the options say.
 
-    From there it reaches the TCP and UDP services of this machine at the name host.netweather (169.254.77.1), its resolver, and what
-    --reach names; nothing else. The machine's own network is not touched. Needs root, and no Docker. All of it ends with COMMAND,
-    whose exit code is ours; what COMMAND left in the background is killed.
+    COMMAND can reach the TCP and UDP services of this machine under the name host.netweather (169.254.77.1), this machine's DNS
+    resolver, and the hosts that --reach names; nothing else. This machine's own network is not changed. Needs root, but no
+    Docker. The network ends with COMMAND; background processes that COMMAND left are killed. The exit code is that of COMMAND.
     """
     from netweather.errors import NetweatherError
     from netweather.testing.trials import Wanted, degraded, environment
@@ -64,7 +64,7 @@ def command(command: tuple[str, ...], *, reach: tuple[str, ...], localhost: bool
     except Stopped as stopped:
         return stopped.exit_code
     for each in told if verbose else ():
-        remark("network", f"{each.condition}: met by {each.packets} packets, {each.dropped} of them dropped")
+        remark("network", f"{each.condition}: matched {each.packets} packets, dropped {each.dropped}")
     assert code is not None
     return code
 

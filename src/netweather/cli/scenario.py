@@ -27,7 +27,7 @@ netweather scenario show
 netweather scenario pause bad-evening
 netweather scenario resume bad-evening
 netweather scenario stop bad-evening
-# in the foreground, until its end or Ctrl-C
+# without the agent: in the foreground, until its end or Ctrl-C
 sudo netweather scenario run evening.yaml --direct
 """
 ACTIONS: Final = ("run", "show", "pause", "resume", "stop", "check")
@@ -36,17 +36,21 @@ _MOST_LINES: Final = 200
 
 @pages.command("scenario", examples=_EXAMPLES)
 @pages.argument("action", metavar="ACTION", complete=completing.fixed(*ACTIONS), help=f"{', '.join(ACTIONS)}")
-@pages.argument("subject", metavar="FILE|NAME", required=False, help="a YAML or JSON file, or a scenario's name")
-@pages.option("--wait", is_flag=True, help="of run: stay until it ends; Ctrl-C stops it")
-@pages.option("--dry-run", is_flag=True, help="of run: print the timeline, and do nothing")
+@pages.argument(
+    "subject", metavar="FILE|NAME", required=False, help="a YAML or JSON file (run, check), or the name of a running scenario"
+)
+@pages.option("--wait", is_flag=True, help="run only: wait until the scenario ends; Ctrl-C stops it")
+@pages.option("--dry-run", is_flag=True, help="run only: only print the timeline")
 @direct_option
 @json_option
 def command(action: str, subject: str | None, *, wait: bool, dry_run: bool, direct: bool, as_json: bool) -> int:
-    """Plays a timeline of conditions: at 0 s profile 4g, at 30 s loss for 10 s, at 60 s a partition, flapping, ramps, rounds.
+    """Plays a timeline of conditions, for example: at 0 s profile 4g, at 30 s loss for 10 s, at 60 s a partition. Steps can
+    flap, ramp and repeat.
 
-    `run` has the agent play it and returns when its first moment is in force; without an agent it is played here, in the
-    foreground. `pause` holds the timeline (what is in force stays), `resume` goes on, `stop` ends it. `check` prints the
-    timeline. All that it sets is leased for 30 s at a time, so that it ends soon after its player died.
+    `run` starts the scenario on the agent and returns when its first step is in force; without an agent, this command plays it
+    in the foreground. `pause` stops the timeline (conditions in force stay), `resume` continues it, `stop` ends the scenario.
+    `check` prints the timeline. Every condition has a lease of 30 s that the player renews, so the conditions end soon after
+    the player dies.
     """
     if action not in ACTIONS:
         from netweather.conditions.nearest import unknown
@@ -90,8 +94,8 @@ def _read(file: str | None, settings: Settings) -> Scenario:
 def _client(settings: Settings, *, direct: bool) -> Client:
     """The agent's. Raises NetweatherError(code="no-agent")."""
     if direct or not agent_address(settings):
-        why = "a scenario that is played in the foreground is held and ended where it runs"
-        raise NetweatherError("no-agent", "there is no agent to ask", why, "start one: sudo netweather agent")
+        why = "a scenario in the foreground is controlled in its own terminal"
+        raise NetweatherError("no-agent", "no agent runs", why, "start one: sudo netweather agent")
     from netweather.client import Client
 
     return Client(agent_address(settings), token=settings.token, ca=settings.ca)

@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from netweather.engine import Done
 
 _EXAMPLES = """
-# 200 ms more on every round trip, 1 % of the packets lost, for 10 minutes
+# add 200 ms to each round trip and lose 1 % of packets, for 10 minutes
 netweather set docker:shop-api --rtt 200ms --loss 1%
-# only towards the database, only its port, for an hour
+# only traffic to and from the database's port, for one hour
 netweather set docker:shop-api --to docker:shop-db --port 5432 --delay 50ms \\
   --for 1h --name slow-database
-# nothing gets through to one address: silently, or with an answer
+# block one address: silently (drop), or with an error (reject)
 netweather set netns:db --to 192.0.2.7 --block drop
 netweather set netns:db --to 192.0.2.7 --block reject
-# what would be done; from a file; until Ctrl-C
+# print what would be done; read a file; clear at Ctrl-C
 netweather set compose:shop/web --rate 1mbit --dry-run
 netweather set -f conditions.yaml
 netweather set pid:4711 --delay 1s --wait
@@ -40,12 +40,12 @@ netweather set pid:4711 --delay 1s --wait
 
 @pages.command("set", examples=_EXAMPLES)
 @targets_argument
-@pages.option("-f", "file", metavar="FILE", help="YAML or JSON with one or more conditions; - for stdin")
-@pages.option("--owner", metavar="NAME", panel=PANELS["common"], help="who asks; others may not change it")
-@pages.option("--wait", is_flag=True, help="stay until the lease ends or Ctrl-C, then clear")
-@pages.option("--verify", is_flag=True, help="measure it; undo it when it does not hold (exit 1)")
-@pages.option("--dry-run", is_flag=True, help="print what would be done, and do nothing")
-@pages.option("--yes", is_flag=True, help="I mean the host's own network (TARGET host)")
+@pages.option("-f", "file", metavar="FILE", help="read one or more conditions from YAML or JSON; - is stdin")
+@pages.option("--owner", metavar="NAME", panel=PANELS["common"], help="owner of the condition; other owners may not change it")
+@pages.option("--wait", is_flag=True, help="wait until the lease ends or Ctrl-C, then clear")
+@pages.option("--verify", is_flag=True, help="measure the effect; if it is wrong, undo the change (exit 1)")
+@pages.option("--dry-run", is_flag=True, help="only print what would be done")
+@pages.option("--yes", is_flag=True, help="confirm TARGET host: the host's own network")
 @direct_option
 @json_option
 @with_flags("condition", "match", "common")
@@ -62,10 +62,10 @@ def command(
     as_json: bool,
     **flags: Any,
 ) -> int:
-    """Makes the network of TARGETs bad, and returns when the kernel holds it.
+    """Degrades the network of TARGETs. Returns when the conditions are in force.
 
-    Names as tc-netem has them. Several targets or conditions: all of them, or none. The same NAME again replaces the
-    condition; it ends after 10 minutes unless --for says otherwise.
+    Options use the terms of tc-netem. With several targets or conditions, either all are set or none. Setting the same NAME
+    again replaces that condition. A condition ends after 10 minutes unless --for says otherwise.
     """
     settings = Settings.load()
     conditions = _conditions(targets, file, owner, given(flags), settings)
@@ -98,9 +98,9 @@ def _conditions(
         return [_named(each, targets, owner) for each in _from_file(file, flags)]
     _check_targets(targets)
     if not any(flag.group == "condition" and flag.name in flags for flag in FLAGS):
-        why = "no option says what is to be wrong with the network"
+        why = "no option says how to degrade the network"
         raise UsageError(
-            "no-condition", "there is nothing to set", why, "add one, such as --delay 100ms, --loss 1% or --block drop"
+            "no-condition", "no condition is given", why, "add one, such as --delay 100ms, --loss 1% or --block drop"
         )
     from netweather.conditions.embedding import with_profile_files
     from netweather.conditions.flags import network_condition_from_flags
@@ -114,16 +114,12 @@ def _check_targets(targets: tuple[str, ...]) -> None:
     import re
 
     if not targets:
-        raise UsageError(
-            "missing-target", "no TARGET is given", "", "name whose network it is: docker:NAME, netns:NAME … (netweather targets)"
-        )
+        raise UsageError("missing-target", "no target is given", "", "name one: docker:NAME, netns:NAME … (netweather targets)")
     for word in targets:
         if re.fullmatch(r"[0-9.]+(%|ns|us|ms|s|m|h|[kmgt]?bit)", word):
-            why = (
-                "it stands where a TARGET would; tc's second value of a delay is --jitter here, that of a loss --loss-correlation"
-            )
+            why = "it is in the place of a TARGET; tc's second value of a delay is --jitter, and that of a loss is --loss-correlation"
             raise UsageError(
-                "stray-value", f"{word!r} belongs to no option", why, f"write the option in front of it: --jitter {word}"
+                "stray-value", f"{word!r} has no option before it", why, f"write the option before it: --jitter {word}"
             )
 
 
@@ -157,7 +153,7 @@ def _named(condition: NetworkCondition, targets: tuple[str, ...], owner: str | N
     named = replace(condition, targets=targets or condition.targets, owner=owner or condition.owner)
     if not named.targets:
         what = f"the condition {named.name!r} names no target"
-        raise UsageError("missing-target", what, "neither the file (spec.targets) nor the command line does", "name one")
+        raise UsageError("missing-target", what, "neither the file (spec.targets) nor the command line names one", "name one")
     return named
 
 

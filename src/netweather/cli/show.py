@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _EXAMPLES = """
 netweather show
 netweather show docker:shop-api --watch
-# when does it end?
+# the time when each condition ends
 netweather show --json | jq -r '.[].status.expiresAt'
 """
 _WIDE: Final = 150
@@ -36,15 +36,15 @@ _LAYOUTS: Final = {
 
 @pages.command("show", examples=_EXAMPLES)
 @targets_argument
-@pages.option("--watch", is_flag=True, help="every second, until Ctrl-C")
+@pages.option("--watch", is_flag=True, help="refresh every second until Ctrl-C")
 @direct_option
 @json_option
 def command(targets: tuple[str, ...], *, watch: bool, direct: bool, as_json: bool) -> None:
-    """Shows the conditions in force on TARGETs, or on all of this machine.
+    """Shows the conditions in force on TARGETs, or on this whole machine.
 
-    For each rule: packets that matched and packets dropped since it was set, by cause. Packets that Netweather's own devices
-    dropped are shown in red. Of TARGETs that are named also what the TCP connections of each rule live through: their
-    round trip, and the rate at which data arrives, before it was set and now; segments sent again since.
+    For each rule it shows the packets that matched and the packets that were dropped, by cause, since the condition was set.
+    Packets that Netweather's own devices dropped are red. With TARGETs it also summarises the TCP connections that each rule
+    matches: round-trip time and delivery rate, before the condition and now, and the segments retransmitted since.
     """
     service = connected(Settings.load(), direct=direct)
     if watch:
@@ -192,11 +192,11 @@ def _say_problems(shown: list[Shown]) -> None:
             text = f"{each.unwanted_drops} packets were lost by Netweather's own devices, not by the condition"
             say(f"{styled('problem:', 'red', sys.stdout)} {_target(each)}: {text}")
         if each.queue_drops:
-            text = f"{each.queue_drops} packets met a full queue, as the rate or the limit has it"
+            text = f"{each.queue_drops} packets were dropped by the full queue of the rate or the limit"
             say(f"{styled('note:', 'yellow', sys.stdout)} {_target(each)}, {each.condition.name!r}: {text}")
     if any("netem" in each.engine and None in (rule.causes | rule.effects).values() for each in shown for rule in each.rules):
         say("note: '?' is a count that netem does not report; --engine pump reports all")
     for note in dict.fromkeys(f"{_target(each)}: {note}" for each in shown for note in each.notes):
         say(f"note: {note}")
     if not all(each.in_force for each in shown):
-        say("`netweather recover` takes away what is broken; then set it again.")
+        say("Run `netweather recover`, then set the condition again.")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _EXAMPLES = """
 netweather stats docker:shop-api
 netweather stats docker:shop-api --for 30s --by-process
-# only what is asked for is attached to the kernel
+# attach only the programs for these calls
 netweather stats netns:db --only send,receive --for 10s
 netweather stats netns:db --for 10s --json | jq '.calls.sendto.latency.p99'
 """
@@ -27,28 +27,31 @@ _EVERY_S: Final = 1.0
 
 
 @pages.command("stats", examples=_EXAMPLES)
-@pages.argument("target", metavar="TARGET", complete=completing.targets, help="whose network")
+@pages.argument("target", metavar="TARGET", complete=completing.targets, help="the target")
 @pages.option(
     "--for",
     "lasting",
     metavar="TIME",
     complete=lambda incomplete: [("10s", ""), ("1m", ""), ("10m", "")],
-    help="so long, then the sum (e.g. 30s); until Ctrl-C unless given",
+    help="count for this time, then print totals (e.g. 30s); default: until Ctrl-C",
 )
 @pages.option(
-    "--only", metavar="WHAT", complete=completing.counted, help="send, receive, connect, tcp, or calls by name (e.g. sendto,tcp)"
+    "--only",
+    metavar="WHAT",
+    complete=completing.counted,
+    help="count only send, receive, connect, tcp or these calls (e.g. sendto,tcp)",
 )
-@pages.option("--by-process", is_flag=True, help="and which process did it")
-@pages.option("--plot", metavar="FILE", help="draw it: out.svg or out.png")
+@pages.option("--by-process", is_flag=True, help="list each process separately")
+@pages.option("--plot", metavar="FILE", help="write a plot: out.svg or out.png")
 @direct_option
 @json_option
 def command(
     target: str, *, lasting: str | None, only: str | None, by_process: bool, plot: str | None, direct: bool, as_json: bool
 ) -> None:
-    """Counts what TARGET's processes ask of their internet sockets: calls, bytes, errors, how long each takes.
+    """Counts the calls of TARGET's processes on their internet sockets: number, bytes, errors and latency.
 
-    With it, what TCP makes of it: connections, resets, segments sent again, packets dropped by reason. Counted in the kernel, by
-    programs on its tracepoints that are gone with this command. Nothing in the target is touched.
+    It also counts TCP events: connections, resets, retransmits, and packets dropped by reason. eBPF programs on tracepoints
+    count in the kernel; they are removed when this command ends. The target is not changed.
     """
     from netweather.cli.watching import Watch
     from netweather.engine.stats import Wanted

@@ -21,11 +21,11 @@ netweather targets --json | jq -r '.[].reference'
 @pages.command("targets", examples=_EXAMPLES)
 @json_option
 def command(as_json: bool) -> None:
-    """Lists what can be named as a TARGET: containers, pods and named network namespaces.
+    """Lists possible TARGETs: containers, pods and named network namespaces.
 
-    A TARGET is docker:NAME, docker:ID, docker:label=KEY=VALUE, compose:[PROJECT/]SERVICE, podman:NAME, pod:NAMESPACE/NAME, cri:ID,
-    containerd:NAMESPACE/ID, netns:NAME, netns:/PATH, pid:N, or host, which is the host's own network. Names are exact; an ID may be
-    its first 12 hex digits or more.
+    The forms of a TARGET are docker:NAME, docker:ID, docker:label=KEY=VALUE, compose:[PROJECT/]SERVICE, podman:NAME,
+    pod:NAMESPACE/NAME, cri:ID, containerd:NAMESPACE/ID, netns:NAME, netns:/PATH, pid:N, and host (the host's own network).
+    Names must match exactly. An ID may be shortened to 12 or more hex digits.
     """
     from netweather.targets import list_targets
 
@@ -40,7 +40,7 @@ def command(as_json: bool) -> None:
     elif found:
         _say_table(found)
     else:
-        say("there are no containers, no pods and no named network namespaces; pid:N names any process's network")
+        say("no containers, pods or named network namespaces were found; pid:N names the namespace of a process")
 
 
 def _say_table(found: list[Listing]) -> None:

@@ -18,34 +18,34 @@ CANT_TELL: Final = 3
 """The exit code when nothing can be said: neither good nor bad."""
 
 
-command_argument = pages.argument("command", metavar="-- COMMAND", nargs=-1, help="what is run, with its own words behind --")
+command_argument = pages.argument(
+    "command", metavar="-- COMMAND", nargs=-1, help="the command to run, with its arguments, after --"
+)
 target_option = pages.option(
     "--target",
     metavar="TARGET",
     multiple=True,
     complete=completing.targets,
-    help="whose network is bad; unless given, COMMAND has a network of its own (needs root); repeatable",
+    help="target to degrade; default: COMMAND runs in its own network (needs root); repeatable",
 )
 reach_option = pages.option(
     "--reach",
     metavar="HOST:PORT",
     multiple=True,
-    help="what COMMAND reaches by TCP, besides this machine, from a network of its own; repeatable",
+    help="another TCP service that COMMAND can reach from its own network; repeatable",
 )
 localhost_option = pages.option(
-    "--localhost", is_flag=True, help="in a network of its own, the name localhost means this machine's services, too"
+    "--localhost", is_flag=True, help="in COMMAND's own network, localhost also reaches this machine's services"
 )
-timeout_option = pages.option("--timeout", metavar="TIME", help="a run that takes longer is killed, and has failed")
-unmatched_option = pages.option("--allow-unmatched", is_flag=True, help="no packet need have met the condition")
+timeout_option = pages.option("--timeout", metavar="TIME", help="kill a run that takes longer and count it as failed")
+unmatched_option = pages.option("--allow-unmatched", is_flag=True, help="succeed even if no packet matched the condition")
 
 
 def command_of(words: Sequence[str], name: str) -> tuple[str, ...]:
     """What is to be run. Raises UsageError(code="no-command")."""
     if not words:
         why = f"`netweather {name}` runs a command of yours"
-        raise UsageError(
-            "no-command", "no COMMAND is given", why, f"write it behind two dashes: netweather {name} … -- make test"
-        )
+        raise UsageError("no-command", "no COMMAND is given", why, f"write it after two dashes: netweather {name} … -- make test")
     return tuple(words)
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _EXAMPLES = """
 netweather verify docker:shop-api
 netweather verify docker:shop-api --peer docker:shop-db --plot evidence.svg
-# round trips to a host that is not ours to enter
+# measure only round trips, to a host where you cannot run a probe
 netweather verify netns:db --name slow --to 198.51.100.7
 netweather verify netns:db --peer netns:web --json | jq -r .verdict
 """
@@ -32,12 +32,12 @@ _COLOURS: Final = {"PASS": "green", "FAIL": "red", "CAN'T TELL": "yellow"}
 
 
 @pages.command("verify", examples=_EXAMPLES)
-@pages.argument("target", metavar="TARGET", complete=completing.targets, help="whose network")
-@pages.option("--name", metavar="NAME", help="this condition only; all of them unless given")
-@pages.option("--to", metavar="HOST", help="the peer to probe; the match's first unless given")
-@pages.option("--peer", metavar="TARGET", help="a peer that can be entered: each direction by itself")
-@pages.option("--samples", metavar="N", help="packets each way; as many as 10 s allow unless given")
-@pages.option("--plot", metavar="FILE", help="draw it: out.svg or out.png")
+@pages.argument("target", metavar="TARGET", complete=completing.targets, help="the target")
+@pages.option("--name", metavar="NAME", help="only this condition; default: all on TARGET")
+@pages.option("--to", metavar="HOST", help="host to send probe packets to; default: the first peer that the rule matches")
+@pages.option("--peer", metavar="TARGET", help="peer target that receives the probe packets; measures each direction separately")
+@pages.option("--samples", metavar="N", help="probe packets in each direction; default: as many as fit in 10 s")
+@pages.option("--plot", metavar="FILE", help="write a plot: out.svg or out.png")
 @direct_option
 @json_option
 def command(
@@ -51,10 +51,11 @@ def command(
     direct: bool,
     as_json: bool,
 ) -> int:
-    """Proves the conditions on TARGET: asked, in the kernel, seen on the wire.
+    """Measures the conditions on TARGET with probe packets and compares three things: what you set, what the kernel has, and
+    what the probes saw.
 
-    Probe packets go through the very rule and move its counter. Each field is PASS, FAIL or CAN'T TELL, with its interval.
-    Exit 0 PASS, 1 FAIL, 3 CAN'T TELL.
+    The probe packets are matched by the condition's own rule, and they increase its counter. Each field is PASS, FAIL or CAN'T
+    TELL (not enough evidence), with its confidence interval. Exit 0: PASS; 1: FAIL; 3: CAN'T TELL.
     """
     count = _count(samples)
     if plot is not None:
@@ -106,7 +107,7 @@ def _count(samples: str | None) -> int | None:
         return None
     if not samples.isascii() or not samples.isdigit() or not 10 <= int(samples) <= 1_000_000:
         why = "a whole number from 10 to 1000000 is needed"
-        raise UsageError("bad-count", f"--samples {samples!r} is no number of packets", why, "write --samples 5000")
+        raise UsageError("bad-count", f"--samples {samples!r} is not a number of packets", why, "write --samples 5000")
     return int(samples)
 
 
@@ -136,7 +137,7 @@ def tell(evidence: Evidence) -> None:
 
     say(f"{evidence.target}, {evidence.name!r}: {_verdict(evidence.verdict)}")
     kernel = evidence.kernel
-    state = "holds the rules" if not evidence.problems else "does not hold all of what was asked"
+    state = "has the rules" if not evidence.problems else "differs from the request"
     lines = len(kernel.get("lines", ()))
     read = f", {lines} line{'s' if lines != 1 else ''} read back" if lines else ""
     say(f"in the kernel: {_verdict(evidence.kernel_verdict)}, it {state}{read}")

@@ -77,7 +77,7 @@ def _clear(service: Service, conditions: list[NetworkCondition]) -> None:
     if cleared:
         remark("cleared", ", ".join(cleared))
     else:
-        remark("ended", "nothing of it is in force any more: the lease is over, or somebody cleared it")
+        remark("ended", "the condition is not in force any more: its lease has ended, or it was cleared")
 
 
 def _cleared(service: Service, condition: NetworkCondition) -> list[Cleared]:

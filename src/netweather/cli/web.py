@@ -18,24 +18,30 @@ sudo netweather web https://shop.example.org/ --profiles perfect,3g
 
 
 @pages.command("web", examples=_EXAMPLES)
-@pages.argument("url", metavar="URL", help="the page")
+@pages.argument("url", metavar="URL", help="address of the page")
 @pages.option(
     "--profiles",
     metavar="NAMES",
     default="perfect,4g,3g,lossy-wifi",
     show_default=True,
-    help="the networks, perfect is the one as it is",
+    help="networks to try; perfect adds nothing",
 )
-@pages.option("--report", metavar="FILE", default="web.html", show_default=True, help="the page with the filmstrips")
+@pages.option("--report", metavar="FILE", default="web.html", show_default=True, help="file to write the filmstrips to")
 @pages.option(
-    "--patience", metavar="SECONDS", type=click.IntRange(min=1), default=60, show_default=True, help="how long a page may take"
+    "--patience",
+    metavar="SECONDS",
+    type=click.IntRange(min=1),
+    default=60,
+    show_default=True,
+    help="maximum time to load the page",
 )
 @json_option
 def command(url: str, profiles: str, report: str, patience: int, as_json: bool) -> int:
-    """Loads a page in a real browser on each network, films it, and puts the filmstrips side by side.
+    """Loads a page in a real browser on each network, films it, and shows the filmstrips side by side.
 
-    The browser stands in a namespace of its own; the site may be this machine's or any that it reaches, and nothing of it is
-    changed. Needs Chromium, its driver and the extra netweather[browser]. Exit 1 when the page did not load on a network.
+    The browser runs in its own network namespace. The site may run on this machine or anywhere this machine can reach; the site
+    is not changed. Needs Chromium, its driver and the extra netweather[browser]. Exit 1 when the page did not load on a
+    network.
     """
     need_root()
     from netweather.testing.matrix import network_names

@@ -161,14 +161,14 @@ def plain(path: str) -> Call[Any]:
 
 
 def answered(call: Call[T], status: int, body: Any) -> T:
-    """What an answer means. Raises the NetweatherError that it tells, or agent-answer for what can't be understood."""
+    """What an answer means. Raises the NetweatherError that it tells, or agent-answer for what cannot be parsed."""
     try:
         if status < 400:
             return call.read(body)
         error = reading.problem(body, usage=status == 400)
     except (KeyError, TypeError, ValueError, AttributeError, UsageError) as wrong:
         raise NetweatherError(
-            "agent-answer", f"the agent's answer to {call.method} {call.path} can't be understood", repr(wrong)[:200],
+            "agent-answer", f"the agent's answer to {call.method} {call.path} cannot be parsed", repr(wrong)[:200],
             "use the same version of Netweather on both sides",
         ) from wrong  # fmt: skip
     raise error

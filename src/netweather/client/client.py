@@ -45,7 +45,7 @@ class Where:
             why = "an agent is reached by its Unix socket, or over TLS"
             raise UsageError(
                 "bad-agent-address",
-                f"{self.address!r} is no agent's address",
+                f"{self.address!r} is not the address of an agent",
                 why,
                 "write unix:///run/netweather/agent.sock or https://HOST:8753",
             )
@@ -326,5 +326,5 @@ class _Backend(httpcore.SyncBackend):
         except OSError as error:
             raise httpcore.ConnectError(str(error)) from error
         if not listens:
-            raise httpcore.ConnectError(f"nobody listens on {path}")
+            raise httpcore.ConnectError(f"no process listens on {path}")
         return super().connect_unix_socket(path, timeout, socket_options)

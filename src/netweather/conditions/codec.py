@@ -205,7 +205,7 @@ def _read_fields(cls: type, data: Mapping[str, object], where: str) -> Any:
             raise unknown("unknown-key", key, [field.key for field in fields] + extra, where or "the top")
         field = keys[key]
         if field.attribute in given:
-            raise UsageError("duplicate-key", f"{where}: {field.key} is given twice", "only one can hold", "leave one out")
+            raise UsageError("duplicate-key", f"{where}: {field.key} is given twice", "only one can apply", "remove one")
         given[field.attribute] = read(field.hint, value, f"{where}.{key}" if where else str(key))
     missing = [field.key for field in fields if field.required and field.attribute not in given]
     if missing:
@@ -213,7 +213,7 @@ def _read_fields(cls: type, data: Mapping[str, object], where: str) -> Any:
     for field in fields:
         if field.about.needs and field.attribute in given and field.about.needs not in given:
             needed = declared_field(cls, field.about.needs)
-            why = f"it tells something of {needed.key}, which isn't given"
+            why = f"it only refines {needed.key}, which is missing"
             remedy = f"add {needed.key}: {needed.about.example}"
             raise UsageError("missing-key", f"{where}: {field.key} needs {needed.key}", why, remedy)
     for outer in declared_fields(cls):

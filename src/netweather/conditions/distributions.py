@@ -101,7 +101,7 @@ def parse_table(text: str, where: str = "the table") -> Table:
             digits = word.removeprefix("-")
             if not (digits.isdecimal() and digits.isascii() and len(digits) < 7 and LOWEST <= int(word) <= HIGHEST):
                 why = f"entries are whole numbers from {LOWEST} to {HIGHEST}; {SCALE} is one jitter"
-                raise UsageError("bad-distribution", f"{where}, line {number}: {word[:40]!r} is no entry", why, "remove it")
+                raise UsageError("bad-distribution", f"{where}, line {number}: {word[:40]!r} is not a number", why, "remove it")
             entries.append(int(word))
     if not 2 <= len(entries) <= MOST_ENTRIES:
         why = f"a table has 2 to {MOST_ENTRIES}"
@@ -126,7 +126,7 @@ def from_samples(samples: Sequence[Duration]) -> Measured:
     delays = sorted(sample.ns for sample in samples)
     if len(delays) < 2 or delays[0] == delays[-1]:
         why = "a distribution needs at least two samples that differ"
-        raise UsageError("bad-samples", f"{len(delays)} samples show no distribution", why, "measure longer")
+        raise UsageError("bad-samples", f"{len(delays)} samples are too few for a distribution", why, "measure longer")
     mean = sum(delays) / len(delays)
     sigma = math.sqrt(sum((delay - mean) ** 2 for delay in delays) / len(delays))
     exact = [(_quantile(delays, share) - mean) / sigma * SCALE for share in _shares()]

@@ -59,7 +59,7 @@ def parse_one(text: str, noun: str, code: str = "bad-yaml") -> Any:
     """The only document of a text. noun: what it is to be. Raises UsageError as `parse`, and this code for none or several."""
     documents = parse(text)
     if len(documents) != 1:
-        raise UsageError(code, f"the text holds {len(documents)} documents", f"{noun} is one", "write one to a file")
+        raise UsageError(code, f"the text contains {len(documents)} documents", f"{noun} is one document", "write one to a file")
     return documents[0]
 
 
@@ -93,7 +93,7 @@ def without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     plain: dict[str, Any] = {}
     for key, value in pairs:
         if key in plain:
-            raise UsageError("duplicate-key", f"the key {key[:60]!r} stands twice", "only one can hold", "leave one out")
+            raise UsageError("duplicate-key", f"the key {key[:60]!r} appears twice", "only one can apply", "remove one")
         plain[key] = value
     return plain
 
@@ -199,7 +199,7 @@ def fields_of(data: object, kind: str, noun: str) -> dict[str, Any]:
         return {key: value for key, value in data.items() if key != "status"}
     found = opened(data, kind)
     if "name" in found.spec:
-        raise UsageError("unknown-key", "spec: 'name' is no known key", "", "the name belongs to metadata.name")
+        raise UsageError("unknown-key", "spec: 'name' is not a key of spec", "", "the name belongs to metadata.name")
     return {**found.spec, **({"name": found.metadata["name"]} if "name" in found.metadata else {})}
 
 

@@ -54,7 +54,12 @@ def profile_file(word: str) -> dict[str, Profile]:
     found = own_profiles([Path(plain)])
     if len(found) != 1:
         why = f"it holds {len(found)}: {', '.join(found)}" if found else "it is empty"
-        raise UsageError("several-profiles", f"{plain} is not one profile", why, "name it, and the file in NETWEATHER_PROFILES")
+        raise UsageError(
+            "several-profiles",
+            f"{plain} does not contain exactly one profile",
+            why,
+            "name it, and the file in NETWEATHER_PROFILES",
+        )
     (profile,) = found.values()
     return {plain: dataclasses.replace(profile, name=plain)}
 

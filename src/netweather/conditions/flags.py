@@ -94,7 +94,7 @@ _CONDITION_FLAGS: Final = (
         "condition.rtt.time",
         Delay,
         "TIME",
-        help="how much longer a round trip takes: half of it in each direction",
+        help="added round-trip time; each direction gets half",
         example="200ms",
     ),
     _flag("jitter", "condition", _DELAY + "jitter", Delay, "TIME", "delay rtt"),
@@ -110,7 +110,7 @@ _CONDITION_FLAGS: Final = (
         Condition,
         "MODEL",
         hint=Loss,
-        help="which packets are lost: gemodel:p=,r=[,1-h=][,1-k=], state:p13=,…, burst:mean=,share=, every:N or list:N,N",
+        help="loss model: gemodel:p=,r=[,1-h=][,1-k=], state:p13=,…, burst:mean=,share=, every:N or list:N,N",
         example="gemodel:p=1%,r=10%",
     ),
     _flag("duplicate", "condition", "condition.duplicate.percent", Duplicate, "PERCENT"),
@@ -130,7 +130,7 @@ _CONDITION_FLAGS: Final = (
         "condition.slot",
         Condition,
         "TIME",
-        help="packets arrive in batches, a slot every TIME, or min=,max=[,packets=][,bytes=]",
+        help="packets arrive in batches, one every TIME, or min=,max=[,packets=][,bytes=]",
     ),
     _flag("ecn", "condition", "condition.ecn", Condition, ""),
     _flag("block", "condition", "condition.block", Condition, "HOW"),
@@ -158,7 +158,7 @@ _COMMON_FLAGS: Final = (
         "exclude",
         NetworkCondition,
         "MATCH",
-        help="traffic that no rule may touch: dns, probes or ssh, a peer, or KEY=VALUE,… with the names of the match flags",
+        help="traffic that no rule affects: dns, probes, ssh, a peer, or KEY=VALUE,… where KEY is the name of a match flag",
     ),
     _flag("name", "common", "name", NetworkCondition, "NAME"),
     _flag("for", "common", "lease", NetworkCondition, "TIME|forever"),
@@ -202,10 +202,10 @@ def _given(values: Mapping[str, FlagValue]) -> dict[str, Any]:
         if needs and not any(need in given for need in needs):
             wanted = " or ".join(f"--{need}" for need in needs)
             example = f"--{needs[0]} {_BY_NAME[needs[0]].example}"
-            raise UsageError("missing-flag", f"--{name} needs {wanted}", "it tells something of that", f"add {example}")
+            raise UsageError("missing-flag", f"--{name} needs {wanted}", f"it only refines {wanted}", f"add {example}")
     for one, other in (("delay", "rtt"), ("loss", "loss-model")):
         if one in given and other in given:
-            why = "both say the same thing"
+            why = "both set the same field"
             raise UsageError("conflicting-flags", f"--{one} and --{other} are given", why, "leave one of them out")
     return given
 
@@ -214,7 +214,7 @@ def _value(flag: Flag, value: FlagValue) -> Any:
     where = f"--{flag.name}"
     if flag.name == "loss-model" and isinstance(value, str) and ":" not in value:
         why = "a model and its values are needed"
-        raise UsageError("bad-short-form", f"{where}: {value[:60]!r} is no loss model", why, f"write {flag.example}")
+        raise UsageError("bad-short-form", f"{where}: {value[:60]!r} is not a loss model", why, f"write {flag.example}")
     if flag.kind != "list":
         return read(flag.hint, value, where)
     items: list[Any] = [value] if isinstance(value, str) else list(value) if isinstance(value, list | tuple) else [value]
@@ -258,7 +258,7 @@ def network_condition_to_flags(condition: NetworkCondition) -> dict[str, str | b
     """The flags of a network condition of one rule, without its targets and owner. Raises UsageError several-rules."""
     if len(condition.rules) != 1:
         what = f"{condition.name} has {len(condition.rules)} rules"
-        raise UsageError("several-rules", what, "flags tell one rule", "write it to a file, for set -f")
+        raise UsageError("several-rules", what, "flags describe a single rule", "write it to a file, for set -f")
     return {**_to_flags(_by_attribute(condition), condition, _COMMON_FLAGS), **rule_to_flags(condition.rules[0])}
 
 

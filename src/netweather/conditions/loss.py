@@ -21,29 +21,29 @@ class LossRandom:
     """Each packet is lost with the same probability, independently unless correlated."""
 
     MODEL: ClassVar[str] = "random"
-    percent: Percent = field(metadata=about("the share of packets lost", unit="percent", example="1%"))
+    percent: Percent = field(metadata=about("share of packets lost", unit="percent", example="1%"))
     correlation: Percent = field(
-        default=NEVER, metadata=about("how much a packet's fate follows the one before it", unit="percent", example="25%")
+        default=NEVER, metadata=about("correlation with the packet before", unit="percent", example="25%")
     )
 
 
 @dataclass(frozen=True, slots=True)
 class LossGemodel:
-    """Gilbert and Elliott's two states, good and bad, each with its own loss. Short forms take tc's 1-h and 1-k.
+    """Gilbert-Elliott model: two states, good and bad, each with its own loss. Short forms accept tc's 1-h and 1-k.
 
     Mean loss: (p × loss_in_bad + r × loss_in_good) / (p + r).
     """
 
     MODEL: ClassVar[str] = "gemodel"
-    p: Percent = field(metadata=about("chance, each packet, to go from good to bad", unit="percent", example="1%"))
-    r: Percent = field(metadata=about("chance, each packet, to go from bad to good", unit="percent", example="10%"))
+    p: Percent = field(metadata=about("probability per packet to change from good to bad", unit="percent", example="1%"))
+    r: Percent = field(metadata=about("probability per packet to change from bad to good", unit="percent", example="10%"))
     loss_in_bad: Percent = field(
         default=ALWAYS,
-        metadata=about("the share lost in the bad state (tc: 1-h)", unit="percent", example="80%", aliases=("1-h",)),
+        metadata=about("share of packets lost in the bad state (tc: 1-h)", unit="percent", example="80%", aliases=("1-h",)),
     )
     loss_in_good: Percent = field(
         default=NEVER,
-        metadata=about("the share lost in the good state (tc: 1-k)", unit="percent", example="0.1%", aliases=("1-k",)),
+        metadata=about("share of packets lost in the good state (tc: 1-k)", unit="percent", example="0.1%", aliases=("1-k",)),
     )
 
 
@@ -52,26 +52,29 @@ class LossState:
     """netem's four-state Markov model: 1 good, 2 good within a burst, 3 lost within a burst, 4 lost alone."""
 
     MODEL: ClassVar[str] = "state"
-    p13: Percent = field(metadata=about("chance to go from good to a burst's loss", unit="percent", example="1%"))
-    p31: Percent = field(metadata=about("chance to go from a burst's loss to good", unit="percent", example="10%"))
+    p13: Percent = field(metadata=about("probability to change from good to lost within a burst", unit="percent", example="1%"))
+    p31: Percent = field(metadata=about("probability to change from lost within a burst to good", unit="percent", example="10%"))
     p32: Percent = field(
-        default=NEVER, metadata=about("chance to go from lost to received within a burst", unit="percent", example="5%")
+        default=NEVER, metadata=about("probability to change from lost to received within a burst", unit="percent", example="5%")
     )
     p23: Percent = field(
-        default=ALWAYS, metadata=about("chance to go from received to lost within a burst", unit="percent", example="50%")
+        default=ALWAYS,
+        metadata=about("probability to change from received to lost within a burst", unit="percent", example="50%"),
     )
-    p14: Percent = field(default=NEVER, metadata=about("chance that a good packet is lost alone", unit="percent", example="1%"))
+    p14: Percent = field(
+        default=NEVER, metadata=about("probability that a packet in the good state is lost alone", unit="percent", example="1%")
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class LossBurst:
-    """Losses in bursts, told by what a measurement gives: their mean length, and the share lost overall."""
+    """Losses in bursts, given by two figures of a measurement: the mean length of a burst and the overall loss."""
 
     MODEL: ClassVar[str] = "burst"
     mean_length: MeanLength = field(
-        metadata=about("the mean number of packets lost in a row", unit="packets", example="5", aliases=("mean",))
+        metadata=about("mean number of packets lost in a row", unit="packets", example="5", aliases=("mean",))
     )
-    share: Percent = field(metadata=about("the share of all packets lost", unit="percent", example="2%"))
+    share: Percent = field(metadata=about("share of all packets lost", unit="percent", example="2%"))
 
     def as_gemodel(self) -> LossGemodel:
         """The same as transition probabilities: r = 1/length, p = r × share / (1 - share), each to the nearest 10^-9.
@@ -85,19 +88,19 @@ class LossBurst:
 
 @dataclass(frozen=True, slots=True)
 class LossEvery:
-    """Every nth packet is lost: the nth, the 2nth and so on."""
+    """Every Nth packet is lost."""
 
     MODEL: ClassVar[str] = "every"
-    n: int = field(metadata=about("one packet in so many is lost", unit="packets", example="10", minimum=1, maximum=2**32 - 1))
+    n: int = field(metadata=about("every Nth packet is lost", unit="packets", example="10", minimum=1, maximum=2**32 - 1))
 
 
 @dataclass(frozen=True, slots=True)
 class LossList:
-    """Just these packets are lost, counted from 1 since the condition began."""
+    """Only the listed packets are lost. The first packet after the condition was set has number 1."""
 
     MODEL: ClassVar[str] = "list"
     indices: tuple[int, ...] = field(
-        metadata=about("the numbers of the packets lost", unit="packet numbers", example="3,7,9", minimum=1, maximum=2**32 - 1)
+        metadata=about("numbers of the packets lost", unit="packet numbers", example="3,7,9", minimum=1, maximum=2**32 - 1)
     )
 
 

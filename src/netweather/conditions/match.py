@@ -128,10 +128,10 @@ class Match:
 
     to: tuple[str, ...] = field(
         default=(),
-        metadata=about("the other end: addresses, prefixes, host names or targets; any of them", example="docker:shop-db"),
+        metadata=about("the peer: any of these addresses, prefixes, host names or targets", example="docker:shop-db"),
     )
     ports: tuple[PortRange, ...] = field(
-        default=(), metadata=about("ports or ranges of either end; any of them", example="6000-6010")
+        default=(), metadata=about("source or destination port: any of these ports or ranges", example="6000-6010")
     )
     protocol: Protocol | None = field(
         default=None,
@@ -139,20 +139,23 @@ class Match:
     )
     direction: Direction = field(
         default="both",
-        metadata=about("as the target sees it; both means each direction independently", example="egress", always=True),
+        metadata=about(
+            "direction from the view of the target; both applies to each direction independently", example="egress", always=True
+        ),
     )
-    family: Family | None = field(default=None, metadata=about("one address family only", example="ipv6"))
+    family: Family | None = field(default=None, metadata=about("only this address family", example="ipv6"))
     connection: Connection | None = field(
-        default=None, metadata=about("one connection, by both of its ends", example="192.0.2.1:40000-192.0.2.2:80")
+        default=None, metadata=about("only the connection with these two ends", example="192.0.2.1:40000-192.0.2.2:80")
     )
     share: Percent | None = field(
-        default=None, metadata=about("only so many of the connections, chosen by a hash of each", unit="percent", example="10%")
+        default=None,
+        metadata=about("only this share of all connections, chosen by a hash of the connection", unit="percent", example="10%"),
     )
     tcp_flags: TcpFlags | None = field(
-        default=None, metadata=about("only TCP packets with these flags set, or with ! not set", example="syn+!ack")
+        default=None, metadata=about("only TCP packets with these flags set; ! means not set", example="syn+!ack")
     )
     interfaces: tuple[str, ...] = field(
-        default=(), metadata=about("names of interfaces; all but loopback and tunnels unless given", example="eth0")
+        default=(), metadata=about("only these interfaces; default: all except loopback and tunnels", example="eth0")
     )
     vlan: int | None = field(default=None, metadata=about("only packets of this VLAN", example="100", minimum=0, maximum=4094))
 

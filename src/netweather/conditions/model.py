@@ -42,26 +42,26 @@ class Delay:
     """Every packet comes later by `time`, give or take `jitter`."""
 
     SHORT: ClassVar[str] = "time"
-    time: Duration = field(metadata=about("how much later each packet comes", unit="time", example="100ms"))
+    time: Duration = field(metadata=about("added delay of each packet", unit="time", example="100ms"))
     jitter: Duration = field(
         default=NO_TIME,
-        metadata=about("how much the delay varies: the half-width of uniform, one sigma otherwise", unit="time", example="20ms"),
+        metadata=about(
+            "random variation of the delay: ±TIME if uniform, one standard deviation otherwise", unit="time", example="20ms"
+        ),
     )
     correlation: Percent = field(
         default=NEVER,
-        metadata=about("how much a packet's delay follows the one before it", unit="percent", example="25%", needs="jitter"),
+        metadata=about("correlation of a packet's delay with the packet before", unit="percent", example="25%", needs="jitter"),
     )
     distribution: str = field(
         default="uniform",
         metadata=about(
-            "uniform, normal, pareto, paretonormal, or a table: its path (with a /) or its lines",
+            "distribution of the jitter: uniform, normal, pareto, paretonormal, or a table (its path with a /, or its text)",
             example="normal",
             needs="jitter",
         ),
     )
-    keep_order: bool = field(
-        default=False, metadata=about("a packet never overtakes the one before it, whatever the jitter", example="true")
-    )
+    keep_order: bool = field(default=False, metadata=about("keep the order of packets in spite of jitter", example="true"))
 
     @property
     def table(self) -> str | None:
@@ -74,51 +74,53 @@ class Duplicate:
     """Packets that arrive twice."""
 
     SHORT: ClassVar[str] = "percent"
-    percent: Percent = field(metadata=about("the share of packets that arrive twice", unit="percent", example="1%"))
+    percent: Percent = field(metadata=about("share of packets that are duplicated", unit="percent", example="1%"))
     correlation: Percent = field(
-        default=NEVER, metadata=about("how much it follows the packet before", unit="percent", example="25%")
+        default=NEVER, metadata=about("correlation with the packet before", unit="percent", example="25%")
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Corrupt:
-    """Packets that arrive with one bit wrong."""
+    """Packets that arrive with one flipped bit."""
 
     SHORT: ClassVar[str] = "percent"
-    percent: Percent = field(metadata=about("the share of packets with one bit wrong", unit="percent", example="0.1%"))
+    percent: Percent = field(metadata=about("share of packets with one flipped bit", unit="percent", example="0.1%"))
     correlation: Percent = field(
-        default=NEVER, metadata=about("how much it follows the packet before", unit="percent", example="25%")
+        default=NEVER, metadata=about("correlation with the packet before", unit="percent", example="25%")
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Reorder:
-    """Packets that overtake: they are sent at once while the others wait for the delay, so a delay is needed."""
+    """Packets that overtake: they are sent immediately while the others wait for the delay. Needs a delay."""
 
     SHORT: ClassVar[str] = "percent"
     percent: Percent = field(
         default=ALWAYS,
-        metadata=about("the share of packets, of those at the gap, sent at once", unit="percent", example="5%", always=True),
+        metadata=about("share of packets that skip the delay and so overtake others", unit="percent", example="5%", always=True),
     )
     correlation: Percent = field(
-        default=NEVER, metadata=about("how much it follows the packet before", unit="percent", example="25%")
+        default=NEVER, metadata=about("correlation with the packet before", unit="percent", example="25%")
     )
     gap: int = field(
         default=1,
-        metadata=about("only one packet in so many may overtake", unit="packets", example="5", minimum=1, maximum=2**32 - 1),
+        metadata=about("only every Nth packet may overtake", unit="packets", example="5", minimum=1, maximum=2**32 - 1),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """No more than `bitrate`, for each interface and each direction separately; packets wait their turn in the queue."""
+    """At most `bitrate`, for each interface and each direction separately. Other packets wait in the queue."""
 
     SHORT: ClassVar[str] = "bitrate"
-    bitrate: Rate = field(metadata=about("bits a second; 0 is no limit, as to netem", unit="rate", example="2mbit"))
+    bitrate: Rate = field(
+        metadata=about("maximum rate in bits per second; 0 means no limit, as in netem", unit="rate", example="2mbit")
+    )
     overhead: int = field(
         default=0,
         metadata=about(
-            "bytes added to each packet when its time is reckoned, such as a link's header; may be negative",
+            "bytes added to each packet's size when the rate is applied, such as the link's header; may be negative",
             unit="bytes",
             example="14",
             minimum=-(2**15),
@@ -129,49 +131,61 @@ class RateLimit:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Packets arrive in batches: they gather, and go out together when a slot opens."""
+    """Packets arrive in batches: they wait for the next slot and are then sent together."""
 
     SHORT: ClassVar[str] = "minimum"
     minimum: Duration = field(
         metadata=about("the shortest time between two slots", unit="time", example="10ms", aliases=("min",))
     )
     maximum: Duration | None = field(
-        default=None, metadata=about("the longest; the same unless given", unit="time", example="20ms", aliases=("max",))
+        default=None,
+        metadata=about(
+            "the longest time between two slots; default: the shortest", unit="time", example="20ms", aliases=("max",)
+        ),
     )
-    packets: Packets | None = field(default=None, metadata=about("at most so many packets a slot", unit="packets", example="32"))
-    bytes: Size | None = field(default=None, metadata=about("at most so many bytes a slot", unit="size", example="64kb"))
+    packets: Packets | None = field(
+        default=None, metadata=about("maximum number of packets per slot", unit="packets", example="32")
+    )
+    bytes: Size | None = field(default=None, metadata=about("maximum number of bytes per slot", unit="size", example="64kb"))
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What is wrong with the network: all of what is given, at once."""
+    """How the network is degraded. All given fields apply together."""
 
-    profile: str | None = field(default=None, metadata=about("a named condition that the other fields then change", example="3g"))
-    delay: Delay | None = field(default=None, metadata=about("packets come later", example="100ms"))
-    loss: Loss | None = field(default=None, metadata=about("packets never arrive", example="1%"))
-    duplicate: Duplicate | None = field(default=None, metadata=about("packets arrive twice", example="1%"))
-    corrupt: Corrupt | None = field(default=None, metadata=about("packets arrive with a bit wrong", example="0.1%"))
+    profile: str | None = field(
+        default=None, metadata=about("a named condition; the other fields override parts of it", example="3g")
+    )
+    delay: Delay | None = field(default=None, metadata=about("packets are delayed", example="100ms"))
+    loss: Loss | None = field(default=None, metadata=about("packets are lost", example="1%"))
+    duplicate: Duplicate | None = field(default=None, metadata=about("packets are duplicated", example="1%"))
+    corrupt: Corrupt | None = field(default=None, metadata=about("packets arrive with one flipped bit", example="0.1%"))
     reorder: Reorder | None = field(default=None, metadata=about("packets overtake others", example="5%"))
-    rate: RateLimit | None = field(default=None, metadata=about("packets wait for their turn", example="10mbit"))
+    rate: RateLimit | None = field(default=None, metadata=about("the rate is limited", example="10mbit"))
     limit: Limit | None = field(
         default=None,
         metadata=about(
-            "the line's queue, in packets, bytes, or time at the rate; sized from rate and delay unless given", example="1000"
+            "length of the emulated link's queue in packets, bytes, or time at the rate; default: from rate and delay",
+            example="1000",
         ),
     )
     queue: Queue | None = field(
         default=None,
-        metadata=about("what a full queue does: drop the newest, manage delay by codel, or mark by ecn", example="codel"),
+        metadata=about(
+            "queue management: drop the newest packet if full (droptail), CoDel (codel), or CoDel with ECN marks (ecn)",
+            example="codel",
+        ),
     )
     slot: Slot | None = field(default=None, metadata=about("packets arrive in batches", example="10ms"))
-    ecn: bool = field(default=False, metadata=about("mark packets that allow it (ECN) rather than lose them", example="true"))
+    ecn: bool = field(default=False, metadata=about("mark ECN-capable packets instead of dropping them", example="true"))
     block: Block | None = field(
-        default=None, metadata=about("nothing arrives: silently (drop), or with an answer (reject)", example="drop")
+        default=None,
+        metadata=about("block all packets: silently (drop), or with an error to the sender (reject)", example="drop"),
     )
     mtu: int | None = field(
         default=None,
         metadata=about(
-            "larger packets vanish and nobody is told: a path MTU black hole",
+            "drop larger packets silently: a path MTU black hole",
             unit="bytes",
             example="1300",
             minimum=68,
@@ -181,12 +195,14 @@ class Condition:
     trace: str | None = field(
         default=None,
         metadata=about(
-            "a trace of rate, delay and loss over time: its path or its lines (docs/traces.md)", example="./train.trace"
+            "trace of rate, delay and loss over time: the path of a file, or its text (docs/traces.md)", example="./train.trace"
         ),
     )
     seed: int | None = field(
         default=None,
-        metadata=about("what the random choices start from: the same drops the same", example="7", minimum=0, maximum=2**64 - 1),
+        metadata=about(
+            "seed of the random choices; the same seed drops the same packets", example="7", minimum=0, maximum=2**64 - 1
+        ),
     )
 
 
@@ -194,10 +210,11 @@ class Condition:
 class Rule:
     """A match and its condition. The first rule that matches a packet wins: lowest priority, then order of creation."""
 
-    match: Match = field(default=Match(), metadata=about("which traffic", flat=True))
-    condition: Condition = field(default=Condition(), metadata=about("what is wrong", always=True))
+    match: Match = field(default=Match(), metadata=about("the traffic that the rule matches", flat=True))
+    condition: Condition = field(default=Condition(), metadata=about("how that traffic is degraded", always=True))
     priority: int = field(
-        default=0, metadata=about("rules with a lower number come first", example="10", minimum=-(2**31), maximum=2**31 - 1)
+        default=0,
+        metadata=about("a rule with a lower number is matched first", example="10", minimum=-(2**31), maximum=2**31 - 1),
     )
 
 
@@ -205,15 +222,15 @@ class Rule:
 class NetworkCondition:
     """A named set of rules on targets, with a lease and an owner."""
 
-    name: str = field(default="default", metadata=about("its name, one of each on a target", example="slow-database"))
-    targets: tuple[str, ...] = field(
-        default=(), metadata=about("whose network: references such as docker:shop-api", example="docker:shop-api")
-    )
+    name: str = field(default="default", metadata=about("the condition's name, unique on each target", example="slow-database"))
+    targets: tuple[str, ...] = field(default=(), metadata=about("targets, such as docker:shop-api", example="docker:shop-api"))
     lease: Lease = field(
-        default=DEFAULT_LEASE, metadata=about("for how long, or forever", unit="time", example="10m", always=True)
+        default=DEFAULT_LEASE, metadata=about("how long the condition lasts, or forever", unit="time", example="10m", always=True)
     )
     rules: tuple[Rule, ...] = field(default=(), metadata=about("the first that matches a packet wins", always=True))
-    exclude: tuple[Match, ...] = field(default=(), metadata=about("traffic that no rule may touch", example="port=22"))
-    owner: str = field(default="", metadata=about("who asked; others may not change it", example="alice@ci-7"))
-    reason: str = field(default="", metadata=about("what for, in words", example="checkout must survive a slow database"))
-    engine: Engine = field(default="auto", metadata=about("how lines are made; auto takes what fits", example="auto"))
+    exclude: tuple[Match, ...] = field(default=(), metadata=about("traffic that no rule affects", example="port=22"))
+    owner: str = field(default="", metadata=about("owner of the condition; other owners may not change it", example="alice@ci-7"))
+    reason: str = field(
+        default="", metadata=about("purpose of the condition, free text", example="checkout must survive a slow database")
+    )
+    engine: Engine = field(default="auto", metadata=about("implementation of emulated links; auto chooses one", example="auto"))

@@ -17,4 +17,4 @@ def unknown(code: str, word: object, known: Iterable[str], where: str = "") -> U
     noun = code.removeprefix("unknown-").replace("-", " ")
     place = f"{where}: " if where else ""
     remedy = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(words)}"
-    return UsageError(code, f"{place}{text!r} is no known {noun}", f"known are {', '.join(words)}" if near else "", remedy)
+    return UsageError(code, f"{place}{text!r} is not a known {noun}", f"known are {', '.join(words)}" if near else "", remedy)

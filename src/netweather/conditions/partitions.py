@@ -49,12 +49,12 @@ def partition(
 
 def _check(groups: Sequence[Group]) -> None:
     if len(groups) < 2 or not all(groups):
-        why = "a partition stands between two groups or more, and none of them is empty"
-        raise UsageError("bad-partition", "there is nothing to part", why, "name them: docker:a,docker:b docker:c")
+        why = "a partition needs at least two groups, and no group may be empty"
+        raise UsageError("bad-partition", "there are too few groups", why, "name them: docker:a,docker:b docker:c")
     for group in groups:
         for word in group:
             if list(group).count(word) > 1:
-                raise UsageError("repeated-member", f"{word!r} stands twice in one group", "", "leave one out")
+                raise UsageError("repeated-member", f"{word!r} appears twice in one group", "", "remove one")
 
 
 def _cuts(groups: Sequence[Group], is_target: Callable[[str], bool], direction: Literal["egress", "both"]) -> Iterator[Cut]:
@@ -78,8 +78,10 @@ def _cuts(groups: Sequence[Group], is_target: Callable[[str], bool], direction: 
                 "bad-partition", f"neither {one} nor {other} is a target", why, "name at least one of them as a target"
             )
     if not found:
-        why = "who stands in several groups is a bridge, and everybody is one"
-        raise UsageError("bad-partition", "nobody is parted from anybody", why, "put those to be parted into one group each")
+        why = "a member of several groups is a bridge, and all members are bridges"
+        raise UsageError(
+            "bad-partition", "the groups separate no targets", why, "put targets that must be separated into different groups"
+        )
 
 
 __all__ = ["NOTHING_ARRIVES", "Group", "partition"]

@@ -129,9 +129,9 @@ PROFILES: Final[dict[str, dict[str, Any]]] = {
         "source": _WONDER + "New York and Brisbane",
     },
     "congested": {
-        "title": "cable modem whose buffer somebody fills",
+        "title": "cable modem with a full buffer",
         **_link("5mbit", "1mbit", "28ms", limit=100, queue="droptail"),
-        "source": _WPT + "Cable; the buffer: duckware.com, Cable Modem Upload Bursting, 2020, 128 to 150 kB of upstream buffer "
+        "source": _WPT + "Cable; the buffer: duckware.com, Cable Modem Upload Bursting, 2020; 128 to 150 kB of upstream buffer "
         "(CableLabs CM-GL-Buffer-V01 describes the effect)",
         "notes": "100 packets of 1500 bytes in both directions; the downstream buffer is ours. Bad under load only",
         "aliases": ["bufferbloat"],
@@ -156,10 +156,14 @@ PROFILES: Final[dict[str, dict[str, Any]]] = {
         "notes": "outages of 100 packets on average, one in 1000 packets begins one; the figures are ours",
     },
     "blackhole": {
-        "title": "nothing arrives, and nobody says so",
+        "title": "no packet arrives, silently",
         "both": {"block": "drop"},
         "source": "by definition",
         "aliases": ["offline"],
     },
-    "refused": {"title": "nothing arrives, and the sender is told", "both": {"block": "reject"}, "source": "by definition"},
+    "refused": {
+        "title": "no packet arrives, and the sender gets an error",
+        "both": {"block": "reject"},
+        "source": "by definition",
+    },
 }

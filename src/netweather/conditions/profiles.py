@@ -86,7 +86,7 @@ def load_profile(name: str, data: Any) -> Profile:
         if key not in _KEYS:
             raise unknown("unknown-key", key, _KEYS, name)
     if not any(key in data for key in ("both", "down", "up")):
-        raise UsageError("missing-key", f"{name}: it says nothing of the network", "", "add both, down or up")
+        raise UsageError("missing-key", f"{name}: it has no condition", "", "add both, down or up")
     texts = {key: str(data.get(key, "")) for key in ("title", "source", "notes")}
     up, down = (_direction(data, key, f"{name}.{key}") for key in ("up", "down"))
     aliases = data.get("aliases", [])
@@ -104,7 +104,7 @@ def _direction(data: Mapping[str, Any], key: str, where: str) -> Condition:
         if not isinstance(part, Mapping):
             raise bad_type(part, "a condition", where)
         if "profile" in part:
-            raise UsageError("unknown-key", f"{where}: a profile can't name another", "", "write out its fields")
+            raise UsageError("unknown-key", f"{where}: a profile cannot name another profile", "", "write out its fields")
     merged = {**parts[0], **parts[1]}
     if "rtt" in parts[0] and "delay" in parts[1]:
         del merged["rtt"]

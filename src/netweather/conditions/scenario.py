@@ -33,25 +33,29 @@ SECOND: Final = 10**9
 
 @dataclass(frozen=True, slots=True)
 class Ramp:
-    """From the step's condition to another one, in even steps, over the step's time."""
+    """The step's condition changes to another one in equal increments, over the step's duration."""
 
-    to: Condition = field(metadata=about("what it has become at the end: times, shares and rates in between are even steps"))
-    every: Duration = field(default=Duration(SECOND), metadata=about("how often it changes", unit="time", example="1s"))
+    to: Condition = field(
+        metadata=about("the condition at the end; times, percentages and rates change to it in equal increments")
+    )
+    every: Duration = field(default=Duration(SECOND), metadata=about("time between two increments", unit="time", example="1s"))
 
 
 @dataclass(frozen=True, slots=True)
 class Flap:
-    """There, and not there, in turns, over the step's time."""
+    """The step's condition is on and off in turns, over the step's duration."""
 
-    on: Duration = field(metadata=about("how long it is there", unit="time", example="2s"))
-    off: Duration = field(metadata=about("how long it is not", unit="time", example="1s"))
+    on: Duration = field(metadata=about("how long it is on", unit="time", example="2s"))
+    off: Duration = field(metadata=about("how long it is off", unit="time", example="1s"))
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """From a moment on, for a time: a condition or a partition. For the traffic that it matches it takes the place of earlier steps."""
+    """A condition or a partition, with a start and a duration. It replaces earlier steps for the traffic that it matches."""
 
-    at: Duration = field(metadata=about("when it begins, from the scenario's start", unit="time", example="30s"))
+    at: Duration = field(
+        metadata=about("when the step begins, counted from the start of the scenario", unit="time", example="30s")
+    )
     duration: Duration | None = field(
         default=None,
         metadata=about(
@@ -59,41 +63,50 @@ class Step:
             unit="time", example="10s", aliases=("for",),
         ),
     )  # fmt: skip
-    name: str = field(default="", metadata=about("its name: a later step of that name takes its place", example="burst"))
+    name: str = field(
+        default="", metadata=about("name of the step; a later step with the same name replaces it", example="burst")
+    )
     targets: tuple[str, ...] = field(
-        default=(), metadata=about("whose network; the scenario's targets unless given", example="docker:shop-api")
+        default=(), metadata=about("targets of the step; default: the scenario's targets", example="docker:shop-api")
     )
-    match: Match = field(default=Match(), metadata=about("which traffic", flat=True))
-    condition: Condition | None = field(default=None, metadata=about("what is wrong"))
+    match: Match = field(default=Match(), metadata=about("the traffic that the step matches", flat=True))
+    condition: Condition | None = field(default=None, metadata=about("how that traffic is degraded"))
     partition: tuple[tuple[str, ...], ...] = field(
-        default=(), metadata=about("groups that can't reach each other; silently, unless the condition says block: reject")
+        default=(),
+        metadata=about(
+            "groups of targets that cannot reach each other; packets are dropped silently unless the condition has block: reject"
+        ),
     )
-    one_way: bool = field(default=False, metadata=about("of a partition: only what earlier groups send to later ones is lost"))
-    ramp: Ramp | None = field(default=None, metadata=about("the condition becomes another one, evenly"))
-    flap: Flap | None = field(default=None, metadata=about("it comes and goes"))
+    one_way: bool = field(
+        default=False, metadata=about("partitions only: drop only packets from an earlier group to a later one")
+    )
+    ramp: Ramp | None = field(default=None, metadata=about("the condition changes to another one in equal increments"))
+    flap: Flap | None = field(default=None, metadata=about("the condition is on and off in turns"))
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """Steps on a timeline. Each is leased and renewed, so that all of it ends soon after whoever plays it has died."""
+    """Steps on a timeline. Each step has a short lease that the player renews. If the player dies, the leases end the steps."""
 
-    name: str = field(default="scenario", metadata=about("its name, one of each on an agent", example="bad-evening"))
+    name: str = field(default="scenario", metadata=about("the scenario's name, unique on an agent", example="bad-evening"))
     targets: tuple[str, ...] = field(
         default=(),
-        metadata=about("whose network, in steps that don't say: references such as docker:shop", example="docker:shop"),
+        metadata=about("targets of all steps that name none, such as docker:shop", example="docker:shop"),
     )
-    steps: tuple[Step, ...] = field(default=(), metadata=about("what comes when", always=True))
+    steps: tuple[Step, ...] = field(default=(), metadata=about("the steps", always=True))
     length: Duration | None = field(
         default=None,
-        metadata=about("how long one round takes; to the end of the last step unless given", unit="time", example="5m"),
+        metadata=about("duration of one round; default: until the end of the last step", unit="time", example="5m"),
     )
-    repeat: int = field(default=1, metadata=about("how many rounds", example="3", minimum=1, maximum=1_000_000))
+    repeat: int = field(default=1, metadata=about("number of rounds", example="3", minimum=1, maximum=1_000_000))
     lease: Duration = field(
         default=Duration(30 * SECOND),
-        metadata=about("how soon all ends when the player dies; renewed three times as often", unit="time", example="30s"),
+        metadata=about("lease of each step: the steps end after this time if the player dies", unit="time", example="30s"),
     )
-    owner: str = field(default="", metadata=about("who asked", example="alice@ci-7"))
-    reason: str = field(default="", metadata=about("what for, in words", example="does checkout survive the evening?"))
+    owner: str = field(default="", metadata=about("owner of the scenario", example="alice@ci-7"))
+    reason: str = field(
+        default="", metadata=about("purpose of the scenario, free text", example="does checkout survive the evening?")
+    )
 
 
 def load_scenario(data: object) -> Scenario:
@@ -101,7 +114,7 @@ def load_scenario(data: object) -> Scenario:
     plain = fields_of(data, KIND, "a scenario")
     steps = plain.get("steps", ())
     if isinstance(steps, list | tuple) and not 0 < len(steps) <= MOST_STEPS:  # before any is read
-        raise UsageError("missing-key", f"steps: there are {len(steps)}", f"1 to {MOST_STEPS} are needed", "add a step")
+        raise UsageError("missing-key", f"steps: there are {len(steps)}", f"1 to {MOST_STEPS} are possible", "add a step")
     loaded: Scenario = read(Scenario, plain, "")
     check_types(loaded, "")
     return loaded

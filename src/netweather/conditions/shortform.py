@@ -52,7 +52,7 @@ def _next_free(fields: tuple[Declared, ...], plain: dict[str, Any], where: str, 
     for field in fields:
         if field.key not in plain or _is_list(field):
             return field
-    raise UsageError("bad-short-form", f"{where}: {item!r} is one value too many", "", "name the values: key=value,key=value")
+    raise UsageError("bad-short-form", f"{where}: {item!r} is a superfluous value", "", "name the values: key=value,key=value")
 
 
 def _put(plain: dict[str, Any], field: Declared, value: str, where: str) -> None:
@@ -61,7 +61,7 @@ def _put(plain: dict[str, Any], field: Declared, value: str, where: str) -> None
     if _is_list(field):
         plain.setdefault(field.key, []).append(value)
     elif field.key in plain:
-        raise UsageError("duplicate-key", f"{where}: {field.key} is given twice", "only one can hold", "leave one out")
+        raise UsageError("duplicate-key", f"{where}: {field.key} is given twice", "only one can apply", "remove one")
     else:
         plain[field.key] = value
 

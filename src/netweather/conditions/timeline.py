@@ -66,7 +66,9 @@ def stretches(scenario: Scenario, is_target: IsTarget) -> tuple[list[Stretch], i
     steps = sorted(enumerate(scenario.steps), key=lambda each: each[1].at.ns)
     length = _length(scenario)
     if scenario.lease.ns < 10**9:
-        raise UsageError("bad-lease", f"lease: {scenario.lease} is too short", "it must be renewed in time", "write 1s or more")
+        raise UsageError(
+            "bad-lease", f"lease: {scenario.lease} is too short", "the player could not renew it", "write 1s or more"
+        )
     found: list[Stretch] = []
     for place, (number, step) in enumerate(steps):
         where = f"steps[{number}]"
@@ -121,7 +123,7 @@ def _end(step: Step, later: list[Step], length: int, where: str) -> int:
     if namesake is not None and namesake < end:
         why = "a step takes the place of one of its name, which would have ended later"
         raise UsageError(
-            "conflicting-fields", f"{where}: the next step named {step.name!r} begins before it ends", why, "shorten it"
+            "conflicting-fields", f"{where}: the next step named {step.name!r} starts before this one ends", why, "shorten it"
         )
     return end
 
@@ -135,7 +137,9 @@ def _states(
             "missing-key", f"{where}: condition is missing", "nothing would change", "add a condition or a partition"
         )
     if step.ramp is not None and step.flap is not None:
-        raise UsageError("conflicting-fields", f"{where}: ramp and flap are given", "they are two ways in time", "make two steps")
+        raise UsageError(
+            "conflicting-fields", f"{where}: ramp and flap are given", "a step can have only one of them", "make two steps"
+        )
     made: dict[Condition | None, tuple[NetworkCondition, ...]] = {}
     for begin, until, condition in _shaped(step, end, where):
         if condition not in made:
@@ -150,17 +154,17 @@ def _shaped(step: Step, end: int, where: str) -> Iterator[tuple[int, int, Condit
     paces |= {"flap.on": step.flap.on, "flap.off": step.flap.off} if step.flap else {}
     for key, shape in paces.items():
         if shape.ns < _SHORTEST:
-            raise UsageError("out-of-range", f"{where}.{key}: {shape} is too short", "50ms is the least", "write 1s")
+            raise UsageError("out-of-range", f"{where}.{key}: {shape} is too short", "the minimum is 50ms", "write 1s")
     if paces and (end - begin) // sum(shape.ns for shape in paces.values()) > MOST_MOMENTS:
         what = f"{where}: it changes more than {MOST_MOMENTS} times"
-        raise UsageError("out-of-range", what, "that is the most", "make it slower, or shorter and repeated")
+        raise UsageError("out-of-range", what, "that is the maximum", "make it slower, or shorter and repeated")
     if step.flap is not None:
         on, period = step.flap.on.ns, step.flap.on.ns + step.flap.off.ns
         for start in range(begin, end, period):
             yield start, min(start + on, end), step.condition
     elif step.ramp is not None:
         if step.condition is None:
-            raise UsageError("missing-key", f"{where}: a ramp needs a condition to begin with", "", "add condition: {delay: 0ms}")
+            raise UsageError("missing-key", f"{where}: a ramp needs a start condition", "", "add condition: {delay: 0ms}")
         validate_condition(step.ramp.to, f"{where}.ramp.to")
         starts = range(begin, end, step.ramp.every.ns)
         last = max(1, len(starts) - 1)
@@ -183,9 +187,7 @@ def _conditions(
     except UsageError as error:
         raise UsageError(error.code, f"{where}: {error.what}", error.why, error.remedy) from error
     if not all(each.targets for each in found):
-        raise UsageError(
-            "missing-target", f"{where}: nothing says whose network", "", "name the step's targets, or the scenario's"
-        )
+        raise UsageError("missing-target", f"{where}: no target is given", "", "name the step's targets, or the scenario's")
     return found
 
 

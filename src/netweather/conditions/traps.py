@@ -73,10 +73,12 @@ def traps_of(path: Path) -> tuple[Trap, ...]:
 
 def _blocked(path: Path) -> Iterator[Trap]:
     if "reject" in (path.up.block, path.down.block):
-        yield Trap("refused-at-once", "connections fail at once, as if nobody listened", "write --block drop to see timeouts")
+        yield Trap(
+            "refused-at-once", "connections fail immediately, as if no process listened", "write --block drop to see timeouts"
+        )
     elif path.up_effects.loss >= 1 or path.down_effects.loss >= 1:
         remedy = "give connections a deadline; exclude probes if the container must not be restarted"
-        yield Trap("nothing-arrives", "no connection is ever made, and those that exist hang until they time out", remedy)
+        yield Trap("nothing-arrives", "new connections fail, and existing ones hang until they time out", remedy)
 
 
 def probe_failure(path: Path) -> float:
@@ -121,7 +123,7 @@ def _jitter(path: Path) -> Iterator[Trap]:
             what = f"{way}: jitter reorders packets; of two sent back to back the second comes first in {effects.reordered:.0%}"
             yield Trap("jitter-reorders", what, "add --keep-order, or a --rate, unless that is what you test")
         if effects.clamped > 0:
-            what = f"{way}: jitter is more than the delay; {effects.clamped:.0%} of the packets get none, and the mean rises"
+            what = f"{way}: the jitter is larger than the delay; {effects.clamped:.0%} of the packets get no delay, so the mean rises"
             yield Trap("jitter-clamped", what, "make the delay larger than the jitter")
         if not delay.jitter.ns and (delay.distribution != "uniform" or delay.correlation.ppb):
             what = f"{way}: distribution and correlation do nothing while the jitter is 0"
@@ -139,7 +141,7 @@ def _limits(path: Path) -> Iterator[Trap]:
         speed = effects.rate or bulk_throughput(effects, path.rtt)
         needed = packets_needed(condition, speed) if math.isfinite(speed) else 0
         if needed > queue:
-            what = f"{way}: {needed} packets wait at full speed, and only {queue} fit; the others are lost"
+            what = f"{way}: {needed} packets wait at the full rate, but the queue has room for {queue}; the others are lost"
             yield Trap("limit-too-small", what, f"write --limit {2 * needed}, or leave it to Netweather")
 
 
@@ -195,7 +197,7 @@ def _others(path: Path) -> Iterator[Trap]:
         if condition.rate and not condition.rate.bitrate.bits_per_second:
             yield Trap("rate-zero", f"{way}: a rate of 0 is no limit, as to netem", "write --block drop to let nothing through")
         if condition.mtu is not None and not passes(effects, FRAME):
-            what = f"{way}: full TCP segments (1500 bytes) vanish and nobody is told: connects succeed, transfers hang"
+            what = f"{way}: full TCP segments (1500 bytes) are dropped silently: connects succeed, transfers hang"
             yield Trap("mtu-black-hole", what, "that is what --mtu tests; `sysctl net.ipv4.tcp_mtu_probing=1` lets TCP recover")
         if condition.mtu is not None and condition.mtu < 1280:
             yield Trap("mtu-below-ipv6", f"{way}: IPv6 does not work with an MTU below 1280", "write --mtu 1280 or more")

@@ -35,8 +35,8 @@ def validate(condition: NetworkCondition) -> NetworkCondition:
     check_types(condition, "")
     _check_names(condition)
     if isinstance(condition.lease, Duration) and condition.lease.ns == 0:
-        why = "a condition that ends at once changes nothing"
-        raise UsageError("bad-lease", "lease: it is 0", why, "write 10m, or forever")
+        why = "the condition would end immediately"
+        raise UsageError("bad-lease", "lease: it must be greater than 0", why, "write 10m, or forever")
     refuse_many({"rules": condition.rules, "exclude": condition.exclude})
     for index, match in enumerate(condition.exclude):
         _check_match(match, f"exclude[{index}]")
@@ -56,7 +56,7 @@ def _check_rules(rules: tuple[Rule, ...]) -> None:
         _check_rule(rule, f"rules[{index}]")
         if rule.match in seen:
             why = f"rules[{seen[rule.match]}] has the same match, and the first that matches wins"
-            raise UsageError("repeated-match", f"rules[{index}] would never apply", why, "join the two conditions in one rule")
+            raise UsageError("repeated-match", f"rules[{index}] would never apply", why, "merge the two rules")
         seen[rule.match] = index
 
 
@@ -92,7 +92,7 @@ def _check_condition(condition: Condition, where: str) -> None:
     if delay is not None:
         _check_distribution(delay.distribution, f"{where}.delay.distribution")
         if delay.keep_order and condition.reorder is not None:
-            raise _conflict(f"{_here(where)}keepOrder and reorder are given", "the one forbids what the other asks for")
+            raise _conflict(f"{_here(where)}keepOrder and reorder are given", "one forbids what the other requests")
     if slot is not None and slot.maximum is not None and slot.maximum < slot.minimum:
         raise _conflict(f"{where}.slot: the maximum {slot.maximum} is below the minimum {slot.minimum}", "", "swap them")
 
@@ -116,7 +116,7 @@ def _check_company(condition: Condition, where: str) -> None:
     if "block" in given and others:
         raise _conflict(f"{_here(where)}block and {others[0]} are given", "nothing arrives that could be changed")
     if "trace" in given and "rate" in given:
-        raise _conflict(f"{_here(where)}trace and rate are given", "the trace tells the rate")
+        raise _conflict(f"{_here(where)}trace and rate are given", "the trace contains the rate")
     if "profile" in given:
         return
     for key, needed, why in (
@@ -147,7 +147,7 @@ def _check_loss(loss: object, where: str) -> None:
         length, share = loss.mean_length.thousandths, loss.share.ppb
         if share * (length + 1000) > length * 10**9:
             why = f"between two bursts of {loss.mean_length} at least one packet arrives"
-            raise UsageError("bad-loss-model", f"{where}: a share of {loss.share} is too much", why, "make bursts longer")
+            raise UsageError("bad-loss-model", f"{where}: a share of {loss.share} is not possible", why, "use longer bursts")
     if isinstance(loss, LossList):
         listed = loss.indices
         if not 0 < len(listed) <= MOST_LISTED or any(a >= b for a, b in pairwise(listed)):
@@ -170,10 +170,10 @@ def _check_match(match: Match, where: str) -> None:
     for interface in match.interfaces:
         if interface == "lo" or not _INTERFACE.fullmatch(interface) or interface in (".", ".."):
             why = "loopback traffic is never affected" if interface == "lo" else "1 to 15 characters, and no / : , or space"
-            raise UsageError("bad-interface", f"{_at(where, 'interfaces')}: {interface[:40]!r} can't be used", why, "write eth0")
+            raise UsageError("bad-interface", f"{_at(where, 'interfaces')}: {interface[:40]!r} is not valid", why, "write eth0")
     families = {family for peer in match.to if (family := _check_peer(peer, _at(where, "to")))}
     if match.family and families and match.family not in families and all(_check_peer(peer, "") for peer in match.to):
-        raise _conflict(f"{_here(where)}family {match.family} is given, and no peer has it", "nothing would match")
+        raise _conflict(f"{_here(where)}family {match.family} is given, but no peer has an address of it", "nothing would match")
 
 
 def _check_connection(match: Match, where: str) -> None:
@@ -181,7 +181,7 @@ def _check_connection(match: Match, where: str) -> None:
     assert connection is not None
     for key, extra in (("to", match.to), ("ports", match.ports), ("share", match.share)):
         if extra:
-            raise _conflict(f"{_here(where)}connection and {key} are given", "a connection already says who and where")
+            raise _conflict(f"{_here(where)}connection and {key} are given", "a connection already contains addresses and ports")
     if match.family is not None and match.family != connection.family:
         raise _conflict(f"{_here(where)}the connection {connection} is not {match.family}", "nothing would match")
     if match.protocol not in _WITH_PORTS:
@@ -215,15 +215,17 @@ def _without_host_bits(peer: str) -> str:
 def _check_names(condition: NetworkCondition) -> None:
     if not _NAME.fullmatch(condition.name):
         why = "1 to 63 small letters, digits, hyphens and dots are allowed, and a letter or digit at both ends"
-        raise UsageError("bad-name", f"metadata.name: {condition.name[:80]!r} can't be a name", why, "write it as slow-database")
+        raise UsageError(
+            "bad-name", f"metadata.name: {condition.name[:80]!r} is not a valid name", why, "write it as slow-database"
+        )
     texts = [("targets", target) for target in condition.targets]
     texts += [("owner", condition.owner), ("reason", condition.reason)]
     for key, text in texts:
         if len(text) > 1000 or not text.isprintable() or (key == "targets" and not text.strip()):
             why = "it is empty, longer than 1000 characters or has control characters"
-            raise UsageError("bad-text", f"{key}: {text[:60]!r} can't be used", why, "write it on one line")
+            raise UsageError("bad-text", f"{key}: {text[:60]!r} is not valid", why, "write it on one line")
     if len(set(condition.targets)) != len(condition.targets):
-        raise UsageError("repeated-target", "targets: one stands twice", "", "leave one out")
+        raise UsageError("repeated-target", "targets: one appears twice", "", "remove one")
 
 
 def refuse_many(lists: Mapping[str, object]) -> None:
@@ -231,8 +233,8 @@ def refuse_many(lists: Mapping[str, object]) -> None:
     for key in ("rules", "exclude"):
         items = lists.get(key)
         if isinstance(items, list | tuple) and len(items) > MOST_RULES:
-            why = f"the classifier holds {MOST_RULES}"
-            raise UsageError("too-many-rules", f"{key}: there are {len(items)}", why, "join rules: each may name many peers")
+            why = f"the maximum is {MOST_RULES}"
+            raise UsageError("too-many-rules", f"{key}: there are {len(items)}", why, "merge rules: each may name many peers")
 
 
 def check_types(value: object, where: str) -> None:

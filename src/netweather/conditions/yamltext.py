@@ -1,7 +1,7 @@
 """A YAML text to plain data, by YAML 1.2's core rules and stricter; PyYAML is imported only here, when first used.
 
 YAML 1.1, which PyYAML reads by itself, takes `on` and `no` for booleans, `10:20` for 620 and `022` for 18. Here they are texts,
-and so are numbers with a point unless they are asked for. A key that stands twice is an error, and so is a merge key; of the tags only
+and so are numbers with a point unless they are asked for. A key that appears twice is an error, and so is a merge key; of the tags only
 those of the core (map, seq, str, int, bool, null) are known. Not here: how much a document may hold (documents).
 """
 
@@ -41,7 +41,7 @@ def documents_of(
         return [document for document in found if document is not None]
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         why = " ".join(str(error).split())[:300]
-        raise UsageError("bad-yaml", "the text is not YAML", why, "check the indentation at that line") from error
+        raise UsageError("bad-yaml", "the text is not YAML", why, "check the indentation in that line") from error
     except RecursionError as error:
         raise too_large(f"the document is nested deeper than {most_depth} levels") from error
 
@@ -82,11 +82,11 @@ def _loader() -> Any:
                     raise UsageError("bad-yaml", f"line {line}: a key is not a text", "", "put it in quotes")
                 if key == "<<" and key_node.style is None:
                     raise UsageError(
-                        "bad-yaml", f"line {line}: merge keys (<<) are not known here", "", "write the keys themselves"
+                        "bad-yaml", f"line {line}: merge keys (<<) are not supported", "", "write the keys themselves"
                     )
                 if key in plain:
-                    what = f"line {line}: the key {key[:60]!r} stands twice"
-                    raise UsageError("duplicate-key", what, "only one can hold", "leave one out")
+                    what = f"line {line}: the key {key[:60]!r} appears twice"
+                    raise UsageError("duplicate-key", what, "only one can apply", "remove one")
                 plain[key] = self.construct_object(value_node, deep=deep)
             return plain
 
@@ -108,7 +108,7 @@ def _know_the_core_only(loader: Any) -> None:
             text = self.construct_scalar(node)
             if not patterns[tag].fullmatch(text):
                 line = node.start_mark.line + 1
-                raise UsageError("bad-yaml", f"line {line}: {text[:60]!r} is not of the kind {tag}", "", "leave the tag out")
+                raise UsageError("bad-yaml", f"line {line}: {text[:60]!r} does not fit the tag {tag}", "", "leave the tag out")
             return value(self, text)
 
         return construct

@@ -38,7 +38,7 @@ def run(arguments: list[str] | None) -> int:
         with Interrupts() as interrupts:
             report = _show(options, interrupts)
     except Interrupted as interrupted:
-        errors.print(Text(f"{interrupted}: the demo ended early, and everything it made is gone."))
+        errors.print(Text(f"{interrupted}: the demo ended early and removed everything it created."))
         return 128 + interrupted.number
     except NetweatherError as error:
         if options.json:
@@ -51,9 +51,7 @@ def run(arguments: list[str] | None) -> int:
 
 def _need_root() -> None:
     if os.geteuid() != 0:
-        raise NetweatherError(
-            "needs-root", "the demo needs root", "it makes network namespaces and changes their networks", "sudo netweather demo"
-        )
+        raise NetweatherError("needs-root", "the demo needs root", "it creates network namespaces", "sudo netweather demo")
 
 
 def _show(options: argparse.Namespace, interrupts: Interrupts) -> Report:

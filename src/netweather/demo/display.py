@@ -84,7 +84,7 @@ def _add(made: Table, result: Result) -> None:
 def asked_cells(network: Network) -> tuple[str, str, str]:
     """Round trip, loss and rate that were asked for."""
     asked = network.asked
-    trip = f"{milliseconds(asked.rtt_ms)}, {milliseconds(asked.rtt_p95_ms)} ms" if network.rules else "as it is"
+    trip = f"{milliseconds(asked.rtt_ms)}, {milliseconds(asked.rtt_p95_ms)} ms" if network.rules else "unchanged"
     return trip, percent(asked.loss), megabits(asked.rate_down) if asked.rate_down else "no limit"
 
 
@@ -107,7 +107,7 @@ def outcome_cell(outcome: Outcome) -> tuple[Text, Text]:
         return took, Text("all paid once" if many else "paid once", "green")
     if outcome.once < outcome.customers:
         return took, Text(f"not paid {_of(outcome.customers - outcome.once, outcome)}".strip(), "yellow")
-    return took, Text(f"not told {_of(outcome.customers - outcome.told, outcome)}".strip(), "yellow")
+    return took, Text(f"no answer {_of(outcome.customers - outcome.told, outcome)}".strip(), "yellow")
 
 
 def _of(count: int, outcome: Outcome) -> str:
@@ -164,14 +164,14 @@ def _fixed(report: Report) -> tuple[bool, str]:
     retried = sum(result.outcomes["fixed"].retried for result in report.results)
     return True, (
         f"Fixed by an idempotency key: the same networks and time-outs, {_times(retried, 'retry', 'retries')}, "
-        "and nobody paid twice."
+        "and no customer paid twice."
     )
 
 
 def _changes(report: Report) -> tuple[bool, str]:
     found, stream = report.connections, report.stream
     ok = not (found.broken or stream["broken"] or stream["missing"])
-    hung_up = f" {found.hung_up} were hung up by browsers whose patience was over." if found.hung_up else ""
+    hung_up = f" {found.hung_up} were closed by browsers after their timeout." if found.hung_up else ""
     broke = "none" if not found.broken else str(found.broken)
     return ok, (
         f"Changed live under {found.opened} open TCP connections: {broke} broke, {found.still} were the same from the first "
@@ -185,7 +185,7 @@ def _left(report: Report) -> tuple[bool, str]:
     if report.left:
         return False, f"Left behind: {', '.join(report.left)}. `netweather recover` takes it away."
     back = f"{milliseconds(report.back_ms)}\N{NO-BREAK SPACE}ms"
-    gone = f"Nothing is left: the round trip was back at {back}, and the demo's namespaces are gone."
+    gone = f"Nothing is left: the round trip was back at {back}, and the demo's namespaces were removed."
     return not faulty, f"{'Seen is what was asked, five times.' if not faulty else seen} {gone}"
 
 

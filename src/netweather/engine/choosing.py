@@ -78,10 +78,12 @@ def told(rules: Iterable[PlainRule]) -> tuple[str, ...]:
 def _against_netem(condition: Condition) -> list[str]:
     found = features.answer("netem")
     if found.state != "yes":
-        return [f"{NO_NETEM if found.state == 'no' else 'nobody can tell whether netem is there'}, {found.detail}"]
+        return [f"{NO_NETEM if found.state == 'no' else 'it is unknown whether this kernel has netem'}, {found.detail}"]
     return netem.unsupported(condition, seeds=condition.seed is not None and features.there("netem-seed"))
 
 
 def _cannot(reasons: list[str]) -> NetweatherError:
     why = "; ".join(dict.fromkeys(reasons))
-    return NetweatherError("engine-cannot", "no engine can do what was asked", why, "leave that out, or see `netweather doctor`")
+    return NetweatherError(
+        "engine-cannot", "no engine supports the condition", why, "remove that part, or see `netweather doctor`"
+    )

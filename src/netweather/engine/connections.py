@@ -120,8 +120,8 @@ def reset(engine: Engine, target: Target, which: Chosen, environment: Iterable[t
     """
     if which.everything:
         raise UsageError(
-            "nothing-chosen", "nothing says which connections are meant", "all of them is rarely what is wanted",
-            "add --connection, --to, --port or another match; --to 0.0.0.0/0 --to ::/0 is all of them",
+            "nothing-chosen", "no option chooses the connections", "resetting all connections is rarely wanted",
+            "add --connection, --to, --port or another match; --to 0.0.0.0/0 --to ::/0 means all",
         )  # fmt: skip
     own = own_connection(dict(environment)) if target.runtime == "host" else None
     found = [each for each in connections(engine, target, which).connections if not _same(each.socket, own)]
@@ -149,8 +149,8 @@ def _none_there(target: Target, which: Chosen) -> NetweatherError:
     what = f"the connection {which.match.connection}" if which.match.connection else "such connection"
     verb = "has not" if which.match.connection else "has no"
     return NetweatherError(
-        "no-such-connection", f"{target.reference} {verb} {what}", "it has ended, or never was",
-        "`netweather connections` lists those there are",
+        "no-such-connection", f"{target.reference} {verb} {what}", "it has ended or never existed",
+        "`netweather connections` lists the existing ones",
     )  # fmt: skip
 
 

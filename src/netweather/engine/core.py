@@ -194,9 +194,9 @@ class Engine:
             if isinstance(operation, WriteRules) and (wrong := kernel.differences(operation)):
                 raise NetweatherError(
                     "not-in-force",
-                    "the kernel does not hold what was asked",
+                    "the kernel differs from the request",
                     f"different: {', '.join(wrong[:5])}",
-                    "`netweather recover`, then try again; report it when it stays so",
+                    "`netweather recover`, then try again; report it if it happens again",
                 )
         return rest
 

@@ -48,7 +48,8 @@ def notes(observed: Observed, condition: NetworkCondition) -> list[str]:
     ]
     if observed.forwards:
         found.append(
-            "this target forwards packets: a rule affects each of them once, where it comes in if the rule means incoming packets; "
+            "this target forwards packets: a rule affects each of them once, where it comes in if the rule means "
+            "incoming packets; "
             "--interface names the network that you mean"
         )
     return found
@@ -71,7 +72,7 @@ def refuse_hidden_peers(
                 one = hiding[ifindex]
                 raise NetweatherError(
                     "left-out-interface",
-                    f"packets to {word} leave by {one.name}, which is left out",
+                    f"packets to {word} leave by {one.name}, which Netweather leaves out",
                     f"the route to {address} leads there; {one.why}",
-                    f"name it: --interface {one.name}" if one.fit else "choose a peer that another interface leads to",
+                    f"name it: --interface {one.name}" if one.fit else "choose a peer behind another interface",
                 )

@@ -141,7 +141,7 @@ def chosen(entry: Entry | None, name: str | None, owner: str | None) -> list[InF
         raise NetweatherError(
             "no-such-condition",
             f"no condition {name!r} is in force",
-            f"there are: {', '.join(names_of(present)) or 'none'}",
+            f"in force: {', '.join(names_of(present)) or 'none'}",
             "`netweather show` lists them",
         )
     return [c for c in present if name in (None, c.condition.name) and owner in (None, c.condition.owner)]
@@ -186,7 +186,7 @@ def _refuse_missing(entry: Entry, condition: NetworkCondition, observed: Observe
         raise NetweatherError(
             "no-interfaces",
             f"{entry.target.name} has no interface that can carry a condition",
-            "; ".join(f"{each.name}: {each.why}" for each in observed.left_out) or "it has none but loopback",
+            "; ".join(f"{each.name}: {each.why}" for each in observed.left_out) or "it has only loopback",
             "connect it to a network first",
         )
     matches = [*(rule.match for rule in condition.rules), *condition.exclude]
@@ -194,14 +194,14 @@ def _refuse_missing(entry: Entry, condition: NetworkCondition, observed: Observe
         raise NetweatherError(
             "no-interface",
             f"the target has no interface {name!r} that can carry a condition",
-            f"it has: {', '.join(sorted(names))}; one that lies on another, or has members, is looked at there",
-            "name one of those with --interface (and a VLAN with --vlan), or none for all of them",
+            f"it has: {', '.join(sorted(names))}; use the device below a VLAN or macvlan, and the members of a bridge or bond",
+            "name one of them with --interface (and a VLAN with --vlan), or none to affect all",
         )
     if len(entry.interfaces) == MAX_INTERFACES < len(observed.interfaces) and not all(match.interfaces for match in matches):
         raise NetweatherError(
             "too-many-interfaces",
             f"{entry.target.name} has {len(observed.interfaces)} interfaces",
-            f"the most is {MAX_INTERFACES}",
+            f"the maximum is {MAX_INTERFACES}",
             "name those you mean with --interface",
         )
 

@@ -151,10 +151,13 @@ class Player:
             return 1
         number, at = self._left_at.now(self.timeline.length / 1e9, self.clock.boot())
         if number > self.scenario.repeat:
-            self._why = "its end passed while nobody played it"
+            self._why = "its end passed while no agent played it"
         else:
             self._begin, self._round = self.clock.boot() - at, number
-            self._tell("scenario-resumed", {"atSeconds": round(at, 3), "round": number, "why": "who played it before has ended"})
+            self._tell(
+                "scenario-resumed",
+                {"atSeconds": round(at, 3), "round": number, "why": "the agent that played it before has stopped"},
+            )
         return number
 
     def _play(self, number: int) -> None:

@@ -75,7 +75,7 @@ def _written(datapath: Datapath) -> WriteRules:
 def _netem_line(line: Line, seen: Netem | None) -> dict[str, Any]:
     """One of the kernel's: asked after the rounding that the kernel does, and held."""
     asked = unpack(line.parameters)
-    wrong = ["there is no netem"] if seen is None else netem_differences(asked, seen)
+    wrong = ["the netem qdisc is missing"] if seen is None else netem_differences(asked, seen)
     return _told(line, _plain(asked.held()), None if seen is None else _plain(seen), wrong)
 
 
@@ -129,7 +129,7 @@ def _taken(line: Line, file: ParamsFile) -> bool:
 
 
 def pump_differences(line: Line, file: ParamsFile) -> list[str]:
-    """The parameters that a pump has, or has not taken yet, that are not what was asked."""
+    """The parameters that a pump has, or has not taken yet, that are not what was requested."""
     block = file.parameters(line.index)
     different = []
     if block[8:] != line.parameters[8:]:
@@ -138,7 +138,9 @@ def pump_differences(line: Line, file: ParamsFile) -> list[str]:
         except ValueError:
             return ["the pump's parameters are damaged"]
         names = [n for n in LineParams.__slots__ if n not in _LONG and getattr(asked, n) != getattr(held, n)]
-        different = [f"{name} is {getattr(held, name)}, {getattr(asked, name)} was asked" for name in names] or ["other tables"]
+        different = [f"{name} is {getattr(held, name)}, {getattr(asked, name)} was requested" for name in names] or [
+            "other tables"
+        ]
     if not _taken(line, file):
         different.append("the pump has not taken its parameters")
     stats = LineStats.unpack(file.statistics(line.index))

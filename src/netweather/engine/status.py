@@ -44,7 +44,7 @@ def shown(kernel: TargetKernel, entry: Entry, desired: Datapath) -> list[Shown]:
     return found
 
 
-BUSY: Final = "busy: another command is changing this target, so this is what was set, not what the kernel holds"
+BUSY: Final = "busy: another command is changing this target, so this shows the journal and not the kernel"
 
 
 def unread(entry: Entry, why: str = BUSY) -> list[Shown]:
@@ -84,14 +84,14 @@ def problems(entry: Entry, desired: Datapath, observed: Observed) -> tuple[str, 
         found.append(f"the classifier is not attached to {', '.join(here)}")
     found += [departed(i.name) for i in missing if i.ifindex not in names]
     if observed.rules != digest_of(desired.rules):
-        found.append("the kernel holds other rules")
+        found.append("the kernel has other rules")
     if desired.lines and not observed.port:
-        found.extend(observed.port_faults or ("the device nw0 is gone",))
+        found.extend(observed.port_faults or ("the device nw0 is missing",))
     lost = {line.index for line in desired.lines} - observed.lines
     if lost and observed.port:
-        found.append(f"{len(lost)} of {len(desired.lines)} lines are gone")
+        found.append(f"{len(lost)} of {len(desired.lines)} emulated links are missing")
     if any(line.engine == "pump" for line in desired.lines) and not observed.pump:
-        found.append("the pump is not running: traffic passes as if nothing was asked")
+        found.append("the pump is not running: traffic passes without the condition")
     if entry.state != "made":
         found.append("a command that changes it has not finished")
     return tuple(found)
@@ -109,7 +109,7 @@ def uncovered(entry: Entry, observed: Observed) -> tuple[str, ...]:
 
 def departed(name: str) -> str:
     """Of an interface that was covered."""
-    return f"the interface {name} was moved to another namespace, or deleted: the condition does not cover it any more"
+    return f"the interface {name} was moved to another namespace, or deleted: the condition does not apply to it any more"
 
 
 def _engine(desired: Datapath, name: str) -> str:

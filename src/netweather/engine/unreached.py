@@ -65,7 +65,7 @@ def _of_match(match: Match, near: Surroundings, peers: Mapping[str, tuple[Prefix
         if not reachable and any(each.first == each.last == port for each in match.ports):
             yield (
                 f"the target listens on port {port} on loopback only: no condition affects these connections; "
-                "let the server listen on all addresses, and connect to it from another namespace"
+                "make the server listen on all addresses, and connect to it from another namespace"
             )
     families = {ip_address(address).version for address in near.addresses}
     if match.family and int(match.family[-1]) not in families:
@@ -92,8 +92,10 @@ def _readers(
     every = any(not each.ifindex for each in concerned)
     where = "every interface" if every else ", ".join(sorted({names[each.ifindex] for each in concerned}))
     yield (
-        f"{' and '.join([*processes[:_MOST], *more])} reads all packets of {where} directly (AF_PACKET), in front of any condition: "
-        "incoming packets reach it unchanged, and delayed ones a second time; set conditions for these on the peer, with --direction egress"
+        f"{' and '.join([*processes[:_MOST], *more])} reads all packets of {where} directly (AF_PACKET), in front of "
+        f"any condition: "
+        "incoming packets reach it unchanged, and delayed ones a second time; set conditions for these on the peer, "
+        "with --direction egress"
     )
 
 
@@ -101,8 +103,9 @@ def _resolver(target: Target) -> Iterator[str]:
     addresses = resolvers(target)
     if addresses and all(ip_address(address).is_loopback for address in addresses):
         yield (
-            f"the target's resolver is {addresses[0]}, on loopback: its lookups match no condition, and port {DNS} means only what that "
-            "resolver asks other servers from this network; to affect lookups, name another server in the target's /etc/resolv.conf "
+            f"the target's resolver is {addresses[0]}, on loopback: no rule matches lookups by processes, and port "
+            f"{DNS} matches only queries of that resolver to other servers; to affect lookups, write another name "
+            f"server in the target's /etc/resolv.conf "
             "(docker run -v ./resolv.conf:/etc/resolv.conf)"
         )
 

@@ -73,7 +73,9 @@ def verify(engine: Engine, target: Target, wish: Wish | None = None, progress: P
     found = [each for each in engine.show(target) if wish.name in (None, each.condition.name)]
     if not found:
         what = f"no condition{f' {wish.name!r}' if wish.name else ''} is in force on {target.reference}"
-        raise NetweatherError("no-such-condition", what, "its lease is over, or it was never set", "`netweather show` lists them")
+        raise NetweatherError(
+            "no-such-condition", what, "its lease has ended, or it was never set", "`netweather show` lists them"
+        )
     rules = sum(len(each.condition.rules) for each in found) or 1
     done = 0
     evidence = []

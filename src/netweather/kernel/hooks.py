@@ -24,7 +24,7 @@ _KIND, _OPTIONS, _BPF_FD, _BPF_NAME, _BPF_FLAGS, _BPF_ID, _DIRECT_ACTION = 1, 2,
 _CREATE: Final = rtnetlink.ACK | rtnetlink.CREATE | rtnetlink.EXCL
 _TC: Final = struct.Struct("=BxxxiIII")  # struct tcmsg: family, device, handle, parent, info
 OUR_QDISC = " on a clsact of netweather"
-CLSACT_COST = "adding clsact, and removing it, may cost the interface a few packets of anybody's"
+CLSACT_COST = "adding and removing clsact can lose a few packets of any traffic on the interface"
 ALL_PROTOCOLS = 0x0300  # ETH_P_ALL in network order
 DIRECTIONS: tuple[Direction, Direction] = ("egress", "ingress")
 

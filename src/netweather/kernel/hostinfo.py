@@ -63,7 +63,7 @@ class Host:
             return f"this kernel was built without CONFIG_{option}"
         if value == "m" and module:
             return f"the module {module} is not {'loaded' if self.has(module) else 'installed'}"
-        return f"this kernel was built with CONFIG_{option}, and refuses all the same"
+        return f"this kernel was built with CONFIG_{option}, but refuses it"
 
     def remedy(self, option: str, module: str, minimum: str) -> str:
         """What gives this host what an option stands for: another kernel, a module to load, a package; "" when nothing is known to."""

@@ -17,7 +17,7 @@ LOOPBACK: Final = 772
 LAYER3: Final = frozenset({519, 768, 769, 776, 0xFFFE})
 """Raw IP, IP in IP (4 and 6), SIT, none (tun, WireGuard): hardware types whose packets begin with the IP header."""
 UNFIT: Final = {778: "packets that come in have GRE's own header in front", 823: "packets that come in have GRE's own header in front",
-                512: "its packets can only be met at the interface that it uses"}  # fmt: skip
+                512: "rules match its packets only on the interface below it"}  # fmt: skip
 TUNNELS: Final = frozenset({
     "amt", "bareudp", "batadv", "erspan", "geneve", "gre", "gretap", "gtp", "ip6erspan", "ip6gre", "ip6gretap", "ip6tnl", "ipip",
     "l2tpeth", "macsec", "ovpn", "ovpn-dco", "sit", "vti", "vti6", "vxlan", "wireguard", "xfrm",
@@ -74,7 +74,7 @@ def hidden(hook: Hook, covered: tuple[Device, ...], ours: Mapping[str, Program])
         for what in hook.in_front(device.ifindex, direction, f"nw_{direction}", known.get(f"nw_{direction}", 0))
     ]
     large = [
-        f"the MTU of {device.name} is {device.mtu}: packets of more than {MAX_MTU} bytes that meet a rule are lost"
+        f"the MTU of {device.name} is {device.mtu}: packets of more than {MAX_MTU} bytes that match a rule are lost"
         for device in covered
         if device.mtu > MAX_MTU
     ]
@@ -94,9 +94,9 @@ def _why_not(device: Device, *, has_way: bool) -> str | None:
     if not _carries(device):
         return UNFIT.get(device.hardware, "it carries neither Ethernet's frames nor IP packets")
     if device.kind == "ifb":
-        return "it shapes the packets of another interface, where they are met"
+        return "it shapes packets of another interface, where rules match them"
     if has_way and device.kind in TUNNELS:
-        return f"a tunnel ({device.kind}): its packets pass another interface, inside others"
+        return f"a tunnel ({device.kind}): its packets pass another interface, inside other packets"
     if has_way and device.kind == "tun":
         return "a program or tc sends its packets on through another interface"
     return None

@@ -44,7 +44,7 @@ def unix_in_own_folder(path: Path) -> Iterator[socket.socket]:
             stack.callback(_remove_empty, path.parent)
             listener = stack.enter_context(_bound(path, None))
         except OSError as error:
-            what = f"{path} can't be listened on"
+            what = f"{path} cannot be used for listening"
             why = error.strerror or str(error)  # a path that is too long has no number
             raise NetweatherError("cannot-listen", what, why, "name another folder: --root") from error
         yield listener
@@ -107,7 +107,9 @@ def tcp(host: str, port: int) -> Iterator[socket.socket]:
 
 
 def _cannot(host: str, port: int, error: OSError) -> NetweatherError:
-    return NetweatherError("cannot-listen", f"{host}:{port} can't be listened on", str(error.strerror), "name another --listen")
+    return NetweatherError(
+        "cannot-listen", f"{host}:{port} cannot be used for listening", str(error.strerror), "name another --listen"
+    )
 
 
 def answers(path: Path) -> bool:

@@ -16,7 +16,7 @@ def load(name: str) -> str | None:
     try:
         done = subprocess.run(["modprobe", "--", name], capture_output=True, text=True, timeout=_PATIENCE_S, check=False)
     except FileNotFoundError:
-        return "there is no modprobe here"
+        return "modprobe is not installed"
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"modprobe {name} failed: {error}"
     if done.returncode == 0:

@@ -72,7 +72,7 @@ def enter(path: str, identity: tuple[int, int]) -> None:
     try:
         status = os.fstat(fd)
         if (status.st_dev, status.st_ino) != identity:
-            raise OSError(errno.ESTALE, "another namespace is there now")
+            raise OSError(errno.ESTALE, "the path now leads to another namespace")
         _setns(fd)
     finally:
         os.close(fd)

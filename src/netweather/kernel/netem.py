@@ -168,7 +168,7 @@ def differences(asked: Netem, seen: Netem) -> list[str]:
             continue
         one, other = getattr(wanted, each.name), getattr(seen, each.name)
         if one != other:
-            wrong.append(f"{each.name}: asked {one}, seen {other}")
+            wrong.append(f"{each.name}: requested {one}, found {other}")
     return wrong
 
 

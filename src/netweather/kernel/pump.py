@@ -73,7 +73,7 @@ def binary() -> Path:
     """The pump for this machine. Raises NetweatherError(code="not-built")."""
     path = Path(__file__).parent.parent / "_built" / platform.machine() / "netweather-pump"
     if not path.exists():
-        raise NetweatherError("not-built", f"there is no pump for {platform.machine()}", str(path), "reinstall netweather")
+        raise NetweatherError("not-built", f"no pump is built for {platform.machine()}", str(path), "reinstall netweather")
     return path
 
 
@@ -123,7 +123,7 @@ def start(directory: Path, parameters: Path, beat_fd: int, cpu: int) -> Process:
         ) from error
     _reap_later(child)
     if process is None:
-        raise NetweatherError("pump-failed", "the pump ended at once", "", "see pump.log in the state directory")
+        raise NetweatherError("pump-failed", "the pump ended immediately", "", "see pump.log in the state directory")
     (directory / "pump.pid").write_text(f"{process.pid} {process.start}")
     return process
 
@@ -185,7 +185,7 @@ class Control:
             socket.send_fds(self._socket, [request], [fd])
         answer = self._socket.recv(64)
         if len(answer) < REPLY.size:
-            raise ConnectionResetError("the pump went away")
+            raise ConnectionResetError("the pump disconnected")
         status = REPLY.unpack(answer[: REPLY.size])[3]
         if status < 0:
             raise OSError(-status, f"the pump refused: {os.strerror(-status)}")

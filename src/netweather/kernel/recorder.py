@@ -54,7 +54,7 @@ class Recorder:
             missing = [name for name in TRACEPOINTS if not tracepoints.exists(name)]
             if missing:
                 raise NetweatherError(
-                    "no-tracepoints", "this kernel tells nothing to learn from", f"it has no tracepoint {missing[0]}", ""
+                    "no-tracepoints", "record does not work on this kernel", f"it has no tracepoint {missing[0]}", ""
                 )
             self._object = bpf.load(bpf.built("record"), constants=tracelayout.NUMBER.pack(ifindex))
             self._object.maps["spaces"].update(tracelayout.NUMBER.pack(space), tracelayout.NUMBER.pack(0))

@@ -151,7 +151,7 @@ async def _led(near: asyncio.StreamReader, lead: Lead) -> tuple[Place, bytes]:
     words, last = b"", False
     while (place := lead(words, last)) is None:
         if last:
-            raise ConnectionError("nothing tells where it leads")
+            raise ConnectionError("its destination is unknown")
         more = b""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FIRST_S):

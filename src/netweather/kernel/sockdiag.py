@@ -117,12 +117,12 @@ def destroy(one: Socket) -> None:
         rtnetlink.ask(_DESTROY, rtnetlink.ACK, _ASK.pack(one.family, one.protocol, 0, 0xFFFFFFFF, one.key), rtnetlink.SOCK_DIAG)
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ECONNREFUSED):
-            what, why = "the connection has ended by itself", "the kernel does not know it any more"
-            raise NetweatherError("no-such-connection", what, why, "`netweather connections` lists those there are") from error
+            what, why = "the connection had already ended", "the kernel does not know it any more"
+            raise NetweatherError("no-such-connection", what, why, "`netweather connections` lists the existing ones") from error
         if error.errno == errno.EOPNOTSUPP:
             raise NetweatherError(
                 "cannot-reset", "this kernel can't reset a connection", "its option CONFIG_INET_DIAG_DESTROY is not set",
-                "let the network do it: netweather set TARGET --connection CONNECTION --block reject",
+                "block it instead: netweather set TARGET --connection CONNECTION --block reject",
             ) from error  # fmt: skip
         raise
 

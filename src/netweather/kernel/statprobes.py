@@ -34,8 +34,8 @@ def calls(bench: Bench) -> str:
     _need(bench)
     with SocketStats([_NOBODY], calls=_ONE, tcp=False) as stats:
         if stats.missing:
-            raise Lacking(bench.host.why_missing("FTRACE_SYSCALLS", "", "") or f"there is no tracepoint {stats.missing[0]}")
-    return "our programs run at calls' beginning and end"
+            raise Lacking(bench.host.why_missing("FTRACE_SYSCALLS", "", "") or f"the kernel has no tracepoint {stats.missing[0]}")
+    return "supported"
 
 
 def tcp(bench: Bench) -> str:
@@ -43,14 +43,14 @@ def tcp(bench: Bench) -> str:
     with SocketStats([_NOBODY], calls=()) as stats:
         missing = [name for name in stats.missing if name != TCP_EVENTS["nw_drop"]]
     if missing:
-        raise Lacking(f"there is no tracepoint {', '.join(missing)}")
-    return "our programs run at TCP's tracepoints"
+        raise Lacking(f"the kernel has no tracepoint {', '.join(missing)}")
+    return "supported"
 
 
 def reasons(bench: Bench) -> str:
     _need(bench)
     names = drop_reasons()
     if not names:
-        missing = "" if tracepoints.exists(TCP_EVENTS["nw_drop"]) else f"there is no tracepoint {TCP_EVENTS['nw_drop']}"
+        missing = "" if tracepoints.exists(TCP_EVENTS["nw_drop"]) else f"the kernel has no tracepoint {TCP_EVENTS['nw_drop']}"
         raise Lacking(missing or bench.host.why_missing("", "", "5.17") or "packets are dropped without a reason")
-    return f"{len(names)} of them"
+    return f"supported ({len(names)})"

@@ -48,7 +48,7 @@ def _tracefs() -> int:
     try:
         context = _call(_FSOPEN, b"tracefs", _CLOEXEC)
     except OSError as error:
-        raise OSError(error.errno, f"there is no tracefs: {error.strerror}") from error
+        raise OSError(error.errno, f"tracefs is not mounted: {error.strerror}") from error
     try:
         _call(_FSCONFIG, context, _CMD_CREATE, None, None, 0)
         return _call(_FSMOUNT, context, _CLOEXEC, 0)
@@ -115,7 +115,7 @@ class Attached:
 def need_types(what: str) -> None:
     """Raises NetweatherError(code="no-btf") where the kernel doesn't tell its own types, which programs on tracepoints are fitted to."""
     if (lacking := types_lacking(Host.here())) is not None:
-        raise NetweatherError("no-btf", f"{what} cannot be counted here", *lacking)
+        raise NetweatherError("no-btf", f"{what} cannot be counted on this machine", *lacking)
 
 
 def types_lacking(host: Host) -> tuple[str, str] | None:
@@ -123,9 +123,9 @@ def types_lacking(host: Host) -> tuple[str, str] | None:
     if _TYPES.exists():
         return None
     if (host.configuration or {}).get(_TYPES_OPTION) == "y":
-        return f"the kernel has BTF, and there is no {_TYPES}", "mount sysfs whole: in a container, nothing over /sys/kernel"
-    why = host.why_missing(_TYPES_OPTION, "", "5.2") or f"there is no {_TYPES}"
-    return f"the kernel doesn't tell its types: {why}", host.remedy(_TYPES_OPTION, "", "5.2")
+        return f"the kernel has BTF, and {_TYPES} does not exist", "mount sysfs whole: in a container, nothing over /sys/kernel"
+    why = host.why_missing(_TYPES_OPTION, "", "5.2") or f"{_TYPES} does not exist"
+    return f"the kernel has no type information: {why}", host.remedy(_TYPES_OPTION, "", "5.2")
 
 
 @contextlib.contextmanager
@@ -136,4 +136,4 @@ def refused_as_error(what: str) -> Iterator[None]:
     except OSError as error:
         permitted = error.errno not in (errno.EPERM, errno.EACCES)
         remedy = "`netweather doctor` says what this kernel lacks" if permitted else "run as root; a container needs --privileged"
-        raise NetweatherError("no-tracepoints", f"{what} cannot be counted here", str(error), remedy) from error
+        raise NetweatherError("no-tracepoints", f"{what} cannot be counted on this machine", str(error), remedy) from error

@@ -68,7 +68,7 @@ class Ways:
 
     def _faults(self, port: links.Device, name: str, known: bpf.Object | None) -> tuple[str, ...]:
         down = () if port.up else (f"the device {port.name} is down",)
-        return down if self._has(port.ifindex, name, known) else (*down, f"the program at {port.name} is gone")
+        return down if self._has(port.ifindex, name, known) else (*down, f"the program at {port.name} is missing")
 
     def make_port(self, alias: str) -> None:
         """Makes nw0 and nwh with the programs at their ends, anew when ours are there.
@@ -181,7 +181,7 @@ class Ways:
         """What steers, with the exits. Raises NetweatherError(code="no-port")."""
         self._find_programs()
         if self._steer is None or self._return is None:
-            raise NetweatherError("no-port", "the way to our own namespace is gone", "", "run `netweather recover`")
+            raise NetweatherError("no-port", "the way to our own namespace is missing", "", "run `netweather recover`")
         return self._steer
 
     def _find_programs(self) -> None:

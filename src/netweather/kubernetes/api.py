@@ -216,7 +216,9 @@ class Api:
 def no_extra(error: ModuleNotFoundError) -> NetweatherError:
     """What to tell who has not installed what a cluster needs."""
     why = f"the package {error.name} is not installed"
-    return NetweatherError("no-kubernetes-extra", "this installation knows no Kubernetes", why, "install netweather[kubernetes]")
+    return NetweatherError(
+        "no-kubernetes-extra", "this installation has no support for Kubernetes", why, "install netweather[kubernetes]"
+    )
 
 
 def is_there_already(error: NetweatherError) -> bool:
@@ -256,7 +258,7 @@ async def _explained(what: str) -> AsyncIterator[None]:
         if response is not None and response.status_code == 410:
             raise Stale(str(error)) from error
         raise NetweatherError(
-            "cluster-refused", f"{what}: the cluster said no", str(error)[:500], "see the RBAC of this account"
+            "cluster-refused", f"{what}: the cluster refused it", str(error)[:500], "see the RBAC of this account"
         ) from error
     except (kr8s.APITimeoutError, kr8s.ConnectionClosedError, httpx.HTTPError, OSError, ValueError) as error:
         raise NetweatherError(

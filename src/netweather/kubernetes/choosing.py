@@ -70,7 +70,7 @@ def choose(
         left_out += on_host
         found |= {pod.uid: pod for pod in _part(target, condition.uid, [pod for pod in meant if not pod.on_host])}
     if left_out and not found:
-        why = f"{some(left_out)}: a condition there would meet the node and everybody on it"
+        why = f"{some(left_out)}: a condition would affect the node and all its pods"
         raise UsageError(
             "host-network-only", "all selected pods share the node's network", why, "select pods without hostNetwork"
         )

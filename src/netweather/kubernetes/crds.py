@@ -43,7 +43,7 @@ def condition_spec() -> Schema:
     lease = properties["lease"]
     lease["pattern"] = lease["pattern"].replace("forever", UNTIL_DELETED)
     lease["description"] = f"for how long from now, or {UNTIL_DELETED}"
-    properties["probes"] = {"type": "boolean", "description": "the kubelet's probes of the pods meet it, too"}
+    properties["probes"] = {"type": "boolean", "description": "also affect the kubelet's probes"}
     properties["verify"] = {
         "type": "boolean",
         "description": "it is measured on its pods once it is in force, which takes seconds",
@@ -91,7 +91,7 @@ def _network_condition() -> Schema:
         ("Pods", "string", ".status.summary", "pods on which it is in force, of those selected"),
         ("In force", "string", '.status.conditions[?(@.type=="InForce")].status', ""),
         ("Reason", "string", '.status.conditions[?(@.type=="InForce")].reason', ""),
-        ("Ends", "string", ".status.endsAt", "when its lease is over"),
+        ("Ends", "string", ".status.endsAt", "when its lease ends"),
         ("Age", "date", ".metadata.creationTimestamp", ""),
     ]
     return _crd("NetworkCondition", ["netcond", "nwc"], "Namespaced", condition_spec(), columns, _status())
@@ -124,14 +124,14 @@ def scenario_spec() -> Schema:
     for key in ("name", "owner"):
         del properties[key]
     targets = {"type": "array", "items": structural_schema(PodTarget)}
-    properties["targets"] = {**targets, "description": "whose network, in steps that don't say"}
+    properties["targets"] = {**targets, "description": "targets of steps that name none"}
     condition = condition_spec()["properties"]
     until = f"its end at the latest; {UNTIL_DELETED}: round after round. Unless given, when its rounds are over"
     properties |= {"lease": {**condition["lease"], "description": until}, "probes": condition["probes"]}
     properties["steps"] |= {"minItems": 1, "maxItems": MOST_STEPS}
     step = properties["steps"]["items"]["properties"]
     step["for"] = {**step["duration"], "description": "the same as duration"}
-    step["targets"] = {**targets, "description": "whose network; the scenario's targets unless given"}
+    step["targets"] = {**targets, "description": "targets; default: the scenario's targets"}
     step["to"] = {**step["to"], "items": structural_schema(PodPeer)}
     member = {
         "type": "object",
@@ -149,7 +149,7 @@ def _network_scenario() -> Schema:
         ("Pods", "string", ".status.summary", "pods on which it is in force, of those selected"),
         ("In force", "string", '.status.conditions[?(@.type=="InForce")].status', ""),
         ("Ended", "string", '.status.conditions[?(@.type=="Ended")].status', ""),
-        ("Ends", "string", ".status.endsAt", "when all of it is over"),
+        ("Ends", "string", ".status.endsAt", "when the scenario ends"),
         ("Age", "date", ".metadata.creationTimestamp", ""),
     ]
     status = _status()

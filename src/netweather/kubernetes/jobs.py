@@ -134,7 +134,7 @@ def doubt(condition: Object | None, job: Object | None) -> str:
         return now.message
     since = states_of(condition)["InForce"]["lastTransitionTime"]
     if job is not None and time_of(since) > created(job):
-        return f"in force on every pod only since {since}: pods came, went or were without it meanwhile"
+        return f"in force on every pod only since {since}: pods started, stopped or did not have it meanwhile"
     return ""
 
 
@@ -172,7 +172,11 @@ def outcome(job: Object, run: Run | None, now: datetime, *, late: bool) -> tuple
     seconds = run.seconds if run is not None and run.code is not None else whole
     if ended[0] == "Complete":
         return 0, seconds, ""
-    return (run.code if run is not None and run.code else 1), seconds, "" if run is not None else f"its pod is gone: {ended[1]}"
+    return (
+        (run.code if run is not None and run.code else 1),
+        seconds,
+        "" if run is not None else f"its pod was deleted: {ended[1]}",
+    )
 
 
 def evidence(condition: Object, job: Object, now: datetime) -> dict[str, Any]:
@@ -212,5 +216,5 @@ def _run(pod: Object) -> Run:
     why = _told(waits)
     if not state:
         conditions = (pod.get("status") or {}).get("conditions") or ()
-        why = next((each.get("message", "") for each in conditions if each["status"] == "False"), "no node has it yet")
+        why = next((each.get("message", "") for each in conditions if each["status"] == "False"), "no node has it in force yet")
     return Run(pod["metadata"]["name"], name, ended.get("exitCode"), seconds, why)

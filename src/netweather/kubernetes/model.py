@@ -41,7 +41,7 @@ class LabelSelector:
     """Which labels; without any requirement, all."""
 
     match_labels: Mapping[str, str] = field(default_factory=dict, metadata=about("labels that all must have", example="app=shop"))
-    match_expressions: tuple[Expression, ...] = field(default=(), metadata=about("requirements that all must hold"))
+    match_expressions: tuple[Expression, ...] = field(default=(), metadata=about("requirements; all must match"))
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Whether all of it holds for these labels."""
@@ -65,7 +65,7 @@ class PodTarget:
     node: str = field(default="", metadata=about("only pods on this node", example="node-1"))
     zone: str = field(default="", metadata=about("only pods on nodes of this zone", example="eu-1b"))
     count: int | None = field(
-        default=None, metadata=about("only so many of them, and always the same ones", example="1", minimum=1, maximum=2**31 - 1)
+        default=None, metadata=about("only this number of pods; always the same pods", example="1", minimum=1, maximum=2**31 - 1)
     )
     share: Percent | None = field(
         default=None,
@@ -76,10 +76,10 @@ class PodTarget:
         if self.pod_selector is None and not self.workload and not self.pod:
             why = "an empty target would be a guess"
             raise UsageError(
-                "bad-pod-target", "a target names no pods", why, "add podSelector ({} is every pod), workload or pod"
+                "bad-pod-target", "a target selects no pods", why, "add podSelector ({} is every pod), workload or pod"
             )
         if self.count is not None and self.share is not None:
-            raise UsageError("bad-pod-target", "a target has count and share", "only one can hold", "leave one out")
+            raise UsageError("bad-pod-target", "a target has count and share", "only one can apply", "remove one")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class PodPeer:
     """The other end: one kind of word each. Raises UsageError bad-peer."""
 
     pod_selector: LabelSelector | None = field(
-        default=None, metadata=about("pods by their labels, of the same namespace unless another is named", example="{}")
+        default=None, metadata=about("pods by labels, of the same namespace by default", example="{}")
     )
     namespace: str = field(
         default="", metadata=about("the namespace of podSelector; alone: every pod of that namespace", example="payments")
@@ -111,7 +111,7 @@ class PodPeer:
         ]
         if sum(kinds) != 1:
             why = "a peer is pods (of a zone), a Service, a cidr or a dns name"
-            raise UsageError("bad-peer", "a peer names none of these, or several", why, "write each as an item of the list")
+            raise UsageError("bad-peer", "a peer needs exactly one of these", why, "write each as an item of the list")
 
 
 @dataclass(frozen=True, slots=True)

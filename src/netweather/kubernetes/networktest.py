@@ -3,7 +3,7 @@
     targets: [{podSelector: {matchLabels: {app: api}}}]
     networks: [{name: perfect}, {name: 3g}, {name: slow-db, condition: {rules: [{to: [{service: db}], condition: {rtt: 200ms}}]}}]
     jobTemplate: {spec: {template: {spec: {containers: [{name: test, image: example/test}]}}}}
-One that fails: `networks: [{name: perfect, condition: {…}}]` (bad-network: perfect is the network as it is).
+One that fails: `networks: [{name: perfect, condition: {…}}]` (bad-network: perfect is the unchanged network).
 What a condition's rules mean is not read here: the NetworkCondition that is made of them says so in its status.
 """
 
@@ -40,7 +40,7 @@ class NamedNetwork:
 
     name: str = field(metadata=about("its name, a column of the report; alone: the profile of that name", example="3g"))
     profile: str = field(
-        default="", metadata=about("what is wrong, by name: perfect is the network as it is", example="lossy-wifi")
+        default="", metadata=about("the condition, by name; perfect is the unchanged network", example="lossy-wifi")
     )
     variables: Mapping[str, str] = field(
         default_factory=dict, metadata=about("environment variables of the Job on this network", example="RETRIES=5")
@@ -49,7 +49,7 @@ class NamedNetwork:
     def __post_init__(self) -> None:
         if not _LABEL.fullmatch(self.name):
             why = "small letters, digits and - are allowed, 63 at most: it names objects"
-            raise UsageError("bad-network", f"{self.name[:70]!r} is no name of a network", why, "write such as slow-db")
+            raise UsageError("bad-network", f"{self.name[:70]!r} is not a valid name of a network", why, "write such as slow-db")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +57,15 @@ class Words:
     """The spec of a NetworkTest, as far as it is of the language."""
 
     networks: tuple[NamedNetwork, ...] = field(metadata=about("the networks, each a run of the Job"))
-    targets: tuple[PodTarget, ...] = field(default=(), metadata=about("whose network; a condition may name others"))
+    targets: tuple[PodTarget, ...] = field(default=(), metadata=about("targets; a condition may have its own"))
     timeout: Duration = field(
         default=Duration(10 * 60 * 10**9), metadata=about("a Job that takes longer is ended, and has failed", example="10m")
     )
     parallelism: int = field(
         default=MOST_NETWORKS,
-        metadata=about("so many Jobs at a time, of those whose targets don't overlap", minimum=1, maximum=MOST_NETWORKS),
+        metadata=about(
+            "maximum number of parallel Jobs, for networks whose targets do not overlap", minimum=1, maximum=MOST_NETWORKS
+        ),
     )
     junit: bool = field(
         default=False, metadata=about("the Job's log has JUnit XML, printed at its end: a row for each of its tests")
@@ -145,7 +147,7 @@ def read_test(found: Mapping[str, Any]) -> NetworkTest:
     try:
         return _read(found)
     except (AttributeError, TypeError, ValueError, KeyError) as error:  # the template has no schema
-        what, remedy = "the test has a value of another kind than its place takes", "compare jobTemplate with that of a CronJob"
+        what, remedy = "the test has a value of the wrong type", "compare jobTemplate with that of a CronJob"
         raise UsageError("bad-network-test", what, str(error)[:200], remedy) from error
 
 
@@ -153,7 +155,9 @@ def _read(found: Mapping[str, Any]) -> NetworkTest:
     metadata, spec = (parts := opened(found, KIND, of_server=True)).metadata, parts.spec
     if not _LABEL.fullmatch(metadata["name"]):
         why = "its name is a label of its Jobs' pods: small letters, digits and -, 63 at most"
-        raise UsageError("bad-network-test", f"{metadata['name'][:70]!r} is no name of a NetworkTest", why, "give it another one")
+        raise UsageError(
+            "bad-network-test", f"{metadata['name'][:70]!r} is not a valid name of a NetworkTest", why, "use another name"
+        )
     networks = spec.get("networks") or []
     if not isinstance(networks, list):
         raise bad_type(networks, "a list", "networks")
@@ -204,7 +208,7 @@ def _check_names(words: Words) -> None:
         )
     for name in names:
         if names.count(name) > 1:
-            raise UsageError("bad-network", f"two networks are called {name}", "each is a column", "give one another name")
+            raise UsageError("bad-network", f"two networks are named {name}", "each is a column", "use another name")
     for name in words.must_pass:
         if name not in names:
             raise unknown("unknown-network", name, names, "mustPass")
@@ -218,7 +222,7 @@ def _tried(each: NamedNetwork, words: Words, spec: Mapping[str, Any], condition:
     if condition is None and profile == PERFECT:
         return TriedNetwork(each.name, None, words.targets, each.variables)
     if each.name == PERFECT or (condition is not None and each.profile):
-        why = "perfect is the network as it is" if each.name == PERFECT else "one of them says what is wrong"
+        why = "perfect is the unchanged network" if each.name == PERFECT else "one of them says what is wrong"
         raise UsageError(
             "bad-network", f"{where}: {each.name} has a condition, too", why, "give it another name, or leave one out"
         )
@@ -231,7 +235,7 @@ def _tried(each: NamedNetwork, words: Words, spec: Mapping[str, Any], condition:
         raise UsageError("bad-network", f"{where}.condition: it has a lease", why, "leave it out, and write timeout")
     raw = condition.get("targets") or spec.get("targets")
     if not raw:
-        raise UsageError("missing-key", f"{where}: nobody is its target", "", "add targets to the test or to the condition")
+        raise UsageError("missing-key", f"{where}: no target is given", "", "add targets to the test or to the condition")
     targets = read(tuple[PodTarget, ...], raw, f"{where}.condition.targets")
     for target in targets:
         if target.workload:
@@ -266,7 +270,7 @@ def _check_itself(template: Mapping[str, Any], tried: tuple[TriedNetwork, ...]) 
     for each in tried:
         for target in each.targets:
             if target.pod_selector is not None and not (target.workload or target.pod) and target.pod_selector.matches(labels):
-                why = "they begin after the condition is in force"
+                why = "they start after the condition is in force"
                 remedy = "give the Job's pods labels that no target selects"
                 raise UsageError("bad-network", f"{each.name}: its targets are the Job's own pods, too", why, remedy)
 
@@ -275,5 +279,5 @@ def _times(data: object) -> float | None:
     if data is None:
         return None
     if isinstance(data, bool) or not isinstance(data, int | float) or not 1 <= data < float("inf"):
-        raise UsageError("bad-count", "maxSlowdown is no number of times", "a number from 1 on is needed", "write maxSlowdown: 3")
+        raise UsageError("bad-count", "maxSlowdown is not a factor", "a number of at least 1 is needed", "write maxSlowdown: 3")
     return float(data)

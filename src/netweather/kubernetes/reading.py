@@ -69,8 +69,8 @@ def _rules(name: str, plain: dict[str, Any]) -> NetworkCondition:
 def without_paths(condition: NetworkCondition) -> NetworkCondition:
     """The same, when it names no file. Raises UsageError path-refused."""
     if found := paths(condition):
-        why = "a node opens no file of its own for who asks through the cluster"
-        raise UsageError("path-refused", f"{found[0][:60]!r} is a path", why, "write the trace's or table's own lines")
+        why = "a node opens no local files for requests of the cluster"
+        raise UsageError("path-refused", f"{found[0][:60]!r} is a path", why, "write the text of the trace or table")
     return condition
 
 
@@ -90,11 +90,11 @@ def lease_of(data: object) -> Lease:
     if data == UNTIL_DELETED:
         return UNTIL_DELETED
     if data == "forever":
-        why = "what nobody renews would outlive the cluster's own idea of it"
+        why = "without a renewal it would outlive the object"
         raise UsageError("bad-lease", "lease: it is forever", why, f"write {UNTIL_DELETED}: the operator renews it")
     lease: Duration = read(Duration, data, "lease")
     if lease.ns <= 0:
-        raise UsageError("bad-lease", "lease: it is 0", "a condition that ends at once changes nothing", "write 10m")
+        raise UsageError("bad-lease", "lease: it must be greater than 0", "the condition would end immediately", "write 10m")
     return lease
 
 
@@ -126,7 +126,9 @@ def peer_of(data: object, where: str) -> PodPeer:
         raise error if error.what.startswith(where) else placed(error, where) from error
     # Elsewhere in the language a word may name a container or a file of the machine: here it may not.
     if peer.cidr and not ADDRESS.fullmatch(peer.cidr):
-        raise UsageError("bad-peer", f"{where}.cidr: {peer.cidr[:60]!r} is no address or prefix", "", "write 198.51.100.0/24")
+        raise UsageError(
+            "bad-peer", f"{where}.cidr: {peer.cidr[:60]!r} is neither an address nor a prefix", "", "write 198.51.100.0/24"
+        )
     if peer.dns and (not _HOST_NAME.fullmatch(peer.dns) or peer.dns == "host"):
-        raise UsageError("bad-peer", f"{where}.dns: {peer.dns[:60]!r} is no host name", "", "write db.example.org, or a cidr")
+        raise UsageError("bad-peer", f"{where}.dns: {peer.dns[:60]!r} is not a host name", "", "write db.example.org, or a cidr")
     return peer

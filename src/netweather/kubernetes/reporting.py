@@ -87,9 +87,9 @@ def _resolved(resolved: Resolved) -> Told:
     if error is not None:
         return "False", *refusal(error)
     if resolved.over:
-        return "False", "Ended", "its lease is over: apply a changed spec to have it again"
+        return "False", "Ended", "its lease has ended: apply a changed spec to set it again"
     if not resolved.pods:
-        return "False", "NoPods", "no pod fits its targets now; whoever comes gets it"
+        return "False", "NoPods", "no pod fits its targets now; new pods get it"
     return "True", "Resolved", "; ".join(resolved.warnings)
 
 

@@ -141,7 +141,7 @@ def _with_overlaps(resolved: Resolved, own: str, having: Mapping[str, list[str]]
     others = {key for pod in resolved.pods for key in having.get(pod.key, ()) if key != own}
     if not others:
         return resolved
-    note = f"pods have other conditions, too, and the first rule that matches wins: {some(sorted(others))}"
+    note = f"pods also have other conditions, and the first matching rule applies: {some(sorted(others))}"
     return replace(resolved, warnings=(*resolved.warnings, note))
 
 

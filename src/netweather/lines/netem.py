@@ -34,7 +34,7 @@ def unsupported(condition: Condition, *, seeds: bool = False) -> list[str]:
     """Why netem can't do this; empty: it can. seeds: whether this kernel's netem takes one (Linux 6.6)."""
     reasons = []
     if condition.block is not None:
-        reasons.append("a block needs no line")
+        reasons.append("a block needs no emulated link")
     if condition.profile is not None:
         reasons.append(f"the profile {condition.profile} is not resolved")
     if isinstance(condition.loss, LossEvery | LossList):

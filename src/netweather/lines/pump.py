@@ -38,7 +38,7 @@ def unsupported(condition: Condition) -> list[str]:
     """Why a pump can't do this; empty: it can."""
     reasons = []
     if condition.block is not None:
-        reasons.append("a block needs no line")
+        reasons.append("a block needs no emulated link")
     if condition.profile is not None:
         reasons.append(f"the profile {condition.profile} is not resolved")
     if isinstance(condition.loss, LossList) and len(condition.loss.indices) > LIST_SIZE:

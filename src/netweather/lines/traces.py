@@ -115,7 +115,7 @@ def parse_trace(text: str) -> Trace:
         raise _bad("it is empty")
     trace = _opportunities(lines) if lines[0][1].isdigit() else _table(lines)
     if len(trace.pack()) > BYTES_MAX:
-        raise _bad(f"it is longer than the {BYTES_MAX >> 20} MiB a line can hold")
+        raise _bad(f"it is longer than {BYTES_MAX >> 20} MiB")
     if trace.period_ns > PERIOD_MAX:
         raise _bad("it is longer than 104 days")
     return trace
@@ -129,7 +129,7 @@ def _opportunities(lines: Sequence[tuple[int, str]]) -> Trace:
         times.append(int(line) * MS)
         _check_order(times, number)
     if not times[-1]:
-        raise _bad("its last time is 0, so it would repeat at once")
+        raise _bad("its last time is 0, so it would repeat without a pause")
     return Trace(times[-1], opportunities=tuple(times))
 
 

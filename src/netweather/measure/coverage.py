@@ -95,7 +95,7 @@ def unmeasured(expected: Mapping[str, Expected], figures: Iterable[Figure], *, e
 def _why(name: str, expected: Expected, stopped: str | None, *, entered: bool, elsewhere: list[Figure]) -> str:
     if not entered:
         what = "round trips do not show it" if stopped is None else "nothing comes back through the block"
-        return f"{what}, only each direction by itself does: {ENTER}"
+        return f"{what}, only measuring each direction does: {ENTER}"
     if name in expected.unknown:
         return expected.unknown[name]
     return elsewhere[0].why if elsewhere else "no probe packet could show it"

@@ -177,7 +177,7 @@ def in_words(evidence: Evidence) -> str:
     figures = [figure for measured in evidence.measured for figure in measured.figures if figure.asked or figure.why]
     ordered = [each for verdict in (Verdict.FAIL, Verdict.CANT_TELL, Verdict.PASS) for each in figures if each.verdict is verdict]
     packets = sum(measured.packets for measured in evidence.measured)
-    return "; ".join([*evidence.problems, *map(_figure_words, ordered), f"{packets} packets met its rules"])
+    return "; ".join([*evidence.problems, *map(_figure_words, ordered), f"{packets} packets matched its rules"])
 
 
 def open_questions(evidence: Evidence) -> str:
@@ -193,7 +193,7 @@ def _figure_words(figure: Figure) -> str:
     """'delay egress: 200.3 ms seen, 200 ms asked (why it doesn't pass)'."""
     name = f"{figure.name} {figure.direction}".strip()
     if figure.seen is None:
-        return f"{name}: can't be told, {figure.why}"
+        return f"{name}: CAN'T TELL: {figure.why}"
     asked = f", {value_words(figure.asked, figure.unit)} asked" if figure.asked is not None else ""
     error = f" ± {value_words(figure.error, figure.unit)}" if figure.error is not None else ""
     return f"{name}: {value_words(figure.seen, figure.unit)}{error} seen{asked}" + (f" ({figure.why})" if figure.why else "")

@@ -231,7 +231,7 @@ def _unknown(condition: Condition, timeline: Timeline | None) -> dict[str, str]:
     if condition.trace is not None:
         found["jitter"] = found["RTT"] = "a trace changes it over time"
         if timeline is not None and timeline.moments and delay and delay.jitter.ns:
-            found["delay"] = "the trace's moments and a jitter besides have no model here"
+            found["delay"] = "there is no model for a trace combined with jitter"
         if timeline is None:
             found["delay"] = found["loss"] = found["rate"] = "the trace's file can't be read any more"
     elif condition.slot is not None:

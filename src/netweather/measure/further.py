@@ -97,7 +97,7 @@ def _slots(session: Session, found: Found, ends: Ends, way: str, expected: Expec
     seconds = min(0.2 * session.seconds, max(0.5, 30 * longest))
     pace = min(3000.0, max(50.0, 8 / max(slot.minimum.seconds, 0.001)))
     if (limited := slot.packets or slot.bytes) and expected.rate is not None:
-        _cannot(found, "slot size", way, "packets", None, "the rate fills the slots as it likes")
+        _cannot(found, "slot size", way, "packets", None, "the rate decides how slots are filled")
         slot, limited = replace(slot, packets=None, bytes=None), None
     if expected.rate is not None:
         pace = min(pace, 0.5 * expected.rate / frame / 8)
@@ -121,7 +121,7 @@ def _limit(session: Session, found: Found, ends: Ends, way: str, expected: Expec
     drained = room * expected.wire(expected.size)
     why = ""
     if expected.loss.high or expected.duplicate or expected.timeline is not None or expected.condition.slot is not None:
-        why = "losses, duplicates, slots or a trace hide how many a queue holds; it is read back"
+        why = "losses, duplicates, slots or a trace hide how many packets the queue holds; the limit was read back"
     elif room > LONGEST_QUEUE or drained > 0.3 * session.seconds:
         why = "the queue is too long to be filled by the probe; it is read back"
     elif not rate and not delay:

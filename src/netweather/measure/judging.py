@@ -108,7 +108,7 @@ class Judge:
         strictly, tardily = (Verdict.PASS if each <= allowed else Verdict.FAIL for each in (found, again))
         verdict, why = excused(strictly, tardily, f"{what} {found:.3f} apart, chance explains {allowed:.3f}", self.arrivals.tardy)
         if allowed > COARSE and verdict is Verdict.PASS:
-            verdict, why = Verdict.CANT_TELL, f"{len(seen)} packets that do not tell of each other are too few"
+            verdict, why = Verdict.CANT_TELL, f"{len(seen)} independent packets are too few"
         self.add(name, "distance", 0.0, found, interval, verdict, why, len(seen))
 
     def _over_time(self, early: float, late: float) -> None:
@@ -179,7 +179,7 @@ class Judge:
             verdict, why = Verdict.CANT_TELL, "no packet was sent"
         elif asked.high == 0:
             verdict = Verdict.FAIL if interval.low > UNASKED else Verdict.PASS
-            why = "nobody asked for it" if verdict is Verdict.FAIL else ""
+            why = "it was not requested" if verdict is Verdict.FAIL else ""
         elif not interval.touches(asked):
             verdict, why = Verdict.FAIL, _off(interval, asked)
         elif _vague(interval, asked):
@@ -334,7 +334,7 @@ def excused(strictly: Verdict, tardily: Verdict, why: str, tardy: float) -> tupl
     """The verdict, with what it rests on: nothing passes only because this machine's own lateness (s) is allowed for, nor fails so."""
     if strictly is not Verdict.FAIL or tardily is Verdict.FAIL:
         return strictly, why
-    return Verdict.CANT_TELL, f"this machine is too busy: the probe's own packets went {tardy * 1000:.1f} ms late"
+    return Verdict.CANT_TELL, f"this machine is too busy: the probe packets were sent {tardy * 1000:.1f} ms late"
 
 
 def _verdict(interval: Interval, allowed: Interval) -> Verdict:
@@ -356,7 +356,7 @@ def _off(interval: Interval, allowed: Interval) -> str:
         return ""
     if interval.touches(allowed):
         return "the interval reaches beyond what is allowed"
-    return "it is more than was asked" if interval.low > allowed.high else "it is less than was asked"
+    return "it is more than requested" if interval.low > allowed.high else "it is less than requested"
 
 
 def _vague(interval: Interval, asked: Interval) -> bool:

@@ -79,7 +79,7 @@ def _delay(trips: Sequence[int], source: Source, unknown: dict[str, str]) -> Mea
         unknown["delay"] = f"{sum(trips):,} round trips were seen, and {TRIPS} are needed"
         return None
     if source == "busy":
-        unknown["jitter"] = "only busy connections were seen, whose round trips hold the queue that they made"
+        unknown["jitter"] = "there were only busy connections, and their round-trip times include their own queues"
         return Measured(Duration(round(quantile(trips, _EMPTY) / 2)), Duration(0), (), 0)
     samples = list(spread(trips))
     mean = sum(samples) / len(samples)
@@ -120,11 +120,11 @@ def _loss(learnt: Learnt, unknown: dict[str, str]) -> tuple[float | None, float]
 def _rate(learnt: Learnt, unknown: dict[str, str]) -> Rate | None:
     """The median of what came through while there was a queue, when it was always much the same."""
     if sum(learnt.rates) < RATES:
-        unknown["rate"] = "no connection filled the line: it is more than they used"
+        unknown["rate"] = "no connection filled the link, so its rate is higher than what they used"
         return None
     middle, high = quantile(learnt.rates, 0.5), quantile(learnt.rates, 0.9)
     if high > _TIGHT * middle:
-        unknown["rate"] = "connections ran at very different rates: something else than the line limited them"
+        unknown["rate"] = "connections had very different rates, so the link did not limit them"
         return None
     return Rate(round(middle))
 
@@ -145,9 +145,7 @@ def profile(name: str, found: Line, table: str, source: str) -> dict[str, Any]:
         both["rate"] = str(found.rate)
     if not both:
         why = "; ".join(f"{part}: {reason}" for part, reason in found.unknown.items())
-        raise NetweatherError(
-            "nothing-learnt", "there was too little traffic to learn from", why, "record longer, or with more traffic"
-        )
+        raise NetweatherError("nothing-learnt", "there was too little traffic", why, "record longer, or with more traffic")
     notes = "; ".join(f"{part} unknown: {why}" for part, why in found.unknown.items())
     return {name: {"title": f"{name}, recorded", "source": source, **({"notes": notes} if notes else {}), "both": both}}
 

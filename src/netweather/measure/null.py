@@ -34,7 +34,7 @@ def of_times(direction: str, times: Sequence[float], sent: int) -> Null:
     """From delays or round trips, s."""
     ordered = sorted(times)
     if not ordered:
-        return Null(direction, None, None, sent, sent, "nobody answered without the condition either" if sent else "")
+        return Null(direction, None, None, sent, sent, "the peer did not answer without the condition either" if sent else "")
     return Null(
         direction, statistics.quantile(ordered, 0.5), statistics.quantile_interval(ordered, 0.5), sent, sent - len(ordered)
     )

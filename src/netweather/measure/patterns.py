@@ -22,7 +22,7 @@ def judge_mtu(direction: str, mtu: int, fitting: Arrivals, larger: Arrivals) -> 
     """Packets of the MTU arrive, and those that are one byte larger never do."""
     count = len(fitting.sent) + len(larger.sent)
     if fitting.refused or larger.refused:
-        why = "the way's own MTU is smaller: packets of that size are refused at once"
+        why = "the path's own MTU is smaller: packets of that size are refused"
         return figure("MTU", direction, "bytes", mtu, None, None, Verdict.CANT_TELL, count, why)
     if larger.seen:
         why = f"{len(larger.seen)} of {len(larger.sent)} packets of {mtu + 1} bytes arrived"
@@ -44,7 +44,9 @@ def judge_listed(direction: str, expected: Expected, decided: Sequence[tuple[int
     if expected.corrupt.high or expected.duplicate or expected.timeline is not None:
         return told(Verdict.CANT_TELL, "corruption, duplicates or a trace hide which packets were lost")
     if len(moved) != 1 or moved[0][1] != sent:
-        return told(Verdict.CANT_TELL, "other packets met the rule meanwhile, so the probe's numbers are not known")
+        return told(
+            Verdict.CANT_TELL, "the rule matched other packets meanwhile, so the numbers of the probe packets are unknown"
+        )
     before = moved[0][0]
     asked = {number - before - 1 for number in expected.listed if before < number <= before + sent}
     lost = set(range(sent)) - {number for number, _, _ in arrivals.seen}
@@ -54,8 +56,8 @@ def judge_listed(direction: str, expected: Expected, decided: Sequence[tuple[int
         return told(Verdict.FAIL, why, len(asked), len(lost))
     if not asked:
         later = [number for number in expected.listed if number > before]
-        remedy = f"--samples {later[0] - before}" if later else "set it again, and verify at once"
-        return told(Verdict.CANT_TELL, f"none of the list's {count} packets was among the probe's: {remedy}", 0, 0)
+        remedy = f"--samples {later[0] - before}" if later else "set it again, and verify immediately"
+        return told(Verdict.CANT_TELL, f"the probe contained none of the list's {count} packets: {remedy}", 0, 0)
     return told(Verdict.PASS, "", len(asked), len(lost))
 
 
@@ -69,7 +71,7 @@ def judge_slots(direction: str, slot: Slot, arrivals: Arrivals, spacing: float, 
         return [figure("slot", direction, "s", asked, None, None, Verdict.CANT_TELL, len(times), why)]
 
     if shortest < SHORTEST_SLOT:
-        return cannot(f"slots closer than {SHORTEST_SLOT * 1000:g} ms can't be told from the machine's own scheduling")
+        return cannot(f"slots closer than {SHORTEST_SLOT * 1000:g} ms cannot be distinguished from the machine's scheduling")
     batches = _batches(times, shortest / 2)
     gaps = sorted((two[0] - one[0]) / 1e9 for one, two in pairwise(batches))
     if len(gaps) < 10:

@@ -23,7 +23,7 @@ def check(path: str) -> None:
     """Before anything is measured. Raises UsageError bad-plot; NetweatherError no-matplotlib."""
     if Path(path).suffix.lower() not in KINDS:
         raise UsageError(
-            "bad-plot", f"{path!r} is no picture that can be drawn", "it ends in neither .svg nor .png", "write out.svg"
+            "bad-plot", f"{path!r} is not the name of a plot file", "it ends in neither .svg nor .png", "write out.svg"
         )
     _matplotlib()
 
@@ -78,7 +78,7 @@ def canvas(path: str, rows: int, columns: int) -> Iterator[tuple[Any, Any]]:
 _ASKED: Final = {"color": "#111827", "linestyle": (0, (4, 3)), "linewidth": 1.4, "zorder": 3}
 _SEEN: Final = "#2f7ed8"
 _COLOURS: Final = {Verdict.PASS: "#15803d", Verdict.FAIL: "#b91c1c", Verdict.CANT_TELL: "#a16207"}
-_WORDS: Final = ("no packet arrived", "no packet was lost", "no rate was asked for")
+_WORDS: Final = ("no packet arrived", "no packet was lost", "no rate was requested")
 _LOOKS: Final = {
     "axes.edgecolor": "#9ca3af",
     "axes.grid": True,

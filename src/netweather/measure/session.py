@@ -92,12 +92,12 @@ class Session:
         """Sends it all."""
         found = Found()
         self._fit(Flow(UDP, self.local, self.remote).headers)
-        self.tell(0.02, "looking for a flow that meets the rule")
+        self.tell(0.02, "looking for a flow that the rule matches")
         base = self._round_trips(found)
         if self.peer is not None and self.entered:
             self._streams(found, self.peer, base)
         elif any(each.listed for each in self.expected.values()):
-            why = "which packets of a list were lost shows only each direction by itself: name a peer that can be entered with --peer"
+            why = "losses of a list can only be measured in each direction separately: name a peer with --peer"
             found.figures += [_untold("loss", way, "packets", why) for way, each in self.expected.items() if each.listed]
         if not any(null.direction == ROUND_TRIP for null in found.nulls):
             self._null_round_trip(found)
@@ -154,7 +154,7 @@ class Session:
         found = next((each for each in self.datapath.interfaces if each.ifindex == index), None)
         if found is None or (found.upper and found.name not in self.match.interfaces):
             where = found.name if found else "an interface that carries no condition"
-            raise OSError(errno.EOPNOTSUPP, f"packets leave by {where}, and the rule meets them on an interface below it")
+            raise OSError(errno.EOPNOTSUPP, f"packets leave by {where}, and the rule matches them on an interface below it")
 
     def _null_round_trip(self, found: Found) -> Null:
         """The path without the condition; and whether an ingress block stops the answers to echoes that no egress block stops."""
@@ -213,9 +213,9 @@ class Session:
         return None if self.peer is None else 0.0
 
     def _no_round_trip(self, found: Found) -> None:
-        why = "neither an ICMP echo nor a TCP connect meets this rule alone"
+        why = "this rule matches neither an ICMP echo nor a TCP connect exclusively"
         if self.match.share is not None:
-            why = "only a share of the connections meets the rule, and one round trip does not tell which"
+            why = "the rule matches only a share of the connections, and one round trip does not show which"
         why += "; name a peer that can be entered with --peer"
         found.figures.append(_untold("RTT", "round trip", "s", why))
 
@@ -273,7 +273,7 @@ class Session:
 
     def _open(self, peer: Namespace) -> Ends | str:
         """Both ends of a flow that meets the rule in each direction it has, or why there is none."""
-        why = "no probe packet that nobody would answer meets this match"
+        why = "the match fits no packet that the peer would leave unanswered"
         for flow in candidates(self.match, self.local, self.remote):
             try:
                 ends = Ends(self.namespace, peer, flow)
@@ -283,7 +283,7 @@ class Session:
             if all(self.meets(ends.flow, way) for way in self.expected):
                 return ends
             ends.close()
-            why = "another rule meets the packets that the probe could send"
+            why = "another rule matches all possible probe packets"
         return why
 
     def _open_shared(self, found: Found, peer: Namespace, asked: float) -> Ends | str:
@@ -300,7 +300,7 @@ class Session:
                             break
                         shared.add(fan, way, self.counted)
                 except OSError as error:
-                    return f"so many connections cannot be had: {error.strerror or error}"
+                    return f"that many connections are not possible: {error.strerror or error}"
                 if shared.enough():
                     break
             if shared.flows:
@@ -312,7 +312,7 @@ class Session:
             judge.share("share", shared.met, shared.flows, Interval(asked, asked))
             found.figures += judge.figures
         if shared.flow is None:
-            return "no connection was found that surely meets the rule"
+            return "no connection was found that certainly matches the rule"
         try:
             return Ends(self.namespace, peer, shared.flow)
         except OSError as error:
@@ -347,7 +347,7 @@ class Session:
         probe = "; ".join(found.probes) or "nothing was sent"
         figures = tuple(with_errors(found.figures, found.nulls))
         if found.sent and moved - found.apart < 0.5 * found.sent and not (dropped and moved):
-            why = f"the probe's packets did not meet the rule: its counter moved by {moved}, {found.sent} were sent"
+            why = f"the rule did not match the probe packets: its counter increased by {moved} for {found.sent} packets"
             figures = tuple(replace(figure, verdict=Verdict.CANT_TELL, why=why) for figure in figures)
         if not figures:
             figures = (_untold("all", "", "", "nothing could be sent"),)

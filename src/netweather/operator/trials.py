@@ -93,7 +93,7 @@ class Trials:
         labels = f"{TEST_LABEL}={test.name}"
         if test.namespace in self.operator.policy.protected:
             raise UsageError(
-                "protected-namespace", f"no tests in the namespace {test.namespace}", "the cluster itself runs there"
+                "protected-namespace", f"no tests in the namespace {test.namespace}", "components of the cluster run in it"
             )
         if status.get("observedGeneration", test.generation) != test.generation:
             why, remedy = "its results would be of two tests", "delete it, and create it again"
@@ -114,7 +114,7 @@ class Trials:
         if found is None:
             return None
         if not jobs.is_of(found, test):
-            what, why = f"there is another ConfigMap {report_name(test.name)}", "the test's results would be written into it"
+            what, why = f"a foreign ConfigMap {report_name(test.name)} exists", "the test's results would be written into it"
             if self._is_young(test):  # of a test of the same name, perhaps, that was deleted a moment ago
                 raise NetweatherError("cluster-refused", what, why)
             raise UsageError("bad-network-test", what, why, "delete it, or give the test another name")
@@ -183,7 +183,7 @@ class Trials:
     async def _trial(self, seen: Seen, step: Step, job: Object | None, condition: Object | None) -> Trial:
         evidence = (jobs.evidence(condition, job, seen.now),) if condition is not None and job is not None else ()
         if job is None:
-            return Trial(None, 0.0, "", evidence, step.problem or "its Job is gone")
+            return Trial(None, 0.0, "", evidence, step.problem or "its Job was deleted")
         where = f"job-name={job['metadata']['name']}"
         run = jobs.run_of(await self.api.labelled(kinds.PODS, seen.test.namespace, where))
         code, seconds, problem = jobs.outcome(job, run, seen.now, late=step.late)

@@ -111,7 +111,7 @@ def describe(operation: Operation) -> str:
         case MakeHelper():
             return "make our own network namespace for this target"
         case MakePort():
-            return "make the veth pair nw0 (in the target) and nwh (in ours), quiet: no addresses, no ARP"
+            return "make the veth pair nw0 (in the target) and nwh (in Netweather's namespace), without addresses and ARP"
         case LoadClassifier(room=room):
             return f"load the classifier, with room for {room.rules} rules"
         case StartPump():
@@ -120,7 +120,7 @@ def describe(operation: Operation) -> str:
             verb = "make" if isinstance(operation, MakeLine) else "set"
             return f"{verb} line {line.index} ({line.engine}) for {line.direction} of {line.interface.name}: {line.id}"
         case WriteRules(tables=tables):
-            return f"write {len(tables.rules)} rules and switch to them at once"
+            return f"write {len(tables.rules)} rules and switch to them atomically"
         case Attach(interface=name):
             return f"attach to {name}, egress and ingress, before other programs"
         case Detach(interface=name):
@@ -128,9 +128,9 @@ def describe(operation: Operation) -> str:
         case DetachElsewhere():
             return "detach from interfaces that have left this namespace, wherever they are"
         case Lift():
-            return "end every lease: nothing meets a rule any more"
+            return "end every lease: no rule matches any more"
         case CloseLine(index=index):
-            return f"let line {index} run empty"
+            return f"drain line {index}"
         case RemoveLine(index=index):
             return f"remove line {index} when it is empty"
         case StopPump():
@@ -138,4 +138,4 @@ def describe(operation: Operation) -> str:
         case RemoveHelper():
             return "remove our own network namespace, and all that is in it"
         case RemovePort():
-            return "wait until nw0 and nwh are gone"
+            return "wait until nw0 and nwh are removed"

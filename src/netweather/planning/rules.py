@@ -112,7 +112,7 @@ class _Allocator(Generic[K]):
                 number = next((n for n in self.busy if n not in self.now.values()), -1)
             if number < 0:
                 what = f"more than {self.most} {self.noun} on one target"
-                raise UsageError(f"too-many-{self.noun}", what, "", f"clear some, or ask for fewer {self.noun}")
+                raise UsageError(f"too-many-{self.noun}", what, "", f"clear some, or use fewer {self.noun}")
             self.now[key] = number
         return self.now[key]
 

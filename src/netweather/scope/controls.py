@@ -149,7 +149,7 @@ def panel(found: Mapping[str, Control], names: Iterable[str] = ()) -> tuple[str,
     for name in chosen:
         if name not in by_name:
             known = ", ".join(by_name)
-            raise UsageError("unknown-control", f"there is no control {name[:100]!r}", "", f"write one of these: {known}")
+            raise UsageError("unknown-control", f"the plugin has no control {name[:100]!r}", "", f"write one of these: {known}")
     ids = [by_name[name] for name in chosen or PANEL if name in by_name]
     return tuple(sorted(dict.fromkeys(ids), key=lambda each: found[each].rank))
 

@@ -55,9 +55,9 @@ class Wanted:
     def __post_init__(self) -> None:
         if not _GOOD_ID.fullmatch(self.id):
             why = "the probe takes letters and digits, with single hyphens between them"
-            raise UsageError("bad-plugin-id", f"{self.id!r} is no plugin's id", why, f"write {ID}")
+            raise UsageError("bad-plugin-id", f"{self.id!r} is not a valid id of a plugin", why, f"write {ID}")
         if not self.lease.ns:
-            raise UsageError("bad-lease", "a lease of 0 is none", "", "write 10m")
+            raise UsageError("bad-lease", "the lease must be greater than 0", "", "write 10m")
 
     @property
     def socket(self) -> Path:

@@ -56,7 +56,7 @@ class Steering:
         """The container of Scope's node. Raises UsageError(code="bad-node"), NetweatherError(code="unknown-container")."""
         if not node.endswith(SUFFIX):
             raise UsageError(
-                "bad-node", f"{node[:100]!r} is not a container's node", f"there is no suffix {SUFFIX!r}", "take a container"
+                "bad-node", f"{node[:100]!r} is not a container's node", f"the suffix {SUFFIX!r} is missing", "choose a container"
             )
         wanted = node.removesuffix(SUFFIX)
         found = next((each for each in self.painter.picture.containers if each.id == wanted), None)
@@ -64,7 +64,7 @@ class Steering:
             raise NetweatherError(
                 "unknown-container",
                 f"the container {wanted[:64]!r} is not found",
-                "it is gone, or not on this host",
+                "it was removed, or is not on this host",
                 "look again in a moment",
             )
         return found
@@ -72,7 +72,7 @@ class Steering:
     def control(self, id: str) -> Control:  # noqa: A002 - Scope's word
         """The button of that id. Raises UsageError(code="unknown-control")."""
         if id not in self.controls:
-            raise UsageError("unknown-control", f"there is no control {id[:100]!r}", "", "take one that the report lists")
+            raise UsageError("unknown-control", f"the plugin has no control {id[:100]!r}", "", "use one that the report lists")
         return self.controls[id]
 
     def asked(self, container: Container, control: Control) -> Pressed:

@@ -125,7 +125,7 @@ def refuse_files(conditions: Iterable[NetworkCondition] = (), references: Iterab
     """Raises NetweatherError(code="path-refused") for what names a file: a trace, a table, netns:/PATH."""
     found = [word for word in references if _is_path(word)] + [path for each in conditions for path in files_of(each)]
     if found:
-        why = "the agent opens no file for who asks it"
+        why = "the agent opens no files for its clients"
         raise NetweatherError("path-refused", f"{found[0]!r} is a path", why, "as root, use `netweather … --direct`")
 
 

@@ -120,7 +120,7 @@ class Clearing:
 def no_such_condition(name: str) -> NetweatherError:
     """For a name that is nowhere in force."""
     return NetweatherError(
-        "no-such-condition", f"no condition {name!r} is in force", "its lease is over, or it was never set",
+        "no-such-condition", f"no condition {name!r} is in force", "its lease has ended, or it was never set",
         "`netweather show` lists them",
     )  # fmt: skip
 

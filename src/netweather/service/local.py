@@ -205,7 +205,7 @@ def _need_host_spelt(targets: Iterable[Target], *, confirmed: bool) -> None:
     if not confirmed and any(target.runtime == "host" for target in targets):
         raise UsageError(
             "host-not-confirmed",
-            "this would be the host's own network, and your session's with it",
-            "host is a target like any other, but a mistake here can lock you out until the lease ends",
-            "add --yes (confirmHost=true of the API); with --exclude port=22 your SSH session stays as it is",
+            "the target is the host's own network, which your session uses too",
+            "a mistake can lock you out until the lease ends",
+            "add --yes (API: confirmHost=true), and --exclude port=22 to keep SSH unchanged",
         )

@@ -22,14 +22,19 @@ def proof(engine: Engine, progress: Progress, caller: Caller = DIRECT) -> Check:
         def tell(share: float, text: str) -> None:
             if caller.gone():
                 what = f"{condition.name!r} on {target.reference} was not proved"
-                raise NetweatherError("not-proved", what, "who asked has gone", "it was undone; ask again, and wait")
+                raise NetweatherError(
+                    "not-proved",
+                    what,
+                    "the client disconnected",
+                    "the change was undone; send the request again and wait for the answer",
+                )
             progress(share, text)
 
         found = verifying.verify(engine, target, Wish(name=condition.name, may_enter=caller.may_change), tell)
         if worst(each.verdict for each in found) is Verdict.FAIL:
-            what = f"{condition.name!r} does not hold on {target.reference}"
+            what = f"{condition.name!r} does not work as requested on {target.reference}"
             raise NetweatherError(
-                "not-proved", what, "; ".join(_reasons(found)), "it was undone; `netweather doctor` may say why"
+                "not-proved", what, "; ".join(_reasons(found)), "the change was undone; `netweather doctor` may name the reason"
             )
         return found
 
@@ -39,7 +44,7 @@ def proof(engine: Engine, progress: Progress, caller: Caller = DIRECT) -> Check:
 def _reasons(found: list[Evidence]) -> list[str]:
     figures = [figure for each in found for measured in each.measured for figure in measured.figures]
     return [problem for each in found for problem in each.problems] + [
-        f"{f.name} {f.direction}: {value_words(f.asked, f.unit)} asked, {value_words(f.seen, f.unit)} seen"
+        f"{f.name} {f.direction}: {value_words(f.asked, f.unit)} requested, {value_words(f.seen, f.unit)} measured"
         for f in figures
         if f.verdict is Verdict.FAIL
     ]

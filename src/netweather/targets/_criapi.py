@@ -135,7 +135,7 @@ def socket_path(environment: Mapping[str, str] = os.environ) -> str:
     for path in SOCKETS:
         if os.path.exists(path):
             return path
-    why = f"none of {', '.join(SOCKETS)} is there"
+    why = f"none of these exists: {', '.join(SOCKETS)}"
     raise NetweatherError("cri-unreachable", "no container runtime was found", why, f"name its socket in {_ENVIRONMENT}") from (
         FileNotFoundError(SOCKETS[0])
     )

@@ -180,11 +180,11 @@ class DockerApi:
         set_host = f"or point {product.variable} at the engine's socket (unix:///PATH)"
         reason = str(getattr(error, "strerror", None) or error) or type(error).__name__
         if isinstance(error, FileNotFoundError):
-            why, remedy = "there is no such socket", f"start {product.name} ({product.start}), {set_host}"
+            why, remedy = "the socket does not exist", f"start {product.name} ({product.start}), {set_host}"
         elif isinstance(error, PermissionError):
             why, remedy = reason, f"run netweather as root (sudo netweather …), or join the group {product.command}"
         elif isinstance(error, ConnectionRefusedError):
-            why, remedy = "nobody listens there", f"start {product.name} ({product.start}), {set_host}"
+            why, remedy = "no process listens on it", f"start {product.name} ({product.start}), {set_host}"
         else:
             why, remedy = reason, f"see whether {product.command} ps answers, {set_host}"
         what = f"{product.name} could not be reached at {self.path}"

@@ -13,9 +13,9 @@ CODES: Final = {
     "unknown-scheme": "No such scheme of target references",
     "scheme-missing": "A bare name was given where a reference is wanted",
     "unknown-target": "Nothing of that name is there",
-    "ambiguous-target": "The reference fits several things and asks for one",
+    "ambiguous-target": "The reference matches several targets, but one is needed",
     "target-not-running": "The container is there and not running",
-    "target-changed": "The target was replaced while it was looked at",
+    "target-changed": "The target was replaced while Netweather examined it",
     "target-elsewhere": "The container runs where this process cannot reach its namespace",
     "not-a-namespace": "The file is not a network namespace",
     "host-namespace": "The target is the host's own network",
@@ -56,7 +56,7 @@ def unknown_target(what: str, word: str, known: Iterable[str], noun: str, remedy
     elif names:
         why = f"{noun}: {', '.join(names[:6])}{', …' if len(names) > 6 else ''}"
     else:
-        why = f"there are no {noun}"
+        why = f"no {noun} exist"
     return NetweatherError("unknown-target", what, why, remedy)
 
 

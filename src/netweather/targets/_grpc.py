@@ -80,7 +80,7 @@ class Service:
     @contextmanager
     def _channel(self) -> Iterator[Any]:
         if not os.path.exists(self.path):
-            raise self._unreachable("there is no such socket") from FileNotFoundError(self.path)
+            raise self._unreachable("the socket does not exist") from FileNotFoundError(self.path)
         # Go's servers refuse the escaped path that would otherwise be the authority.
         options = (("grpc.default_authority", "localhost"), ("grpc.max_receive_message_length", 64 << 20))
         with _grpc().insecure_channel(f"unix:{self.path}", options=options) as channel:
@@ -94,7 +94,7 @@ class Service:
         code, details = error.code(), str(error.details() or "")
         if code == codes.UNIMPLEMENTED:
             return NetweatherError(
-                "cri-unsupported", f"{self.path} has no {self.name}", details, "name the socket of a runtime that has it"
+                "cri-unsupported", f"{self.path} has no {self.name}", details, "name the socket of a runtime with this API"
             )
         if code in (codes.UNAVAILABLE, codes.DEADLINE_EXCEEDED, codes.CANCELLED):
             return self._unreachable(details)

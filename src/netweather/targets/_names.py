@@ -45,7 +45,7 @@ class Configuration:
 def look_up(name: str, target: Target) -> Answer:
     """The addresses of a host name, asked as the target's own processes would.
 
-    Raises OSError (its strerror says why, such as that there is no such name) and NetweatherError cannot-enter-namespace.
+    Raises OSError (its strerror says why, such as that the name does not exist) and NetweatherError cannot-enter-namespace.
     """
     found = configuration(target)
     written = in_hosts(found.hosts, name)
@@ -150,7 +150,7 @@ def _why(error: Exception) -> str:
     import dns.resolver
 
     if isinstance(error, dns.resolver.NXDOMAIN):
-        return "there is no such name"
+        return "the name does not exist"
     if isinstance(error, dns.resolver.LifetimeTimeout):
         return "its name servers do not answer"
     return str(error).partition("\n")[0] or type(error).__name__

@@ -82,8 +82,8 @@ class Process:
     def _gone(self) -> NetweatherError:
         return NetweatherError(
             "unknown-target",
-            f"there is no process {self.pid}",
-            "it has exited, or it lives in a pid namespace that this one does not show",
+            f"process {self.pid} does not exist",
+            "it has exited, or is in a pid namespace that is not visible",
             "find the right number with: ps -e",
         )
 
@@ -98,7 +98,9 @@ def open_path(path: str) -> int:
     except PermissionError as error:
         raise needs_root(f"{path} could not be opened", str(error.strerror)) from error
     except FileNotFoundError as error:
-        raise NetweatherError("unknown-target", f"there is no {path}", str(error.strerror), "list them with: ip netns") from error
+        raise NetweatherError(
+            "unknown-target", f"{path} does not exist", str(error.strerror), "list them with: ip netns"
+        ) from error
     except OSError as error:
         raise _not_a_namespace(path, str(error.strerror)) from error
     if not _is_network(fd):

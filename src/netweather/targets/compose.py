@@ -112,7 +112,7 @@ def choose_project(service: str, found: list[Container], own: Own) -> str:
     remedy = f"write compose:{projects[0]}/{service}"
     if own.only:
         what, why = f"the compose project {own.project!r} has no service {service!r}", "COMPOSE_PROJECT_NAME names that project"
-        raise NetweatherError("unknown-target", what, f"{why}; those that have it: {', '.join(projects)}", remedy)
+        raise NetweatherError("unknown-target", what, f"{why}; projects with this service: {', '.join(projects)}", remedy)
     if len(projects) > 1:
         what = f"several compose projects have a service {service!r}"
         raise NetweatherError("ambiguous-target", what, ", ".join(projects), remedy)
@@ -158,8 +158,8 @@ def _text(path: Path) -> str:
 def _unknown(api: DockerApi, word: str) -> NetweatherError:
     services = [container.compose for container in api.containers() if container.compose]
     known = services if "/" in word else [each.partition("/")[2] for each in services]
-    what = f"there is no compose service {word!r}"
-    return unknown_target(what, word, known, "running services", "see what there is: netweather targets")
+    what = f"no compose service has the name {word!r}"
+    return unknown_target(what, word, known, "running services", "list possible targets: netweather targets")
 
 
 RUNTIME = ComposeServices()

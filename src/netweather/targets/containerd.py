@@ -91,7 +91,7 @@ class ContainerdContainers:
         tasks = api.tasks()
         found = select(api, tasks, word)
         if not found:
-            what = f"there is no {reference.text}"
+            what = f"{reference.text} does not exist"
             begun = ids.unknown(what, word, filter(ids.is_id, tasks), f"containerd:{api.namespace}/{{}}")
             raise begun or unknown_target(what, word, tasks, "containers with a process", "list them: ctr containers ls")
         awake = [id for id in found if tasks[id].running]  # noqa: A001 - what containerd calls it
@@ -183,12 +183,14 @@ def open_task(api: ContainerdApi, id: str, reference: Reference) -> Target:  # n
         elif now == task:
             raise NetweatherError(
                 "target-elsewhere",
-                f"the container {id} runs out of this process's reach",
-                f"process {task.pid} here is not the container's, or its control group does not tell whose it is",
+                f"the container {id} cannot be reached from this process",
+                f"process {task.pid} on this machine is not the container's, or its control group does not show it",
                 f"run netweather in the host's pid namespace; or name the process, when it is the right one: pid:{task.pid}",
             )
         task = now
-    raise NetweatherError("target-changed", f"{reference.text} was replaced while it was looked at", "it ended", "try again")
+    raise NetweatherError(
+        "target-changed", f"{reference.text} was replaced while Netweather examined it", "it ended", "try again"
+    )
 
 
 def _groups(namespace: str, id: str) -> tuple[str, ...]:  # noqa: A002 - what containerd calls it

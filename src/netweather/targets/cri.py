@@ -21,7 +21,7 @@ from netweather.targets.references import Reference, parse
 
 _LOOKS: Final = 4
 _POD_UID: Final = "io.kubernetes.pod.uid"
-_SEE: Final = "see what there is: netweather targets"
+_SEE: Final = "list possible targets: netweather targets"
 
 
 class CriSandboxes:
@@ -124,7 +124,7 @@ def select(api: CriApi, reference: Reference) -> list[Sandbox]:
         found = _with_label(api, reference.rest)
     else:
         found = _of_id(api, reference.rest)
-    what = f"there is no {reference.text} on this node"
+    what = f"{reference.text} does not exist on this node"
     begun = ids.unknown(what, reference.rest, _all_ids(api), "cri:{}") if not found and reference.scheme == "cri" else None
     if begun is not None:
         raise begun
@@ -207,8 +207,8 @@ def _try_open(sandbox: Sandbox, reference: Reference) -> Target | None:
 
 
 def _gone(reference: Reference, sandbox: Sandbox | None) -> NetweatherError:
-    what = f"the pod {sandbox.name if sandbox else reference.text} was replaced while it was looked at"
-    return NetweatherError("target-changed", what, "its sandbox is not ready any more", "try again when it stays up")
+    what = f"the pod {sandbox.name if sandbox else reference.text} was replaced while Netweather examined it"
+    return NetweatherError("target-changed", what, "its sandbox is not ready any more", "try again when it runs steadily")
 
 
 def _on_host(sandbox: Sandbox) -> NetweatherError:
@@ -223,8 +223,8 @@ def _on_host(sandbox: Sandbox) -> NetweatherError:
 def _elsewhere(sandbox: Sandbox) -> NetweatherError:
     return NetweatherError(
         "target-elsewhere",
-        f"the pod {sandbox.name} runs out of this process's reach",
-        "the runtime is in another pid namespace or machine, or does not tell the sandbox's process",
+        f"the pod {sandbox.name} cannot be reached from this process",
+        "the runtime is in another pid namespace or machine, or does not report the sandbox's process",
         "run netweather on the pod's node, in the host's pid namespace (hostPID: true); or name the pod's process: pid:N",
     )
 

@@ -118,12 +118,12 @@ def find(api: DockerApi, word: str) -> Container:
     if found is not None and ids.means(word, found.id, found.name):
         return found
     every = api.containers(every=True)
-    what = f"there is no container {word!r}"
+    what = f"no container has the name {word!r}"
     begun = ids.unknown(what, word, (container.id for container in every), f"{api.product.command}:{{}}")
     if begun is not None:
         raise begun
     running = [container.name for container in every if container.state == "running"]
-    raise unknown_target(what, word, running, "running containers", "see what there is: netweather targets")
+    raise unknown_target(what, word, running, "running containers", "list possible targets: netweather targets")
 
 
 def unlabelled(api: DockerApi, label: str) -> NetweatherError:
@@ -132,7 +132,9 @@ def unlabelled(api: DockerApi, label: str) -> NetweatherError:
     key = label.partition("=")[0]
     same_key = {text for text in known if text.partition("=")[0] == key}
     what = f"no container has the label {label}"
-    return unknown_target(what, label, same_key or known, "labels on running containers", "see what there is: netweather targets")
+    return unknown_target(
+        what, label, same_key or known, "labels on running containers", "list possible targets: netweather targets"
+    )
 
 
 def open_running(
@@ -213,24 +215,25 @@ def _refuse_shared(api: DockerApi, container: Container) -> None:
             "host-namespace",
             f"the container {container.name!r} has no network of its own",
             f"it runs with --network host: it shares the network of the machine that {api.product.name} runs on",
-            "name one that has, or write host if you mean the host",
+            "name a container with its own network, or write host if you mean the host",
         )
 
 
 def _changed(api: DockerApi, container: Container) -> NetweatherError:
     return NetweatherError(
         "target-changed",
-        f"the container {container.name!r} was replaced while it was looked at",
+        f"the container {container.name!r} was replaced while Netweather examined it",
         "it restarted or was removed, more than once",
-        f"try again when it stays up; see: {api.product.command} ps",
+        f"try again when it runs steadily; see: {api.product.command} ps",
     )
 
 
 def _elsewhere(api: DockerApi, container: Container) -> NetweatherError:
     return NetweatherError(
         "target-elsewhere",
-        f"the container {container.name!r} runs out of this process's reach",
-        f"process {container.pid} here is not the container's: the engine is in a virtual machine or in another pid namespace",
+        f"the container {container.name!r} cannot be reached from this process",
+        f"process {container.pid} on this machine is not the container's: the engine runs in a virtual machine or in "
+        f"another pid namespace",
         f"run netweather where the containers run, and in the host's pid namespace ({api.product.command} run --pid=host)",
     )
 

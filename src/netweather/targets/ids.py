@@ -52,11 +52,11 @@ def unknown(what: str, word: str, ids: Iterable[str], form: str) -> NetweatherEr
     found = _begin(word, ids)
     if not found:
         return None
-    why = f"{_listed(found)} begins with it, and a beginning of an id is not a name"
+    why = f"{_listed(found)} begins with it, but an abbreviated id is not a name"
     if len(found) > 1:
-        why = f"these ids begin with it, and a beginning of an id is not a name: {_listed(found)}"
+        why = f"these ids begin with it, but an abbreviated id is not a name: {_listed(found)}"
     remedy = f"write {form.format(found[0])}" if len(found) == 1 else f"write one in full: {form.format(found[0])}"
-    return NetweatherError("unknown-target", what, why, f"{remedy}; the command line takes an id from {SHORTEST} digits on")
+    return NetweatherError("unknown-target", what, why, f"{remedy}; the command line accepts ids with at least {SHORTEST} digits")
 
 
 def _begin(word: str, ids: Iterable[str]) -> list[str]:

@@ -30,7 +30,7 @@ class NamedNamespaces:
         except NetweatherError as error:
             if error.code != "unknown-target" or name == path:
                 raise
-            what = f"there is no namespace named {name!r}"
+            what = f"no namespace has the name {name!r}"
             raise unknown_target(what, name, self.names(), "named namespaces", "list them with: ip netns") from error
         return [_namespaces.held_target(fd, reference.text, name, "netns", path=path)]
 

@@ -106,7 +106,7 @@ def _of_reference(text: str) -> tuple[Address, ...]:
             found += target.addresses
             found += _addresses.addresses_of(_addresses.interfaces_in(target.netns_fd))
     if not found:
-        why = "its namespace has none but loopback's"
+        why = "its namespace has only loopback addresses"
         raise NetweatherError("peer-without-address", f"{text} has no address", why, f"connect it to a network, or name {_FORMS}")
     return _addresses.ordered(found)
 

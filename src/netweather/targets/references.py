@@ -69,7 +69,7 @@ SCHEMES: Final = (
 )  # fmt: skip
 """Every scheme: the one place that names them (help, errors and completion are made of it)."""
 
-_LIST: Final = "see what there is: netweather targets"
+_LIST: Final = "list possible targets: netweather targets"
 _BY_NAME: Final = {scheme.name: scheme for scheme in SCHEMES}
 _ALIASES: Final = {
     "container": "docker", "service": "compose", "docker-compose": "compose", "process": "pid", "proc": "pid",
@@ -139,11 +139,11 @@ def _bare(text: str) -> UsageError:
         return UsageError("bad-target", "the target is empty", "", f"name one: {forms}")
     meant = bare_name(text)
     remedy = f"write {meant}" if meant else _LIST
-    return UsageError("scheme-missing", f"{text!r} does not say what kind of target it is", f"a target is one of {forms}", remedy)
+    return UsageError("scheme-missing", f"{text!r} has no scheme", f"a target is one of {forms}", remedy)
 
 
 def _unknown(head: str, rest: str) -> UsageError:
     meant = _ALIASES.get(head.lower()) or next(iter(nearest(head, _BY_NAME, 1)), None)
     forms = "; ".join(known.form for known in available())
     remedy = f"write {meant if meant == 'host' else f'{meant}:{rest}'}" if meant else _LIST
-    return UsageError("unknown-scheme", f"{head + ':'!r} is no kind of target", f"a target is one of {forms}", remedy)
+    return UsageError("unknown-scheme", f"{head + ':'!r} is not a scheme of targets", f"a target is one of {forms}", remedy)

@@ -127,4 +127,4 @@ def refuse_host(targets: Iterable[Target]) -> None:
         if why:
             whose = f" ({target.name})" if target.name not in target.reference else ""
             what = f"{target.reference}{whose} has no network of its own"
-            raise NetweatherError("host-namespace", what, f"{why}: your own session would suffer too", remedy)
+            raise NetweatherError("host-namespace", what, f"{why}: your own session would also be affected", remedy)

@@ -53,7 +53,7 @@ class Browser:
         for program in PROGRAMS:
             if not shutil.which(program):
                 remedy = "install Chromium and its driver (Debian: chromium chromium-driver)"
-                raise NetweatherError("no-browser", f"there is no {program} here", "the page needs a real browser", remedy)
+                raise NetweatherError("no-browser", f"{program} is not installed", "the page needs a real browser", remedy)
         with contextlib.ExitStack() as stack:
             name = f"chromedriver-{self._window[0]}"
             rests = self.host.folder / f"{self.host.name}-{name}"  # a Chromium that is killed leaves some: they go with the lab

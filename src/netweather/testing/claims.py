@@ -86,8 +86,8 @@ def _file(target: Whose) -> int:
     folder = Path(tempfile.gettempdir(), f"netweather-claims-{os.getuid()}")
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.is_symlink() or folder.stat().st_uid != os.getuid():
-        what = f"{folder} belongs to somebody else"
-        raise NetweatherError("target-busy", what, "who changes a target is noted there", "remove it, or set TMPDIR")
+        what = f"{folder} belongs to another user"
+        raise NetweatherError("target-busy", what, "it records which test changes a target", "remove it, or set TMPDIR")
     return os.open(folder / target.identity, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
 
@@ -102,8 +102,8 @@ def _lock(fd: int, target: Whose, shared: bool, patience: float) -> None:
                 raise NetweatherError(
                     "target-busy",
                     what,
-                    "two tests may not degrade one target at once",
-                    "run them with --dist loadgroup, or say shared=True",
+                    "two tests may not degrade one target at the same time",
+                    "run them with --dist loadgroup, or set shared=True",
                 ) from None
             pause(TURN_S)
         else:

@@ -32,7 +32,7 @@ Tell = Callable[[Mapping[str, Any]], None]
 
 
 class Interrupted(Exception):
-    """A signal ended it, and the test is gone."""
+    """A signal ended it, and the test was deleted."""
 
     def __init__(self, number: int) -> None:
         super().__init__(f"signal {number}")
@@ -126,10 +126,10 @@ async def _created(api: Api, document: dict[str, Any], namespace: str) -> dict[s
         if said(error) == 409:
             remedy = f"kubectl -n {namespace} delete networktest {name}, or write generateName in place of name"
             raise NetweatherError(
-                "test-exists", f"{namespace} has a NetworkTest {name} already", "one is run once", remedy
+                "test-exists", f"{namespace} has a NetworkTest {name} already", "a NetworkTest runs once", remedy
             ) from error
         if said(error) == 404:
-            raise _no_operator("the cluster knows no NetworkTest, or there is no such namespace") from error
+            raise _no_operator("the cluster has no kind NetworkTest, or the namespace does not exist") from error
         raise
 
 
@@ -141,8 +141,8 @@ async def _followed(api: Api, made: dict[str, Any], tell: Tell) -> dict[str, Any
     while True:
         found = await _patiently(lambda: api.read(TESTS, metadata["name"], metadata["namespace"]))
         if found is None or found["metadata"]["uid"] != metadata["uid"]:
-            why = "somebody deleted it while it ran"
-            raise NetweatherError("test-refused", f"the NetworkTest {metadata['name']} is gone", why, "run it again")
+            why = "it was deleted while it ran"
+            raise NetweatherError("test-refused", f"the NetworkTest {metadata['name']} was deleted", why, "run it again")
         status = found.get("status") or {}
         for cell in status.get("cells") or ():
             if states.get(cell["network"]) != cell["state"]:
@@ -152,7 +152,7 @@ async def _followed(api: Api, made: dict[str, Any], tell: Tell) -> dict[str, Any
             _check_refused(status)
             return found
         if not status and time.monotonic() - begun > ANSWERS_S:
-            raise _no_operator(f"nobody said anything of it for {ANSWERS_S:.0f} s")
+            raise _no_operator(f"it got no status for {ANSWERS_S:.0f} s")
         await asyncio.sleep(LOOKS_S)
 
 
@@ -163,7 +163,7 @@ def _check_refused(status: Mapping[str, Any]) -> None:
 
 
 def _no_operator(why: str) -> NetweatherError:
-    return NetweatherError("no-operator", "no operator runs NetworkTests there", why, "install it: docs/kubernetes.md")
+    return NetweatherError("no-operator", "no operator runs NetworkTests in the cluster", why, "install it: docs/kubernetes.md")
 
 
 async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:

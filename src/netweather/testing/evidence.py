@@ -69,7 +69,7 @@ class Evidence:
 def told(plain: dict[str, Any]) -> str:
     """A line of evidence, from what a report carries."""
     lost = f", {plain['dropped']} of them dropped" if plain.get("dropped") else ""
-    met = f", met by {plain['packets']} packets{lost}" if "packets" in plain else ""  # a cluster doesn't count them
+    met = f"; matched {plain['packets']} packets{lost}" if "packets" in plain else ""  # a cluster doesn't count them
     state = "in force" if plain["inForce"] else "NOT AS DECLARED"
     line = f"{plain['target']}: {plain['condition']}: {state} for {plain['seconds']:.1f} s{met}"
     return "; ".join([line, *plain.get("measured", ()), *plain.get("problems", ())])

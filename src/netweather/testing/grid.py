@@ -54,7 +54,7 @@ def _status(hub: str) -> dict[str, Any]:
     try:
         found: dict[str, Any] = httpx.get(f"{hub.rstrip('/')}/status", timeout=PATIENCE_S).raise_for_status().json()
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        what, remedy = f"the Grid at {hub or '(nowhere)'} does not tell its nodes", "give its URL: session_node(driver, hub=…)"
+        what, remedy = f"the Grid at {hub or '(nowhere)'} does not list its nodes", "give its URL: session_node(driver, hub=…)"
         raise NetweatherError("grid-unreachable", what, str(error), remedy) from error
     return found
 
@@ -66,7 +66,9 @@ def node_uri(status: dict[str, Any], session: str) -> str:
             if ((slot.get("session") or {}).get("sessionId")) == session:
                 return str(node.get("externalUri") or node["uri"])
     what = f"no node of the Grid runs the session {session}"
-    raise NetweatherError("unknown-session", what, "it has ended, or belongs to another Grid", "ask while the session lives")
+    raise NetweatherError(
+        "unknown-session", what, "it has ended, or belongs to another Grid", "call this while the session is open"
+    )
 
 
 def target_at(address: str, listings: list[Listing]) -> str:
@@ -75,5 +77,5 @@ def target_at(address: str, listings: list[Listing]) -> str:
     if len(found) == 1:
         return found[0]
     what = f"the Grid's node at {address} is {'not one' if found else 'no'} container of this machine"
-    why = f"{', '.join(found)} have that address" if found else "its address belongs to none that is listed"
+    why = f"{', '.join(found)} have that address" if found else "its address belongs to no listed target"
     raise NetweatherError("unknown-node", what, why, "name the target yourself: see netweather targets")

@@ -150,4 +150,4 @@ def _failed(host: str, child: Child, why: str) -> NetweatherError:
 def _told(host: str, command: list[str], why: str, said: str) -> NetweatherError:
     tail = "\n".join(said.strip().splitlines()[-TAIL:])
     what = f"{command[0]} failed on the lab's host {host}"
-    return NetweatherError("lab-process-failed", what, f"{why}; {tail}" if tail else why, "its log tells more: Child.text()")
+    return NetweatherError("lab-process-failed", what, f"{why}; {tail}" if tail else why, "see its log: Child.text()")

@@ -141,9 +141,9 @@ def _check(spec: LabSpec, asked: int) -> None:
         if not _NAME.fullmatch(name):
             raise bad(f"host {name!r}", "a name is of small letters, digits and hyphens, 32 at most", "choose another")
     if not spec.hosts or len(spec.hosts) != asked:
-        raise bad(f"hosts {', '.join(spec.hosts) or 'of nothing'}", "each has a name of its own, and there is one at least")
+        raise bad(f"hosts {', '.join(spec.hosts) or 'of nothing'}", "a lab needs at least one host, and names must be unique")
     if len(spec.links) > len(NETWORKS):
-        raise bad(f"{len(spec.links)} links", f"there are addresses for {len(NETWORKS)}")
+        raise bad(f"{len(spec.links)} links", f"the maximum is {len(NETWORKS)}")
     for link in spec.links:
         for host in link.hosts:
             spec.known(host)
@@ -152,7 +152,7 @@ def _check(spec: LabSpec, asked: int) -> None:
             raise bad(f"link of {', '.join(link.hosts)}", f"a link joins 2 to {MOST_ON_A_LINK} different hosts")
     for host in spec.hosts:
         if not spec.ends(host):
-            raise bad(f"host {host!r}", "no link goes to it", "name it in a link, or leave all links out")
+            raise bad(f"host {host!r}", "no link connects it", "name it in a link, or leave all links out")
 
 
 def load_lab(text: str) -> LabSpec:

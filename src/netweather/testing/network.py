@@ -64,7 +64,7 @@ class Degraded:
         references = self.wish.condition.targets
         known = self._known.pop(references, None)
         if (known is None or not self._entered(known)) and not self._entered(self._looked_up()):
-            what, remedy = "the targets became others while it was set", "see who restarts them, and try again"
+            what, remedy = "the targets were replaced while the condition was set", "find out what restarts them, and try again"
             raise NetweatherError("network-not-as-declared", what, ", ".join(references), remedy)
         if not any(evidence.problems for evidence in self.evidence):
             self._known[references] = self._targets
@@ -100,7 +100,7 @@ class Degraded:
         problems = "; ".join(f"{each.target}: {problem}" for each in self.evidence for problem in each.problems)
         what = "the network was not as the test declared it"
         if problems and error is None:
-            remedy = "allow_unmatched=True, when no packet need meet it; else find out who changed the network (netweather show)"
+            remedy = "set allow_unmatched=True if no packet needs to match; otherwise find out what changed the network (netweather show)"
             raise NetweatherError("network-not-as-declared", what, problems, remedy)
         if problems and error is not None:  # which comes first, and may be why no packet met it
             error.add_note(f"{what}: {problems}")
@@ -160,7 +160,7 @@ class Degraded:
         engines = {result.target.identity: result.engines for result in done.results}
         for target, evidence in zip(self._targets, self.evidence, strict=True):
             if target.identity not in engines:
-                evidence.complain("its network became another meanwhile: it was started anew")
+                evidence.complain("it restarted and got another network meanwhile")
             evidence.engine = "; ".join(engines.get(target.identity, ()))
             self._before[target.identity] = (evidence.packets, evidence.dropped)
         return engines.keys() == {target.identity for target in self._targets}
@@ -184,7 +184,7 @@ class Degraded:
                         self._renew()
                 except (NetweatherError, OSError) as error:
                     for evidence in self.evidence:
-                        evidence.complain(f"could not be looked at: {getattr(error, 'what', error)}")
+                        evidence.complain(f"could not be examined: {getattr(error, 'what', error)}")
 
     def _renew(self) -> None:
         if not any(evidence.problems for evidence in self.evidence):  # what was broken stays broken: mending it would hide that
@@ -199,7 +199,9 @@ class Degraded:
             shown = held.get(target.identity)
             after = time.monotonic() - self._began if self._began else 0.0
             if shown is None:
-                evidence.complain(f"it was gone after {after:.1f} s: somebody cleared it, its lease ended, or its target went")
+                evidence.complain(
+                    f"it was not in force after {after:.1f} s: it was cleared, its lease ended, or its target stopped"
+                )
                 continue
             if not shown.in_force:
                 evidence.complain(f"it was not in force after {after:.1f} s: {'; '.join(shown.problems)}")
@@ -243,11 +245,11 @@ class Degraded:
                 self._look()
             except (NetweatherError, OSError) as error:
                 for evidence in self.evidence:
-                    evidence.complain(f"could not be looked at: {getattr(error, 'what', error)}")
+                    evidence.complain(f"could not be examined: {getattr(error, 'what', error)}")
         for evidence in self.evidence:
             evidence.seconds = time.monotonic() - self._began - evidence.paused
             if not evidence.packets and not self.wish.allow_unmatched:
-                evidence.complain("no packet met it: is it the right target, peer and port?")
+                evidence.complain("no packet matched it: check target, peer and port")
 
 
 class Network:

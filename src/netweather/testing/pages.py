@@ -37,7 +37,7 @@ def kind_of(path: Path) -> Callable[[Matrix, list[str]], str]:
     made = {".html": html, ".md": markdown, ".xml": junit}.get(path.suffix)
     if made is None:
         what = f"{path} can't be written: a report ends in .html, .md or .xml"
-        raise UsageError("unknown-report", what, "the name says which kind it is", "call it networks.html")
+        raise UsageError("unknown-report", what, "the suffix decides the format", "call it networks.html")
     return made
 
 
@@ -176,5 +176,5 @@ def _details(matrix: Matrix, cell: Cell) -> str:
     log = escape(cell.log[-LOG:]) or "(nothing was printed)"
     opened = " open" if cell.outcome in ("failed", "error") else ""
     title = f"{escape(cell.test)} on {escape(cell.network)}: {cell.outcome}, {seconds(cell.seconds)}"
-    body = f"<ul>{evidence or '<li>the network as it is</li>'}</ul><pre>{log}</pre>"
+    body = f"<ul>{evidence or '<li>the unchanged network</li>'}</ul><pre>{log}</pre>"
     return f'<details id="cell{matrix.cells.index(cell)}" class={cell.outcome}{opened}><summary>{title}</summary>{body}</details>'

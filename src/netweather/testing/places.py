@@ -69,7 +69,7 @@ class Own:
             enclosure = Enclosure(ways, localhost=self.localhost).__enter__()
         except OSError as error:
             why, remedy = str(error), "in a container, run it with --privileged; `netweather doctor` says what is missing"
-            raise NetweatherError("no-own-network", "a network for the command could not be made", why, remedy) from error
+            raise NetweatherError("no-own-network", "a network for the command could not be created", why, remedy) from error
         with enclosure:
             engine = Engine(Settings.load(), held="drop")  # when it clears, the command has ended
             yield Spot((enclosure.reference,), LocalService(engine), enclosure.start, "the command's own network")
@@ -79,7 +79,7 @@ def way(words: str) -> Way:
     """HOST:PORT, looked up. Raises UsageError(code="bad-reach"); NetweatherError(code="unknown-reach")."""
     host, _, port = words.rpartition(":")
     if not host or ":" in host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
-        raise UsageError("bad-reach", f"{words!r} is no service", "a host and a port are needed", "write db.example.org:5432")
+        raise UsageError("bad-reach", f"{words!r} is not HOST:PORT", "a host and a port are needed", "write db.example.org:5432")
     address = resolve(host)
     if not address:
         raise NetweatherError("unknown-reach", f"{host!r} has no IPv4 address", "this machine can't look it up", "check the name")

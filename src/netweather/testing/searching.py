@@ -47,7 +47,7 @@ class Search:
             words = {**self.words, self.vary.word.replace("-", "_"): value}
             done = trial(self.place, Wanted(f"{self.vary.word} {value}", None, words), self.command, patience=self.patience)
             if done.problem:
-                remedy = "--allow-unmatched, when no packet need meet it; else see who changes the network (netweather show)"
+                remedy = "add --allow-unmatched if no packet needs to match; otherwise find out what changes the network (netweather show)"
                 what = f"the network of run {len(runs) + 1} was not as declared"
                 raise NetweatherError("network-not-as-declared", what, done.problem, remedy)
             runs.append(Run(len(runs) + 1, point, value, not done.passed, done.code, done.seconds))
@@ -75,25 +75,23 @@ class Found:
         """For people: what was found, how sure it is, and what it rests on."""
         limit, word = self.limit, self.vary.word
         if not limit.sure:
-            first = f"no limit can be told: {self._name} fails too irregularly along {word} {self.vary.good} to {self.vary.bad}"
+            first = f"CAN'T TELL: {self._name} fails too irregularly for {word} from {self.vary.good} to {self.vary.bad}"
         elif limit.passes is None:
-            first = f"{self._name} fails at {word} {self.vary.good} already, the good end"
+            first = f"{self._name} fails at the good end already, {word} {self.vary.good}"
         elif limit.fails is None:
             first = f"{self._name} passes up to {word} {self._at(limit.passes)}"
-            first += ", the bad end" if limit.passes.point == limit.steps else "; beyond, it fails too irregularly to tell"
+            first += ", the bad end" if limit.passes.point == limit.steps else "; beyond that, it fails too irregularly to decide"
         else:
             first = f"{self._name} passes up to {word} {self._at(limit.passes)}, and fails from {self._at(limit.fails)} on"
         lines = [first]
         if limit.sure:
-            lines.append(
-                f"  confidence {limit.confidence * 100:.1f} %: up to there less than half of its runs fail, from there on more"
-            )
+            lines.append(f"  confidence {limit.confidence * 100:.1f} %: up to the first value fewer than half of all runs fail")
         for side in (limit.passes, limit.fails):
             if side is not None:
                 share = side.share
                 lines.append(
                     f"  at {word} {self._at(side)}: {side.failed} of {side.runs} runs failed "
-                    f"({share.low * 100:.0f} to {share.high * 100:.0f} % of all would, {SHARE_CONFIDENCE * 100:.0f} % interval)"
+                    f"({SHARE_CONFIDENCE * 100:.0f} % interval: {share.low * 100:.0f} to {share.high * 100:.0f} %)"
                 )
         return [*lines, f"  {len(self.runs)} runs in {sum(run.seconds for run in self.runs):.0f} s"]
 

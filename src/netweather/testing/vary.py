@@ -77,7 +77,7 @@ def bound(vary: Vary, text: str) -> float:
     wanted, good, bad = (number(value) for value in (_read(type(vary.good), text), vary.good, vary.bad))
     if not min(good, bad) <= wanted <= max(good, bad):
         what = f"{text} is not between {vary.good} and {vary.bad}"
-        raise UsageError("bad-range", what, "it is beyond what is varied", "write a value in between")
+        raise UsageError("bad-range", what, "it is outside of the range", "write a value in the range")
     if vary.unit == "bit/s":
         wanted, good, bad = (math.log(value) for value in (wanted, good, bad))
     return (wanted - good) / (bad - good) * vary.steps
@@ -85,7 +85,7 @@ def bound(vary: Vary, text: str) -> float:
 
 def _bad(text: str, why: str) -> UsageError:
     remedy = "write --vary delay=0..5s, loss=0%..30% or rate=10mbit..64kbit: from the good end to the bad"
-    return UsageError("bad-range", f"{text[:60]!r} says not what to vary", why, remedy)
+    return UsageError("bad-range", f"{text[:60]!r} does not name a property and a range", why, remedy)
 
 
 def _read(hint: Any, text: str) -> Value:

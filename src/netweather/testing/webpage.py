@@ -64,7 +64,7 @@ class Site:
         except ValueError:
             port = -1
         if parts.scheme not in PORTS or not parts.hostname or port == -1:
-            raise UsageError("bad-url", f"{url!r} is no page", "", "write http://HOST:PORT/PATH or https://…")
+            raise UsageError("bad-url", f"{url!r} is not the address of a page", "", "write http://HOST:PORT/PATH or https://…")
         return cls(parts.geturl(), parts.hostname, port or PORTS[parts.scheme])
 
 
@@ -146,5 +146,5 @@ def compared(url: str, visits: Sequence[Visit]) -> str:
         )
         for one in visits
     ]  # fmt: skip
-    words = "What the user sees, so many seconds after the navigation began. Pale: nothing has changed since the picture before."
+    words = "The page, with the seconds since the navigation began. Pale pictures equal the one before."
     return film_page(url, words, [Section("Networks", strips, moments)])

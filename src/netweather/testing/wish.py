@@ -51,7 +51,7 @@ def wish(
     flags = _flags(profile, {key: value for key, value in words.items() if key not in OWN})
     targets = _texts(own.get("target")) or targets
     if not targets:
-        what = "no target says whose network it is"
+        what = "no target is given"
         raise UsageError("missing-target", what, "", 'write target="docker:shop", or give --network-target')
     verify = own.get("verify", "kernel")
     if verify not in get_args(Verify):
@@ -84,12 +84,12 @@ def _flags(profile: str | None, words: Mapping[str, Any]) -> dict[str, FlagValue
     if profile is not None:
         if "profile" in flags:
             raise UsageError(
-                "conflicting-flags", "the profile is given twice", "both say the same thing", "leave one of them out"
+                "conflicting-flags", "the profile is given twice", "both set the same field", "leave one of them out"
             )
         flags["profile"] = profile
     if not any(flag.name in flags for flag in FLAGS if flag.group == "condition"):
         why = "no word says what is to be wrong with the network"
-        raise UsageError("no-condition", "there is nothing to set", why, 'add one, such as delay="100ms", loss="1%" or "3g"')
+        raise UsageError("no-condition", "no condition is given", why, 'add one, such as delay="100ms", loss="1%" or "3g"')
     return flags
 
 

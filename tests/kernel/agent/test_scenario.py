@@ -128,7 +128,7 @@ def test_what_changes_while_no_agent_lives_is_so_afterwards(agent: RealAgent, ne
     until(lambda: phase(agent) == {"late"}, PATIENCE_S, "the next step")
     at_last(lambda: rtt(net), 60, 150)
     until(lambda: held(agent, "brief")["state"] == "ended", PATIENCE_S, "the other ends")
-    assert "while nobody played it" in str(held(agent, "brief")["why"])
+    assert "while no agent played it" in str(held(agent, "brief")["why"])
     until(lambda: len(agent.folders()) == 1, PATIENCE_S, "nothing of the other is left")
     dumps.assert_same(before, net.server)
 

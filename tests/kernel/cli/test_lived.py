@@ -46,7 +46,7 @@ def test_beside_each_rule(rig: Rig, environment: dict[str, str]) -> None:
         netweather("set", target, "--to", peer, "--delay", "40ms", "--name", "slow", "--for", "1m")
         talk(here, there)
         said = netweather("show", target)
-        found = re.search(r"'slow' rule 1: 1 connection, RTT ([0-9.]+) ms → ([0-9.]+) ms, 0 segments sent again", said)
+        found = re.search(r"'slow' rule 1: 1 connection, RTT ([0-9.]+) ms → ([0-9.]+) ms, 0 segments retransmitted", said)
         assert found, said
         assert float(found[1]) < 40 < float(found[2])
         (shown,) = json.loads(netweather("show", target, "--json"))

@@ -134,7 +134,7 @@ def test_a_netem_that_somebody_took_away_is_told(rig: Rig) -> None:
     in_ours(rig, "tc", "qdisc", "del", "dev", "nwl0", "root")
     (shown,) = rig.engine.show(rig.target)
     assert not shown.in_force
-    assert "1 of 1 lines are gone" in "; ".join(shown.problems)
+    assert "1 of 1 emulated links" in "; ".join(shown.problems)
     (found,) = verify(rig.engine, rig.target, Wish())
     assert (found.verdict, found.kernel["inForce"]) == ("FAIL", False)
 

@@ -32,7 +32,7 @@ def test_a_kernel_without_system_calls_tracepoints(monkeypatch: pytest.MonkeyPat
 def test_a_kernel_without_one_of_tcps(monkeypatch: pytest.MonkeyPatch) -> None:
     exists = tracepoints.exists
     monkeypatch.setattr(tracepoints, "exists", lambda name: name != "tcp/tcp_send_reset" and exists(name))
-    assert answer("tcp-stats") == ("no", "there is no tracepoint tcp/tcp_send_reset")
+    assert answer("tcp-stats") == ("no", "the kernel has no tracepoint tcp/tcp_send_reset")
 
 
 def test_a_kernel_without_reasons(monkeypatch: pytest.MonkeyPatch) -> None:

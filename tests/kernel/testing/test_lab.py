@@ -92,7 +92,7 @@ def test_a_partition(three: Lab) -> None:
 
 
 def test_a_host_that_is_not_there(three: Lab) -> None:
-    with pytest.raises(UsageError, match="'sever' is no known host"):
+    with pytest.raises(UsageError, match="'sever' is not a known host"):
         three["sever"]
 
 

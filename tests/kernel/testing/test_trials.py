@@ -49,7 +49,7 @@ def test_one_that_takes_too_long_is_killed(rig: Rig) -> None:
 
 def test_a_network_that_nothing_met(rig: Rig) -> None:
     done = trial(Here((rig.target.reference,), LocalService(rig.engine)), SLOW, ["true"])
-    assert "no packet met it" in done.problem
+    assert "no packet matched it" in done.problem
     assert done.passed
 
 

@@ -128,7 +128,7 @@ def holding(run: Run, world: World) -> World:
 def test_what_is_held_is_said_and_does_not_keep_anybody_waiting(run: Run, holding: World) -> None:
     outcome = run("clear", "netns:a")
     assert outcome.out == "cleared 'default' on netns:a\n"
-    assert "6 held packets" in outcome.err
+    assert "6 delayed or queued packets" in outcome.err
     assert not holding.kernel("a").in_force
     assert holding.kernel("a").lines
     assert run("show", "netns:a", "--json").json == []

@@ -47,9 +47,9 @@ def test_bash(words: str, current: int, expected: list[str]) -> None:
 
 
 def test_zsh_and_fish() -> None:
-    assert complete("zsh", COMP_WORDS="netweather se", COMP_CWORD="1")[:3] == ["plain", "set", "make a target's network bad"]
+    assert complete("zsh", COMP_WORDS="netweather se", COMP_CWORD="1")[:3] == ["plain", "set", "degrade the network of a target"]
     lines = complete("fish", COMP_WORDS="netweather se", COMP_CWORD="se")
-    assert lines[0] == "plain,set\tmake a target's network bad"
+    assert lines[0] == "plain,set\tdegrade the network of a target"
 
 
 @pytest.mark.parametrize("shell", completing.SHELLS)

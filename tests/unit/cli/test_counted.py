@@ -65,7 +65,7 @@ def test_fates_are_told_when_there_are_any() -> None:
     lines = words.tcp_lines(TcpCounts(opened=2, refused=1, timed_out=3, retransmits=4, resets_sent=5), {})
     assert lines == [
         "connections: 2 opened, 0 accepted, 0 closed, 1 refused, 3 timed out",
-        "segments sent again: 4; resets: 0 received, 5 sent",
+        "retransmitted segments: 4; resets: 0 received, 5 sent",
     ]
 
 

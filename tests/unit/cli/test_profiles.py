@@ -81,4 +81,4 @@ def test_the_page_on_profiles_is_right(run: Run, world: World, tmp_path: Path, m
         monkeypatch.setenv(*place.split("="))
         assert run(*words).code == 0
     assert run("set", "netns:a", "--profile", "train").code == 0
-    assert f"lists {len(builtin_profiles())} networks" in page
+    assert f"lists {len(builtin_profiles())} of them" in page

@@ -21,7 +21,7 @@ def test_what_does_not_hold_is_undone(run: Run, world: World, monkeypatch: pytes
     outcome = run("set", "netns:a", "--delay", "100ms", "--verify")
     assert outcome.code == 1
     assert "not-proved" in outcome.err
-    assert "1 Mbit/s asked, 2 Mbit/s seen" in " ".join(outcome.err.split())
+    assert "1 Mbit/s requested, 2 Mbit/s measured" in " ".join(outcome.err.split())
     assert run("show", "--json").json == []
 
 

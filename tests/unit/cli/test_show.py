@@ -61,7 +61,7 @@ def test_the_cost_of_an_older_hook_is_told(run: Run, two: World) -> None:
     assert "clsact" not in run("show").out
     two.kernel("a").hook = "clsact"
     lines = " ".join(run("show").out.split())
-    assert "note: netns:a: clsact is used, not tcx (Linux 6.6): adding clsact, and removing it, may cost" in lines
+    assert "note: netns:a: clsact is used, not tcx (Linux 6.6): " in lines
     status = run("show", "netns:a", "--json").json[0]["status"]
     assert (status["hook"], status["problems"], len(status["notes"])) == ("clsact", [], 1)
     status = run("show", "netns:b", "--json").json[0]["status"]
@@ -87,7 +87,7 @@ def test_what_lines_did_is_shown_by_cause(run: Run, two: World) -> None:
 
 def test_packets_that_met_a_full_queue(run: Run, two: World) -> None:
     two.kernel("a").counted = {0: LineCounts(dropped=7, queue=7)}
-    assert "note: netns:a, 'slow': 7 packets met a full queue, as the rate or the limit has it" in run("show").out
+    assert "note: netns:a, 'slow': 7 packets were dropped by the full queue" in run("show").out
     assert run("show", "netns:a", "--json").json[0]["status"]["queueDrops"] == 7
 
 

@@ -36,7 +36,7 @@ def test_somebody_else_clears(run: Run, world: World, monkeypatch: pytest.Monkey
             Engine(Settings.load(), world.open_kernel).clear(target)
 
     monkeypatch.setattr(waiting, "pause", pause)
-    assert "ended: nothing of it is in force any more" in run("set", "netns:a", "--loss", "1%", "--wait").err
+    assert "ended: the condition is not in force any more" in run("set", "netns:a", "--loss", "1%", "--wait").err
 
 
 def test_the_lease_ends(run: Run, world: World) -> None:

@@ -6,7 +6,7 @@ from netweather.conditions.nearest import unknown
 def test_the_nearest_is_named() -> None:
     error = unknown("unknown-key", "dealy", ["delay", "loss"], "rules[0]")
     assert error.code == "unknown-key"
-    assert error.what == "rules[0]: 'dealy' is no known key"
+    assert error.what == "rules[0]: 'dealy' is not a known key"
     assert error.remedy == "did you mean 'delay'?"
     assert error.why == "known are delay, loss"
 

@@ -162,7 +162,7 @@ def test_a_users_own() -> None:
         ("x: {both: {loss: 3}}", "bad-percent", "x.up"),
         ("x: {down: {dealy: 3ms}}", "unknown-key", "x.down"),
         ("x: {down: 5}", "bad-type", "x.down"),
-        ("x: {both: {profile: 3g}}", "unknown-key", "can't name another"),
+        ("x: {both: {profile: 3g}}", "unknown-key", "another profile"),
         ("x: {both: {block: drop, delay: 1ms}}", "conflicting-fields", "x.up"),
         ("x: {both: {}, aliases: y}", "bad-type", "x.aliases"),
     ],

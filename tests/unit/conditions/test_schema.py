@@ -88,7 +88,7 @@ def test_a_text_the_schema_takes_the_loaders_take(which: str, text: str) -> None
 
 def test_descriptions_and_defaults_come_from_the_declarations() -> None:
     condition = json_schema()["properties"]["spec"]["properties"]["rules"]["items"]["properties"]["condition"]["properties"]
-    assert condition["delay"]["properties"]["time"]["description"] == "how much later each packet comes (time)"
+    assert condition["delay"]["properties"]["time"]["description"] == "added delay of each packet (time)"
     assert condition["delay"]["properties"]["jitter"]["default"] == "0s"
     assert condition["block"]["enum"] == ["drop", "reject"]
     assert condition["mtu"]["minimum"] == 68

@@ -49,7 +49,7 @@ def test_plain_words_are_read_by_yaml_1_2(text: str, value: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "code", "says"),
     [
-        ("a: 1\nb: 2\na: 3", "duplicate-key", "line 3: the key 'a' stands twice"),
+        ("a: 1\nb: 2\na: 3", "duplicate-key", "line 3: the key 'a' appears twice"),
         ("x:\n  a: 1\n  a: 1", "duplicate-key", "line 3"),
         ("a: [1", "bad-yaml", "line"),
         ("a: !!python/object:os.system x", "bad-yaml", "python"),

@@ -50,7 +50,7 @@ def test_networks_to_come_show_what_will_be_asked() -> None:
         (replace(TWICE, charged=(1, 2, 1)), "PAID TWICE 1/3"),
         (replace(TWICE, charged=(3,)), "PAID TWICE"),
         (replace(ONCE, charged=(1, 0, 0)), "not paid 2/3"),
-        (replace(ONCE, told=2), "not told 1/3"),
+        (replace(ONCE, told=2), "no answer 1/3"),
     ],
 )
 def test_the_worst_outcome_stands_out(outcome: Any, expected: str) -> None:

@@ -51,7 +51,7 @@ def test_the_reason_is_told(has_netem: bool) -> None:
 
 def test_a_probe_that_could_not_tell_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     found(monkeypatch, "unknown")
-    assert choosing.told(chosen(PLAIN)) == ("engine pump: nobody can tell whether netem is there, it is Tuesday",)
+    assert choosing.told(chosen(PLAIN)) == ("engine pump: it is unknown whether this kernel has netem, it is Tuesday",)
 
 
 def test_netem_when_asked_or_nothing(has_netem: bool) -> None:

@@ -183,7 +183,7 @@ def test_what_is_over_meanwhile_ends_and_says_so(place: Place) -> None:
     stage = Stage(TWO, place=place, left=(OLD,))
     stage.player.run()
     assert stage.calls == [("end", *OLD)]
-    assert (stage.told, stage.whys) == (["scenario-ended"], ["its end passed while nobody played it"])
+    assert (stage.told, stage.whys) == (["scenario-ended"], ["its end passed while no agent played it"])
 
 
 def test_where_it_stands_is_noted_before_anything_is_put() -> None:

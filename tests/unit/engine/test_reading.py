@@ -51,7 +51,7 @@ def test_netem_is_read_back_field_by_field(bench: Bench) -> None:
     asked = kernel.lines[0]
     kernel.lines[0] = replace(asked, parameters=replace(unpack(asked.parameters), latency_ns=10**7).pack())
     held = reading.read_back(engine, target)
-    assert held.problems == ("line 0 (egress of eth0): latency_ns: asked 100000000, seen 10000000",)
+    assert held.problems == ("line 0 (egress of eth0): latency_ns: requested 100000000, found 10000000",)
     assert not held.broken
     assert held.plain["lines"][0]["held"]["latency_ns"] == 10**7
 
@@ -97,6 +97,6 @@ def test_a_pump_line_is_read_back_field_by_field(tmp_path: Path) -> None:
     with ParamsFile(tmp_path / "params") as file:
         file.write_line(0, LineParams(delay_ns=130).pack(), {})
         found = reading.pump_differences(line(LineParams(delay_ns=100)), file)
-        assert found[0] == "delay_ns is 130, 100 was asked"
+        assert found[0] == "delay_ns is 130, 100 was requested"
         assert "the pump has not taken its parameters" in found
         assert not any("delay" in text for text in reading.pump_differences(line(LineParams(delay_ns=130)), file))

@@ -32,9 +32,9 @@ def test_all_is_well() -> None:
 def test_each_missing_part_has_its_words() -> None:
     assert "not attached to eth0" in told(attached=frozenset())
     assert "other rules" in told(rules=1)
-    assert "nw0 is gone" in told(port=False)
+    assert "nw0 is missing" in told(port=False)
     assert told(port=False, port_faults=("the device nw0 is down",)) == "the device nw0 is down"
-    assert "1 of 1 lines are gone" in told(lines=frozenset())
+    assert "1 of 1 emulated links" in told(lines=frozenset())
     assert "the pump is not running" in told(pump=False)
 
 

@@ -22,7 +22,7 @@ def host(**fields: object) -> Host:
         (None, "", ""),
         ({}, "6.1", "this kernel was built without CONFIG_NET_SCH_NETEM"),
         ({"NET_SCH_NETEM": "m"}, "", "the module sch_netem is not installed"),
-        ({"NET_SCH_NETEM": "y"}, "", "this kernel was built with CONFIG_NET_SCH_NETEM, and refuses all the same"),
+        ({"NET_SCH_NETEM": "y"}, "", "this kernel was built with CONFIG_NET_SCH_NETEM, but refuses it"),
     ],
 )
 def test_why_it_is_missing(configuration: dict[str, str] | None, minimum: str, expected: str, tmp_path: Path) -> None:

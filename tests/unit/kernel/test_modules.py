@@ -28,4 +28,4 @@ def test_what_modprobe_says(script: str, expected: str | None, tmp_path: Path, m
 
 def test_without_modprobe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert modules.load("sch_netem") == "there is no modprobe here"
+    assert modules.load("sch_netem") == "modprobe is not installed"

@@ -99,7 +99,7 @@ def test_a_rate_beyond_32_bits_is_told_twice() -> None:
 def test_a_seed_is_told_only_when_asked() -> None:
     assert PRNG_SEED not in kinds(Netem().pack())
     assert differences(Netem(), Netem(seed=4711)) == []
-    assert differences(Netem(seed=1), Netem(seed=2)) == ["seed: asked 1, seen 2"]
+    assert differences(Netem(seed=1), Netem(seed=2)) == ["seed: requested 1, found 2"]
 
 
 def test_the_64_bit_form_of_a_time_wins_over_ticks() -> None:
@@ -118,7 +118,7 @@ def test_a_kernel_cuts_off_jitter_and_tells_no_idle_slots() -> None:
 def test_every_difference_is_named(field: str) -> None:
     others: dict[str, Any] = {"ecn": True, "model": GilbertElliott(1, 2, 3, 4), "slots": Slots(1)}
     (found,) = differences(replace(Netem(), **{field: others.get(field, 9)}), Netem())
-    assert found.startswith(f"{field}: asked ")
+    assert found.startswith(f"{field}: requested ")
 
 
 @pytest.mark.parametrize(

@@ -128,4 +128,4 @@ def test_how_a_job_ended() -> None:
     assert jobs.outcome(JOB, jobs.Run("a", "test", None, 0.0), NOW, late=True) == (None, 120.0, "")
     assert jobs.outcome(JOB, waiting, NOW, late=True)[2] == "its pod never began: ImagePullBackOff"
     assert jobs.outcome(JOB, unplaced, NOW, late=True)[2] == "its pod never began: no node fits"
-    assert jobs.outcome(job("Failed", "BackoffLimitExceeded"), None, NOW, late=False)[2].startswith("its pod is gone")
+    assert jobs.outcome(job("Failed", "BackoffLimitExceeded"), None, NOW, late=False)[2].startswith("its pod was deleted")

@@ -61,6 +61,6 @@ def test_values_in_words(value: float | None, unit: str, words: str) -> None:
 def test_evidence_in_a_line_begins_with_what_is_wrong() -> None:
     nothing = replace(GOOD, name="duplicate", asked=0.0, seen=0.0)
     assert in_words(evidence(GOOD, OPEN, nothing, BAD, problems=("its program is gone",))) == (
-        "its program is gone; rate egress: 2 Mbit/s seen, 1 Mbit/s asked (it is more); delay egress: can't be told, nothing arrived; "
-        "loss egress: 10 % seen, 10 % asked; 400 packets met its rules"
+        "its program is gone; rate egress: 2 Mbit/s seen, 1 Mbit/s asked (it is more); delay egress: CAN'T TELL: nothing arrived; "
+        "loss egress: 10 % seen, 10 % asked; 400 packets matched its rules"
     )

@@ -39,7 +39,7 @@ def test_each_panel_says_what_it_shows_or_why_it_is_empty(tmp_path: Path) -> Non
     assert "netns:a: CAN&apos;T TELL" in words or "netns:a: CAN'T TELL" in words
     for each in ("slow, rule 1, egress", "one-way delay", "packets lost in a row", "asked", "seen", "Mbit/s"):
         assert each in words, each
-    for each in ("no packet arrived", "no packet was lost", "no rate was asked for"):
+    for each in ("no packet arrived", "no packet was lost", "no rate was requested"):
         assert words.count(each) >= 1, each
 
 

@@ -47,7 +47,7 @@ def test_a_counter_that_stood_still_leaves_everything_open() -> None:
     found = Found([GOOD], {}, ["100 packets"], 100)
     measured = session(loss="10%").conclude(found, 0, 3, 0)
     assert measured.verdict is Verdict.CANT_TELL
-    assert "its counter moved by 3, 100 were sent" in measured.figures[0].why
+    assert "increased by 3 for 100 packets" in measured.figures[0].why
 
 
 def test_a_counter_that_moved_lets_the_figures_stand() -> None:

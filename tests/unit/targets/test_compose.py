@@ -102,7 +102,7 @@ def test_in_an_agent_its_own_folder_means_nothing(
 
 
 def test_unknown_services_get_the_nearest(engine: Engine, refused: Refused) -> None:
-    assert refused(lambda: names("compose:web")).why == "there are no running services"
+    assert refused(lambda: names("compose:web")).why == "no running services exist"
     add(engine, "shop", "web")
     engine.add("other")
     assert refused(lambda: names("compose:wbe")).why == "the nearest running services: web"

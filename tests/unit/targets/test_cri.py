@@ -115,7 +115,7 @@ def test_the_list_tells_what_can_be_a_target(cri: Runtime, monkeypatch: pytest.M
     api, lost = RUNTIME.listings()
     assert (api.reference, api.runtime, api.state, api.id) == ("pod:shop/api-0", "pod", "ready", "ab" * 32)
     assert (api.addresses, api.interfaces, api.pid, api.note) == (seen.addresses, seen.interfaces, os.getpid(), "")
-    assert "does not tell" in lost.note
+    assert "does not report" in lost.note
 
 
 def test_the_list_of_a_node_without_cri_is_empty_and_a_broken_one_an_error(

@@ -158,7 +158,7 @@ def test_a_label_of_stopped_containers_says_which(engine: Engine, refused: Refus
 
 
 def test_an_unknown_label_names_the_values_of_its_key(engine: Engine, refused: Refused) -> None:
-    assert refused(lambda: open_all("docker:label=tier=wbe")).why == "there are no labels on running containers"
+    assert refused(lambda: open_all("docker:label=tier=wbe")).why == "no labels on running containers exist"
     engine.add("a", labels={"tier": "db", "wbe": "x"})
     error = refused(lambda: open_all("docker:label=tier=wbe"))
     assert (error.code, error.why) == ("unknown-target", "the nearest labels on running containers: tier=db")

@@ -66,7 +66,7 @@ def test_lists_are_sorted_filtered_and_take_the_containers_own_name(engine: Engi
 
 def test_no_socket_says_how_to_start_docker(tmp_path: Path, refused: Refused) -> None:
     error = refused(DockerApi(f"{tmp_path}/d.sock").containers)
-    assert (error.code, error.why) == ("docker-unreachable", "there is no such socket")
+    assert (error.code, error.why) == ("docker-unreachable", "the socket does not exist")
     assert "systemctl start docker" in error.remedy
     assert "DOCKER_HOST" in error.remedy
 
@@ -75,7 +75,7 @@ def test_a_socket_without_a_listener(tmp_path: Path, refused: Refused) -> None:
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(f"{tmp_path}/d.sock")
     error = refused(DockerApi(f"{tmp_path}/d.sock").containers)
-    assert (error.code, error.why) == ("docker-unreachable", "nobody listens there")
+    assert (error.code, error.why) == ("docker-unreachable", "no process listens on it")
 
 
 def test_a_socket_that_may_not_be_opened(monkeypatch: pytest.MonkeyPatch, refused: Refused) -> None:

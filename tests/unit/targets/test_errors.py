@@ -31,7 +31,7 @@ def test_an_unknown_target_names_what_there_is() -> None:
     assert unknown_target("w", "aap", ["api"], "containers", "r").why == "the nearest containers: api"
     assert unknown_target("w", "zz", ["b", "a"], "containers", "r").why == "containers: a, b"
     assert unknown_target("w", "zz", "abcdefgh", "containers", "r").why == "containers: a, b, c, d, e, f, …"
-    assert unknown_target("w", "zz", [], "containers", "r").why == "there are no containers"
+    assert unknown_target("w", "zz", [], "containers", "r").why == "no containers exist"
 
 
 def test_who_is_not_root_is_told_of_root_and_of_the_agent() -> None:

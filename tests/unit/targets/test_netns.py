@@ -43,12 +43,12 @@ def test_an_unknown_name_gets_the_nearest(named: NamedNamespaces, refused: Refus
     assert (error.code, error.why) == ("unknown-target", "the nearest named namespaces: db")
     assert "'dbb'" in error.what
     error = refused(lambda: NamedNamespaces("/nonexistent").open(parse("netns:dbb")))
-    assert error.why == "there are no named namespaces"
+    assert error.why == "no named namespaces exist"
 
 
 def test_an_unknown_path_is_named(named: NamedNamespaces, refused: Refused) -> None:
     error = refused(lambda: named.open(parse("netns:/nonexistent/db")))
-    assert (error.code, error.what) == ("unknown-target", "there is no /nonexistent/db")
+    assert (error.code, "/nonexistent/db" in error.what) == ("unknown-target", True)
 
 
 def test_a_name_that_outlived_its_namespace_is_refused(named: NamedNamespaces, refused: Refused) -> None:

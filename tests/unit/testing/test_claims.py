@@ -86,7 +86,7 @@ def test_a_folder_of_somebody_elses_is_not_trusted(target: Whose, tmp_path: Path
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     (tmp_path / "theirs").mkdir()
     (tmp_path / f"netweather-claims-{os.getuid()}").symlink_to(tmp_path / "theirs")
-    with pytest.raises(NetweatherError, match="somebody else"), claimed((replace(target, pid=None, path=None),)):
+    with pytest.raises(NetweatherError, match="another user"), claimed((replace(target, pid=None, path=None),)):
         pass
 
 

@@ -7,7 +7,7 @@ from netweather.testing.evidence import MOST, Evidence, told
 
 def test_a_line_says_what_was_seen() -> None:
     found = Evidence("n", "docker:shop", "loss 3%", 100, 3, 1.26)
-    assert found.line() == "docker:shop: loss 3%: in force for 1.3 s, met by 100 packets, 3 of them dropped"
+    assert found.line() == "docker:shop: loss 3%: in force for 1.3 s; matched 100 packets, 3 of them dropped"
     found.measured.append("measured: PASS")
     assert told(found.plain()).endswith("; measured: PASS")
 

@@ -67,7 +67,7 @@ def test_ready(words: str | int, ready: Ready) -> None:
     [
         ("hosts: {a: , b: }\nlink: []", "unknown-key", "did you mean 'links'?"),
         ("hosts: {server: , b: }\nlinks: [{hosts: [sever, b]}]", "unknown-host", "did you mean 'server'?"),
-        ("hosts: {a: , b: , c: }\nlinks: [{hosts: [a, b]}]", "bad-lab", "no link goes to it"),
+        ("hosts: {a: , b: , c: }\nlinks: [{hosts: [a, b]}]", "bad-lab", "no link connects it"),
         ("hosts: {a: , b: }\nlinks: [{hosts: [a]}]", "bad-lab", "a link joins 2 to 14"),
         ("hosts: {a: , b: }\nlinks: [{hosts: [a, a]}]", "bad-lab", "different hosts"),
         ("hosts: {a: , b: }\nlinks: {hosts: [a, b]}", "bad-lab", "a list is expected"),

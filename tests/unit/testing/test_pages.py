@@ -84,7 +84,7 @@ def test_the_page_stands_alone_and_nothing_in_it_is_taken_for_html(matrix: Matri
     assert {link for link in tags.links if not link.startswith("#cell")} == set()
     assert {link.removeprefix("#") for link in tags.links} <= set(tags.ids)
     assert tags.tags.count("rect") == 3
-    assert "docker:shop: profile 3g: in force for 1.0 s, met by 7 packets" in html(matrix, [])
+    assert "docker:shop: profile 3g: in force for 1.0 s; matched 7 packets" in html(matrix, [])
 
 
 def test_a_file_is_what_its_name_says(matrix: Matrix, tmp_path: Path) -> None:

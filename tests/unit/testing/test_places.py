@@ -13,7 +13,7 @@ def test_a_service_elsewhere() -> None:
     assert way("198.51.100.7:5432") == Way("", "198.51.100.7", 5432)
     assert way("localhost:80") == Way("localhost", "127.0.0.1", 80)
     for words in ("db", "db:", ":80", "db:0", "db:65536", "db:http", "2001:db8::1:80"):
-        with pytest.raises(UsageError, match="is no service"):
+        with pytest.raises(UsageError, match="bad-reach"):
             way(words)
     with pytest.raises(NetweatherError, match="no IPv4 address"):
         way("nowhere.invalid:80")

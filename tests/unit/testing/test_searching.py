@@ -38,7 +38,7 @@ def test_what_was_found_is_told_with_its_confidence(monkeypatch: pytest.MonkeyPa
     lines = found.sentences()
     assert lines[0] == "buy 'a b' passes up to delay 2s, and fails from 2.1s on"
     assert "confidence 96.9 %" in lines[1]
-    assert lines[2] == "  at delay 2s: 0 of 6 runs failed (0 to 46 % of all would, 95 % interval)"
+    assert lines[2] == "  at delay 2s: 0 of 6 runs failed (95 % interval: 0 to 46 %)"
     assert [run.number for run in told] == list(range(1, len(told) + 1))
     assert (found.reaches(20), found.reaches(21)) == (True, False)
     plain = json.loads(json.dumps(found.plain()))
@@ -48,7 +48,7 @@ def test_what_was_found_is_told_with_its_confidence(monkeypatch: pytest.MonkeyPa
 
 def test_the_ends_of_the_range(monkeypatch: pytest.MonkeyPatch) -> None:
     assert searched(monkeypatch, lambda seconds: True).sentences()[0] == "buy 'a b' passes up to delay 6.4s, the bad end"
-    assert searched(monkeypatch, lambda seconds: False).sentences()[0] == "buy 'a b' fails at delay 0s already, the good end"
+    assert searched(monkeypatch, lambda seconds: False).sentences()[0] == "buy 'a b' fails at the good end already, delay 0s"
 
 
 def test_what_fails_irregularly_has_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:

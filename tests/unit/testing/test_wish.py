@@ -51,7 +51,7 @@ def test_what_the_test_says_of_itself() -> None:
         ({"dealy": "1ms"}, "unknown-keyword", "delay"),
         ({"name": "mine", "delay": "1ms"}, "unknown-keyword", "name"),
         ({}, "no-condition", "delay="),
-        ({"to": "192.0.2.1"}, "no-condition", "nothing to set"),
+        ({"to": "192.0.2.1"}, "no-condition", "no condition"),
         ({"delay": "1ms", "verify": "measured"}, "unknown-verify", "measure"),
         ({"delay": "1ms", "target": None}, "missing-target", "--network-target"),
         ({"delay": 100}, "bad-duration", "100"),

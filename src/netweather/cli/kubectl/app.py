@@ -10,7 +10,7 @@ from netweather.cli.app import Commands
 from netweather.cli.commands import Entry
 
 NAME: Final = "kubectl netweather"
-_ABOUT = """Makes the network of pods as bad as you ask, for as long as you asked: writes NetworkConditions and says what comes of them."""
+_ABOUT = """Degrades the network of pods until the lease ends. It writes NetworkConditions and shows their status."""
 _EXAMPLES = """
 kubectl netweather doctor
 kubectl netweather set deployment/shop --to service/db --delay 100ms --for 5m
@@ -18,11 +18,11 @@ kubectl netweather show
 kubectl netweather clear deployment/shop
 """
 COMMANDS: Final = (
-    Entry("set", "make pods' network bad", "kubectl.set"),
-    Entry("show", "the conditions of a namespace, and on how many pods they are in force", "kubectl.show"),
-    Entry("clear", "end conditions", "kubectl.clear"),
-    Entry("verify", "whether they are in force, as the nodes' kernels were read back", "kubectl.verify"),
-    Entry("doctor", "whether Netweather is installed and ready, and what you may do", "kubectl.doctor"),
+    Entry("set", "degrade the network of pods", "kubectl.set"),
+    Entry("show", "list the conditions of a namespace and the pods where they are in force", "kubectl.show"),
+    Entry("clear", "end conditions and restore the network", "kubectl.clear"),
+    Entry("verify", "check whether each condition is in force on all its pods", "kubectl.verify"),
+    Entry("doctor", "check whether Netweather is installed and ready, and your rights", "kubectl.doctor"),
 )
 
 

@@ -22,13 +22,13 @@ IN_TIME: Final = (CONDITIONS, SCENARIOS)
 """The kinds that put something in force."""
 PANEL: Final = pages.PANELS[4]
 
-namespace_option = pages.option("--namespace", "-n", metavar="NAME", default="", panel=PANEL, help="as kubectl has it")
-context_option = pages.option("--context", metavar="NAME", default="", panel=PANEL, help="as kubectl has it")
-kubeconfig_option = pages.option("--kubeconfig", metavar="FILE", default="", panel=PANEL, help="as kubectl has it")
+namespace_option = pages.option("--namespace", "-n", metavar="NAME", default="", panel=PANEL, help="same as for kubectl")
+context_option = pages.option("--context", metavar="NAME", default="", panel=PANEL, help="same as for kubectl")
+kubeconfig_option = pages.option("--kubeconfig", metavar="FILE", default="", panel=PANEL, help="same as for kubectl")
 selector_option = pages.option(
-    "--selector", "-l", metavar="LABELS", multiple=True, help="pods by their labels: app=shop,tier=web"
+    "--selector", "-l", metavar="LABELS", multiple=True, help="choose pods by labels: app=shop,tier=web"
 )
-name_option = pages.option("--name", metavar="NAME", default="", help="of the NetworkCondition")
+name_option = pages.option("--name", metavar="NAME", default="", help="name of the NetworkCondition")
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ async def settled(api: Api, name: str, say: Callable[[str], None], patience_s: f
         found = await api.read(CONDITIONS, name, api.namespace)
         if found is None:
             raise NetweatherError(
-                "no-such-condition", f"the NetworkCondition {name!r} is gone", "somebody deleted it", "set it again"
+                "no-such-condition", f"the NetworkCondition {name!r} was deleted", "another client deleted it", "set it again"
             )
         known = states_of(found)
         if _is_settled(known):

@@ -35,12 +35,12 @@ kubectl netweather clear --all
 
 
 @pages.command("clear", examples=_EXAMPLES)
-@pages.argument("targets", metavar="TARGET", nargs=-1, help="POD, or deployment/NAME and the like")
+@pages.argument("targets", metavar="TARGET", nargs=-1, help="POD, deployment/NAME, statefulset/NAME and similar")
 @selector_option
 @name_option
-@pages.option("--all", "everything", is_flag=True, help="every condition of the namespace")
-@pages.option("--all-namespaces", "-A", "everywhere", is_flag=True, help="with --all: of all namespaces")
-@pages.option("--no-wait", is_flag=True, help="return when the objects are deleted")
+@pages.option("--all", "everything", is_flag=True, help="clear all conditions in the namespace")
+@pages.option("--all-namespaces", "-A", "everywhere", is_flag=True, help="with --all: clear all namespaces")
+@pages.option("--no-wait", is_flag=True, help="do not wait for the nodes")
 @namespace_option
 @context_option
 @kubeconfig_option
@@ -58,9 +58,10 @@ def command(
     kubeconfig: str,
     as_json: bool,
 ) -> None:
-    """Ends conditions and scenarios: deletes the objects of these targets, or of that name, and returns when no node has them.
+    """Deletes the conditions and scenarios of these targets, or the one with --name. Returns when no node has them in force.
 
-    Who may not read NodeConditions can't see what the nodes do; then it returns when the objects are deleted.
+    Without the right to read NodeConditions you cannot see the state of the nodes; the command then returns when the objects
+    are deleted.
     """
     whose = words.targets(targets, selector)
     if not whose and not name and not everything:
@@ -112,8 +113,8 @@ async def _gone(api: Api, uids: set[str]) -> bool:
             progress(now)
         told = now
         if time.monotonic() > deadline:
-            remedy = "see `kubectl netweather doctor`; their leases end them all the same"
-            raise NetweatherError("not-cleared", "nodes have not ended what was cleared", now, remedy)
+            remedy = "see `kubectl netweather doctor`; their leases end them in any case"
+            raise NetweatherError("not-cleared", "some nodes still have the cleared conditions in force", now, remedy)
         await asyncio.sleep(LOOKS_S)
 
 

@@ -22,8 +22,8 @@ kubectl netweather doctor --installed-in chaos
 """
 _INSTALL: Final = "kubectl apply -k deploy/kubernetes/base (docs/kubernetes.md)"
 _MAY: Final = (
-    ("networkconditions", ("get", "list", "create", "update", "delete"), "your namespace's role `edit` has it"),
-    ("pods", ("list",), "your namespace's role `view` has it"),
+    ("networkconditions", ("get", "list", "create", "update", "delete"), "the role `edit` of the namespace includes it"),
+    ("pods", ("list",), "the role `view` of the namespace includes it"),
 )
 Answer = Literal["yes", "no", "can't tell"]
 
@@ -45,16 +45,17 @@ class Finding:
     "installed",
     metavar="NAMESPACE",
     default="netweather",
-    help="where Netweather itself is; netweather unless given",
+    help="namespace where Netweather is installed (default: netweather)",
 )
 @namespace_option
 @context_option
 @kubeconfig_option
 @json_option
 def command(*, installed: str, namespace: str, context: str, kubeconfig: str, as_json: bool) -> int:
-    """Tells whether conditions can be had in this cluster: its API server, the kinds, the operator, an agent on every node, your rights.
+    """Checks whether this cluster can apply conditions: API server, custom resource definitions, operator, an agent on each
+    node, and your rights.
 
-    Exit code: 0 when they can, 1 when something is missing, 3 when that can't be told.
+    Exit 0: it can; 1: something is missing; 3: a check was not possible.
     """
     findings = Place(namespace, context, kubeconfig).ask(lambda api: look(api, installed))
     if as_json:
@@ -86,7 +87,7 @@ async def _told(asked: Callable[[], Awaitable[Finding]], what: str) -> Finding:
     except NetweatherError as error:
         if not is_forbidden(error):
             raise
-        return Finding(what, "can't tell", "you may not look at its namespace", needed=False)
+        return Finding(what, "can't tell", "you may not read its namespace", needed=False)
 
 
 async def _kinds(api: Api) -> Finding:
@@ -104,7 +105,7 @@ async def _kinds(api: Api) -> Finding:
 async def _operator(api: Api, installed: str, images: dict[str, str]) -> Finding:
     found = await api.read(DEPLOYMENTS, "operator", installed)
     if found is None:
-        return Finding("operator", "no", f"there is none in the namespace {installed}", _INSTALL)
+        return Finding("operator", "no", f"the namespace {installed} has none", _INSTALL)
     images["operator"] = _image(found)
     ready, wanted = (found.get("status") or {}).get("readyReplicas", 0), found["spec"].get("replicas", 1)
     told = f"{ready} of {wanted} ready, {images['operator']}"
@@ -116,7 +117,7 @@ async def _operator(api: Api, installed: str, images: dict[str, str]) -> Finding
 async def _agents(api: Api, installed: str, images: dict[str, str]) -> Finding:
     found = await api.read(DAEMONSETS, "agent", installed)
     if found is None:
-        return Finding("agents", "no", f"there are none in the namespace {installed}", _INSTALL)
+        return Finding("agents", "no", f"the namespace {installed} has none", _INSTALL)
     images["agent"] = _image(found)
     status = found.get("status") or {}
     ready, wanted = status.get("numberReady", 0), status.get("desiredNumberScheduled", 0)

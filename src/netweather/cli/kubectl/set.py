@@ -28,24 +28,26 @@ from netweather.kubernetes.api import Api
 from netweather.kubernetes.statuses import states_of
 
 _EXAMPLES = """
-# 100 ms more from the shop's pods to the database, for 10 minutes
+# add 100 ms of delay between the shop's pods and the database
 kubectl netweather set deployment/shop --to service/db --delay 100ms
-# one of three pods loses packets, until you clear it
+# one of the pods loses packets, until you clear the condition
 kubectl netweather set -l app=api --pods 1 --loss 5% --for untilDeleted
-# nothing gets through between two applications
+# block traffic between two applications
 kubectl netweather set -l app=web --to app=cache --block drop
-# the object alone, for your repository
+# print the object, for your repository
 kubectl netweather set deployment/shop --profile 3g --dry-run
 """
 
 
 @pages.command("set", examples=_EXAMPLES)
-@pages.argument("targets", metavar="TARGET", nargs=-1, help="POD, or deployment/NAME and the like")
+@pages.argument("targets", metavar="TARGET", nargs=-1, help="POD, deployment/NAME, statefulset/NAME and similar")
 @selector_option
-@pages.option("--pods", metavar="N|PERCENT", default="", help="only so many of each target's pods, and always the same")
-@pages.option("--no-wait", is_flag=True, help="return when the object is written")
-@pages.option("--verify", is_flag=True, help="have it measured on its pods (exit 1: it does not hold)")
-@pages.option("--dry-run", is_flag=True, help="print the object, and do nothing")
+@pages.option(
+    "--pods", metavar="N|PERCENT", default="", help="only this number or share of each target's pods; always the same pods"
+)
+@pages.option("--no-wait", is_flag=True, help="do not wait until the condition is in force")
+@pages.option("--verify", is_flag=True, help="measure the effect on the pods (exit 1: it is wrong)")
+@pages.option("--dry-run", is_flag=True, help="only print the object")
 @namespace_option
 @context_option
 @kubeconfig_option
@@ -65,10 +67,10 @@ def command(
     as_json: bool,
     **flags: Any,
 ) -> int:
-    """Makes the network of pods bad, and returns when every one of them has it.
+    """Degrades the network of pods. Returns when the condition is in force on each of them.
 
-    The same words as `netweather set` has. --to takes service/NAME, labels (app=db), namespace/NAME, addresses and host names. The
-    object is named after its targets unless --name says otherwise, and the same name again replaces it.
+    The options are those of `netweather set`. --to accepts service/NAME, labels (app=db), namespace/NAME, addresses and host
+    names. The object is named after its targets; --name sets another name. Setting the same name again replaces the object.
     """
     named = [*targets, *selector]
     wanted = given(flags)
@@ -95,7 +97,7 @@ def _check(named: Sequence[str], wanted: Mapping[str, FlagValue]) -> None:
     if not any(flag.group == "condition" and flag.name in wanted for flag in FLAGS):
         why = "no option says what is to be wrong with the network"
         remedy = "add one, such as --delay 100ms, --loss 1% or --block drop"
-        raise UsageError("no-condition", "there is nothing to set", why, remedy)
+        raise UsageError("no-condition", "no condition is given", why, remedy)
 
 
 async def _put(api: Api, condition: Object, *, wait: bool) -> Object:

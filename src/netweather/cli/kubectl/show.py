@@ -29,10 +29,10 @@ _TITLES = ("NAME", "TARGETS", "PODS", "IN FORCE", "ENDS", "WHAT")
 
 
 @pages.command("show", examples=_EXAMPLES)
-@pages.argument("targets", metavar="TARGET", nargs=-1, help="POD, or deployment/NAME and the like")
+@pages.argument("targets", metavar="TARGET", nargs=-1, help="POD, deployment/NAME, statefulset/NAME and similar")
 @selector_option
 @name_option
-@pages.option("--all-namespaces", "-A", "everywhere", is_flag=True, help="of all namespaces")
+@pages.option("--all-namespaces", "-A", "everywhere", is_flag=True, help="list all namespaces")
 @namespace_option
 @context_option
 @kubeconfig_option
@@ -48,7 +48,9 @@ def command(
     kubeconfig: str,
     as_json: bool,
 ) -> None:
-    """Lists conditions and scenarios: whose network, on how many of the pods they are in force, until when, and what is wrong."""
+    """Lists conditions and scenarios: targets, number of pods where they are in force, end time, and how the network is
+    degraded.
+    """
     whose = words.targets(targets, selector)
 
     found = Place(namespace, context, kubeconfig).ask(lambda api: chosen(api, whose, name, IN_TIME, everywhere=everywhere))

@@ -30,7 +30,7 @@ CODES: Final = {"PASS": 0, "FAIL": 1, "CAN'T TELL": 3}
 
 
 @pages.command("verify", examples=_EXAMPLES)
-@pages.argument("targets", metavar="TARGET", nargs=-1, help="POD, or deployment/NAME and the like")
+@pages.argument("targets", metavar="TARGET", nargs=-1, help="POD, deployment/NAME, statefulset/NAME and similar")
 @selector_option
 @name_option
 @namespace_option
@@ -47,15 +47,15 @@ def command(
     kubeconfig: str,
     as_json: bool,
 ) -> int:
-    """Tells of each condition whether every one of its pods has it, and which has not.
+    """Checks for each condition whether it is in force on all of its pods, and lists the pods where it is not.
 
-    Each node reads its kernel back; where the condition asks for it (`set --verify`), it measures, too. Exit code: 0 PASS, 1 FAIL, 3 CAN'T
-    TELL, when a condition is not in force yet.
+    Each node compares its kernel with the condition; if the condition was set with `set --verify`, the node also measures the
+    effect. Exit 0: PASS; 1: FAIL; 3: CAN'T TELL, because a condition is not in force yet.
     """
     whose = words.targets(targets, selector)
     found = Place(namespace, context, kubeconfig).ask(lambda api: chosen(api, whose, name))
     if not found:
-        raise NetweatherError("no-such-condition", "no such condition is there", "", "`kubectl netweather show` lists them")
+        raise NetweatherError("no-such-condition", "no such condition exists", "", "`kubectl netweather show` lists them")
     results = [(each, *verdict(each)) for each in found]
     if as_json:
         say_json([{"name": each["metadata"]["name"], "verdict": word, "why": why} for each, word, why in results])

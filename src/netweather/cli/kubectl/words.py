@@ -54,7 +54,7 @@ def _labels(text: str) -> dict[str, str]:
     pairs = [part.partition("=") for part in text.split(",") if part]
     if not pairs or any(not key or not equals for key, equals, _ in pairs):
         raise UsageError(
-            "bad-selector", f"{text[:60]!r} is no label selector", "labels must be equal", "write -l app=shop,tier=web"
+            "bad-selector", f"{text[:60]!r} is not a label selector", "labels must be equal", "write -l app=shop,tier=web"
         )
     return {key.strip(): value.strip().removeprefix("=") for key, _, value in pairs}
 
@@ -65,7 +65,9 @@ def _part(pods: str) -> Plain:
     if pods.endswith("%"):
         return {"share": pods}
     if not pods.isascii() or not pods.isdigit() or not int(pods):
-        raise UsageError("bad-pods", f"--pods: {pods[:40]!r} is no number and no share", "", "write --pods 1 or --pods 50%")
+        raise UsageError(
+            "bad-pods", f"--pods: {pods[:40]!r} is neither a number nor a percentage", "", "write --pods 1 or --pods 50%"
+        )
     return {"count": int(pods)}
 
 
@@ -84,7 +86,7 @@ def peer(word: str) -> Plain:
         return {"dns": word}
     why = "it may be a Service, a label or a host name"
     raise UsageError(
-        "bad-peer", f"--to: {word[:60]!r} is no peer in a cluster", why, f"write service/{name or word} or app={name or word}"
+        "bad-peer", f"--to: {word[:60]!r} is not a peer in a cluster", why, f"write service/{name or word} or app={name or word}"
     )
 
 

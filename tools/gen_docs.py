@@ -13,9 +13,9 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Final, Literal, Union, get_args, get_origin
 
-from netweather.conditions.codec import write
 from netweather.conditions.declare import Declared, camel, declared_fields, is_declared
-from netweather.conditions.flags import FLAGS
+from netweather.conditions.language.codec import write
+from netweather.conditions.language.flags import FLAGS
 from netweather.conditions.loss import LOSS_MODELS
 from netweather.conditions.match import Match
 from netweather.conditions.model import (
@@ -30,7 +30,7 @@ from netweather.conditions.model import (
     Slot,
 )
 from netweather.conditions.scenario import Flap, Ramp, Scenario, Step
-from netweather.kubernetes.crds import manifest
+from netweather.kubernetes.objects.crds import manifest
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 COMMAND: Final = "python -m tools.gen_docs"
@@ -58,8 +58,8 @@ def stale() -> list[Path]:
 
 def cli_page() -> str:
     """All --help pages, as a terminal of 80 columns without colours shows them."""
-    from netweather.cli.commands import COMMANDS
-    from netweather.cli.kubectl.app import COMMANDS as PLUGIN
+    from netweather.cli.command_list import COMMANDS
+    from netweather.cli.kubectl.plugin_app import COMMANDS as PLUGIN
 
     parts = ["# The command line", _MADE, "Errors and exit codes: [errors](../errors.md). Values: [conditions](conditions.md)."]
     parts += ["```text", help_page(()), "```"]
@@ -75,7 +75,7 @@ def help_page(words: tuple[str, ...], *, plugin: bool = False) -> str:
     import click
 
     from netweather.cli import app
-    from netweather.cli.kubectl import app as plugins
+    from netweather.cli.kubectl import plugin_app as plugins
 
     before = {name: os.environ.get(name) for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR")}
     os.environ |= {"COLUMNS": "80", "NO_COLOR": "1"}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
-/* The structures that the classifier shares with user space (src/netweather/kernel/layout.py; a test compares them). */
+/* The structures that the classifier shares with user space (src/netweather/kernel/datapath/classifier_layout.py; a test compares them). */
 #ifndef NW_CLASSIFY_H
 #define NW_CLASSIFY_H
 

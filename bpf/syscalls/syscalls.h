@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
-/* What nw_enter and nw_exit count, as user space reads it: netweather/kernel/tracelayout.py has the same. */
+/* What nw_enter and nw_exit count, as user space reads it: netweather/kernel/tracing/trace_layout.py has the same. */
 #ifndef NW_SYSCALLS_H
 #define NW_SYSCALLS_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
-/* What the programs on TCP's tracepoints count, as user space reads it: netweather/kernel/tracelayout.py has the same. */
+/* What the programs on TCP's tracepoints count, as user space reads it: netweather/kernel/tracing/trace_layout.py has the same. */
 #ifndef NW_TCP_H
 #define NW_TCP_H
 

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from netweather.testing import Lab
-from netweather.testing.browser import Browser
-from netweather.testing.film import Film
-from netweather.testing.filmpage import Section, Strip, film_page
+from netweather.testing.web.browser import Browser
+from netweather.testing.web.film import Film, Section, Strip, film_page
 
 KINDS = ("naive", "fixed")
 PATIENCE_S = 2.0

@@ -33,7 +33,7 @@ def agent_address(settings: Settings) -> str:
         return settings.agent
     if not settings.socket.exists():
         return ""
-    from netweather.kernel.listening import answers
+    from netweather.host.service_sockets import answers
 
     try:
         return f"unix://{settings.socket}" if answers(settings.socket) else ""

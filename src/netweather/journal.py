@@ -26,7 +26,7 @@ from typing import Any
 from netweather import journal_v1
 from netweather.conditions import NetworkCondition, Rule, dump, dump_rule, load, load_rule
 from netweather.errors import NetweatherError
-from netweather.kernel.spec import NEVER, Interface, LineId, Prefix, RuleId
+from netweather.kernel.datapath.spec import NEVER, Interface, LineId, Prefix, RuleId
 from netweather.kernel.waiting import until
 from netweather.planning.rules import InForce, PlainRule, Slots
 from netweather.planning.vectors import normal_prefix
@@ -77,7 +77,7 @@ class Entry:
     ended: int = 0
     """When the last condition ended (CLOCK_BOOTTIME ns); 0 while there is one."""
     carried: dict[RuleId, dict[str, int | None]] = field(default_factory=dict)
-    """What lines that are gone had counted, by rule (engine.counters)."""
+    """What lines that are gone had counted, by rule (engine.views.counters)."""
 
     @property
     def begun(self) -> bool:

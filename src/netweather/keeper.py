@@ -14,14 +14,13 @@ import sys
 
 from netweather.clock import CLOCK, Clock
 from netweather.engine import Engine
-from netweather.engine.coverage import covers
 from netweather.engine.draining import DRAIN_S, LOOK_S
+from netweather.engine.views.reach import covers
 from netweather.errors import NetweatherError
 from netweather.journal import Entry
 from netweather.kernel import keeper_process, namespaces
-from netweather.kernel.linkevents import LinkEvents
-from netweather.kernel.links import PORT, names
-from netweather.kernel.spec import NEVER
+from netweather.kernel.datapath.spec import NEVER
+from netweather.kernel.netlink.links import PORT, LinkEvents, names
 from netweather.targets import alive
 
 RETRY_S = 1.0

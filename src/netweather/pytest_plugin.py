@@ -14,11 +14,11 @@ from netweather.errors import NetweatherError
 
 if TYPE_CHECKING:
     from netweather.journal import Whose
+    from netweather.reports.network_evidence import Evidence
     from netweather.service import Service
-    from netweather.testing.browser import Browser
-    from netweather.testing.evidence import Evidence
-    from netweather.testing.lab import Lab
+    from netweather.testing.labs.lab import Lab
     from netweather.testing.network import Network
+    from netweather.testing.web.browser import Browser
 
 MARK = (
     'network(profile=None, *, target=None, to=None, delay=None, loss=None, …, verify="kernel", allow_unmatched=False, '
@@ -64,7 +64,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", LAB_MARK)
     words = _setting(config, "matrix")
     if not hasattr(config, "workerinput") and (words or config.getoption("--network-report")):
-        from netweather.testing.collecting import Collector
+        from netweather.reports.collecting import Collector
 
         names = _networks(config)
         if not names:
@@ -83,7 +83,7 @@ def _networks(config: pytest.Config) -> list[str]:
     words = _setting(config, "matrix")
     if not words:
         return []
-    from netweather.testing.matrix import network_names
+    from netweather.reports.matrix import network_names
 
     try:
         return network_names(words)
@@ -106,7 +106,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def _complete(mark: pytest.Mark) -> bool:
     """Whether it says itself what is wrong with the network."""
-    from netweather.testing.wish import has_condition
+    from netweather.testing.network_request import has_condition
 
     return has_condition(mark.args[0] if mark.args else None, mark.kwargs)
 
@@ -160,7 +160,7 @@ def network(request: pytest.FixtureRequest) -> Network:
 def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     """Hosts of the test's own, without Docker: `@pytest.mark.lab("client", "server")`, `lab["server"].start(…)`."""
     _skip(request.node)
-    from netweather.testing.lab import Lab
+    from netweather.testing.labs.lab import Lab
 
     mark = request.node.get_closest_marker("lab")
     words = dict(mark.kwargs) if mark else {}
@@ -177,7 +177,7 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
 @pytest.fixture
 def browser(lab: Lab) -> Iterator[Browser]:
     """Chromium on the lab's first host, driven by Selenium: `browser.driver`, `browser.filming()`, `browser.timing()`."""
-    from netweather.testing.browser import Browser
+    from netweather.testing.web.browser import Browser
 
     with Browser(next(iter(lab.hosts.values()))) as made:
         yield made
@@ -199,7 +199,7 @@ def _profile(item: pytest.Item) -> str | None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     profile = _profile(item)
     if profile is not None:
-        from netweather.testing.collecting import note
+        from netweather.reports.collecting import note
 
         note(item, profile)
 
@@ -261,7 +261,7 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """A line for each condition of each test."""
-    from netweather.testing.evidence import told
+    from netweather.reports.network_evidence import told
 
     lines = []
     for reports in terminalreporter.stats.values():

@@ -23,12 +23,12 @@ from netweather.conditions import FOREVER, Condition, Match, NetworkCondition, R
 from netweather.engine import Engine, Recovered, entries, recovery
 from netweather.errors import NetweatherError
 from netweather.kernel import keeper_process, namespaces
-from netweather.kernel.fake import FakeKernel, FakeTarget
-from netweather.kernel.hooks import best_hook
-from netweather.kernel.operations import ChangeLine, Detach, Operation
-from netweather.kernel.real import RealTarget
-from netweather.kernel.seam import TargetKernel
-from netweather.kernel.spec import NEVER, Action, RuleId
+from netweather.kernel.bpf.hooks import best_hook
+from netweather.kernel.datapath.fake import FakeKernel, FakeTarget
+from netweather.kernel.datapath.operations import ChangeLine, Detach, Operation
+from netweather.kernel.datapath.real import RealTarget
+from netweather.kernel.datapath.seam import TargetKernel
+from netweather.kernel.datapath.spec import NEVER, Action, RuleId
 from netweather.planning.vectors import Packet, first_match
 from netweather.settings import Settings
 from netweather.targets import Target

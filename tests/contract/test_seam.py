@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 
 from netweather.conditions import Condition, Delay
-from netweather.kernel.fake import FakeKernel, FakeTarget
-from netweather.kernel.features import there
-from netweather.kernel.operations import Lift, WriteRules
-from netweather.kernel.pump import wait_gone
-from netweather.kernel.real import RealTarget
-from netweather.kernel.seam import TargetKernel
-from netweather.kernel.spec import NEVER, Action, Datapath, FlatRule, Interface, Line, Observed, RuleId
-from netweather.lines.netem import netem_for
-from netweather.lines.pump import line_parameters
+from netweather.kernel.datapath.fake import FakeKernel, FakeTarget
+from netweather.kernel.datapath.operations import Lift, WriteRules
+from netweather.kernel.datapath.pump_process import wait_gone
+from netweather.kernel.datapath.real import RealTarget
+from netweather.kernel.datapath.seam import TargetKernel
+from netweather.kernel.datapath.spec import NEVER, Action, Datapath, FlatRule, Interface, Line, Observed, RuleId
+from netweather.kernel.features.features import there
+from netweather.lines.netem_line import netem_for
+from netweather.lines.pump_line import line_parameters
 from netweather.planning.plan import plan
 from netweather.units import Duration
 

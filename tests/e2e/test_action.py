@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from netweather.kernel.pump import Process
+from netweather.kernel.datapath.pump_process import Process
 from tests.kernel.cli.machine import Machine, machine
 from tests.support.machine import SLOW
 from tests.support.repository import ROOT

@@ -1,4 +1,4 @@
-"""testing/browser.py with a real Chromium: what docs/browser.md prints, and the pages that we make."""
+"""testing/web/browser.py with a real Chromium: what docs/browser.md prints, and the pages that we make."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from netweather.errors import NetweatherError
-from netweather.testing import Lab, browser
-from netweather.testing.browser import Browser
-from netweather.testing.film import Film, Frame
-from netweather.testing.filmpage import Section, Strip, film_page
+from netweather.testing import Lab
+from netweather.testing.web import browser
+from netweather.testing.web.browser import Browser
+from netweather.testing.web.film import Film, Frame, Section, Strip, film_page
 from tests.e2e.test_lab_page import run_pytest
 from tests.support.packages import need
 from tests.support.repository import ROOT

@@ -44,7 +44,7 @@ def of_pid(pid: int) -> list[str]:
             words = path.read_bytes().decode(errors="replace").split("\0")
         except OSError:
             continue
-        if "netweather.demo.inside" in words and str(pid) in words:
+        if "netweather.demo.processes.inside" in words and str(pid) in words:
             found.append(f"process {path.parent.name}")
     return found
 

@@ -1,4 +1,4 @@
-"""testing/grid.py on a real Selenium Grid: a hub and a node on hosts of a lab. The jar comes from a package of the npm registry."""
+"""testing/web/grid.py on a real Selenium Grid: a hub and a node on hosts of a lab. The jar comes from a package of the npm registry."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from netweather.targets import list_targets
-from netweather.testing import Lab, grid
-from netweather.testing.browser import Browser
-from netweather.testing.grid import session_node
+from netweather.testing import Lab
+from netweather.testing.web import grid
+from netweather.testing.web.browser import Browser
+from netweather.testing.web.grid import session_node
 from tests.support.kernels import cache
 from tests.support.packages import need
 from tests.support.rig import until

@@ -10,7 +10,7 @@ from netweather import targets
 from netweather.conditions import Condition, Match, NetworkCondition, PortRange, Rule
 from netweather.engine import Engine
 from netweather.settings import Settings
-from netweather.targets.peersets import Peers
+from netweather.targets.peers import Peers
 from tests.support.containerd import Containerd
 from tests.support.docker import Docker
 from tests.support.podman import Podman

@@ -1,4 +1,4 @@
-"""testing/pages.py and page.html in a real browser: the page opens, sorts and shows its plots, and the console stays empty."""
+"""reports/matrix_pages.py and page.html in a real browser: the page opens, sorts and shows its plots, and the console stays empty."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from netweather.testing.matrix import Cell, Matrix, Outcome
-from netweather.testing.pages import write
+from netweather.reports.matrix import Cell, Matrix, Outcome
+from netweather.reports.matrix_pages import write
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")

@@ -13,10 +13,11 @@ import pytest
 
 from netweather.conditions import Condition, NetworkCondition
 from netweather.conditions.profiles import expand
-from netweather.kernel import namespaces, netemlines
-from netweather.kernel.features import there
-from netweather.kernel.netem import differences
-from netweather.lines.netem import netem_for, unsupported
+from netweather.kernel import namespaces
+from netweather.kernel.datapath import netem_devices
+from netweather.kernel.features.features import there
+from netweather.kernel.netlink.netem_attributes import differences
+from netweather.lines.netem_line import netem_for, unsupported
 from tests.fidelity.by_hand import words
 from tests.fidelity.cases import all_cases, write_files
 
@@ -52,13 +53,13 @@ def test_netem_holds_what_tc_makes_of_the_same_words(make_lab: Any, tmp_path: Pa
             made = [netem_for(condition) for condition in some]
             new = begin == 0  # later ones change what is there: nothing of the one before may stay
             for index, netem in zip(indexes, made, strict=False):
-                inside.run(lambda index=index, netem=netem, new=new: netemlines.put(index, netem.pack(), new=new))
+                inside.run(lambda index=index, netem=netem, new=new: netem_devices.put(index, netem.pack(), new=new))
             typed = [" ".join(words(one, netem.limit, tmp_path)) for one, netem in zip(some, made, strict=True)]
             batch = "" if new else _lines("qdisc del dev theirs{0} root", typed)
             batch += _lines("qdisc add dev theirs{0} root handle 1: netem {1}", typed) + "qdisc show\n"
             text = net.client.run("env", f"TC_LIB_DIR={tmp_path}", "tc", "-s", "-j", "-batch", "-", stdin=batch).stdout
             told = {each.pop("dev"): each for each in json.loads(text)}
-            held = inside.run(netemlines.read)
+            held = inside.run(netem_devices.read)
             for number, ((condition, name), netem) in enumerate(zip(some.items(), made, strict=True)):
                 assert differences(netem, held[indexes[number]].netem) == [], name
                 ours, theirs = told[f"ours{number}"], told[f"theirs{number}"]

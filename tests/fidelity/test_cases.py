@@ -15,7 +15,7 @@ from typing import Any, Literal
 import pytest
 
 from netweather.errors import NetweatherError
-from netweather.kernel import features
+from netweather.kernel.features import features
 from tests.fidelity.cases import Case, all_cases, write_files
 from tests.fidelity.kinds import KINDS
 from tests.fidelity.traffic import Seen, send

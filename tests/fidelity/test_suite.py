@@ -11,7 +11,7 @@ import pytest
 
 from netweather.conditions import LOSS_MODELS, Condition, LossGemodel, LossState
 from netweather.conditions.distributions import table_of
-from netweather.conditions.effects import correlated_share, mean_loss
+from netweather.conditions.estimates.effects import correlated_share, mean_loss
 from netweather.conditions.model import DISTRIBUTIONS
 from netweather.units import Percent
 from tests.fidelity import model

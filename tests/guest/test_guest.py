@@ -17,9 +17,15 @@ from tests.support.kernels import NoGuest
 from tests.support.machine import EMULATED, SLOW
 from tests.support.outcomes import Outcomes
 
-BRIEF_WHERE = [f"tests/kernel/kernel/test_{name}.py" for name in ("bpf", "hooks", "netemways")]
+BRIEF_WHERE = [
+    f"tests/kernel/kernel/{name}.py" for name in ("bpf/test_libbpf", "bpf/test_hooks", "datapath/test_plumbing_netemways")
+]
 BRIEF_WHERE += [f"tests/kernel/test_{name}.py" for name in ("interfaces", "classify_places")]
-BRIEF_WHERE += ["tests/contract/test_seam.py", "tests/fidelity/test_cases.py", "tests/kernel/kernel/test_netemlines.py"]
+BRIEF_WHERE += [
+    "tests/contract/test_seam.py",
+    "tests/fidelity/test_cases.py",
+    "tests/kernel/kernel/datapath/test_netem_devices.py",
+]
 WHERE = [*BRIEF_WHERE, "tests/fidelity/test_by_hand.py", "tests/contract"]
 WHERE += [f"tests/kernel/test_{name}.py" for name in ("packets", "probes", "clsact")]
 """In this order: a guest that is too slow does not come to the last of them."""

@@ -12,8 +12,8 @@ import pytest
 from netweather.conditions import Condition, NetworkCondition
 from netweather.engine import Engine
 from netweather.errors import NetweatherError
-from netweather.kernel.operations import Attach, ChangeLine, LoadClassifier, MakeLine, Operation, RemoveLine, WriteRules
-from netweather.kernel.real import RealTarget
+from netweather.kernel.datapath.operations import Attach, ChangeLine, LoadClassifier, MakeLine, Operation, RemoveLine, WriteRules
+from netweather.kernel.datapath.real import RealTarget
 from netweather.settings import Settings
 from tests.kernel.conftest import MakeRig
 from tests.support import dumps

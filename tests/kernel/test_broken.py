@@ -11,12 +11,13 @@ from collections.abc import Callable
 import pytest
 
 from netweather.conditions import Condition
-from netweather.engine.verifying import Wish, verify
-from netweather.kernel import keeper_process, links
-from netweather.kernel.hooks import Clsact, best_hook
+from netweather.engine.verification import Wish, verify
+from netweather.kernel import keeper_process
+from netweather.kernel.bpf.hooks import Clsact, best_hook
+from netweather.kernel.datapath.pump_file import ParamsFile
+from netweather.kernel.datapath.spec import DIRECTIONS
 from netweather.kernel.namespaces import Namespace
-from netweather.kernel.pump_params import ParamsFile
-from netweather.kernel.spec import DIRECTIONS
+from netweather.kernel.netlink import links
 from netweather.units import Packets
 from tests.kernel.conftest import MakeRig
 from tests.support.netns import ip

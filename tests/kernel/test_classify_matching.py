@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from netweather.conditions import Condition, Connection, Match, PortRange, TcpFlags
-from netweather.conditions.exclusions import EXCLUSIONS
-from netweather.targets import _namespaces
+from netweather.conditions.match import EXCLUSIONS
+from netweather.targets import _open_namespaces
 from netweather.units import Percent
 from tests.support.netns import Namespace, ip
 from tests.support.rig import Rig, delay, ports, rule
@@ -192,11 +192,11 @@ def test_what_is_excluded_by_name_no_rule_touches(shared_rig: Rig, monkeypatch: 
     shared_rig.set(rule(delay(DELAY_MS), direction="egress"), exclude=(EXCLUSIONS["dns"],))
     assert not udp(client, V4, 53)
     assert udp(client, V4, 80)
-    monkeypatch.setattr(_namespaces, "host_path", lambda: str(server.path))
+    monkeypatch.setattr(_open_namespaces, "host_path", lambda: str(server.path))
     shared_rig.set(rule(delay(DELAY_MS), direction="egress"), exclude=(EXCLUSIONS["probes"],))
     assert not ping(client, V4)
     assert not tcp(client, V6, 80)
-    monkeypatch.setattr(_namespaces, "host_path", lambda: str(client.path))
+    monkeypatch.setattr(_open_namespaces, "host_path", lambda: str(client.path))
     shared_rig.set(rule(delay(DELAY_MS), direction="egress"), exclude=(EXCLUSIONS["probes"],))
     assert ping(client, V4)
 

@@ -12,9 +12,9 @@ from ipaddress import ip_address, ip_network
 import pytest
 
 from netweather.conditions import Condition, PortRange
-from netweather.kernel import bpf
-from netweather.kernel.classifier import Classifier
-from netweather.kernel.spec import MAX_LINES, NEVER, Action, Datapath, ExactConnection, FlatRule, Interface
+from netweather.kernel.bpf import libbpf
+from netweather.kernel.datapath.classifier import Classifier
+from netweather.kernel.datapath.spec import MAX_LINES, NEVER, Action, Datapath, ExactConnection, FlatRule, Interface
 from netweather.planning.vectors import Packet, compile_tables, first_match, wide
 from netweather.units import Percent
 from tests.support.foreign import eth0
@@ -123,7 +123,7 @@ class Bench:
         """The rule that the kernel counts the packet for."""
         program = self.classifier.programs["nw_egress" if packet.direction == 0 else "nw_ingress"]
         before = self.counted()
-        verdict, _ = self.net.client.call(bpf.test_run, program, frame(packet), self.context)
+        verdict, _ = self.net.client.call(libbpf.test_run, program, frame(packet), self.context)
         after = self.counted()
         hit = [n for n, (was, now) in enumerate(zip(before, after, strict=True)) if was != now]
         assert len(hit) <= 1

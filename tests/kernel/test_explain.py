@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from netweather.conditions import Explanation, explain_rule
-from netweather.conditions.exchanges import REQUEST, TRANSFER
-from netweather.conditions.flags import rule_from_flags
+from netweather.conditions.estimates.exchanges import REQUEST, TRANSFER
+from netweather.conditions.language.flags import rule_from_flags
 from netweather.units import Duration
 from tests.support.rig import Rig
 

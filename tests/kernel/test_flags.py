@@ -18,7 +18,7 @@ import pytest
 from netweather.cli import main
 from netweather.conditions import FLAGS, load, network_condition_from_flags, network_condition_to_flags
 from netweather.engine import Engine, entries
-from netweather.kernel.pump_params import ParamsFile
+from netweather.kernel.datapath.pump_file import ParamsFile
 from netweather.lines.params import ONE, ConfigError, LineParams, LineStats, LossModel, Policy
 from netweather.settings import Settings
 from netweather.targets import Target, resolve

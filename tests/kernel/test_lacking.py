@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from netweather.kernel import tracepoints
+from netweather.kernel.tracing import tracepoints
 from tests.support.machine import SLOW
 from tests.support.netns import Lab, lab
 
@@ -108,7 +108,7 @@ def test_without_tracefs_too(net: Lab, environment: dict[str, str]) -> None:
 
 
 WITHOUT_SOME = """
-from netweather.kernel import tracepoints
+from netweather.kernel.tracing import tracepoints
 exists = tracepoints.exists
 tracepoints.exists = lambda name: name not in {names!r} and exists(name)
 """

@@ -17,7 +17,7 @@ from ipaddress import IPv4Address, IPv6Address
 import pytest
 
 from netweather.conditions import Condition
-from netweather.engine.verifying import Wish, verify
+from netweather.engine.verification import Wish, verify
 from netweather.errors import NetweatherError
 from netweather.measure import Verdict
 from tests.kernel.conftest import MakeRig

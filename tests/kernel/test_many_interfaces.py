@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv6Address
 import pytest
 
 from netweather.errors import NetweatherError
-from netweather.kernel.spec import MAX_INTERFACES
+from netweather.kernel.datapath.spec import MAX_INTERFACES
 from tests.kernel.conftest import MakeRig
 from tests.support import probe
 from tests.support.netns import Namespace, ip

@@ -16,8 +16,8 @@ from ipaddress import IPv4Address, IPv6Address
 import pytest
 
 from netweather.conditions import Condition
-from netweather.kernel import btf
-from netweather.kernel.hooks import DIRECTIONS, best_hook
+from netweather.kernel.bpf import btf
+from netweather.kernel.bpf.hooks import DIRECTIONS, best_hook
 from tests.kernel.conftest import MakeRig
 from tests.support import probe
 from tests.support.netns import Namespace, await_carrier, ip

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from netweather.engine import repeering
-from netweather.engine.verifying import Wish, verify
+from netweather.engine import peer_update
+from netweather.engine.verification import Wish, verify
 from netweather.errors import NetweatherError
 from netweather.targets import Target, resolve, resolve_peers
-from netweather.targets.peersets import Peers
+from netweather.targets.peers import Peers
 from tests.support import dns, netns
 from tests.support.machine import SLOW
 from tests.support.rig import Rig, at_last, delay, rule, until
@@ -111,12 +111,12 @@ def test_a_peer_that_moves_takes_its_condition_along(site: Site, tmp_path: Path)
         rig.set(rule(delay(50), to=("db",), direction="egress"), lease=60)
         assert rig.shown().peers == {"db": (f"{there}/32",)}
         until(lambda: site.ping(there) >= 50 * MS, 20, "it is delayed")
-        assert repeering.words(rig.engine, rig.target) == ("db",)
-        with Peers(repeering.words(rig.engine, rig.target), rig.target) as sets:
-            assert not repeering.repeer(rig.engine, rig.target, next(sets))  # nothing new
+        assert peer_update.words(rig.engine, rig.target) == ("db",)
+        with Peers(peer_update.words(rig.engine, rig.target), rig.target) as sets:
+            assert not peer_update.repeer(rig.engine, rig.target, next(sets))  # nothing new
             site.names.records = {"db.example.org": ["192.0.2.99"]}
             left = rig.shown().remaining_ns
-            assert repeering.repeer(rig.engine, rig.target, next(sets))
+            assert peer_update.repeer(rig.engine, rig.target, next(sets))
         shown = rig.shown()
         assert (shown.peers, shown.in_force) == ({"db": ("192.0.2.99/32",)}, True)
         assert shown.remaining_ns is not None
@@ -125,12 +125,12 @@ def test_a_peer_that_moves_takes_its_condition_along(site: Site, tmp_path: Path)
         assert shown.rules[0].packets >= 3  # the counters go on
         until(lambda: site.ping("192.0.2.99") >= 50 * MS, 20, "the new address is delayed")
         at_last(lambda: site.ping(there), 0, 25 * MS)
-        assert repeering.repeer(rig.engine, rig.target, {"db": ()})
+        assert peer_update.repeer(rig.engine, rig.target, {"db": ()})
         at_last(lambda: site.ping("192.0.2.99"), 0, 25 * MS)  # no addresses match nothing, and not everything
     finally:
         rig.close()
     assert rig.remains() == []
-    assert not repeering.repeer(rig.engine, rig.target, {"db": ()})
+    assert not peer_update.repeer(rig.engine, rig.target, {"db": ()})
 
 
 @pytest.mark.parametrize("given", [{}, {"to": "db"}, {"to": "db.example.org"}, {"peer": "there", "to": "db"}], ids=str)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from netweather.kernel import features, probes
-from netweather.kernel.features import FEATURES, Bench
-from netweather.kernel.hostinfo import Host
+from netweather.kernel.features import features, probes
+from netweather.kernel.features.features import FEATURES, Bench
+from netweather.kernel.host_info import Host
 from tests.support.netns import ip
 
 LATER = frozenset({"docker", "netem"})  # not this kernel's matter, or not needed

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from netweather.conditions.embedding import with_profile_files
-from netweather.conditions.flags import network_condition_from_flags, rule_from_flags
-from netweather.engine import verifying
-from netweather.engine.verifying import Wish
-from netweather.kernel import features
-from netweather.kernel.recorder import Learnt, Recorder
-from netweather.measure import learning
+from netweather.conditions.language.flags import network_condition_from_flags, rule_from_flags
+from netweather.engine import verification
+from netweather.engine.verification import Wish
+from netweather.kernel.features import features
+from netweather.kernel.tracing.link_recorder import Learnt, Recorder
+from netweather.observation import profile_learning
 from tests.support.machine import EMULATED, SLOW
 from tests.support.repository import ROOT
 from tests.support.rig import Rig, rig
@@ -80,8 +80,8 @@ def learn(line: Rig, program: str, *words: object) -> Learnt:
         return recorder.read()
 
 
-def saved(found: learning.Line, folder: Path) -> Path:
-    from netweather.cli.record import _write
+def saved(found: profile_learning.Line, folder: Path) -> Path:
+    from netweather.cli.extras.record import _write
 
     _write(folder / "home.yaml", found, "recorded in a test")
     return folder / "home.yaml"
@@ -96,7 +96,7 @@ def set_again(line: Rig, file: Path, engine: str) -> None:
 def delays(line: Rig) -> dict[str, Sequence[float]]:
     """One-way delays of both directions, as `verify` measures them."""
     wish = Wish(None, None, f"netns:{line.net.server.name}", 2000)
-    (evidence,) = verifying.verify(line.engine, line.target, wish, lambda share, text: None)
+    (evidence,) = verification.verify(line.engine, line.target, wish, lambda share, text: None)
     return {way: series.delays for each in evidence.measured for way, series in each.series.items()}
 
 
@@ -119,7 +119,7 @@ def test_delays_are_those_of_the_line(line: Rig, tmp_path: Path, engine: str) ->
     delay, jitter = ("25ms", "6ms") if not EMULATED else ("100ms", "24ms")  # an emulated processor adds milliseconds of its own
     line.set(rule_from_flags({"delay": delay, "jitter": jitter, "distribution": "normal"}), engine=engine)
     before = delays(line)
-    found = learning.line(learn(line, SHORT, 3000))
+    found = profile_learning.line(learn(line, SHORT, 3000))
     assert found.trips == 3000
     assert set(found.unknown) == {"loss", "rate"}
     assert found.source == "handshakes"
@@ -132,14 +132,14 @@ def test_delays_are_those_of_the_line(line: Rig, tmp_path: Path, engine: str) ->
 @pytest.mark.serial
 def test_the_rate_is_that_of_the_line(line: Rig, tmp_path: Path, engine: str) -> None:
     line.set(rule_from_flags({"rtt": "30ms", "rate": "20mbit"}), engine=engine)
-    found = learning.line(learn(line, LONG, 1, 4))
+    found = profile_learning.line(learn(line, LONG, 1, 4))
     assert found.rate is not None
     assert found.rate.bits_per_second == pytest.approx(20e6, rel=0.1)
     assert found.source == "busy"
     assert found.delay is not None
     assert found.delay.time.seconds == pytest.approx(0.015, abs=0.01)  # without the queue that the flow made
     set_again(line, saved(found, tmp_path), engine)
-    again = learning.line(learn(line, LONG, 1, 4))
+    again = profile_learning.line(learn(line, LONG, 1, 4))
     assert again.rate is not None
     assert again.rate.bits_per_second == pytest.approx(20e6, rel=0.1)
 
@@ -150,16 +150,16 @@ def test_the_rate_is_that_of_the_line(line: Rig, tmp_path: Path, engine: str) ->
 def test_losses_are_those_of_the_line(line: Rig, tmp_path: Path, engine: str, words: str, share: float, run: float) -> None:
     seed = {"seed": "7"} if engine == "pump" or features.there("netem-seed") else {}
     line.set(rule_from_flags({"delay": "1ms", "loss-model": words, **seed}), engine=engine)
-    found = learning.line(learn(line, LONG, 8, 1.5 * SLOW))
+    found = profile_learning.line(learn(line, LONG, 8, 1.5 * SLOW))
     assert found.loss == pytest.approx(share, rel=0.2)
     assert is_run(found, run, engine, 0.2)
     set_again(line, saved(found, tmp_path), engine)
-    again = learning.line(learn(line, LONG, 8, 1.5 * SLOW))
+    again = profile_learning.line(learn(line, LONG, 8, 1.5 * SLOW))
     assert again.loss == pytest.approx(share, rel=0.2)
     assert is_run(again, run, engine, 0.25)
 
 
-def is_run(found: learning.Line, run: float, engine: str, share: float) -> bool:
+def is_run(found: profile_learning.Line, run: float, engine: str, share: float) -> bool:
     """netem's line has single packets, those of eight connections among each other: what it loses in a row hits several of them."""
     if engine == "netem":
         return found.run is not None and 1 < found.run < 1.2 * run
@@ -167,8 +167,8 @@ def is_run(found: learning.Line, run: float, engine: str, share: float) -> bool:
 
 
 def test_connections_over_other_interfaces_are_left_out(line: Rig) -> None:
-    from netweather.kernel import links
     from netweather.kernel.namespaces import Namespace
+    from netweather.kernel.netlink import links
 
     with Namespace(line.target.netns_fd) as inside:
         eth0, lo = inside.run(lambda: [links.device(name) for name in ("eth0", "lo")])

@@ -14,7 +14,7 @@ import pytest
 
 from netweather.conditions import Condition, LossRandom, RateLimit
 from netweather.engine import Engine
-from netweather.kernel import real
+from netweather.kernel.datapath import real
 from netweather.settings import Settings
 from netweather.units import Percent, Rate
 from tests.kernel.conftest import MakeRig
@@ -280,7 +280,7 @@ import os, signal, sys
 from pathlib import Path
 from netweather.conditions import *
 from netweather.engine import Engine
-from netweather.kernel.real import RealTarget
+from netweather.kernel.datapath.real import RealTarget
 from netweather.settings import Settings
 from netweather.targets import resolve
 from netweather.units import Duration

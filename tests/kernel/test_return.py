@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from netweather.kernel import bpf
+from netweather.kernel.bpf import libbpf
 
 SHOT = 2
 
 
 def test_what_carries_no_line_is_dropped() -> None:
-    loaded = bpf.load(bpf.built("return"))
+    loaded = libbpf.load(libbpf.built("return"))
     try:
-        assert bpf.test_run(loaded.programs["nw_return"], bytes(64))[0] == SHOT
+        assert libbpf.test_run(loaded.programs["nw_return"], bytes(64))[0] == SHOT
     finally:
         loaded.close()

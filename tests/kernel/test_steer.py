@@ -7,26 +7,26 @@ from collections.abc import Iterator
 
 import pytest
 
-from netweather.kernel import bpf
+from netweather.kernel.bpf import libbpf
 
 SHOT, REDIRECT = 2, 7
 
 
 @pytest.fixture
-def steer() -> Iterator[bpf.Object]:
-    loaded = bpf.load(bpf.built("steer"))
+def steer() -> Iterator[libbpf.Object]:
+    loaded = libbpf.load(libbpf.built("steer"))
     yield loaded
     loaded.close()
 
 
-def test_what_carries_no_line_is_dropped(steer: bpf.Object) -> None:
-    assert bpf.test_run(steer.programs["nw_steer"], bytes(64))[0] == SHOT
+def test_what_carries_no_line_is_dropped(steer: libbpf.Object) -> None:
+    assert libbpf.test_run(steer.programs["nw_steer"], bytes(64))[0] == SHOT
 
 
-def test_an_exit_without_a_line_drops(steer: bpf.Object) -> None:
-    assert bpf.test_run(steer.programs["nw_exit"], bytes(64))[0] == SHOT
+def test_an_exit_without_a_line_drops(steer: libbpf.Object) -> None:
+    assert libbpf.test_run(steer.programs["nw_exit"], bytes(64))[0] == SHOT
 
 
-def test_an_exit_hands_back_what_came_out_of_its_line(steer: bpf.Object) -> None:
+def test_an_exit_hands_back_what_came_out_of_its_line(steer: libbpf.Object) -> None:
     steer.maps["exits"].update(struct.pack("=I", 1), struct.pack("=I", 5))  # a test run comes from lo, index 1
-    assert bpf.test_run(steer.programs["nw_exit"], bytes(64))[0] == REDIRECT
+    assert libbpf.test_run(steer.programs["nw_exit"], bytes(64))[0] == REDIRECT

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from netweather.kernel.socketstats import CallCounts, SocketStats
-from netweather.kernel.tracelayout import CALLS
-from netweather.measure.counting import percentile, since
+from netweather.kernel.tracing.socket_counters import CallCounts, SocketStats
+from netweather.kernel.tracing.trace_layout import CALLS
+from netweather.observation.socket_figures import percentile, since
 from tests.support.machine import EMULATED
 from tests.support.netns import Lab, Namespace, lab
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from netweather.kernel import tracepoints
-from netweather.kernel.socketstats import TCP_EVENTS, SocketStats, TcpCounts, drop_reasons, has_drop_reasons
-from netweather.measure.counting import percentile
+from netweather.kernel.tracing import tracepoints
+from netweather.kernel.tracing.socket_counters import TCP_EVENTS, SocketStats, TcpCounts, drop_reasons, has_drop_reasons
+from netweather.observation.socket_figures import percentile
 from tests.support.machine import SLOW
 from tests.support.netns import Lab, Namespace, lab
 from tests.support.rig import until

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from netweather.conditions import NetworkCondition
-from netweather.conditions.flags import rule_from_flags
+from netweather.conditions.language.flags import rule_from_flags
 from netweather.engine import Engine, Wanted, set_all
-from netweather.engine.verifying import Wish, silent, verify
+from netweather.engine.verification import Wish, silent, verify
 from netweather.errors import NetweatherError
-from netweather.kernel.pump_params import ParamsFile
+from netweather.kernel.datapath.pump_file import ParamsFile
 from netweather.lines.params import ONE, LineParams, LossModel
 from netweather.measure import Evidence, Figure, Verdict
 from netweather.service.set_verified import proof

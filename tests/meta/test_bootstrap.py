@@ -22,9 +22,9 @@ IMPORTS = """
 import importlib, pkgutil, sys
 from pathlib import Path
 import netweather.demo
-for each in pkgutil.iter_modules(netweather.demo.__path__):
-    if each.name != "__main__":
-        importlib.import_module(f"netweather.demo.{each.name}")
+for each in pkgutil.walk_packages(netweather.demo.__path__, "netweather.demo."):
+    if not each.name.endswith("__main__"):
+        importlib.import_module(each.name)
 print(*sorted({name.split(".")[0] for name in sys.modules} - {*sys.stdlib_module_names}))
 """
 

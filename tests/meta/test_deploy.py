@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from netweather.cli import main
-from netweather.scope import serving
+from netweather.scope import plugin_process
 from tests.support.repository import ROOT
 
 UNIT = ROOT / "deploy" / "netweather-agent.service"
@@ -54,6 +54,6 @@ def test_the_scope_plugins_manifest_starts_it_as_it_is_started(monkeypatch: pyte
     (container,) = manifest["spec"]["template"]["spec"]["containers"]
     found = []
     monkeypatch.setattr("os.geteuid", lambda: 0)
-    monkeypatch.setattr(serving, "run", lambda settings, service, wanted: found.append(wanted))
+    monkeypatch.setattr(plugin_process, "run", lambda settings, service, wanted: found.append(wanted))
     assert main(container["args"]) == 0
     assert str(found[0].socket) == "/run/scope/plugins/traffic-control/traffic-control.sock"

@@ -10,9 +10,9 @@ from tests.support.repository import ROOT, below
 PAGE = ROOT / "docs" / "errors.md"
 CLASSES = frozenset({"NetweatherError", "UsageError"})
 COMPUTED = frozenset({"unknown-version", "unknown-kind", "too-many-rules", "too-many-lines", "too-many-conditions"})
-"""Codes that are put together where they are raised (conditions.loading, planning.rules)."""
+"""Codes that are put together where they are raised (conditions.language.loading, planning.rules)."""
 COMPUTED |= {f"{engine}-{kind}" for engine in ("docker", "podman") for kind in ("unreachable", "failed", "host-unsupported")}
-"""Of targets._dockerapi, whose engine is Docker or Podman."""
+"""Of targets.runtimes._dockerapi, whose engine is Docker or Podman."""
 CODE = re.compile(r"[a-z]+(-[a-z0-9]+)*")
 
 

@@ -11,7 +11,7 @@ def test_no_page_is_stale() -> None:
 
 
 def test_the_pages_have_every_command_and_every_parameter() -> None:
-    from netweather.cli.commands import COMMANDS
+    from netweather.cli.command_list import COMMANDS
     from netweather.conditions.declare import declared_fields
     from netweather.conditions.model import Condition
 

@@ -74,7 +74,7 @@ def strings() -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def found(kind: str) -> dict[str, int]:
-    texts = {"pages": pages, "messages": lambda: strings()[0], "docstrings": lambda: strings()[1]}[kind]()
+    texts = pages() if kind == "pages" else strings()[kind == "docstrings"]
     whole = "\n".join(" ".join(text.split()) for text in texts)
     counts = {word: len(re.findall(pattern, whole, re.IGNORECASE)) for word, pattern in WORDS.items()}
     return {word: count for word, count in counts.items() if count}

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from netweather.targets import _grpc
+from netweather.targets.runtimes import _grpc
 from tests.support import daemons
 
 PREFIX = "nwt-containerd-"

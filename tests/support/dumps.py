@@ -9,7 +9,7 @@ import socket
 import time
 from typing import Any
 
-from netweather.kernel import bpf, hooks
+from netweather.kernel.bpf import hooks, libbpf
 from tests.support.netns import Namespace
 
 COMMANDS = {
@@ -50,9 +50,9 @@ def _tcx() -> dict[str, str]:
     """What bpftool net doesn't list before its version 7.3."""
     if hooks.best_hook().name != "tcx":  # Linux 6.6
         return {}
-    places = (("ingress", bpf.TCX_INGRESS), ("egress", bpf.TCX_EGRESS))
+    places = (("ingress", libbpf.TCX_INGRESS), ("egress", libbpf.TCX_EGRESS))
     return {
-        f"tcx {direction} of {name}": str(bpf.tcx_query(index, hook))
+        f"tcx {direction} of {name}": str(libbpf.tcx_query(index, hook))
         for index, name in socket.if_nameindex()
         for direction, hook in places
     }

@@ -1,4 +1,4 @@
-"""An API server in memory, as `netweather.kubernetes.api.Api` shows one: lists, watches, versions, merge patches, 404 and 409.
+"""An API server in memory, as `netweather.kubernetes.server.api.Api` shows one: lists, watches, versions, merge patches, 404 and 409.
 
 What it does not do is authorize and validate: tests/e2e/kubernetes asks a real one.
 """
@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from netweather.errors import NetweatherError
-from netweather.kubernetes.api import Kind, Stale
+from netweather.kubernetes.server.api import Kind, Stale
 
 Object = dict[str, Any]
 Key = tuple[str, str, str]

@@ -8,15 +8,16 @@ import struct
 from dataclasses import dataclass
 from typing import Literal
 
-from netweather.kernel import bpf, rtnetlink
-from netweather.kernel.hooks import ALL_PROTOCOLS, best_hook
+from netweather.kernel.bpf import libbpf
+from netweather.kernel.bpf.hooks import ALL_PROTOCOLS, best_hook
+from netweather.kernel.netlink import rtnetlink
 from tests.support.netns import Namespace
 
 Direction = Literal["egress", "ingress"]
 NEXT, OK, SHOT = -1, 0, 2
 LINK_CREATE, NEWFILTER = 28, 44
 MAP_TYPE_ARRAY, PROG_TYPE_SCHED_CLS = 2, 3
-TCX = {"ingress": bpf.TCX_INGRESS, "egress": bpf.TCX_EGRESS}
+TCX = {"ingress": libbpf.TCX_INGRESS, "egress": libbpf.TCX_EGRESS}
 CLSACT_PARENT = {"ingress": 0xFFFFFFF2, "egress": 0xFFFFFFF3}
 
 
@@ -46,19 +47,19 @@ def _code(map_fd: int, verdict: int) -> bytes:
 class Foreign:
     """One such program; `seen` is how many packets it has counted. Close it when nothing needs the count any more."""
 
-    program: bpf.Program
-    count: bpf.Map
+    program: libbpf.Program
+    count: libbpf.Map
 
     @classmethod
     def load(cls, verdict: int = NEXT, name: str = "foreign") -> Foreign:
-        fd, _ = bpf.call(bpf.MAP_CREATE, struct.pack("=IIII", MAP_TYPE_ARRAY, 4, 8, 1).ljust(64, b"\0"))
+        fd, _ = libbpf.call(libbpf.MAP_CREATE, struct.pack("=IIII", MAP_TYPE_ARRAY, 4, 8, 1).ljust(64, b"\0"))
         code, licence = ctypes.create_string_buffer(_code(fd, verdict)), ctypes.create_string_buffer(b"GPL")
         attributes = struct.pack(
             "=IIQQIIQII16s", PROG_TYPE_SCHED_CLS, len(code) // 8, ctypes.addressof(code), ctypes.addressof(licence),
             0, 0, 0, 0, 0, name.encode(),
         )  # fmt: skip
-        program, _ = bpf.call(bpf.PROG_LOAD, attributes.ljust(128, b"\0"))
-        return cls(bpf.Program.by_fd(program), bpf.Map(fd))
+        program, _ = libbpf.call(libbpf.PROG_LOAD, attributes.ljust(128, b"\0"))
+        return cls(libbpf.Program.by_fd(program), libbpf.Map(fd))
 
     @property
     def seen(self) -> int:
@@ -66,19 +67,19 @@ class Foreign:
 
     def attach_tcx(self, namespace: Namespace, direction: Direction, *, first: bool = False) -> None:
         """Before or after all that is there."""
-        flags = bpf.F_BEFORE if first else bpf.F_AFTER
+        flags = libbpf.F_BEFORE if first else libbpf.F_AFTER
         attributes = struct.pack("=IIIIIIQ", eth0(namespace), self.program.fd, TCX[direction], flags, 0, 0, 0)
-        namespace.call(bpf.call, bpf.PROG_ATTACH, attributes)
+        namespace.call(libbpf.call, libbpf.PROG_ATTACH, attributes)
 
-    def link_tcx(self, namespace: Namespace, direction: Direction, *, first: bool = False) -> bpf.Map:
+    def link_tcx(self, namespace: Namespace, direction: Direction, *, first: bool = False) -> libbpf.Map:
         """The same by a link, as Cilium and newer tools do: it goes when what is returned is closed."""
-        flags = bpf.F_BEFORE if first else bpf.F_AFTER
+        flags = libbpf.F_BEFORE if first else libbpf.F_AFTER
         attributes = struct.pack("=IIIIIIQ", self.program.fd, eth0(namespace), TCX[direction], flags, 0, 0, 0)
-        fd, _ = namespace.call(bpf.call, LINK_CREATE, attributes)
-        return bpf.Map(fd)
+        fd, _ = namespace.call(libbpf.call, LINK_CREATE, attributes)
+        return libbpf.Map(fd)
 
     def detach_tcx(self, namespace: Namespace, direction: Direction) -> None:
-        namespace.call(bpf.tcx_detach, eth0(namespace), TCX[direction], self.program)
+        namespace.call(libbpf.tcx_detach, eth0(namespace), TCX[direction], self.program)
 
     def attach_clsact(
         self, namespace: Namespace, direction: Direction, *, priority: int, handle: int = 1, name: str = "foreign"
@@ -111,8 +112,8 @@ def tcx_names(namespace: Namespace, direction: Direction) -> list[str]:
 
     def work() -> list[str]:
         found = []
-        for identifier in bpf.tcx_query(eth0(namespace), TCX[direction]):
-            program = bpf.Program.by_id(identifier)
+        for identifier in libbpf.tcx_query(eth0(namespace), TCX[direction]):
+            program = libbpf.Program.by_id(identifier)
             found.append(program.name)
             os.close(program.fd)
         return found

@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 
 import pytest
 
-from netweather.engine import connections
+from netweather.engine.views import connections
 from netweather.errors import NetweatherError
-from netweather.kernel import sockdiag
-from netweather.kernel.holders import Holder
-from netweather.kernel.sockdiag import TCP, Socket, TcpInfo
+from netweather.kernel.sockets import sockdiag
+from netweather.kernel.sockets.sockdiag import TCP, Socket, TcpInfo
+from netweather.kernel.sockets.socket_owners import Holder
 
 T = TypeVar("T")
 _inodes = itertools.count(1000)

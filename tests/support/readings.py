@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from netweather.errors import NetweatherError
-from netweather.kernel.socketstats import Counted
+from netweather.kernel.tracing.socket_counters import Counted
 
 
 @dataclass

@@ -15,8 +15,8 @@ import pytest
 from netweather.conditions import FOREVER, Condition, Delay, Match, NetworkCondition, PortRange, Rule
 from netweather.engine import Engine, Recovered, SetResult, Shown, recovery
 from netweather.engine.draining import DRAIN_S, Held
-from netweather.kernel.finding import every_namespace
-from netweather.kernel.pump import Process
+from netweather.kernel.datapath.pump_process import Process
+from netweather.kernel.namespace_search import every_namespace
 from netweather.settings import Settings
 from netweather.targets import Target, resolve
 from netweather.units import Duration

@@ -99,15 +99,17 @@ class _Counter:
 
 
 def _install(counter: _Counter) -> None:
-    from netweather.kernel import bpf, namespaces, rtnetlink
+    from netweather.kernel import namespaces
+    from netweather.kernel.bpf import libbpf
+    from netweather.kernel.netlink import rtnetlink
 
-    changing = {getattr(bpf, name): name for name in _CHANGING}
+    changing = {getattr(libbpf, name): name for name in _CHANGING}
     rtnetlink._ask = counter.around(rtnetlink._ask, lambda kind, flags, *_: f"netlink {kind}" if flags & rtnetlink.ACK else "")
     rtnetlink.change_together = counter.around(
         rtnetlink.change_together, lambda *requests: f"netlink {' and '.join(str(each[0]) for each in requests)}"
     )
-    bpf.call = counter.around(bpf.call, lambda command, _: changing.get(command, ""))
-    bpf.load = counter.around(bpf.load, lambda *_, **__: "load")
+    libbpf.call = counter.around(libbpf.call, lambda command, _: changing.get(command, ""))
+    libbpf.load = counter.around(libbpf.load, lambda *_, **__: "load")
     namespaces._checked = counter.around(namespaces._checked, lambda _, call: call)
     sys.addaudithook(counter.heard)
 
@@ -127,9 +129,9 @@ def _child(words: list[str], after: int | str | None, by: int, output: int, pipe
 
 
 def _serve() -> None:
-    import netweather.cli.set
+    import netweather.cli.commands.set
     import netweather.engine  # noqa: F401 - so that forks have it
-    from netweather.kernel import children  # noqa: F401 - the same
+    from netweather.host import namespace_processes  # noqa: F401 - the same
 
     answers = os.fdopen(os.dup(1), "w")
     for line in sys.stdin:

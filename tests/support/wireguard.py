@@ -7,7 +7,7 @@ import struct
 from collections.abc import Sequence
 from ipaddress import ip_network
 
-from netweather.kernel import rtnetlink
+from netweather.kernel.netlink import rtnetlink
 
 PORT = 51820
 _GENERIC, _CONTROL, _GET_FAMILY, _SET_DEVICE = 16, 16, 3, 1

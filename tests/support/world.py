@@ -8,8 +8,8 @@ from pathlib import Path
 
 from netweather.engine import Recovered
 from netweather.errors import NetweatherError
-from netweather.kernel.fake import FakeKernel, FakeTarget
-from netweather.kernel.seam import TargetKernel
+from netweather.kernel.datapath.fake import FakeKernel, FakeTarget
+from netweather.kernel.datapath.seam import TargetKernel
 from netweather.targets import Target, parse
 
 

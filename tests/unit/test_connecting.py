@@ -11,7 +11,7 @@ from netweather import connecting
 from netweather.client import Client
 from netweather.connecting import agent_address, connect
 from netweather.errors import NetweatherError, UsageError
-from netweather.kernel import listening
+from netweather.host import service_sockets
 from netweather.service import LocalService
 from netweather.settings import Settings
 
@@ -34,7 +34,7 @@ def test_one_that_may_not_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     settings = Settings(state=tmp_path)
     settings.socket.touch()
-    monkeypatch.setattr(listening, "answers", refused)
+    monkeypatch.setattr(service_sockets, "answers", refused)
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     with pytest.raises(NetweatherError) as wrong:
         connect(settings)

@@ -17,7 +17,7 @@ from netweather import journal as module
 from netweather.conditions import Condition, Delay, Match, NetworkCondition, Rule
 from netweather.errors import NetweatherError
 from netweather.journal import Entry, Journal, Whose, replace_text
-from netweather.kernel.spec import NEVER, Interface, LineId, RuleId
+from netweather.kernel.datapath.spec import NEVER, Interface, LineId, RuleId
 from netweather.planning.rules import InForce, PlainRule, Slots
 from netweather.units import Duration
 

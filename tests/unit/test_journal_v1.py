@@ -11,7 +11,7 @@ import pytest
 from netweather.engine import entries
 from netweather.errors import NetweatherError
 from netweather.journal import Entry, Journal
-from netweather.kernel.spec import LineId, RuleId
+from netweather.kernel.datapath.spec import LineId, RuleId
 
 DOCUMENT: dict[str, Any] = {
     "version": 1,

@@ -14,7 +14,7 @@ from netweather import keeper as module
 from netweather.conditions import Condition, NetworkCondition, Rule
 from netweather.journal import Entry, Journal, Whose
 from netweather.keeper import RETRY_S, TURN_S, Keeper
-from netweather.kernel.spec import NEVER, LineId, RuleId
+from netweather.kernel.datapath.spec import NEVER, LineId, RuleId
 from netweather.planning.rules import InForce, Slots
 from tests.support.clock import FakeClock
 

@@ -8,10 +8,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_network
 
-from netweather.kernel import bpf, links
-from netweather.kernel.classifier import Classifier
+from netweather.kernel.bpf import libbpf
+from netweather.kernel.datapath.classifier import Classifier
+from netweather.kernel.datapath.spec import NEVER, Action, Datapath, FlatRule, Interface
 from netweather.kernel.namespaces import Namespace
-from netweather.kernel.spec import NEVER, Action, Datapath, FlatRule, Interface
+from netweather.kernel.netlink import links
 from netweather.planning.vectors import compile_tables
 from tools.bench.figures import Rows, at_most, row
 from tools.bench.network import network
@@ -69,7 +70,7 @@ class Loaded:
         context = bytearray(CONTEXT_SIZE)
         struct.pack_into("I", context, IFINDEX_AT, self.ifindex)
         program = self.classifier.programs["nw_egress"]
-        return float(self.namespace.run(lambda: bpf.test_run(program, packet, bytes(context), repeat))[1])
+        return float(self.namespace.run(lambda: libbpf.test_run(program, packet, bytes(context), repeat))[1])
 
 
 @contextmanager

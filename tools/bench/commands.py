@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from netweather.cli.commands import COMMANDS
+from netweather.cli.command_list import COMMANDS
 from tests.support import docker as private_docker
 from tests.support import owner
 from tests.support.docker import Docker

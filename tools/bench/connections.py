@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from subprocess import Popen
 from typing import IO
 
-from netweather.engine.connections import connections
+from netweather.engine.views.connections import connections
 from tools.bench.figures import Rows, at_most, row
 from tools.bench.network import Net, delay, network, rule
 from tools.bench.rounds import Plan, interleaved

@@ -13,7 +13,7 @@ from functools import partial
 from statistics import median
 
 from netweather.conditions import Condition, Delay, LossRandom
-from netweather.kernel import features
+from netweather.kernel.features import features
 from netweather.units import Duration, Percent
 from tests.support import guest
 from tests.support.kernels import NoGuest

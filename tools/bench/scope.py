@@ -17,16 +17,16 @@ import uvicorn
 
 from netweather.conditions import NetworkCondition, builtin_profiles
 from netweather.engine import RuleCounters, Shown
-from netweather.engine.experience import Experienced
+from netweather.engine.views.before_after import Experienced
 from netweather.errors import NetweatherError
+from netweather.host import service_sockets
 from netweather.journal import Whose
-from netweather.kernel import listening
-from netweather.kernel.faring import Faring
+from netweather.kernel.sockets.netns_stats import Faring
 from netweather.kernel.waiting import until
-from netweather.scope.app import HELD_S, Plugin, make_app
-from netweather.scope.controls import NAME, Wish, controls, panel
+from netweather.scope.buttons import NAME, Wish, controls, panel
 from netweather.scope.picture import Painter
-from netweather.scope.report import Reporter
+from netweather.scope.plugin_paths import HELD_S, Plugin, make_app
+from netweather.scope.probe_report import Reporter
 from netweather.scope.steering import Steering
 from netweather.service import Service
 from netweather.targets.census import Container, State
@@ -108,7 +108,7 @@ def serving(host: Host) -> Iterator[Probe]:
     plugin = Plugin(steering, Reporter(ID, buttons, steering.notes, panel(buttons)))
     with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
         path = Path(folder) / ID / f"{ID}.sock"
-        with listening.unix_in_own_folder(path) as socket:
+        with service_sockets.unix_in_own_folder(path) as socket:
             server = uvicorn.Server(uvicorn.Config(make_app(plugin), lifespan="off", log_config=None, access_log=False))
             thread = threading.Thread(target=lambda: asyncio.run(server.serve([socket])))
             thread.start()

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from netweather.kernel import bpf, tracepoints
-from netweather.kernel.socketstats import SocketStats
+from netweather.kernel.bpf import libbpf
+from netweather.kernel.tracing import tracepoints
+from netweather.kernel.tracing.socket_counters import SocketStats
 from tests.support.netns import Namespace
 from tools.bench.figures import Rows, at_most, impossible, row
 from tools.bench.network import network
@@ -52,7 +53,7 @@ def programs() -> set[int]:
     last = 0
     while True:
         try:
-            last = struct.unpack_from("I", bpf.call(NEXT_PROGRAM_ID, struct.pack("III", last, 0, 0))[1], 4)[0]
+            last = struct.unpack_from("I", libbpf.call(NEXT_PROGRAM_ID, struct.pack("III", last, 0, 0))[1], 4)[0]
         except FileNotFoundError:
             return found
         found.add(last)
@@ -61,7 +62,7 @@ def programs() -> set[int]:
 def name(identifier: int) -> str:
     """A program's name; "" when it is gone."""
     try:
-        program = bpf.Program.by_id(identifier)
+        program = libbpf.Program.by_id(identifier)
     except FileNotFoundError:
         return ""
     program.close()
@@ -73,7 +74,7 @@ def run_time(identifiers: set[int]) -> int:
     total = 0
     for identifier in identifiers:
         try:
-            program = bpf.Program.by_id(identifier)
+            program = libbpf.Program.by_id(identifier)
         except FileNotFoundError:
             continue
         total += program.run_time()[0]
@@ -97,8 +98,8 @@ def empty(namespace: Namespace) -> Iterator[set[int]]:
     try:
         for where in WAYS:
             places = (ctypes.addressof(code), ctypes.addressof(licence))
-            fd, _ = bpf.call(bpf.PROG_LOAD, struct.pack("=IIQQIIQII", TRACEPOINT_PROGRAM, 2, *places, 0, 0, 0, 0, 0))
-            made.append(bpf.Program.by_fd(fd))
+            fd, _ = libbpf.call(libbpf.PROG_LOAD, struct.pack("=IIQQIIQII", TRACEPOINT_PROGRAM, 2, *places, 0, 0, 0, 0, 0))
+            made.append(libbpf.Program.by_fd(fd))
             attached.call(made[-1], where)
         yield {program.id for program in made}
     finally:
@@ -125,7 +126,7 @@ def bpftrace(namespace: Namespace) -> Iterator[set[int]]:
 
 def cost(namespace: Namespace, variant: str, calls: int) -> float:
     """ns for each call, both programs together."""
-    with {"ours": ours, "empty": empty, "bpftrace": bpftrace}[variant](namespace) as identifiers, bpf.statistics():
+    with {"ours": ours, "empty": empty, "bpftrace": bpftrace}[variant](namespace) as identifiers, libbpf.statistics():
         begin = run_time(identifiers)
         namespace.run(sys.executable, "-c", SENDER, str(calls), timeout=PATIENCE_S)
         return (run_time(identifiers) - begin) / calls

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
-from netweather.kernel import bpf, links
-from netweather.kernel.hooks import best_hook
+from netweather.kernel.bpf import libbpf
+from netweather.kernel.bpf.hooks import best_hook
 from netweather.kernel.namespaces import Namespace
+from netweather.kernel.netlink import links
 from tools.bench.figures import Row, Rows, at_least, row
 from tools.bench.load import cpu_ticks, words
 from tools.bench.network import Net, delay, network, rule
@@ -81,7 +82,7 @@ def _idle(net: Net, plan: Plan) -> Row:
 @contextmanager
 def _statistics() -> Iterator[None]:
     """The kernel counts the time of BPF programs while this is open."""
-    fd, _ = bpf.call(ENABLE_STATS, struct.pack("I", 0))
+    fd, _ = libbpf.call(ENABLE_STATS, struct.pack("I", 0))
     try:
         yield
     finally:
@@ -113,6 +114,6 @@ def _runs(namespace: Namespace, direction: Literal["egress", "ingress"]) -> tupl
 
 def _time_of(fd: int) -> tuple[int, int]:
     info = ctypes.create_string_buffer(INFO_SIZE)
-    bpf.call(bpf.OBJ_GET_INFO, struct.pack("IIQ", fd, INFO_SIZE, ctypes.addressof(info)))
+    libbpf.call(libbpf.OBJ_GET_INFO, struct.pack("IIQ", fd, INFO_SIZE, ctypes.addressof(info)))
     ns, runs = struct.unpack_from("QQ", info.raw, RUN_TIME_AT)
     return ns, runs

@@ -16,21 +16,21 @@ from typing import Any, Final, TypeVar
 from netweather import targets as runtimes
 from netweather.agent.audit import Audit
 from netweather.agent.events import Events
-from netweather.agent.keeping import Keeping
 from netweather.agent.metrics import Metrics
+from netweather.agent.played_scenarios import Scenarios, wait_for
 from netweather.agent.principals import Tokens
-from netweather.agent.scenarios import Scenarios, wait_for
-from netweather.agent.standing import Standing
-from netweather.agent.watches import Watches
+from netweather.agent.selector_conditions import Standing
+from netweather.agent.stats_sessions import Watches
+from netweather.agent.supervisor import Keeping
 from netweather.conditions import NetworkCondition
 from netweather.engine import Cleared, Done, Engine, Listed
-from netweather.engine.reports import doctor_document, listing_document
-from netweather.engine.sparing import on_host, spare_port
+from netweather.engine.safety import on_host, spare_port
+from netweather.engine.views.system_reports import doctor_document, listing_document
 from netweather.errors import NetweatherError
 from netweather.journal import Entry
-from netweather.kernel.kept import KeptTargets
-from netweather.kernel.seam import TargetKernel
-from netweather.kernel.spares import Spares
+from netweather.kernel.datapath.classifier_pool import Spares
+from netweather.kernel.datapath.seam import TargetKernel
+from netweather.kernel.datapath.target_cache import KeptTargets
 from netweather.service import LocalService
 from netweather.service.callbacks import Callbacks, Fits, Order
 from netweather.service.callers import Caller
@@ -98,7 +98,7 @@ class Agent(Callbacks):
         self.spares.close()
 
     def service(self, caller: Caller) -> LocalService:
-        """The verbs, for who asks."""
+        """The verbs, for a caller."""
         return LocalService(self.engine, caller, self)
 
     # what the service calls
@@ -177,7 +177,7 @@ class Agent(Callbacks):
 
     def doctor(self) -> dict[str, Any]:
         """What this kernel and host can do."""
-        from netweather.kernel.features import probe_all, works
+        from netweather.kernel.features.features import probe_all, works
 
         findings = probe_all(self.settings.state)
         return doctor_document(findings, works(findings))

@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 from netweather.engine import Shown
 from netweather.errors import NetweatherError
 from netweather.journal import Whose
-from netweather.kernel.faring import Faring, farings
+from netweather.kernel.sockets.netns_stats import Faring, farings
 
 LISTED: Final = 200
 """So many conditions have series of their own; the rest are counted."""

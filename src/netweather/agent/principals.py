@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from netweather.errors import NetweatherError, UsageError
-from netweather.kernel.credentials import Credentials, group_number, of_user, user_name, user_number
+from netweather.host.service_sockets import Credentials, group_number, of_user, user_name, user_number
 from netweather.service.callers import ANYTHING, DIRECT, READ, SET, Caller, not_allowed
 
 GROUP: Final = "netweather"

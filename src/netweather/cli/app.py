@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from netweather.cli import completing, pages
-from netweather.cli.commands import COMMANDS, Entry
+from netweather.cli import command_factory
+from netweather.cli import completion as completing
+from netweather.cli.command_list import COMMANDS, Entry
 from netweather.cli.output import say
 from netweather.errors import UsageError
 
@@ -26,14 +27,16 @@ source <(netweather --completion bash)
 """
 
 
-class Commands(pages.Command, click.Group):
+class Commands(command_factory.Command, click.Group):
     """Commands by name; only the one that is called is imported. examples: of the program; options: beside --version and --debug."""
 
-    def __init__(self, entries: Sequence[Entry], about: str, examples: str, options: Sequence[pages.Option] = ()) -> None:
-        version = pages.Option(
+    def __init__(
+        self, entries: Sequence[Entry], about: str, examples: str, options: Sequence[command_factory.Option] = ()
+    ) -> None:
+        version = command_factory.Option(
             ["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="print the version"
         )
-        debug = pages.Option(
+        debug = command_factory.Option(
             ["--debug"], is_flag=True, expose_value=False, help="show tracebacks (may be anywhere in the command)"
         )
         parameters = [version, debug, *options]
@@ -71,7 +74,7 @@ class Commands(pages.Command, click.Group):
 
 
 def _unknown_command(word: str, known: Sequence[str] | dict[str, Entry]) -> UsageError:
-    from netweather.conditions.nearest import unknown
+    from netweather.errors import unknown
 
     return unknown("unknown-command", word, known)
 
@@ -98,7 +101,7 @@ def _without_command(context: click.Context) -> None:
 
 def program() -> Commands:
     """The whole program as a command, for `run`, tests and the reference pages."""
-    completion = pages.Option(
+    completion = command_factory.Option(
         ["--completion"], metavar="SHELL", type=click.Choice(completing.SHELLS), is_eager=True, expose_value=False,
         callback=_show_completion, help="print the script by which bash, zsh or fish completes words",
     )  # fmt: skip
@@ -108,4 +111,4 @@ def program() -> Commands:
 def run(words: Sequence[str]) -> int:
     """Runs a command line. Returns its exit code; raises what went wrong."""
     asked = completing.answer(program)
-    return pages.run(program(), words, "netweather") if asked is None else asked
+    return command_factory.run(program(), words, "netweather") if asked is None else asked

@@ -1,4 +1,4 @@
-"""Files of network conditions: `-f FILE`, YAML or JSON. Not here: what stands in them (conditions.loading)."""
+"""Files of network conditions: `-f FILE`, YAML or JSON. Not here: what stands in them (conditions.language.loading)."""
 
 from __future__ import annotations
 
@@ -37,6 +37,6 @@ def text_of(file: str) -> str:
 
 def _parsed(text: str, *, surely_json: bool) -> tuple[NetworkCondition, ...]:
     from netweather.conditions import load
-    from netweather.conditions.documents import items_of, parse
+    from netweather.conditions.language.documents import items_of, parse
 
     return tuple(load(item) for document in parse(text, surely_json=surely_json) for item in items_of(document))

@@ -1,20 +1,21 @@
-"""The options that several commands have: those of conditions and matches, from the one table that declares them (conditions.flags)."""
+"""The options that several commands have: those of conditions and matches, from the one table that declares them
+(conditions.language.flags)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
-from netweather.cli import completing, pages
-from netweather.conditions.flags import FLAGS, Flag, FlagValue
+from netweather.cli import command_factory, completion
+from netweather.conditions.language.flags import FLAGS, Flag, FlagValue
 
-PANELS: Final = {"condition": pages.PANELS[1], "match": pages.PANELS[2], "common": pages.PANELS[3]}
+PANELS: Final = {"condition": command_factory.PANELS[1], "match": command_factory.PANELS[2], "common": command_factory.PANELS[3]}
 """The help page's section for each group of flags."""
 
-json_option = pages.option("--json", "as_json", is_flag=True, help="print JSON, and errors as JSON too")
-direct_option = pages.option("--direct", is_flag=True, help="do it in this process, not through the agent (needs root)")
-targets_argument = pages.argument(
-    "targets", metavar="TARGET", nargs=-1, complete=completing.targets, help="targets to change or show"
+json_option = command_factory.option("--json", "as_json", is_flag=True, help="print JSON, and errors as JSON too")
+direct_option = command_factory.option("--direct", is_flag=True, help="do it in this process, not through the agent (needs root)")
+targets_argument = command_factory.argument(
+    "targets", metavar="TARGET", nargs=-1, complete=completion.targets, help="targets to change or show"
 )
 
 
@@ -43,8 +44,8 @@ def _identifier(flag: Flag) -> str:
 def _option(flag: Flag) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     switch = flag.kind == "switch"
     kind: dict[str, Any] = {"is_flag": True} if switch else {"metavar": flag.metavar, "multiple": flag.kind == "list"}
-    complete = None if switch else completing.of_flag(flag)
-    return pages.option(
+    complete = None if switch else completion.of_flag(flag)
+    return command_factory.option(
         f"--{flag.name}", _identifier(flag), **kind, help=_help(flag), panel=PANELS[flag.group], complete=complete
     )
 

@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
-from netweather.client import reading
+from netweather.client import response_reader
 from netweather.conditions import Match, NetworkCondition, dump
-from netweather.conditions.flags import match_to_short
+from netweather.conditions.language.flags import match_to_short
 from netweather.conditions.scenario import Scenario, dump_scenario
 from netweather.engine import Chosen, Cleared, Done, Listed, Shown
 from netweather.engine.draining import Held
-from netweather.engine.stats import Wanted
-from netweather.engine.verifying import Wish
+from netweather.engine.verification import Wish
+from netweather.engine.views.socket_stats import Wanted
 from netweather.errors import NetweatherError, UsageError
 from netweather.measure import Evidence
 from netweather.targets.references import lacks_project
@@ -54,21 +54,21 @@ def set_conditions(
     query = [("dryRun", "true")] * dry_run + [("confirmHost", "true")] * host + [("verify", "true")] * verify
 
     def read(answer: Any) -> list[Done]:
-        return [reading.done(each) for each in answer["items"]]
+        return [response_reader.done(each) for each in answer["items"]]
 
     return Call("PUT", "/v1/conditions", read, query, document, PROOFS_S if verify else QUICK_S)
 
 
 def show(references: Sequence[str], *, lived: bool = False) -> Call[list[Shown]]:
     def read(answer: Any) -> list[Shown]:
-        return [reading.shown(each) for each in answer["items"]]
+        return [response_reader.shown(each) for each in answer["items"]]
 
     return Call("GET", "/v1/conditions", read, _targets(references) + [("lived", "true")] * lived)
 
 
 def clear(references: Sequence[str], name: str | None, owner: str | None, held: Held = "drain") -> Call[list[Cleared]]:
     def read(answer: Any) -> list[Cleared]:
-        return [reading.cleared(each) for each in answer["items"]]
+        return [response_reader.cleared(each) for each in answer["items"]]
 
     query = _targets(references) + ([("owner", owner)] if owner is not None else [])
     query += {"wait": [("wait", "true")], "drop": [("now", "true")]}.get(held, [])
@@ -79,7 +79,7 @@ def complete(reference: str) -> Call[str]:
     """A compose service is of the project that the caller's folder says."""
     own: list[tuple[str, str]] = []
     if lacks_project(reference):
-        from netweather.targets.compose import Own
+        from netweather.targets.runtimes.compose import Own
 
         here = Own.here()
         own = [("project", here.project), ("only", str(here.only).lower())] if here.project else []
@@ -94,7 +94,7 @@ def verify(reference: str, wish: Wish) -> Call[list[Evidence]]:
     document = {"target": reference, "name": wish.name, "to": wish.to, "peer": wish.peer, "samples": wish.samples}
 
     def read(answer: Any) -> list[Evidence]:
-        return [reading.evidence(each) for each in answer["items"]]
+        return [response_reader.evidence(each) for each in answer["items"]]
 
     return Call("POST", "/v1/verify", read, [], document, LONG_S)
 
@@ -122,7 +122,7 @@ def end_stats(number: str) -> Call[dict[str, Any]]:
 
 
 def _all_listed(answer: Any) -> list[Listed]:
-    return [reading.listed(each) for each in answer["items"]]
+    return [response_reader.listed(each) for each in answer["items"]]
 
 
 def _which(which: Chosen) -> list[tuple[str, str]]:
@@ -165,7 +165,7 @@ def answered(call: Call[T], status: int, body: Any) -> T:
     try:
         if status < 400:
             return call.read(body)
-        error = reading.problem(body, usage=status == 400)
+        error = response_reader.problem(body, usage=status == 400)
     except (KeyError, TypeError, ValueError, AttributeError, UsageError) as wrong:
         raise NetweatherError(
             "agent-answer", f"the agent's answer to {call.method} {call.path} cannot be parsed", repr(wrong)[:200],

@@ -13,17 +13,17 @@ import httpx
 
 from netweather.client import calls
 from netweather.client.calls import Call
-from netweather.client.stats import RemoteStats
+from netweather.client.stats_reader import RemoteStats
 from netweather.conditions import NetworkCondition, Profile
 from netweather.conditions.embedding import embedded
 from netweather.conditions.scenario import Scenario, embedded_scenario
 from netweather.engine import Chosen, Cleared, Done, Listed, Shown
 from netweather.engine.draining import Held
-from netweather.engine.sparing import on_host, spare_own_session
-from netweather.engine.stats import Stats, Wanted
-from netweather.engine.verifying import Progress, Wish, silent
+from netweather.engine.safety import on_host, spare_own_session
+from netweather.engine.verification import Progress, Wish, silent
+from netweather.engine.views.socket_stats import Stats, Wanted
 from netweather.errors import NetweatherError, UsageError
-from netweather.kernel import listening
+from netweather.host import service_sockets
 from netweather.measure import Evidence
 
 T = TypeVar("T")
@@ -322,7 +322,7 @@ class _Backend(httpcore.SyncBackend):
 
     def connect_unix_socket(self, path: str, timeout: float | None = None, socket_options: Any = None) -> httpcore.NetworkStream:
         try:
-            listens = listening.answers(Path(path))
+            listens = service_sockets.answers(Path(path))
         except OSError as error:
             raise httpcore.ConnectError(str(error)) from error
         if not listens:

@@ -50,9 +50,10 @@ if TYPE_CHECKING:
         parse_table,
         table_of,
     )
-    from netweather.conditions.dumping import dump, dump_condition, dump_json, dump_rule, dump_yaml
-    from netweather.conditions.explanation import BASE_RTT, Explanation, explain, explain_rule
-    from netweather.conditions.flags import (
+    from netweather.conditions.estimates.explanation import BASE_RTT, Explanation, explain, explain_rule
+    from netweather.conditions.estimates.traps import Trap
+    from netweather.conditions.language.dumping import dump, dump_condition, dump_json, dump_rule, dump_yaml
+    from netweather.conditions.language.flags import (
         FLAGS,
         Flag,
         FlagValue,
@@ -61,7 +62,8 @@ if TYPE_CHECKING:
         rule_from_flags,
         rule_to_flags,
     )
-    from netweather.conditions.loading import API_VERSION, KIND, load, load_condition, load_json, load_rule, load_yaml
+    from netweather.conditions.language.loading import API_VERSION, KIND, load, load_condition, load_json, load_rule, load_yaml
+    from netweather.conditions.language.schema import json_schema, kubernetes_schema
     from netweather.conditions.profiles import (
         Profile,
         builtin_profiles,
@@ -71,8 +73,6 @@ if TYPE_CHECKING:
         find_profile,
         load_profiles,
     )
-    from netweather.conditions.schema import json_schema, kubernetes_schema
-    from netweather.conditions.traps import Trap
     from netweather.conditions.validation import validate, validate_condition, validate_rule
 
 _LAZY = {
@@ -86,20 +86,20 @@ _LAZY = {
         "parse_table",
         "table_of",
     ),
-    "dumping": (
+    "language.dumping": (
         "dump",
         "dump_condition",
         "dump_json",
         "dump_rule",
         "dump_yaml",
     ),
-    "explanation": (
+    "estimates.explanation": (
         "BASE_RTT",
         "Explanation",
         "explain",
         "explain_rule",
     ),
-    "flags": (
+    "language.flags": (
         "FLAGS",
         "Flag",
         "FlagValue",
@@ -108,7 +108,7 @@ _LAZY = {
         "rule_from_flags",
         "rule_to_flags",
     ),
-    "loading": (
+    "language.loading": (
         "API_VERSION",
         "KIND",
         "load",
@@ -126,11 +126,11 @@ _LAZY = {
         "find_profile",
         "load_profiles",
     ),
-    "schema": (
+    "language.schema": (
         "json_schema",
         "kubernetes_schema",
     ),
-    "traps": ("Trap",),
+    "estimates.traps": ("Trap",),
     "validation": (
         "validate",
         "validate_condition",

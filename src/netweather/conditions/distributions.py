@@ -22,8 +22,7 @@ from typing import Final
 
 from netweather.conditions.contents import label_of, text_of
 from netweather.conditions.model import DISTRIBUTIONS
-from netweather.conditions.nearest import unknown
-from netweather.errors import UsageError
+from netweather.errors import UsageError, unknown
 from netweather.units import Duration
 
 SCALE: Final = 8192

@@ -166,3 +166,10 @@ class Match:
 
 Exclude = Match
 """Traffic that no rule may touch: a match without a condition."""
+
+
+EXCLUSIONS: Final = {
+    "dns": Match(ports=(PortRange(53, 53), PortRange(853, 853), PortRange(5353, 5353))),
+    "probes": Match(to=("host",)),
+    "ssh": Match(ports=(PortRange(22, 22),), protocol="tcp"),
+}

@@ -16,10 +16,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from netweather.conditions.codec import read, write
 from netweather.conditions.declare import about
-from netweather.conditions.documents import API_VERSION, fields_of, parse_json, parse_one
 from netweather.conditions.embedding import embedded_rule
+from netweather.conditions.language.codec import read, write
+from netweather.conditions.language.documents import API_VERSION, fields_of, parse_json, parse_one
 from netweather.conditions.match import Match
 from netweather.conditions.model import Condition, Rule
 from netweather.conditions.validation import check_types
@@ -138,7 +138,7 @@ def dump_scenario(scenario: Scenario) -> dict[str, Any]:
 
 def scenario_schema() -> dict[str, Any]:
     """The JSON Schema of the long form."""
-    from netweather.conditions.schema import document_schema
+    from netweather.conditions.language.schema import document_schema
 
     return document_schema(Scenario, KIND)
 

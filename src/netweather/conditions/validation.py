@@ -19,8 +19,7 @@ from netweather.conditions.declare import Declared, declared_fields, is_declared
 from netweather.conditions.loss import LossBurst, LossGemodel, LossList, LossState
 from netweather.conditions.match import Match
 from netweather.conditions.model import DISTRIBUTIONS, Condition, NetworkCondition, Rule
-from netweather.conditions.nearest import unknown
-from netweather.errors import UsageError
+from netweather.errors import UsageError, unknown
 from netweather.units import Duration
 
 MOST_RULES: Final = 1000

@@ -12,9 +12,9 @@ from rich.live import Live
 from rich.text import Text
 
 from netweather.demo import display
+from netweather.demo.findings import Report, document
 from netweather.demo.interrupt import Interrupted, Interrupts
-from netweather.demo.networks import networks
-from netweather.demo.report import Report, document
+from netweather.demo.shop_profiles import networks
 from netweather.errors import NetweatherError
 
 

@@ -12,9 +12,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from netweather.demo import browser, payment
-from netweather.demo.networks import Network
-from netweather.demo.report import Outcome, Report, Result, names
+from netweather.demo.findings import Outcome, Report, Result, names
+from netweather.demo.processes import browser, payment
+from netweather.demo.shop_profiles import Network
 
 WIDTH = 80
 SHOPS = ("naive", "fixed")

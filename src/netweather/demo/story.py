@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from netweather.conditions import NetworkCondition
-from netweather.demo import network as place
+from netweather.demo import shop_network as place
+from netweather.demo.findings import Report, Result, Seen, followed, outcomes
 from netweather.demo.interrupt import Interrupts
-from netweather.demo.networks import Asked, Network, networks
-from netweather.demo.processes import Child
-from netweather.demo.report import Report, Result, Seen, followed, outcomes
-from netweather.demo.stats import Z999, median_interval, quantile, share_of
+from netweather.demo.processes.launcher import Child
+from netweather.demo.quantiles import Z999, median_interval, quantile, share_of
+from netweather.demo.shop_profiles import Asked, Network, networks
 from netweather.engine import Engine
 from netweather.errors import NetweatherError
 from netweather.targets import Target, resolve

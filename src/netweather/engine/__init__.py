@@ -1,9 +1,9 @@
 """The engine: observe, plan, apply, read back, restore; and its answers. Not here: what people see (front ends)."""
 
-from netweather.engine.connections import Chosen, Listed, Live
 from netweather.engine.core import Engine
 from netweather.engine.results import Cleared, Recovered, RuleCounters, SetResult, Shown
-from netweather.engine.setting import Done, Wanted, opened, set_all
+from netweather.engine.transaction import Done, Wanted, opened, set_all
+from netweather.engine.views.connections import Chosen, Listed, Live
 
 __all__ = [
     "Cleared",

@@ -15,21 +15,23 @@ from pathlib import Path
 
 from netweather.conditions import NetworkCondition, validate
 from netweather.conditions.embedding import embedded, own_profiles
-from netweather.engine import choosing, counters, coverage, draining, entries, recovery
+from netweather.engine import draining, engine_choice, entries, recovery
 from netweather.engine.draining import Dropped, Held, ignore
 from netweather.engine.results import Cleared, Recovered, Rest, RuleCounters, SetResult, Shown
-from netweather.engine.sparing import spare_own_session
-from netweather.engine.status import shown, unread
-from netweather.engine.unreached import unreached
+from netweather.engine.safety import spare_own_session
+from netweather.engine.views import counters, reach
+from netweather.engine.views.reach import unreached
+from netweather.engine.views.status import shown, unread
 from netweather.errors import NetweatherError
 from netweather.journal import Entry, Journal, Whose
-from netweather.kernel import finding, keeper_process, namespaces, strays
-from netweather.kernel.operations import Lift, Operation, WriteRules
-from netweather.kernel.real import RealTarget
-from netweather.kernel.seam import TargetKernel
-from netweather.kernel.spec import Datapath
-from netweather.planning.overlaps import overlaps
+from netweather.kernel import keeper_process, namespace_search, namespaces
+from netweather.kernel.datapath import moved_interfaces
+from netweather.kernel.datapath.operations import Lift, Operation, WriteRules
+from netweather.kernel.datapath.real import RealTarget
+from netweather.kernel.datapath.seam import TargetKernel
+from netweather.kernel.datapath.spec import Datapath
 from netweather.planning.plan import describe, plan
+from netweather.planning.rule_lookup import overlaps
 from netweather.planning.rules import InForce, PlainRule
 from netweather.settings import Settings
 from netweather.targets import Target
@@ -79,7 +81,7 @@ class Engine:
         peers = entries.resolved(condition, target)
         whose = entries.whose(target)
         with self.journal.locked(whose.identity), recovery.seen(self, whose, target.netns_fd) as (kernel, before, observed):
-            coverage.refuse_hidden_peers(kernel, observed, condition, peers)
+            reach.refuse_hidden_peers(kernel, observed, condition, peers)
             after = entries.added(before, condition, rules, peers, observed, whose.reference, draining.taken(before, kernel))
             desired = draining.datapath(kernel, observed, after)
             operations = plan(desired, observed)
@@ -93,11 +95,11 @@ class Engine:
                 tuple(i.name for i in after.interfaces),
                 (
                     *observed.hidden,
-                    *coverage.notes(observed, condition),
+                    *reach.notes(observed, condition),
                     *overlaps(desired, after.slots.leases),
                     *unreached(rules, target, kernel, observed, peers, tuple(i.name for i in after.interfaces)),
                 ),
-                choosing.told(rules),
+                engine_choice.told(rules),
                 tuple(map(describe, operations)),
                 rules,
             )
@@ -109,7 +111,7 @@ class Engine:
         """The same, needing no file any more (it may be carried out again when that is gone), and its rules for the kernel."""
         named = any(rule.condition.profile for rule in condition.rules)
         whole = embedded(condition, own_profiles(self.settings.profiles) if named else None)
-        return whole.condition, choosing.chosen(whole.rules, condition.engine)
+        return whole.condition, engine_choice.chosen(whole.rules, condition.engine)
 
     def _carry_out(
         self, kernel: TargetKernel, fd: int, before: Entry, after: Entry, operations: list[Operation], renewed: str | None
@@ -296,7 +298,7 @@ class Engine:
                 rest = self._settle(Entry(entries.unknown(identity)), fd)
                 return Cleared(identity, (), None, rest.draining, rest.dropped)
             entry = self.journal.read(identity)
-            if entry is not None and fd is not None and finding.is_another(fd, entry.target.cookie):
+            if entry is not None and fd is not None and namespace_search.is_another(fd, entry.target.cookie):
                 self._remove_remains(identity)
                 entry = None
             gone = entries.chosen(entry, name, owner)
@@ -339,7 +341,7 @@ class Engine:
         directory = self.journal.directory(identity)
         keeper_process.stop_keeper(directory)
         keeper_process.stop_pump(directory)
-        strays.detach_remains(directory)
+        moved_interfaces.detach_remains(directory)
         namespaces.remove(directory / "netns")
         self.journal.forget(identity)
 

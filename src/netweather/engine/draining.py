@@ -14,12 +14,12 @@ from netweather.engine import entries
 from netweather.engine.results import Rest
 from netweather.journal import Entry
 from netweather.kernel import namespaces
-from netweather.kernel.netem import differences, unpack
-from netweather.kernel.operations import CloseLine, Operation
-from netweather.kernel.seam import TargetKernel
-from netweather.kernel.spec import Datapath, Observed
+from netweather.kernel.datapath.operations import CloseLine, Operation
+from netweather.kernel.datapath.seam import TargetKernel
+from netweather.kernel.datapath.spec import Datapath, Observed
+from netweather.kernel.netlink.netem_attributes import differences, unpack
 from netweather.kernel.waiting import pause
-from netweather.lines.netem import holds_up
+from netweather.lines.netem_line import holds_up
 from netweather.planning.plan import tears_down
 
 if TYPE_CHECKING:

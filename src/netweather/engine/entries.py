@@ -8,12 +8,12 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from netweather.conditions import FOREVER, Match, NetworkCondition, Rule
-from netweather.engine import choosing
+from netweather.engine import engine_choice
 from netweather.errors import NetweatherError
 from netweather.journal import Entry, Journal, Whose
 from netweather.kernel import namespaces
-from netweather.kernel.finding import open_namespace
-from netweather.kernel.spec import MAX_INTERFACES, NEVER, Datapath, Interface, Observed, Prefix
+from netweather.kernel.datapath.spec import MAX_INTERFACES, NEVER, Datapath, Interface, Observed, Prefix
+from netweather.kernel.namespace_search import open_namespace
 from netweather.planning.rules import InForce, PlainRule, Slots, flatten
 from netweather.planning.vectors import normal_prefix
 from netweather.targets import Target, resolve_peers
@@ -105,7 +105,7 @@ def datapath(entry: Entry) -> tuple[Datapath, Slots]:
     owners = sorted({c.condition.owner for c in entry.conditions if c.condition.owner})
     names = ", ".join(c.condition.name for c in entry.conditions)
     alias = f"netweather: {names} {'of ' + ', '.join(owners) if owners else ''}".strip()[:250]
-    return flatten(entry.conditions, entry.interfaces, choosing.look, entry.slots, alias, entry.draining)
+    return flatten(entry.conditions, entry.interfaces, engine_choice.look, entry.slots, alias, entry.draining)
 
 
 def of_another(entry: Entry, cookie: int) -> bool:

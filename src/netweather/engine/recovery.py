@@ -16,9 +16,9 @@ from netweather.engine.results import Recovered
 from netweather.errors import NetweatherError, reason
 from netweather.journal import Entry, Whose
 from netweather.kernel import keeper_process, namespaces
-from netweather.kernel.finding import every_namespace
-from netweather.kernel.seam import TargetKernel
-from netweather.kernel.spec import Observed
+from netweather.kernel.datapath.seam import TargetKernel
+from netweather.kernel.datapath.spec import Observed
+from netweather.kernel.namespace_search import every_namespace
 from netweather.kernel.waiting import pause
 
 if TYPE_CHECKING:

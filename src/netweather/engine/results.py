@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from netweather.conditions import NetworkCondition
-from netweather.engine.experience import Experienced
+from netweather.engine.views.before_after import Experienced
 from netweather.errors import NetweatherError
 from netweather.journal import Whose
-from netweather.kernel.operations import Operation
+from netweather.kernel.datapath.operations import Operation
 from netweather.planning.rules import PlainRule
 
 

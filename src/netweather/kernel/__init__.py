@@ -1,4 +1,4 @@
 """The seam to the kernel: the only layer that opens sockets, enters namespaces, loads BPF or starts processes.
 
-It knows nothing of conditions or rules: it is given plain data (netweather.planning.datapath) and makes it so.
+It knows nothing of conditions or rules: it is given plain data (netweather.kernel.datapath.spec) and makes it so.
 """

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from netweather.kernel.pump import Process, stop, wait_gone
+from netweather.kernel.datapath.pump_process import Process, stop, wait_gone
 
 AGENT = "agent"
 """Stands behind the numbers in keeper.pid when the keeper is an agent, which keeps others too and is never ended for one."""

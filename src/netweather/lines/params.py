@@ -2,7 +2,7 @@
 
 Times are nanoseconds, probabilities fixed point (ONE is certain), correlations netem's (0 to 2^32-1). A value out of range
 does no harm: the pump clamps it and says so (ConfigError.CLAMPED). The layout is checked against the C headers by a test.
-Not here: which parameters a condition needs (pump.py), writing them into the file (kernel/pump_params.py).
+Not here: which parameters a condition needs (pump.py), writing them into the file (kernel/datapath/pump_file.py).
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from netweather.conditions.contents import label_of, text_of
-from netweather.conditions.effects import Effects, Spread, TraceEffects
+from netweather.conditions.estimates.effects import Effects, Spread, TraceEffects
 from netweather.errors import UsageError
 from netweather.units import Duration, Percent, Rate
 

@@ -1,4 +1,4 @@
-"""Measuring: what a condition lets one expect, what was seen, and the verdict. Pure; not here: sockets (kernel.probing)."""
+"""Measuring: what a condition lets one expect, what was seen, and the verdict. Pure; not here: sockets (kernel.traffic.probe_packets)."""
 
 from netweather.measure.evidence import Evidence, Figure, Measured, Null, Verdict, in_words, open_questions, value_words, worst
 from netweather.measure.expectation import Expected, expect

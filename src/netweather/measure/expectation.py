@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from netweather.conditions import Condition
-from netweather.conditions.effects import bit_rate, correlated_share, mean_loss, quantiles, queue_packets
+from netweather.conditions.estimates.effects import bit_rate, correlated_share, mean_loss, quantiles, queue_packets
 from netweather.conditions.loss import LossBurst, LossGemodel, LossList, LossRandom, LossState
-from netweather.kernel.probing import SMALLEST
+from netweather.kernel.traffic.probe_packets import SMALLEST
 from netweather.measure.statistics import Draws, Interval
-from netweather.measure.timeline import Timeline
+from netweather.measure.trace_timeline import Timeline
 
 ETHERNET: Final = 14
 HEADERS: Final = ETHERNET + 20 + 8

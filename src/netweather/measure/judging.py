@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from netweather.kernel.probing import Arrivals
+from netweather.kernel.traffic.probe_packets import Arrivals
 from netweather.measure import statistics
 from netweather.measure.evidence import Figure, Series, Verdict
 from netweather.measure.expectation import Expected

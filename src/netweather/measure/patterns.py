@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Final
 
 from netweather.conditions.model import Slot
-from netweather.kernel.probing import Arrivals
+from netweather.kernel.traffic.probe_packets import Arrivals
 from netweather.measure import statistics
 from netweather.measure.evidence import Figure, Series, Verdict
 from netweather.measure.expectation import Expected

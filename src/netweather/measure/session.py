@@ -1,6 +1,6 @@
 """One rule, probed: round trips, a stream in each direction, a burst for the rate; then what came of it.
 
-Opens nothing itself (kernel.probing does) and knows neither journal nor engine.
+Opens nothing itself (kernel.traffic.probe_packets does) and knows neither journal nor engine.
 """
 
 from __future__ import annotations
@@ -11,29 +11,28 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from netweather.conditions import Condition, Match
-from netweather.kernel.beside import echoes
-from netweather.kernel.fan import Fan
+from netweather.kernel.datapath.spec import Datapath, RuleId
 from netweather.kernel.namespaces import Namespace
-from netweather.kernel.probing import TCP, UDP, Arrivals, Ends, Flow, Stream
-from netweather.kernel.roundtrips import connect_times, echo_times
-from netweather.kernel.routing import way_out
-from netweather.kernel.spec import Datapath, RuleId
-from netweather.measure import further, patterns
-from netweather.measure.choosing import candidates, icmp_of, rule_met, untouched
-from netweather.measure.coverage import ROUND_TRIP, unmeasured
+from netweather.kernel.netlink.links import way_out
+from netweather.kernel.traffic.bypass import echoes
+from netweather.kernel.traffic.many_flows import Fan
+from netweather.kernel.traffic.probe_packets import TCP, UDP, Arrivals, Ends, Flow, Stream
+from netweather.kernel.traffic.round_trips import connect_times, echo_times
+from netweather.measure import extra_probes, patterns
+from netweather.measure.connection_share import FLOWS, Shared, fans_for
 from netweather.measure.evidence import Figure, Measured, Null, Series, Verdict
 from netweather.measure.expectation import ETHERNET, Expected, expect
 from netweather.measure.judging import Judge, judge_rate, judge_rtt, judge_stream
-from netweather.measure.null import ECHOES as NULL_ECHOES
-from netweather.measure.null import null_count, of_times, with_errors
-from netweather.measure.sharing import FLOWS, Shared, fans_for
+from netweather.measure.null_measurement import ECHOES as NULL_ECHOES
+from netweather.measure.null_measurement import null_count, of_times, with_errors
+from netweather.measure.probe_flow import PROTOCOL_NAMES, candidates, icmp_of, rule_met, untouched
 from netweather.measure.statistics import Interval
+from netweather.measure.unmeasured import ROUND_TRIP, unmeasured
 
 ECHOES = 31
 BURST_BYTES = 24_000_000
 BURST_PACKETS = 20_000
 LARGEST = 1472
-NAMES = {1: "ICMP", 58: "ICMPv6", 6: "TCP", 17: "UDP", 132: "SCTP"}
 _PATIENCE = 0.4
 
 
@@ -103,7 +102,7 @@ class Session:
             self._null_round_trip(found)
         for way, each in self.expected.items():
             if each.condition.block == "reject" and (way == "egress" or self.entered):
-                further.refused(self, found, way)
+                extra_probes.refused(self, found, way)
         return found
 
     def _fit(self, headers: int, largest: int | None = None) -> None:
@@ -256,7 +255,7 @@ class Session:
             self.tell(0.25, "a stream each way")
             seen = ends.exchange(streams, self.late + _PATIENCE, lambda share: self.tell(0.25 + 0.4 * share, "a stream each way"))
             flow = ends.flow
-            words = NAMES.get(flow.protocol, f"protocol {flow.protocol}")
+            words = PROTOCOL_NAMES.get(flow.protocol, f"protocol {flow.protocol}")
             ports = f" {flow.local_port} and {flow.remote_port}" if flow.local_port else ""
             for way, arrivals in seen.items():
                 found.sent += len(arrivals.sent)
@@ -268,8 +267,8 @@ class Session:
                     numbers = tuple(zip(listed[way], self.decided(way), strict=True))
                     found.figures.append(patterns.judge_listed(way, self.expected[way], numbers, arrivals))
             self._rates(found, ends)
-            further.measure(self, found, ends)
-            further.without(self, found, ends)
+            extra_probes.measure(self, found, ends)
+            extra_probes.without(self, found, ends)
 
     def _open(self, peer: Namespace) -> Ends | str:
         """Both ends of a flow that meets the rule in each direction it has, or why there is none."""

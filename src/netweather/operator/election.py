@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from netweather.errors import NetweatherError
-from netweather.kubernetes.api import LEASES, Api
+from netweather.kubernetes.server.api import LEASES, Api
 
 LOG: Final = logging.getLogger("netweather.operator")
 NAME: Final = "netweather-operator"

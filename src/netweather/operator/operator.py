@@ -9,19 +9,28 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from netweather.conditions.loading import API_VERSION
+from netweather.conditions.language.loading import API_VERSION
 from netweather.errors import NetweatherError
-from netweather.kubernetes import api as kinds
-from netweather.kubernetes import nodes, reporting
-from netweather.kubernetes.api import Api
-from netweather.kubernetes.choosing import Policy
-from netweather.kubernetes.following import Followed
-from netweather.kubernetes.profiles import profile_of, profile_status
-from netweather.kubernetes.resolving import Resolution, resolve
-from netweather.kubernetes.snapshot import Snapshot, condition_of, pod_of, scenario_of, service_addresses, slice_of, zone_of
-from netweather.kubernetes.transitions import transitions
+from netweather.kubernetes.objects import node_objects
+from netweather.kubernetes.objects.pod_selection import Policy
+from netweather.kubernetes.objects.profile_objects import profile_of, profile_status
+from netweather.kubernetes.objects.snapshot import (
+    Snapshot,
+    condition_of,
+    pod_of,
+    scenario_of,
+    service_addresses,
+    slice_of,
+    zone_of,
+)
+from netweather.kubernetes.objects.statuses import transitions
+from netweather.kubernetes.reconcile import condition_status
+from netweather.kubernetes.reconcile.node_plans import Resolution, resolve
+from netweather.kubernetes.server import api as kinds
+from netweather.kubernetes.server.api import Api
+from netweather.kubernetes.server.informer import Followed
 from netweather.operator.election import Election
-from netweather.operator.events import Events
+from netweather.operator.event_writer import Events
 
 LOG: Final = logging.getLogger("netweather.operator")
 GATHERS_S: Final = 0.05
@@ -108,13 +117,17 @@ class Operator:
         )
 
     def _status_writes(self, resolution: Resolution, now: datetime) -> Iterable[Callable[[], Awaitable[None]]]:
-        reports = nodes.read_reports(status for _, status in self.nodes.objects.values())
+        reports = node_objects.read_reports(status for _, status in self.nodes.objects.values())
         for key, (condition, before) in list(self.conditions.objects.items()):
             if (resolved := resolution.conditions.get(condition.key)) is not None:
-                yield from self._status_write(self.conditions, key, before, reporting.status_of(resolved, reports, before, now))
+                yield from self._status_write(
+                    self.conditions, key, before, condition_status.status_of(resolved, reports, before, now)
+                )
         for key, (scenario, before) in list(self.scenarios.objects.items()):
             if (resolved := resolution.scenarios.get(scenario.key)) is not None:
-                yield from self._status_write(self.scenarios, key, before, reporting.status_of(resolved, reports, before, now))
+                yield from self._status_write(
+                    self.scenarios, key, before, condition_status.status_of(resolved, reports, before, now)
+                )
         for key, (own, before) in list(self.profiles.objects.items()):
             yield from self._status_write(self.profiles, key, before, profile_status(own, before, now))
 
@@ -150,7 +163,7 @@ class Operator:
             elif new:
                 document = {
                     "apiVersion": API_VERSION,
-                    "kind": nodes.KIND,
+                    "kind": node_objects.KIND,
                     "metadata": {"name": name},
                     "spec": wanted,
                 }

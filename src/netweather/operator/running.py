@@ -7,11 +7,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from netweather.errors import NetweatherError
-from netweather.kubernetes.api import Api
-from netweather.kubernetes.choosing import Policy
+from netweather.kubernetes.objects.pod_selection import Policy
+from netweather.kubernetes.server.api import Api
 from netweather.operator.election import Election
+from netweather.operator.network_tests import Trials
 from netweather.operator.operator import Operator
-from netweather.operator.trials import Trials
 from netweather.serving import at_end, log_to_stderr
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from netweather.kernel.operations import (
+from netweather.kernel.datapath.operations import (
     Attach,
     ChangeLine,
     CloseLine,
@@ -27,7 +27,7 @@ from netweather.kernel.operations import (
     StopPump,
     WriteRules,
 )
-from netweather.kernel.spec import Datapath, Observed
+from netweather.kernel.datapath.spec import Datapath, Observed
 from netweather.planning.vectors import compile_tables
 
 

@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 from netweather.conditions import Condition, Connection, Match, NetworkCondition, Rule
 from netweather.errors import UsageError
-from netweather.kernel.spec import (
+from netweather.kernel.datapath.spec import (
     DIRECTIONS,
     MAX_LEASES,
     MAX_LINES,

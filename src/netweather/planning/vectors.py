@@ -11,7 +11,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import NamedTuple
 
 from netweather.errors import UsageError
-from netweather.kernel.spec import MAX_RULES, Action, ExactConnection, FlatRule, Interface, Prefix, Tables
+from netweather.kernel.datapath.spec import MAX_RULES, Action, ExactConnection, FlatRule, Interface, Prefix, Tables
 
 ANY4 = IPv4Network("0.0.0.0/0")
 ANY6 = IPv6Network("::/0")

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 from netweather.engine import Shown
 from netweather.errors import NetweatherError, reason
-from netweather.kernel.faring import Faring
+from netweather.kernel.sockets.netns_stats import Faring
 from netweather.service import Service
 from netweather.targets.census import Container, State
 

@@ -15,7 +15,7 @@ from typing import Final
 from netweather.conditions import NetworkCondition
 from netweather.engine import Cleared
 from netweather.errors import NetweatherError, UsageError
-from netweather.scope.controls import NAME, SUFFIX, Control, wish_of
+from netweather.scope.buttons import NAME, SUFFIX, Control, wish_of
 from netweather.scope.picture import Painter
 from netweather.service import Service
 from netweather.targets.census import Container

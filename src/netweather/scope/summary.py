@@ -9,9 +9,9 @@ from functools import lru_cache
 from typing import Final
 
 from netweather.conditions import LossRandom, Match, Rule
-from netweather.conditions.flags import rule_to_flags
+from netweather.conditions.language.flags import rule_to_flags
 from netweather.engine import Shown
-from netweather.engine.experience import Experienced
+from netweather.engine.views.before_after import Experienced
 from netweather.scope.picture import Standing
 
 UNSET: Final = "-"

@@ -13,28 +13,28 @@ from typing import TYPE_CHECKING
 
 from netweather import targets as runtimes
 from netweather.conditions import NetworkCondition
-from netweather.conditions.flags import match_to_short
-from netweather.engine import entries, verifying
-from netweather.engine.connections import Chosen, Listed, connections, reset, with_lives
+from netweather.conditions.language.flags import match_to_short
+from netweather.engine import entries, verification
 from netweather.engine.core import Engine
 from netweather.engine.draining import Held
-from netweather.engine.playbook import Playbook
 from netweather.engine.results import Cleared, Shown
-from netweather.engine.setting import Done, opened, set_all
-from netweather.engine.stats import Stats, open_stats
-from netweather.engine.stats import Wanted as Counting
-from netweather.engine.verifying import Progress, Wish, silent
+from netweather.engine.scenario_store import Playbook
+from netweather.engine.transaction import Done, opened, set_all
+from netweather.engine.verification import Progress, Wish, silent
+from netweather.engine.views.connections import Chosen, Listed, connections, reset, with_lives
+from netweather.engine.views.socket_stats import Stats, open_stats
+from netweather.engine.views.socket_stats import Wanted as Counting
 from netweather.errors import NetweatherError, UsageError
 from netweather.measure import Evidence
 from netweather.service.callbacks import Callbacks
 from netweather.service.callers import DIRECT, READ, SET, Caller
-from netweather.service.clearing import Clearing
+from netweather.service.end_conditions import Clearing
 from netweather.service.set_verified import proof
 from netweather.targets import Target, ids
 from netweather.targets.references import is_reference, lacks_project
 
 if TYPE_CHECKING:
-    from netweather.targets.compose import Own
+    from netweather.targets.runtimes.compose import Own
 
 
 @dataclass
@@ -145,7 +145,7 @@ class LocalService:
             self.caller.need_targets(found)
             self.caller.need_references(words)
             entering = replace(wish, may_enter=self.caller.may_change)
-            return [each for one in found for each in verifying.verify(self.engine, one, entering, progress)]
+            return [each for one in found for each in verification.verify(self.engine, one, entering, progress)]
 
     def connections(self, reference: str, which: Chosen | None = None) -> list[Listed]:
         return self.connections_of([reference], which or Chosen())

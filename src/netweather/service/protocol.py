@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from netweather.conditions import NetworkCondition
-from netweather.engine.connections import Chosen, Listed
 from netweather.engine.draining import Held
 from netweather.engine.results import Cleared, Shown
-from netweather.engine.setting import Done
-from netweather.engine.stats import Stats, Wanted
-from netweather.engine.verifying import Progress, Wish, silent
+from netweather.engine.transaction import Done
+from netweather.engine.verification import Progress, Wish, silent
+from netweather.engine.views.connections import Chosen, Listed
+from netweather.engine.views.socket_stats import Stats, Wanted
 from netweather.errors import NetweatherError, has_ended
 from netweather.measure import Evidence
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from netweather.conditions import NetworkCondition
-from netweather.engine import verifying
+from netweather.engine import verification
 from netweather.engine.core import Engine
-from netweather.engine.setting import Check
-from netweather.engine.verifying import Progress, Wish
+from netweather.engine.transaction import Check
+from netweather.engine.verification import Progress, Wish
 from netweather.errors import NetweatherError
 from netweather.measure import Evidence, Verdict, value_words, worst
 from netweather.service.callers import DIRECT, Caller
@@ -30,7 +30,7 @@ def proof(engine: Engine, progress: Progress, caller: Caller = DIRECT) -> Check:
                 )
             progress(share, text)
 
-        found = verifying.verify(engine, target, Wish(name=condition.name, may_enter=caller.may_change), tell)
+        found = verification.verify(engine, target, Wish(name=condition.name, may_enter=caller.may_change), tell)
         if worst(each.verdict for each in found) is Verdict.FAIL:
             what = f"{condition.name!r} does not work as requested on {target.reference}"
             raise NetweatherError(

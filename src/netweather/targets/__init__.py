@@ -4,7 +4,7 @@ One module per runtime behind `model.Runtime`; `references.SCHEMES` names them a
 or entered for more than opening an rtnetlink socket, and nothing is known of conditions. Heavy modules are imported at first use.
 """
 
-from netweather.targets._errors import CODES
+from netweather.targets._failures import CODES
 from netweather.targets.following import Event, Follower, Gone, Started, follow
 from netweather.targets.liveness import alive, exit_descriptor, is_named, occupants
 from netweather.targets.model import Address, Listing, Peer, Prefix, Runtime, Target

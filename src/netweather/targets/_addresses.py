@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from netweather.errors import NetweatherError
-from netweather.kernel import links
 from netweather.kernel.namespaces import Namespace
+from netweather.kernel.netlink import links
 from netweather.targets.model import Address, Target
 
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from netweather.errors import NetweatherError
 from netweather.kernel.namespaces import Namespace
-from netweather.targets import _addresses, _namespaces, _rootfs, liveness
+from netweather.targets import _addresses, _open_namespaces, _rootfs, liveness
 from netweather.targets.model import Address, Target
 
 HOSTS_TTL: Final = 5.0
@@ -92,11 +92,11 @@ def _processes(target: Target) -> Iterator[int]:
 def _of_process(pid: int, target: Target) -> Configuration | None:
     """None when the process is gone, is elsewhere, or has neither file: a pod's first process is from an image of its own."""
     try:
-        with _namespaces.Process(pid) as process, process.root() as root:
+        with _open_namespaces.Process(pid) as process, process.root() as root:
             texts = [_rootfs.read_inside(root, path) for path in ("/etc/hosts", "/etc/resolv.conf")]
     except (NetweatherError, OSError):
         return None
-    if _namespaces.process_identity(pid) != (target.dev, target.ino) or None in texts:
+    if _open_namespaces.process_identity(pid) != (target.dev, target.ino) or None in texts:
         return None
     return Configuration(*(text or "" for text in texts))
 

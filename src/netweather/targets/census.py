@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from netweather.errors import NetweatherError
-from netweather.kernel.faring import Faring, farings
+from netweather.kernel.sockets.netns_stats import Faring, farings
 from netweather.targets.liveness import is_named
 from netweather.targets.model import Target
 from netweather.targets.resolving import resolve
@@ -58,7 +58,7 @@ class _Found:
 
 def docker_containers() -> list[Listed]:
     """Those of Docker that run, are paused or have stopped. Raises NetweatherError as DockerApi does."""
-    from netweather.targets._dockerapi import DockerApi
+    from netweather.targets.runtimes._dockerapi import DockerApi
 
     states: Mapping[str, State] = {"running": "running", "paused": "paused", "exited": "stopped", "dead": "stopped"}
     found = DockerApi.from_environment().containers(every=True)
@@ -69,7 +69,7 @@ def docker_containers() -> list[Listed]:
 
 def cri_containers() -> list[Listed]:
     """Those of the CRI runtime that run. Raises NetweatherError as CriApi does."""
-    from netweather.targets._criapi import CriApi
+    from netweather.targets.runtimes._criapi import CriApi
 
     found = CriApi.from_environment().containers()
     return [Listed(each.id, each.name, "cri", "running", f"cri:{each.sandbox}") for each in found if each.running]

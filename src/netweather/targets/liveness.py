@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator
 
-from netweather.kernel.finding import Located
-from netweather.targets import _namespaces
+from netweather.kernel.namespace_search import Located
+from netweather.targets import _open_namespaces
 
 
 def alive(target: Located, *, ignoring: Collection[int] = ()) -> bool:
@@ -26,15 +26,15 @@ def is_named(target: Located, *, ignoring: Collection[int] = ()) -> bool:
     """Whether the process still lives in the namespace, or, for a target without one, the file still stands for it."""
     identity = (target.dev, target.ino)
     if target.pid is not None:
-        return target.pid not in ignoring and _namespaces.process_identity(target.pid) == identity
-    return target.path is not None and _namespaces.identity_of(target.path) == identity
+        return target.pid not in ignoring and _open_namespaces.process_identity(target.pid) == identity
+    return target.path is not None and _open_namespaces.identity_of(target.path) == identity
 
 
 def occupants(target: Located, *, ignoring: Collection[int] = ()) -> Iterator[int]:
     """The pids of the processes whose main thread lives in the namespace, as far as this pid namespace shows them."""
     identity = (target.dev, target.ino)
     for entry in os.listdir("/proc"):
-        if entry.isdigit() and int(entry) not in ignoring and _namespaces.process_identity(int(entry)) == identity:
+        if entry.isdigit() and int(entry) not in ignoring and _open_namespaces.process_identity(int(entry)) == identity:
             yield int(entry)
 
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from netweather.errors import UsageError
-from netweather.targets._errors import nearest
+from netweather.targets._failures import nearest
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from netweather.errors import NetweatherError
-from netweather.targets import _namespaces, ids
+from netweather.targets import _open_namespaces, ids
 from netweather.targets.model import Listing, Runtime, Target, WithIds
 from netweather.targets.references import Reference, available, parse, scheme
 
 if TYPE_CHECKING:
-    from netweather.targets.compose import Own
+    from netweather.targets.runtimes.compose import Own
 
 _WITH_IDS: Final = frozenset({"docker", "podman", "cri", "containerd"})
 
@@ -53,7 +53,7 @@ def open_reference(reference: Reference, *, as_peer: bool = False) -> list[Targe
 
 def runtime(name: str) -> Runtime:
     """The runtime of a scheme, imported when it is first used. Raises KeyError when there is none of that name."""
-    found: Runtime = importlib.import_module(f"netweather.targets.{scheme(name).module}").RUNTIME
+    found: Runtime = importlib.import_module(f"netweather.targets.runtimes.{scheme(name).module}").RUNTIME
     return found
 
 
@@ -69,7 +69,7 @@ def complete(text: str, own: Own | None = None) -> str:
         return _with_project(reference, own)
     if not ids.is_beginning(reference.rest.rpartition("/")[2]) or reference.scheme not in _WITH_IDS:
         return text
-    found: WithIds = importlib.import_module(f"netweather.targets.{scheme(reference.scheme).module}").RUNTIME
+    found: WithIds = importlib.import_module(f"netweather.targets.runtimes.{scheme(reference.scheme).module}").RUNTIME
     try:
         return f"{reference.scheme}:{found.complete(reference.rest)}"
     except NetweatherError as error:
@@ -79,7 +79,7 @@ def complete(text: str, own: Own | None = None) -> str:
 
 
 def _with_project(reference: Reference, own: Own | None) -> str:
-    from netweather.targets.compose import RUNTIME
+    from netweather.targets.runtimes.compose import RUNTIME
 
     try:
         return f"compose:{RUNTIME.complete(reference.rest, own)}"
@@ -121,7 +121,7 @@ def list_targets(on_problem: Callable[[NetweatherError], None] | None = None) ->
 
 def refuse_host(targets: Iterable[Target]) -> None:
     """Raises NetweatherError host-namespace when one of them is the host's own network."""
-    hosts = _namespaces.host_identities()
+    hosts = _open_namespaces.host_identities()
     for target in targets:
         why, remedy = hosts.get((target.dev, target.ino), ("", ""))
         if why:

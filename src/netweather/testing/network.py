@@ -23,13 +23,13 @@ from netweather.connecting import connect
 from netweather.engine import Shown
 from netweather.errors import NetweatherError
 from netweather.journal import Whose
+from netweather.reports.network_evidence import Evidence
 from netweather.service import Service
 from netweather.service.protocol import end_condition
 from netweather.settings import Settings
 from netweather.targets.references import can_be_target
 from netweather.testing.claims import claimed
-from netweather.testing.evidence import Evidence
-from netweather.testing.wish import Wish, wish
+from netweather.testing.network_request import Wish, wish
 
 TURN_S = 0.5
 """How often a condition is looked at while a test runs."""
@@ -221,7 +221,7 @@ class Degraded:
             self._look()
 
     def _measure(self) -> None:
-        from netweather.engine.verifying import Wish as Measurement
+        from netweather.engine.verification import Wish as Measurement
         from netweather.measure import Verdict, open_questions
 
         wanted = Measurement(self.wish.condition.name)
@@ -341,7 +341,7 @@ class Parted:
 
 def described(condition: NetworkCondition) -> str:
     """What is wrong, and with which traffic, in the command line's own words."""
-    from netweather.conditions.flags import rule_to_flags
+    from netweather.conditions.language.flags import rule_to_flags
 
     words = []
     for rule in condition.rules:

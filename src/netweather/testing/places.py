@@ -10,9 +10,9 @@ from typing import Protocol
 from netweather.connecting import need_root
 from netweather.engine import Engine
 from netweather.errors import NetweatherError, UsageError
-from netweather.kernel import commands
-from netweather.kernel.commands import Started
-from netweather.kernel.enclosure import Enclosure, Way, resolve
+from netweather.host import user_command
+from netweather.host.enclosure import Enclosure, Way, resolve
+from netweather.host.user_command import Started
 from netweather.service import LocalService, Service
 from netweather.settings import Settings
 
@@ -48,7 +48,7 @@ class Here:
 
     @contextmanager
     def open(self) -> Iterator[Spot]:
-        yield Spot(self.targets, self.service, commands.start, ", ".join(self.targets))
+        yield Spot(self.targets, self.service, user_command.start, ", ".join(self.targets))
 
 
 @dataclass(frozen=True)

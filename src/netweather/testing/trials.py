@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
 from netweather.errors import NetweatherError
-from netweather.testing.evidence import Evidence
+from netweather.reports.network_evidence import Evidence
+from netweather.reports.outcomes import Trial
 from netweather.testing.network import Degraded, Network
-from netweather.testing.outcomes import Trial
 from netweather.testing.places import Place, Spot
 
 LEASE = "30s"

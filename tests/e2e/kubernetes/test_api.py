@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from netweather.errors import NetweatherError
-from netweather.kubernetes.api import NODES, PODS, SLICES, Api, Kind, Stale
-from netweather.kubernetes.following import Followed
+from netweather.kubernetes.server.api import NODES, PODS, SLICES, Api, Kind, Stale
+from netweather.kubernetes.server.informer import Followed
 from tests.cluster.node import Cluster
 from tests.support.fakeapi import soon
 
@@ -80,7 +80,7 @@ def test_versions_are_asked_for(asked: Callable[..., Any], kubernetes: Cluster) 
 
 
 def test_long_lists_come_in_pages(asked: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("netweather.kubernetes.api.PAGE", 1)
+    monkeypatch.setattr("netweather.kubernetes.server.api.PAGE", 1)
 
     async def scenario(api: Api) -> None:
         found, _ = await api.list(PODS)

@@ -18,7 +18,7 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
-from netweather.kubernetes.networktest import read_test
+from netweather.kubernetes.objects.networktest import read_test
 from tests.cluster.node import Cluster
 from tests.support.machine import SLOW
 from tests.support.repository import ROOT

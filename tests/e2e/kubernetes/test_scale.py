@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from netweather.kubernetes.api import CONDITIONS, PODS, Api, Kind
-from netweather.kubernetes.choosing import Policy
+from netweather.kubernetes.objects.pod_selection import Policy
+from netweather.kubernetes.server.api import CONDITIONS, PODS, Api, Kind
 from netweather.operator.operator import Operator
 from tests.cluster.node import Cluster
 from tests.support.fakeapi import soon

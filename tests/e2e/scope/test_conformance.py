@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from netweather.engine import Engine
-from netweather.engine.reading import read_back
+from netweather.engine.views.readback import read_back
 from netweather.kernel.namespaces import Namespace, opened
 from netweather.settings import Settings
 from netweather.targets import resolve

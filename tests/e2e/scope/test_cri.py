@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from netweather.scope.controls import PANEL
+from netweather.scope.buttons import PANEL
 from tests.support.containerd import Containerd, Pod
 from tests.support.rig import at_last, until
 from tests.support.scopeapp import Seen, beside, cri_node

@@ -7,7 +7,7 @@ import re
 import shlex
 import subprocess
 
-from netweather.scope.controls import PANEL, STEPS, name_of
+from netweather.scope.buttons import PANEL, STEPS, name_of
 from tests.e2e.scope.conftest import Box
 from tests.support.machine import SLOW
 from tests.support.repository import ROOT

@@ -12,7 +12,7 @@ import pytest
 
 from netweather.errors import NetweatherError
 from netweather.journal import Journal
-from netweather.kernel.pump import Process
+from netweather.kernel.datapath.pump_process import Process
 from tests.kernel.agent.conftest import PROGRAM, RealAgent, condition
 from tests.support import dumps
 from tests.support.machine import SLOW

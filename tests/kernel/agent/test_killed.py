@@ -25,8 +25,8 @@ from netweather.conditions import NetworkCondition, load
 from netweather.engine import Engine, Shown
 from netweather.errors import NetweatherError
 from netweather.kernel import keeper_process, namespaces
-from netweather.kernel.pump import Process
-from netweather.kernel.real import RealTarget
+from netweather.kernel.datapath.pump_process import Process
+from netweather.kernel.datapath.real import RealTarget
 from netweather.service import LocalService
 from netweather.targets import Target, resolve
 from tests.kernel.agent.conftest import PROGRAM, RealAgent, real_agent

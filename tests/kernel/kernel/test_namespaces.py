@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from netweather.errors import NetweatherError
-from netweather.kernel import links, namespaces
+from netweather.kernel import namespaces
+from netweather.kernel.netlink import links
 
 
 def test_the_caller_stays_where_it_was(make_lab: Any) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from netweather.kernel import bpf
+from netweather.kernel.bpf import libbpf
 from netweather.kernel.namespaces import Namespace
 from tools.bench.classifier import CONTEXT_SIZE, FIRST_PORT, IFINDEX_AT, OTHER_PORT, Loaded, frame, loaded, peer, run
 from tools.bench.network import Net
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.root
 
 @pytest.fixture
 def hundred(net: Net) -> Iterator[Loaded]:
-    from netweather.kernel import links
+    from netweather.kernel.netlink import links
 
     with Namespace(net.target.netns_fd) as namespace:
         device = namespace.run(lambda: links.device("eth0"))
@@ -27,7 +27,7 @@ def hundred(net: Net) -> Iterator[Loaded]:
 def verdict(one: Loaded, packet: bytes) -> int:
     context = bytearray(CONTEXT_SIZE)
     context[IFINDEX_AT : IFINDEX_AT + 4] = one.ifindex.to_bytes(4, "little")
-    return one.namespace.run(lambda: bpf.test_run(one.classifier.programs["nw_egress"], packet, bytes(context)))[0]
+    return one.namespace.run(lambda: libbpf.test_run(one.classifier.programs["nw_egress"], packet, bytes(context)))[0]
 
 
 def test_the_last_rule_matches_again_and_again(hundred: Loaded) -> None:

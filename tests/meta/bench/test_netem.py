@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from netweather.kernel import features
+from netweather.kernel.features import features
 from tests.support import guest
 from tests.support.kernels import NoGuest
 from tools.bench import netem

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from netweather.kernel import bpf
+from netweather.kernel.bpf import libbpf
 from tests.support.rig import until
 from tools.bench import stats
 from tools.bench.network import Net
@@ -18,8 +18,8 @@ pytestmark = pytest.mark.root
 
 @pytest.mark.parametrize("variant", ["ours", "empty"])
 def test_both_programs_run_for_each_call(net: Net, variant: str) -> None:
-    with {"ours": stats.ours, "empty": stats.empty}[variant](net.client) as identifiers, bpf.statistics():
-        made = [bpf.Program.by_id(identifier) for identifier in identifiers]
+    with {"ours": stats.ours, "empty": stats.empty}[variant](net.client) as identifiers, libbpf.statistics():
+        made = [libbpf.Program.by_id(identifier) for identifier in identifiers]
         net.client.run(sys.executable, "-c", stats.SENDER, "500")
         ran = sorted(program.run_time()[1] for program in made)
         for program in made:

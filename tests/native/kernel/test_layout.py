@@ -6,8 +6,8 @@ import json
 import subprocess
 from pathlib import Path
 
-from netweather.kernel import layout
-from netweather.kernel.spec import MAX_INTERFACES, MAX_LEASES, MAX_LINES, MAX_RULES, Action
+from netweather.kernel.datapath import classifier_layout
+from netweather.kernel.datapath.spec import MAX_INTERFACES, MAX_LEASES, MAX_LINES, MAX_RULES, Action
 from tests.native.pump import harness
 from tests.support.repository import ROOT
 
@@ -45,23 +45,23 @@ def test_sizes_offsets_and_numbers_are_the_compiler_s(tmp_path: Path) -> None:
     source.write_text(PROGRAM)
     program = harness.build("layout", [*harness.MUSL, "-I", "bpf"], [source], headers=BPF)
     found = json.loads(subprocess.run([program], capture_output=True, check=True).stdout)
-    assert found["nw_set"] == layout.SET.size
-    assert found["nw_control.sets"] == layout.SETS_AT
-    assert found["nw_control.leases"] == layout.LEASES_AT == layout.SETS_AT + 2 * layout.SET.size
-    assert found["nw_control"] == layout.LEASES_AT + 8 * MAX_LEASES
+    assert found["nw_set"] == classifier_layout.SET.size
+    assert found["nw_control.sets"] == classifier_layout.SETS_AT
+    assert found["nw_control.leases"] == classifier_layout.LEASES_AT == classifier_layout.SETS_AT + 2 * classifier_layout.SET.size
+    assert found["nw_control"] == classifier_layout.LEASES_AT + 8 * MAX_LEASES
     assert (found["nw_control.port_ifindex"], found["nw_control.stale_ns"]) == (4, 8)
     assert [found[f"nw_set.{f}"] for f in ("without_ports", "others", "digest")] == [8, 10, 16]
-    assert found["nw_rule"] == layout.RULE.size
+    assert found["nw_rule"] == classifier_layout.RULE.size
     offsets = [found[f"nw_rule.{f}"] for f in ("lease", "counter", "skip_to", "share", "tcp_mask", "vlan", "line")]
     assert offsets == [2, 4, 8, 12, 20, 22, 24]
-    assert (found["nw_bits"], found["nw_ids"]) == (layout.BITS, layout.IDS)
+    assert (found["nw_bits"], found["nw_ids"]) == (classifier_layout.BITS, classifier_layout.IDS)
     assert (found["nw_peer4"], found["nw_peer6"]) == (12, 24)
-    assert found["nw_connection"] == layout.CONNECTION.size
+    assert found["nw_connection"] == classifier_layout.CONNECTION.size
     assert [found[f"nw_connection.{f}"] for f in ("local_port", "local", "remote")] == [8, 12, 28]
-    assert found["nw_interface"] == layout.INTERFACE.size
-    assert found["nw_counter"] == layout.COUNTER.size
+    assert found["nw_interface"] == classifier_layout.INTERFACE.size
+    assert found["nw_counter"] == classifier_layout.COUNTER.size
     assert found["nw_steering"] == 4 + 4 * MAX_LINES
-    assert found["nw_destination"] == layout.DESTINATION.size
+    assert found["nw_destination"] == classifier_layout.DESTINATION.size
     assert (found["rules"], found["interfaces"], found["leases"]) == (MAX_RULES, MAX_INTERFACES, MAX_LEASES)
     assert (found["line"], found["actions"]) == (Action.LINE, Action.REJECT)
-    assert (found["sets"], found["flags"]) == (layout.SET_SHARE, layout.RULE_VLAN)
+    assert (found["sets"], found["flags"]) == (classifier_layout.SET_SHARE, classifier_layout.RULE_VLAN)

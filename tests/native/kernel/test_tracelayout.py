@@ -6,7 +6,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from netweather.kernel import tracelayout
+from netweather.kernel.tracing import trace_layout
 from tests.native.pump import harness
 from tests.support.repository import ROOT
 
@@ -40,14 +40,14 @@ def test_sizes_offsets_and_buckets_are_the_compiler_s(tmp_path: Path) -> None:
     quiet = ["-Wno-unknown-pragmas", "-Wno-attributes", "-Wno-ignored-attributes", "-Wno-unused-function"]
     program = harness.build("tracelayout", [*harness.MUSL, "-I", "bpf"], [source], *quiet, headers=BPF)
     found = json.loads(subprocess.run([program], capture_output=True, check=True).stdout)
-    assert (found["nw_calls"], found["times"]) == (tracelayout.CALL_SIZE, tracelayout.CALL_HEAD.size)
-    assert found["nw_process"] == tracelayout.PROCESS.size
-    assert found["nw_process_key"] == tracelayout.PROCESS_KEY.size
-    assert found["nw_errno_key"] == tracelayout.ERROR_KEY.size
-    assert (found["nw_tcp"], found["connect_times"]) == (tracelayout.TCP_SIZE, 8 * len(tracelayout.TCP_FIELDS))
-    assert (found["nw_learnt"], found["first"]) == (tracelayout.LEARNT_SIZE, 8 * tracelayout.LEARNT_HEAD)
-    assert found["nw_drop_key"] == tracelayout.DROP_KEY.size
-    assert (found["calls"], found["buckets"]) == (len(tracelayout.CALLS), tracelayout.BUCKETS)
+    assert (found["nw_calls"], found["times"]) == (trace_layout.CALL_SIZE, trace_layout.CALL_HEAD.size)
+    assert found["nw_process"] == trace_layout.PROCESS.size
+    assert found["nw_process_key"] == trace_layout.PROCESS_KEY.size
+    assert found["nw_errno_key"] == trace_layout.ERROR_KEY.size
+    assert (found["nw_tcp"], found["connect_times"]) == (trace_layout.TCP_SIZE, 8 * len(trace_layout.TCP_FIELDS))
+    assert (found["nw_learnt"], found["first"]) == (trace_layout.LEARNT_SIZE, 8 * trace_layout.LEARNT_HEAD)
+    assert found["nw_drop_key"] == trace_layout.DROP_KEY.size
+    assert (found["calls"], found["buckets"]) == (len(trace_layout.CALLS), trace_layout.BUCKETS)
     for value, bucket in found["of"]:
-        low, high = tracelayout.bounds(bucket)
-        assert low <= value < high or (bucket == tracelayout.BUCKETS - 1 and value >= low), (value, bucket, low, high)
+        low, high = trace_layout.bounds(bucket)
+        assert low <= value < high or (bucket == trace_layout.BUCKETS - 1 and value >= low), (value, bucket, low, high)

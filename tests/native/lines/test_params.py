@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from netweather.kernel import pump_params as seam
+from netweather.kernel.datapath import pump_file as seam
 from netweather.lines import params as p
 from netweather.lines import traces
 from tests.native.pump import harness

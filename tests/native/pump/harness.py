@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from netweather.kernel.pump_params import PUMP_PID, PUMP_STATE, ParamsFile
+from netweather.kernel.datapath.pump_file import PUMP_PID, PUMP_STATE, ParamsFile
 from netweather.lines.params import LineParams, LineStats
 from tests.support.machine import SLOW
 

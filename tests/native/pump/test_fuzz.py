@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from netweather.kernel import pump_params as seam
+from netweather.kernel.datapath import pump_file as seam
 from netweather.lines.params import PARAMS_OFFSETS as OFFSETS
 from netweather.lines.params import PARAMS_SIZE, LineParams, LineStats
 from tests.native.pump import core, harness, wire

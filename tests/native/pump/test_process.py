@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from netweather.kernel import pump_params as seam
+from netweather.kernel.datapath import pump_file as seam
 from netweather.lines.params import ONE, ConfigError, LineParams, LineStats, LossModel, State
 from tests.native.pump import core, harness, wire
 from tests.native.pump.harness import ADD, MAGIC, PING, REMOVE, REPLY, REQUEST, Pump, RefusedError, frame, number_of, receive

@@ -15,11 +15,11 @@ from httpx import ASGITransport, AsyncClient, Response
 
 import netweather.targets
 from netweather.agent.agent import Agent
-from netweather.agent.app import make_app
+from netweather.agent.api.http_app import make_app
 from netweather.agent.principals import Tokens
 from netweather.engine import recovery
+from netweather.host.service_sockets import Credentials
 from netweather.kernel import keeper_process
-from netweather.kernel.credentials import Credentials
 from netweather.service import Caller, callers, local
 from netweather.settings import Settings
 from tests.support.readings import Readings

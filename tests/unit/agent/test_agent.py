@@ -44,7 +44,7 @@ def test_health(agent: Agent) -> None:
 
 
 def test_doctor(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
-    from netweather.kernel import features
+    from netweather.kernel.features import features
 
     monkeypatch.setattr(features, "probe_all", lambda state: [])
     assert agent.doctor()["features"] == []

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from netweather.kernel.faring import Faring
+from netweather.kernel.sockets.netns_stats import Faring
 from tests.support.repository import ROOT
 from tests.unit.agent.conftest import Api
 

@@ -8,7 +8,7 @@ from netweather.conditions import NetworkCondition, Rule
 from netweather.engine import RuleCounters, Shown
 from netweather.errors import NetweatherError
 from netweather.journal import Whose
-from netweather.kernel.faring import Faring
+from netweather.kernel.sockets.netns_stats import Faring
 from tests.unit.agent.conftest import Api
 
 A = Whose("netns:a", "a", 4, 7, None, None, "netns")

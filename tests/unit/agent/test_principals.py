@@ -12,7 +12,7 @@ import pytest
 from netweather.agent import principals
 from netweather.agent.principals import Tokens, again, of_owner, of_peer, remembered
 from netweather.errors import NetweatherError, UsageError
-from netweather.kernel.credentials import Credentials
+from netweather.host.service_sockets import Credentials
 from netweather.service.callers import Caller
 from tests.support.world import World
 

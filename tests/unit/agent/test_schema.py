@@ -9,9 +9,9 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis.generation import GenerationMode
 
-from netweather.agent.scenarios import AGENT, wait_for
+from netweather.agent.played_scenarios import AGENT, wait_for
+from tests.unit.agent.api.test_dependencies import HANDLERS
 from tests.unit.agent.conftest import Api
-from tests.unit.agent.test_asking import HANDLERS
 
 ACCEPTED = ["2xx", "400", "401", "403", "404", "409", "413", "415", "422"]
 """Of what the schema allows, some contradicts itself (a jitter without a delay): no schema can say that."""

@@ -12,7 +12,8 @@ import netweather.targets
 import netweather.targets.resolving
 from netweather.cli import main
 from netweather.engine import Engine, recovery
-from netweather.kernel import features, keeper_process
+from netweather.kernel import keeper_process
+from netweather.kernel.features import features
 from netweather.settings import Settings
 from tests.support.commandline import Run, caller
 from tests.support.world import World

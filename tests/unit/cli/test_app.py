@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from netweather.cli.commands import COMMANDS
+from netweather.cli.command_list import COMMANDS
 from tests.unit.cli.conftest import Run
 
 NAMES = [entry.name for entry in COMMANDS]

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from netweather.cli import options
-from netweather.cli.pages import command
-from netweather.conditions.flags import FLAGS
+from netweather.cli.command_factory import command
+from netweather.conditions.language.flags import FLAGS
 from tests.unit.cli.conftest import Run
 
 SEEN: dict[str, Any] = {}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from netweather.client import calls
-from netweather.engine.verifying import Wish
+from netweather.engine.verification import Wish
 from netweather.errors import NetweatherError, UsageError
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from netweather.conditions import LOSS_MODELS, LossBurst, LossGemodel
-from netweather.conditions.effects import mean_loss
+from netweather.conditions.estimates.effects import mean_loss
 from netweather.units import MeanLength, Percent
 from tests.unit.conditions import strategies
 

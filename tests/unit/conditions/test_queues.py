@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from netweather.conditions import Condition, Delay, RateLimit, validate_condition
-from netweather.conditions.explanation import explain
+from netweather.conditions.estimates.explanation import explain
 from netweather.conditions.queues import FRAME, longest_wait, room
 from netweather.errors import UsageError
-from netweather.lines.netem import netem_for
-from netweather.lines.pump import params_for
+from netweather.lines.netem_line import netem_for
+from netweather.lines.pump_line import params_for
 from netweather.units import Duration, Limit, Packets, Rate, Size
 
 SECOND = 10**9

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from netweather.demo.networks import networks
-from netweather.demo.report import Connections, Outcome, Report, Result, Seen
-from netweather.demo.stats import Share
+from netweather.demo.findings import Connections, Outcome, Report, Result, Seen
+from netweather.demo.quantiles import Share
+from netweather.demo.shop_profiles import networks
 
 ONCE = Outcome(seconds=1.0, told=3, retried=0, charged=(1, 1, 1))
 TWICE = Outcome(seconds=3.1, told=3, retried=3, charged=(2, 2, 2))

@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 
 from netweather.demo import display
-from netweather.demo.networks import networks
-from netweather.demo.report import Connections
+from netweather.demo.findings import Connections
+from netweather.demo.shop_profiles import networks
 from tests.unit.demo.sample import ONCE, TWICE, report, result
 
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from netweather.demo import network as place
+from netweather.demo import shop_network as place
 from netweather.demo import story
 from netweather.demo.interrupt import Interrupts
-from netweather.demo.networks import networks
+from netweather.demo.shop_profiles import networks
 from netweather.demo.story import FAST, FULL, LEASE, Story, download_s, probe_spacing_s, steps_of, streams, trip_count
 from netweather.errors import NetweatherError
 

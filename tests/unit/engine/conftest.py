@@ -12,7 +12,7 @@ import pytest
 from netweather.conditions import Condition, Delay, Match, NetworkCondition, Rule
 from netweather.engine import Engine
 from netweather.kernel import keeper_process
-from netweather.kernel.fake import FakeKernel, FakeTarget
+from netweather.kernel.datapath.fake import FakeKernel, FakeTarget
 from netweather.settings import Settings
 from netweather.targets import Target
 from netweather.units import Duration

@@ -12,13 +12,13 @@ from unittest.mock import Mock
 import pytest
 
 from netweather.conditions import FOREVER, Condition, LossRandom, Match, NetworkCondition, PortRange, Rule, profiles, validation
-from netweather.engine import Engine, choosing, core, recovery
-from netweather.engine.setting import Wanted, set_all
+from netweather.engine import Engine, core, engine_choice, recovery
+from netweather.engine.transaction import Wanted, set_all
 from netweather.errors import NetweatherError
-from netweather.kernel import finding, namespaces
-from netweather.kernel.fake import FakeKernel, FakeTarget
-from netweather.kernel.operations import Operation, WriteRules
-from netweather.lines import pump
+from netweather.kernel import namespace_search, namespaces
+from netweather.kernel.datapath.fake import FakeKernel, FakeTarget
+from netweather.kernel.datapath.operations import Operation, WriteRules
+from netweather.lines import pump_line
 from netweather.service import LocalService
 from netweather.settings import Settings
 from netweather.units import Duration, Percent
@@ -316,7 +316,7 @@ def test_show_does_not_fail_for_a_target_that_another_command_changes(bench: Ben
 def test_a_namespace_that_got_the_inode_of_another_starts_anew(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody was there to end what was in force in the one that is gone; its journal is still there."""
     monkeypatch.setattr(namespaces, "quick_cookie", lambda fd: bench.kernel.cookie)
-    monkeypatch.setattr(finding, "is_another", lambda fd, cookie: cookie != bench.kernel.cookie)
+    monkeypatch.setattr(namespace_search, "is_another", lambda fd, cookie: cookie != bench.kernel.cookie)
     bench.kernel.cookie = 7
     bench.set(name="old")
     assert names(bench) == ["old"]
@@ -354,7 +354,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str) -> lis
 def test_a_set_validates_expands_and_chooses_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """And `show` never expands or chooses, and validates what it reads from the journal."""
     checked, found = calls(monkeypatch, validation, "check_types"), calls(monkeypatch, profiles, "find_profile")
-    chosen, compiled = calls(monkeypatch, choosing, "choose"), calls(monkeypatch, pump, "line_parameters")
+    chosen, compiled = calls(monkeypatch, engine_choice, "choose"), calls(monkeypatch, pump_line, "line_parameters")
     wanted = condition(Rule(Match(), Condition(profile="3g")), engine="pump")
     set_all(bench.engine, [Wanted(wanted, (bench.target,))])
     assert [each for each in checked if isinstance(each, NetworkCondition)] == [wanted]

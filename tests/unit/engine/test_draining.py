@@ -10,9 +10,9 @@ from netweather.engine.draining import DRAIN_NS, carry_out, taken
 from netweather.engine.results import Rest
 from netweather.journal import Entry, Whose
 from netweather.kernel import namespaces
-from netweather.kernel.fake import FakeKernel, FakeTarget
-from netweather.kernel.operations import CloseLine, Operation, RemoveLine, StopPump
-from netweather.kernel.spec import Interface, Line, RuleId
+from netweather.kernel.datapath.fake import FakeKernel, FakeTarget
+from netweather.kernel.datapath.operations import CloseLine, Operation, RemoveLine, StopPump
+from netweather.kernel.datapath.spec import Interface, Line, RuleId
 
 ENTRY = Entry(Whose("netns:a", "a", 1, 2, None, None, "netns"))
 CLOSED: list[Operation] = [CloseLine(0), CloseLine(1), RemoveLine(0), RemoveLine(1)]

@@ -12,7 +12,7 @@ from netweather.engine import entries
 from netweather.errors import NetweatherError
 from netweather.journal import Entry, Whose
 from netweather.kernel import namespaces
-from netweather.kernel.spec import MAX_INTERFACES, NEVER, LineId, Observed, RuleId
+from netweather.kernel.datapath.spec import MAX_INTERFACES, NEVER, LineId, Observed, RuleId
 from netweather.planning.rules import InForce, PlainRule, Slots
 from netweather.targets import Target
 from netweather.units import Duration

@@ -13,8 +13,8 @@ from netweather.engine import Engine, recovery
 from netweather.errors import NetweatherError
 from netweather.journal import Journal
 from netweather.kernel import keeper_process, namespaces
-from netweather.kernel.fake import FakeKernel, FakeTarget
-from netweather.kernel.operations import Attach, Operation
+from netweather.kernel.datapath.fake import FakeKernel, FakeTarget
+from netweather.kernel.datapath.operations import Attach, Operation
 from netweather.service import LocalService
 from netweather.settings import Settings
 from netweather.units import Duration

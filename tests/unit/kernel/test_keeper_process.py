@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from netweather.kernel import keeper_process
-from netweather.kernel.pump import Process
+from netweather.kernel.datapath.pump_process import Process
 
 
 def note(path: Path, pid: int, start: int | None = None) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from netweather.cli.kubectl import asking, main
+from netweather.cli.kubectl import cluster_access, main
 from tests.support.commandline import Run, caller
 from tests.support.fakeapi import FakeApi
 
@@ -21,8 +21,8 @@ def api(monkeypatch: pytest.MonkeyPatch) -> FakeApi:
         made.asked = place
         return made
 
-    monkeypatch.setattr(asking.Api, "connect", connect)
-    monkeypatch.setattr(asking, "LOOKS_S", 0.001)
+    monkeypatch.setattr(cluster_access.Api, "connect", connect)
+    monkeypatch.setattr(cluster_access, "LOOKS_S", 0.001)
     return made
 
 

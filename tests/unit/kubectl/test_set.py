@@ -67,9 +67,9 @@ def test_one_that_is_refused_says_why(run: Run, operator: Callable[..., None]) -
 
 
 def test_one_that_nobody_answers(run: Run, api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
-    from netweather.cli.kubectl import asking
+    from netweather.cli.kubectl import cluster_access
 
-    monkeypatch.setattr(asking.settled, "__defaults__", (0.01,))
+    monkeypatch.setattr(cluster_access.settled, "__defaults__", (0.01,))
     done = run("set", "a", *DELAY)
     assert (done.code, "[pods-not-in-force]" in done.err, "kubectl netweather doctor" in done.err) == (1, True, True)
 

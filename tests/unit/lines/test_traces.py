@@ -10,7 +10,7 @@ import pytest
 
 from netweather.conditions import load_condition
 from netweather.conditions.contents import with_contents
-from netweather.conditions.effects import effects_of
+from netweather.conditions.estimates.effects import effects_of
 from netweather.errors import UsageError
 from netweather.lines.traces import BYTES_MAX, HEADER, ROW, figures, load_trace, parse_trace
 from netweather.units import Percent, Rate

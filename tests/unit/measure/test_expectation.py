@@ -7,9 +7,9 @@ from statistics import mean
 import pytest
 
 from netweather.conditions import Condition
-from netweather.conditions.flags import rule_from_flags
+from netweather.conditions.language.flags import rule_from_flags
 from netweather.measure import Expected, expect
-from netweather.measure.timeline import Moment, Timeline
+from netweather.measure.trace_timeline import Moment, Timeline
 
 
 def of(**flags: str | bool) -> Expected:

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from netweather.conditions import Condition
-from netweather.conditions.flags import rule_from_flags
-from netweather.kernel.probing import Arrivals
+from netweather.conditions.language.flags import rule_from_flags
+from netweather.kernel.traffic.probe_packets import Arrivals
 from netweather.measure import Expected, Figure, expect, judge_rtt, judge_stream
 from netweather.measure.judging import judge_rate
 from netweather.measure.statistics import Draws
-from netweather.measure.timeline import Moment, Timeline
+from netweather.measure.trace_timeline import Moment, Timeline
 
 MS = 1_000_000
 

@@ -8,10 +8,10 @@ import pytest
 
 from netweather.conditions import Condition, LossList
 from netweather.conditions.model import Duplicate, Slot
-from netweather.kernel.probing import Arrivals
+from netweather.kernel.traffic.probe_packets import Arrivals
 from netweather.measure import Expected, expect
 from netweather.measure.patterns import judge_limit, judge_listed, judge_mtu, judge_rate_over_time, judge_slots
-from netweather.measure.timeline import Moment, Timeline
+from netweather.measure.trace_timeline import Moment, Timeline
 from netweather.units import Duration, Packets, Percent, Size
 
 MS = 1_000_000

@@ -7,9 +7,9 @@ from typing import Any, cast
 import pytest
 
 from netweather.conditions import Match
-from netweather.conditions.flags import rule_from_flags
+from netweather.conditions.language.flags import rule_from_flags
+from netweather.kernel.datapath.spec import Datapath, RuleId
 from netweather.kernel.namespaces import Namespace
-from netweather.kernel.spec import Datapath, RuleId
 from netweather.measure import Expected, Figure, Verdict, expect
 from netweather.measure.session import Found, Session, burst
 

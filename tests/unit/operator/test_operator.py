@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from netweather.kubernetes import following
-from netweather.kubernetes.choosing import Policy
+from netweather.kubernetes.objects.pod_selection import Policy
+from netweather.kubernetes.server import informer
 from netweather.operator import operator as module
 from netweather.operator.operator import Operator
 from tests.support.fakeapi import FakeApi, soon
@@ -14,7 +14,7 @@ from tests.support.objects import DELAY, condition, endpoint_slice, machine, pod
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for owner, name, value in ((following, "FIRST_PAUSE_S", 0.001), (module, "GATHERS_S", 0.001), (module, "RETRIES_S", 0.01)):
+    for owner, name, value in ((informer, "FIRST_PAUSE_S", 0.001), (module, "GATHERS_S", 0.001), (module, "RETRIES_S", 0.01)):
         monkeypatch.setattr(owner, name, value)
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from netweather.kernel.operations import (
+from netweather.kernel.datapath.operations import (
     Attach,
     ChangeLine,
     Detach,
@@ -15,7 +15,7 @@ from netweather.kernel.operations import (
     RemoveLine,
     StartPump,
 )
-from netweather.kernel.spec import NEVER, Action, Datapath, FlatRule, Interface, Line, Observed, Room, RuleId
+from netweather.kernel.datapath.spec import NEVER, Action, Datapath, FlatRule, Interface, Line, Observed, Room, RuleId
 from netweather.planning.plan import describe, plan, tears_down
 
 ETH0 = Interface("eth0", 2, 0)

@@ -7,7 +7,7 @@ import pytest
 
 from netweather.conditions import Condition, Connection, Delay, Match, NetworkCondition, PortRange, Rule
 from netweather.errors import UsageError
-from netweather.kernel.spec import MAX_LINES, NEVER, Action, Direction, Engine, Interface, LineId, RuleId
+from netweather.kernel.datapath.spec import MAX_LINES, NEVER, Action, Direction, Engine, Interface, LineId, RuleId
 from netweather.planning.rules import InForce, Look, PlainRule, Slots, flatten
 from netweather.units import Duration, Percent
 

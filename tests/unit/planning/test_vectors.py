@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netweather.errors import UsageError
-from netweather.kernel.spec import Action, ExactConnection, FlatRule, Interface, Tables
+from netweather.kernel.datapath.spec import Action, ExactConnection, FlatRule, Interface, Tables
 from netweather.planning.vectors import ANY4, ANY6, Packet, compile_tables, first_match, normal_prefix, wide
 
 INTERFACES = (Interface("eth0", 2, 0), Interface("eth1", 3, 1))

@@ -13,8 +13,8 @@ from netweather.engine import Cleared, Done, RuleCounters, Shown
 from netweather.engine.draining import Held
 from netweather.errors import NetweatherError
 from netweather.journal import Whose
-from netweather.kernel.faring import Faring
-from netweather.scope.controls import controls
+from netweather.kernel.sockets.netns_stats import Faring
+from netweather.scope.buttons import controls
 from netweather.scope.picture import Painter
 from netweather.scope.steering import Steering
 from netweather.targets.census import Container, State

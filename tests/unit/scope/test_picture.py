@@ -9,9 +9,9 @@ import pytest
 from netweather.conditions import NetworkCondition
 from netweather.engine import Shown
 from netweather.errors import NetweatherError
-from netweather.kernel.faring import Faring
+from netweather.kernel.sockets.netns_stats import Faring
 from netweather.scope import picture as pictures
-from netweather.scope.controls import Wish
+from netweather.scope.buttons import Wish
 from netweather.scope.picture import Painter
 from netweather.targets.census import Container
 from netweather.units import Duration

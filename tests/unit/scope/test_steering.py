@@ -7,7 +7,7 @@ import pytest
 
 from netweather.conditions import NetworkCondition
 from netweather.errors import NetweatherError
-from netweather.scope.controls import NAME, Wish
+from netweather.scope.buttons import NAME, Wish
 from netweather.scope.steering import Steering, one_line
 from netweather.units import Duration
 from tests.unit.scope.conftest import MINUTE, NUMBER, Fake, container

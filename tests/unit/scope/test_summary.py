@@ -7,8 +7,8 @@ import pytest
 
 from netweather.conditions import FOREVER, NetworkCondition, load
 from netweather.engine import RuleCounters
-from netweather.engine.experience import Experienced
-from netweather.scope.controls import NAME, Wish
+from netweather.engine.views.before_after import Experienced
+from netweather.scope.buttons import NAME, Wish
 from netweather.scope.picture import Standing
 from netweather.scope.summary import hidden, properties, row, sentence
 from netweather.units import Duration, Percent, Rate

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from netweather import targets
-from netweather.engine import verifying
+from netweather.engine import verification
 from netweather.errors import NetweatherError, UsageError
 from netweather.service import LocalService
 from tests.support.world import World
@@ -130,11 +130,11 @@ def test_the_peer_of_a_rule_needs_a_scope(
 def test_verify_enters_only_what_the_caller_may_change(
     service: LocalService, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[verifying.Wish] = []
-    monkeypatch.setattr(verifying, "verify", lambda engine, target, wish, progress: asked.append(wish) or [])
+    asked: list[verification.Wish] = []
+    monkeypatch.setattr(verification, "verify", lambda engine, target, wish, progress: asked.append(wish) or [])
     ci = replace(service, caller=may("read", "set:netns:a"))
     with pytest.raises(NetweatherError) as wrong:
-        ci.verify("netns:a", verifying.Wish(peer="netns:b"))
+        ci.verify("netns:a", verification.Wish(peer="netns:b"))
     assert wrong.value.code == "not-allowed"
     ci.verify("netns:a")
     (own,), (other,) = world.resolve(["netns:a"]), world.resolve(["netns:b"])

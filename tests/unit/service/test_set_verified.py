@@ -8,15 +8,15 @@ import pytest
 
 from netweather.conditions import NetworkCondition
 from netweather.engine import Engine
-from netweather.engine.setting import Check
-from netweather.engine.verifying import silent
+from netweather.engine.transaction import Check
+from netweather.engine.verification import silent
 from netweather.errors import NetweatherError
 from netweather.measure import Figure
 from netweather.service.callers import DIRECT
 from netweather.service.set_verified import proof
 from netweather.settings import Settings
 from netweather.targets import Target
-from tests.unit.cli.test_verify import BAD, GOOD, OPEN, made_up
+from tests.unit.cli.commands.test_verify import BAD, GOOD, OPEN, made_up
 
 SLOW = NetworkCondition(name="slow")
 TARGET = Target("netns:a", "a", -1, 1, 1, None, None, "netns")

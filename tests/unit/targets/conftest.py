@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from netweather.errors import NetweatherError
-from netweather.targets import _namespaces
-from netweather.targets import docker as docker_module
+from netweather.targets import _open_namespaces
+from netweather.targets.runtimes import docker as docker_module
 from tests.unit.targets import fake_cri, fake_docker
 
 
@@ -42,7 +42,7 @@ def cri(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[fake_cri.Ru
 @pytest.fixture
 def no_host(monkeypatch: pytest.MonkeyPatch) -> None:
     """Our own namespace may be a target: the fake's containers have no other."""
-    monkeypatch.setattr(_namespaces, "host_identities", dict)
+    monkeypatch.setattr(_open_namespaces, "host_identities", dict)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from typing import Any
 
 import grpc
 
-from netweather.targets import _criapi
+from netweather.targets.runtimes import _criapi
 
 OWN_NETWORK = f"/proc/{os.getpid()}/ns/net"
 

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from netweather.errors import NetweatherError
-from netweather.kernel import links, namespaces
-from netweather.kernel.links import Device
-from netweather.targets import _addresses, _namespaces
+from netweather.kernel import namespaces
+from netweather.kernel.netlink import links
+from netweather.kernel.netlink.links import Device
+from netweather.targets import _addresses, _open_namespaces
 from netweather.targets._addresses import Interface, addresses_of, interfaces_in, look, ordered, plain
 from netweather.targets.model import Address
 
@@ -78,7 +79,7 @@ def test_loopback_addresses_are_left_out_and_a_services_address_on_lo_is_not() -
 
 
 def test_a_look_leaves_out_our_own_device_and_tells_what_went_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    target = _namespaces.held_target(os.open("/dev/null", os.O_RDONLY), "netns:x", "x", "netns", addresses=(V6,))
+    target = _open_namespaces.held_target(os.open("/dev/null", os.O_RDONLY), "netns:x", "x", "netns", addresses=(V6,))
     with target:
         ours, theirs = Interface("nw0", 3, False, True, ()), Interface("nw1", 4, False, False, (V4,))
         monkeypatch.setattr(_addresses, "interfaces_in", lambda fd: (ours, theirs))

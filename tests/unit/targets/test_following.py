@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import pytest
 
 from netweather.errors import NetweatherError, UsageError
-from netweather.targets import _namespaces, resolving
+from netweather.targets import _open_namespaces, resolving
 from netweather.targets.following import Event, Follower, Gone, Started, follow
 from netweather.targets.model import Target
 from tests.unit.targets.fake_docker import Engine
@@ -40,7 +40,7 @@ class FakeWatch:
             raise self.refuses[key]
         if key not in self.spaces:
             return None
-        return _namespaces.held_target(os.open(self.spaces[key], os.O_RDONLY), "docker:x", key, "docker")
+        return _open_namespaces.held_target(os.open(self.spaces[key], os.O_RDONLY), "docker:x", key, "docker")
 
     def changes(self) -> Iterator[str]:
         while (hint := self.hints.get()) is not None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from netweather.targets import _namespaces
+from netweather.targets import _open_namespaces
 from netweather.targets.liveness import alive, exit_descriptor, is_named, occupants
 
 OWN = os.stat("/proc/self/ns/net")
@@ -60,7 +60,7 @@ def test_a_number_that_came_back_elsewhere_is_not_it(child: subprocess.Popen[byt
 
 def test_the_callers_helpers_do_not_count(child: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     identities = {child.pid: (4, 7), 5: (4, 7), 6: (4, 8)}
-    monkeypatch.setattr(_namespaces, "process_identity", identities.get)
+    monkeypatch.setattr(_open_namespaces, "process_identity", identities.get)
     monkeypatch.setattr(os, "listdir", lambda path: [str(child.pid), "5", "6", "self"])
     place = Place(pid=child.pid, dev=4, ino=7)
     assert set(occupants(place)) == {child.pid, 5}

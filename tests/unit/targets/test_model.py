@@ -5,7 +5,7 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from netweather.kernel.finding import Located
+from netweather.kernel.namespace_search import Located
 from netweather.targets.model import Target
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from netweather.targets import _names, _namespaces
+from netweather.targets import _names, _open_namespaces
 from netweather.targets.model import Target
 
 HOSTS = """
@@ -36,14 +36,14 @@ def test_a_name_in_a_hosts_file(name: str, addresses: list[str]) -> None:
 
 
 def test_the_files_are_those_of_the_targets_process() -> None:
-    own = _namespaces.held_target(os.open("/proc/self/ns/net", os.O_RDONLY), "pid:1", "x", "pid", pid=os.getpid())
+    own = _open_namespaces.held_target(os.open("/proc/self/ns/net", os.O_RDONLY), "pid:1", "x", "pid", pid=os.getpid())
     with own:
         found = _names.configuration(own)
     assert found == _names.Configuration(Path("/etc/hosts").read_text(), Path("/etc/resolv.conf").read_text())
 
 
 def test_a_process_that_is_elsewhere_by_now_is_not_asked(tmp_path: Path) -> None:
-    with _namespaces.held_target(os.open(tmp_path, os.O_RDONLY), "pid:1", "x", "pid", pid=os.getpid()) as other:
+    with _open_namespaces.held_target(os.open(tmp_path, os.O_RDONLY), "pid:1", "x", "pid", pid=os.getpid()) as other:
         assert _names._of_process(os.getpid(), other) is None
         assert _names._of_process(4194305, other) is None
 

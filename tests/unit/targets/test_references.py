@@ -122,7 +122,7 @@ def test_a_suggestion_for_a_bare_name_is_a_reference(text: str) -> None:
 def test_every_scheme_has_an_example_and_a_module() -> None:
     for scheme in SCHEMES:
         assert parse(scheme.example).scheme == scheme.name
-        assert hasattr(importlib.import_module(f"netweather.targets.{scheme.module}"), "RUNTIME")
+        assert hasattr(importlib.import_module(f"netweather.targets.runtimes.{scheme.module}"), "RUNTIME")
     assert [scheme.name for scheme in available()] == [
         "netns",
         "pid",

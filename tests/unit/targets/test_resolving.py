@@ -8,9 +8,10 @@ from ipaddress import ip_address
 import pytest
 
 from netweather.errors import NetweatherError, UsageError
-from netweather.targets import _namespaces, netns, resolving
+from netweather.targets import _open_namespaces, resolving
 from netweather.targets.model import Address, Listing, Target
 from netweather.targets.references import SCHEMES
+from netweather.targets.runtimes import netns
 from tests.unit.targets.fake_docker import Engine
 
 Refused = Callable[[Callable[[], object]], NetweatherError]
@@ -62,7 +63,7 @@ def test_the_hosts_network_is_refused_whatever_it_is_called(engine: Engine, refu
 
 
 def test_host_is_taken_when_spelt_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_namespaces, "host_path", lambda: "/proc/self/ns/net")
+    monkeypatch.setattr(_open_namespaces, "host_path", lambda: "/proc/self/ns/net")
     (only,) = resolving.resolve("host")
     with only:
         assert only.name == "host"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from netweather.errors import NetweatherError, UsageError
-from netweather.kernel.enclosure import Way
+from netweather.host.enclosure import Way
 from netweather.testing.places import way
 
 

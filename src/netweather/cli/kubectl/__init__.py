@@ -14,4 +14,4 @@ __all__ = ["main"]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command line of the plugin. Returns its exit code."""
-    return _main(arguments, program="netweather.cli.kubectl.app")
+    return _main(arguments, program="netweather.cli.kubectl.plugin_app")

@@ -6,9 +6,9 @@ import asyncio
 import time
 from collections.abc import Iterable, Sequence
 
-from netweather.cli import pages
-from netweather.cli.kubectl import words
-from netweather.cli.kubectl.asking import (
+from netweather.cli import command_factory
+from netweather.cli.kubectl import condition_wording
+from netweather.cli.kubectl.cluster_access import (
     IN_TIME,
     LOOKS_S,
     PATIENCE_S,
@@ -25,7 +25,7 @@ from netweather.cli.kubectl.asking import (
 from netweather.cli.options import json_option
 from netweather.cli.output import remark, say, say_json
 from netweather.errors import NetweatherError, UsageError
-from netweather.kubernetes.api import CONDITIONS, NODES, SCENARIOS, Api, is_forbidden
+from netweather.kubernetes.server.api import CONDITIONS, NODES, SCENARIOS, Api, is_forbidden
 
 _EXAMPLES = """
 kubectl netweather clear deployment/shop
@@ -34,13 +34,13 @@ kubectl netweather clear --all
 """
 
 
-@pages.command("clear", examples=_EXAMPLES)
-@pages.argument("targets", metavar="TARGET", nargs=-1, help="POD, deployment/NAME, statefulset/NAME and similar")
+@command_factory.command("clear", examples=_EXAMPLES)
+@command_factory.argument("targets", metavar="TARGET", nargs=-1, help="POD, deployment/NAME, statefulset/NAME and similar")
 @selector_option
 @name_option
-@pages.option("--all", "everything", is_flag=True, help="clear all conditions in the namespace")
-@pages.option("--all-namespaces", "-A", "everywhere", is_flag=True, help="with --all: clear all namespaces")
-@pages.option("--no-wait", is_flag=True, help="do not wait for the nodes")
+@command_factory.option("--all", "everything", is_flag=True, help="clear all conditions in the namespace")
+@command_factory.option("--all-namespaces", "-A", "everywhere", is_flag=True, help="with --all: clear all namespaces")
+@command_factory.option("--no-wait", is_flag=True, help="do not wait for the nodes")
 @namespace_option
 @context_option
 @kubeconfig_option
@@ -63,7 +63,7 @@ def command(
     Without the right to read NodeConditions you cannot see the state of the nodes; the command then returns when the objects
     are deleted.
     """
-    whose = words.targets(targets, selector)
+    whose = condition_wording.targets(targets, selector)
     if not whose and not name and not everything:
         raise UsageError("missing-target", "no TARGET is given", "", "name one, or --name NAME, or --all")
 

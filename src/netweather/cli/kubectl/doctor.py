@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import Final, Literal
 
-from netweather.cli import pages
-from netweather.cli.kubectl.asking import Object, Place, context_option, kubeconfig_option, namespace_option
+from netweather.cli import command_factory
+from netweather.cli.kubectl.cluster_access import Object, Place, context_option, kubeconfig_option, namespace_option
 from netweather.cli.options import json_option
 from netweather.cli.output import say, say_json
 from netweather.errors import NetweatherError
-from netweather.kubernetes.api import ACCESS, DAEMONSETS, DEPLOYMENTS, Api, Kind, is_forbidden
-from netweather.kubernetes.crds import GROUP, VERSION
+from netweather.kubernetes.objects.crds import GROUP, VERSION
+from netweather.kubernetes.server.api import ACCESS, DAEMONSETS, DEPLOYMENTS, Api, Kind, is_forbidden
 
 _EXAMPLES = """
 kubectl netweather doctor
@@ -39,8 +39,8 @@ class Finding:
     needed: bool = True
 
 
-@pages.command("doctor", examples=_EXAMPLES)
-@pages.option(
+@command_factory.command("doctor", examples=_EXAMPLES)
+@command_factory.option(
     "--installed-in",
     "installed",
     metavar="NAMESPACE",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from netweather.cli import pages
-from netweather.cli.kubectl import words
-from netweather.cli.kubectl.asking import (
+from netweather.cli import command_factory
+from netweather.cli.kubectl import condition_wording
+from netweather.cli.kubectl.cluster_access import (
     Object,
     Place,
     apply,
@@ -22,10 +22,10 @@ from netweather.cli.kubectl.asking import (
 from netweather.cli.kubectl.verify import CODES, verdict
 from netweather.cli.options import given, json_option, with_flags
 from netweather.cli.output import remark, say, say_json
-from netweather.conditions.flags import FLAGS, FlagValue
+from netweather.conditions.language.flags import FLAGS, FlagValue
 from netweather.errors import UsageError
-from netweather.kubernetes.api import Api
-from netweather.kubernetes.statuses import states_of
+from netweather.kubernetes.objects.statuses import states_of
+from netweather.kubernetes.server.api import Api
 
 _EXAMPLES = """
 # add 100 ms of delay between the shop's pods and the database
@@ -39,15 +39,15 @@ kubectl netweather set deployment/shop --profile 3g --dry-run
 """
 
 
-@pages.command("set", examples=_EXAMPLES)
-@pages.argument("targets", metavar="TARGET", nargs=-1, help="POD, deployment/NAME, statefulset/NAME and similar")
+@command_factory.command("set", examples=_EXAMPLES)
+@command_factory.argument("targets", metavar="TARGET", nargs=-1, help="POD, deployment/NAME, statefulset/NAME and similar")
 @selector_option
-@pages.option(
+@command_factory.option(
     "--pods", metavar="N|PERCENT", default="", help="only this number or share of each target's pods; always the same pods"
 )
-@pages.option("--no-wait", is_flag=True, help="do not wait until the condition is in force")
-@pages.option("--verify", is_flag=True, help="measure the effect on the pods (exit 1: it is wrong)")
-@pages.option("--dry-run", is_flag=True, help="only print the object")
+@command_factory.option("--no-wait", is_flag=True, help="do not wait until the condition is in force")
+@command_factory.option("--verify", is_flag=True, help="measure the effect on the pods (exit 1: it is wrong)")
+@command_factory.option("--dry-run", is_flag=True, help="only print the object")
 @namespace_option
 @context_option
 @kubeconfig_option
@@ -75,7 +75,7 @@ def command(
     named = [*targets, *selector]
     wanted = given(flags)
     _check(named, wanted)
-    condition = words.condition(wanted, words.targets(targets, selector, pods), named)
+    condition = condition_wording.condition(wanted, condition_wording.targets(targets, selector, pods), named)
     condition["spec"] |= {"verify": True} if verify else {}
     if dry_run:
         _print(condition, as_json=as_json)
@@ -109,17 +109,17 @@ def _print(condition: Object, *, as_json: bool) -> None:
     if as_json:
         say_json(condition)
         return
-    from netweather.conditions.yamltext import dump_yaml_text
+    from netweather.conditions.language.yamltext import dump_yaml_text
 
     say(dump_yaml_text([condition]).rstrip("\n"))
 
 
 def _tell(found: Object, *, waited: bool) -> None:
     spec, status, name = found["spec"], found.get("status") or {}, found["metadata"]["name"]
-    whose = ", ".join(words.target_words(each) for each in spec["targets"])
+    whose = ", ".join(condition_wording.target_words(each) for each in spec["targets"])
     say(f"{name}: {whose}" + (f", in force on {status['summary']} pods" if waited else ", written"))
     for rule in spec["rules"]:
-        say(f"  {words.rule_words(rule)}")
+        say(f"  {condition_wording.rule_words(rule)}")
     if waited:
         say(f"  until {status['endsAt']}" if "endsAt" in status else "  until it is cleared")
     if waited and "Verified" in states_of(found):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from netweather.cli import pages
-from netweather.cli.kubectl import words
-from netweather.cli.kubectl.asking import (
+from netweather.cli import command_factory
+from netweather.cli.kubectl import condition_wording
+from netweather.cli.kubectl.cluster_access import (
     IN_TIME,
     Object,
     Place,
@@ -18,7 +18,7 @@ from netweather.cli.kubectl.asking import (
 from netweather.cli.options import json_option
 from netweather.cli.output import say, say_json, say_table
 from netweather.errors import NetweatherError
-from netweather.kubernetes.statuses import states_of
+from netweather.kubernetes.objects.statuses import states_of
 
 _EXAMPLES = """
 kubectl netweather show
@@ -28,11 +28,11 @@ kubectl netweather show --all-namespaces
 _TITLES = ("NAME", "TARGETS", "PODS", "IN FORCE", "ENDS", "WHAT")
 
 
-@pages.command("show", examples=_EXAMPLES)
-@pages.argument("targets", metavar="TARGET", nargs=-1, help="POD, deployment/NAME, statefulset/NAME and similar")
+@command_factory.command("show", examples=_EXAMPLES)
+@command_factory.argument("targets", metavar="TARGET", nargs=-1, help="POD, deployment/NAME, statefulset/NAME and similar")
 @selector_option
 @name_option
-@pages.option("--all-namespaces", "-A", "everywhere", is_flag=True, help="list all namespaces")
+@command_factory.option("--all-namespaces", "-A", "everywhere", is_flag=True, help="list all namespaces")
 @namespace_option
 @context_option
 @kubeconfig_option
@@ -51,7 +51,7 @@ def command(
     """Lists conditions and scenarios: targets, number of pods where they are in force, end time, and how the network is
     degraded.
     """
-    whose = words.targets(targets, selector)
+    whose = condition_wording.targets(targets, selector)
 
     found = Place(namespace, context, kubeconfig).ask(lambda api: chosen(api, whose, name, IN_TIME, everywhere=everywhere))
     if as_json:
@@ -72,7 +72,7 @@ def row(found: Object, *, everywhere: bool = False) -> list[str]:
         why = known["Resolved"]["reason"]
     return [
         f"{metadata['namespace']}/{metadata['name']}" if everywhere else metadata["name"],
-        ", ".join(words.target_words(each) for each in spec.get("targets") or ()),
+        ", ".join(condition_wording.target_words(each) for each in spec.get("targets") or ()),
         status.get("summary", ""),
         "yes" if in_force.get("status") == "True" else f"no: {why}",
         status.get("endsAt", "") or ("when deleted" if spec.get("lease") == "untilDeleted" else ""),
@@ -87,6 +87,6 @@ def _step(status: Object) -> str:
 
 def _what(rule: Object) -> str:
     try:
-        return words.rule_words(rule)
+        return condition_wording.rule_words(rule)
     except NetweatherError as error:  # what the operator refuses, too
         return f"not understood: {error.what}"

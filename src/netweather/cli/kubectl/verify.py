@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from netweather.cli import pages
-from netweather.cli.kubectl import words
-from netweather.cli.kubectl.asking import (
+from netweather.cli import command_factory
+from netweather.cli.kubectl import condition_wording
+from netweather.cli.kubectl.cluster_access import (
     Object,
     Place,
     chosen,
@@ -19,7 +19,7 @@ from netweather.cli.kubectl.asking import (
 from netweather.cli.options import json_option
 from netweather.cli.output import say, say_json
 from netweather.errors import NetweatherError
-from netweather.kubernetes.statuses import states_of
+from netweather.kubernetes.objects.statuses import states_of
 
 _EXAMPLES = """
 kubectl netweather verify
@@ -29,8 +29,8 @@ kubectl netweather verify --name slow-database --json
 CODES: Final = {"PASS": 0, "FAIL": 1, "CAN'T TELL": 3}
 
 
-@pages.command("verify", examples=_EXAMPLES)
-@pages.argument("targets", metavar="TARGET", nargs=-1, help="POD, deployment/NAME, statefulset/NAME and similar")
+@command_factory.command("verify", examples=_EXAMPLES)
+@command_factory.argument("targets", metavar="TARGET", nargs=-1, help="POD, deployment/NAME, statefulset/NAME and similar")
 @selector_option
 @name_option
 @namespace_option
@@ -52,7 +52,7 @@ def command(
     Each node compares its kernel with the condition; if the condition was set with `set --verify`, the node also measures the
     effect. Exit 0: PASS; 1: FAIL; 3: CAN'T TELL, because a condition is not in force yet.
     """
-    whose = words.targets(targets, selector)
+    whose = condition_wording.targets(targets, selector)
     found = Place(namespace, context, kubeconfig).ask(lambda api: chosen(api, whose, name))
     if not found:
         raise NetweatherError("no-such-condition", "no such condition exists", "", "`kubectl netweather show` lists them")

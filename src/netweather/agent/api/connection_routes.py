@@ -1,0 +1,64 @@
+"""/v1/connections: what sockets a target has, and the end of some. Not here: reading them (engine.views.connections)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import JSONResponse
+
+from netweather.agent.api.condition_routes import ConfirmHost
+from netweather.agent.api.dependencies import OurAgent, Reader, Setter, answers, known_parameters
+from netweather.conditions import Match, Rule, validate_rule
+from netweather.conditions.language.flags import match_from_short
+from netweather.engine import Chosen, Listed
+from netweather.engine.views.json_documents import connections_document
+
+router = APIRouter(prefix="/v1", dependencies=[Depends(known_parameters)], tags=["connections"])
+
+_ITEMS: Final = {
+    "type": "object",
+    "properties": {"items": {"type": "array", "items": {"type": "object", "required": ["target", "connections"]}}},
+    "required": ["items"],
+}
+Targets = Annotated[list[str], Query(alias="target", description="a target such as docker:shop-api; repeatable", max_length=1000)]
+MatchText = Annotated[str, Query(alias="match", description="which traffic, such as to=192.0.2.1,port=5432", max_length=10_000)]
+Excluded = Annotated[list[str] | None, Query(alias="exclude", description="traffic that is not meant", max_length=100)]
+States = Annotated[list[str] | None, Query(alias="state", description="only in this state, such as established", max_length=20)]
+Condition = Annotated[str | None, Query(description="only connections that a rule of this condition matches", max_length=63)]
+Listening = Annotated[bool, Query(description="also sockets without a peer")]
+
+
+def which(
+    match: MatchText = "", exclude: Excluded = None, states: States = None, condition: Condition = None,
+) -> Chosen:  # fmt: skip
+    """Chosen connections the query means. Raises UsageError."""
+    meant = match_from_short(match, "match") if match else Match()
+    others = tuple(match_from_short(text, "exclude") for text in exclude or ())
+    for each in (meant, *others):
+        validate_rule(Rule(each), "match")
+    return Chosen(meant, others, tuple(states or ()), condition)
+
+
+Meant = Annotated[Chosen, Depends(which)]
+
+
+@router.get("/connections", summary="The connections of targets", responses=answers("by target", _ITEMS, 404, 409))
+async def get_connections(
+    agent: OurAgent, who: Reader, targets: Targets, meant: Meant, listening: Listening = False
+) -> JSONResponse:
+    """Each with its state, process, queues, what TCP knows of it, and the rules that its packets meet."""
+    whole = Chosen(meant.match, meant.exclude, meant.states, meant.condition, listening)
+    return _answer(await agent.in_thread(agent.service(who).connections_of, targets, whole))
+
+
+@router.delete("/connections", summary="Reset connections", responses=answers("those that were ended", _ITEMS, 404, 409))
+async def delete_connections(
+    agent: OurAgent, who: Setter, targets: Targets, meant: Meant, confirm_host: ConfirmHost = False
+) -> JSONResponse:
+    """Either end gets an error, as of a network that forgot the connection. Something must say which ones are meant."""
+    return _answer(await agent.in_thread(agent.service(who).reset_on, targets, meant, host=confirm_host))
+
+
+def _answer(found: list[Listed]) -> JSONResponse:
+    return JSONResponse({"items": [connections_document(each) for each in found]})

@@ -1,0 +1,129 @@
+"""The other paths of /v1: targets, profiles, doctor, verify, events, health, metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from netweather.agent.api.dependencies import OurAgent, Reader, Setter, answers, known_parameters
+from netweather.agent.events import Event, Listener
+from netweather.conditions.profiles import builtin_profiles, find_profile
+from netweather.engine.verification import Wish
+from netweather.engine.views.system_reports import profile_document
+from netweather.targets.runtimes.compose import Own
+
+router = APIRouter(prefix="/v1", dependencies=[Depends(known_parameters)], tags=["machine"])
+
+_OBJECT: Final = {"type": "object"}
+_ITEMS: Final = {"type": "object", "properties": {"items": {"type": "array", "items": _OBJECT}}, "required": ["items"]}
+_REFERENCE: Final = {"type": "object", "properties": {"reference": {"type": "string"}}, "required": ["reference"]}
+_BEAT_S: Final = 15.0
+"""Between two signs of life to who follows the events, when nothing happens."""
+
+
+class VerifyRequest(BaseModel):
+    """What to verify: see `netweather verify`."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    target: Annotated[str, Field(min_length=1, max_length=1000, description="whose conditions")]
+    name: Annotated[str | None, Field(max_length=63, description="this condition only")] = None
+    to: Annotated[str | None, Field(max_length=1000, description="the peer to probe")] = None
+    peer: Annotated[str | None, Field(max_length=1000, description="a peer target, to measure each direction separately")] = None
+    samples: Annotated[int | None, Field(ge=10, le=1_000_000, description="packets each way")] = None
+
+
+@router.get("/health", summary="Whether the agent is well", responses=answers("it is", _OBJECT))
+async def get_health(agent: OurAgent) -> JSONResponse:
+    """For whoever watches the service; no token is needed."""
+    return JSONResponse(agent.health())
+
+
+@router.get("/targets", summary="List possible targets", responses=answers("containers and named namespaces", _ITEMS))
+async def get_targets(agent: OurAgent, who: Reader) -> JSONResponse:
+    """Runtimes that could not be asked are told in `problems`."""
+    return JSONResponse(await agent.in_thread(agent.targets))
+
+
+@router.get("/targets/complete", summary="A reference with an id in full", responses=answers("it", _REFERENCE, 409))
+async def get_complete(
+    agent: OurAgent,
+    who: Reader,
+    target: Annotated[str, Query(min_length=1, max_length=1000)],
+    project: Annotated[str, Query(max_length=200)] = "",
+    only: bool = False,
+) -> JSONResponse:
+    """For command lines: everything else takes an id in full only. 12 hex digits of an id are needed; other words come back as they are.
+
+    A compose service gets its project: `project`, when that has the service or `only` is set, else the only one that has it.
+    """
+    return JSONResponse({"reference": await agent.in_thread(agent.service(who).complete, target, Own(project, only))})
+
+
+@router.get("/profiles", summary="The profiles", responses=answers("all of them", _ITEMS))
+async def get_profiles(who: Reader) -> JSONResponse:
+    """Named conditions, with their sources."""
+    return JSONResponse({"items": [profile_document(profile) for profile in builtin_profiles().values()]})
+
+
+@router.get("/profiles/{name}", summary="One profile", responses=answers("it", _OBJECT, 404))
+async def get_profile(name: str, who: Reader) -> JSONResponse:
+    """By its name or an alias."""
+    return JSONResponse(profile_document(find_profile(name)))
+
+
+@router.get("/doctor", summary="What this kernel and host can do", responses=answers("each feature", _OBJECT))
+async def get_doctor(agent: OurAgent, who: Reader) -> JSONResponse:
+    """Everything is tried in a namespace that is gone afterwards."""
+    return JSONResponse(await agent.in_thread(agent.doctor))
+
+
+@router.post("/verify", summary="Prove conditions", responses=answers("the evidence for each condition", _ITEMS, 404, 409))
+async def post_verify(wish: VerifyRequest, agent: OurAgent, who: Setter) -> JSONResponse:
+    """Probe packets go through the very rules: about 10 seconds."""
+    what = Wish(wish.name, wish.to, wish.peer, wish.samples)
+    evidence = await agent.measured(agent.service(who).verify, wish.target, what)
+    return JSONResponse({"items": [each.plain() for each in evidence]})
+
+
+@router.get("/events", summary="What happens", responses=answers("until you go", {"type": "string"}, media="text/event-stream"))
+async def get_events(agent: OurAgent, who: Reader) -> StreamingResponse:
+    """As server-sent events, from now on.
+
+    condition-set, condition-cleared, condition-ended, condition-resumed, condition-failed, peers-changed, connections-reset,
+    scenario-started, -stepped, -paused, -resumed, -ended, -stopped, -failed.
+    """
+    return StreamingResponse(
+        _stream(agent.events.listen()), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+    )
+
+
+async def _stream(listener: Listener) -> AsyncIterator[bytes]:
+    yield b": netweather\n\n"
+    with listener:
+        while True:
+            try:
+                event = await asyncio.wait_for(listener.next(), _BEAT_S)
+            except TimeoutError:
+                yield b": still here\n\n"
+                continue
+            if event is None:
+                return
+            yield _frame(event)
+
+
+def _frame(event: Event) -> bytes:
+    data = json.dumps({"time": event.time, **event.data}, ensure_ascii=False)
+    return f"id: {event.number}\nevent: {event.kind}\ndata: {data}\n\n".encode()
+
+
+@router.get("/metrics", summary="Figures for Prometheus", responses=answers("text", {"type": "string"}, media="text/plain"))
+async def get_metrics(agent: OurAgent, who: Reader) -> Response:
+    """Requests, their times, targets kept, and the process itself."""
+    text: bytes = await agent.in_thread(agent.metrics.text)
+    return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")

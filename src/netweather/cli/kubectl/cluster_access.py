@@ -1,0 +1,144 @@
+"""The cluster that a command of the plugin means, its conditions there, and waiting for what comes of them."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from netweather.cli import command_factory
+from netweather.errors import NetweatherError
+from netweather.kubernetes.objects.statuses import states_of
+from netweather.kubernetes.server.api import CONDITIONS, SCENARIOS, Api, Kind
+
+T = TypeVar("T")
+Object = dict[str, Any]
+LOOKS_S: Final = 0.2
+PATIENCE_S: Final = 60.0
+IN_TIME: Final = (CONDITIONS, SCENARIOS)
+"""The kinds that put something in force."""
+PANEL: Final = command_factory.PANELS[4]
+
+namespace_option = command_factory.option(
+    "--namespace", "-n", metavar="NAME", default="", panel=PANEL, help="same as for kubectl"
+)
+context_option = command_factory.option("--context", metavar="NAME", default="", panel=PANEL, help="same as for kubectl")
+kubeconfig_option = command_factory.option("--kubeconfig", metavar="FILE", default="", panel=PANEL, help="same as for kubectl")
+selector_option = command_factory.option(
+    "--selector", "-l", metavar="LABELS", multiple=True, help="choose pods by labels: app=shop,tier=web"
+)
+name_option = command_factory.option("--name", metavar="NAME", default="", help="name of the NetworkCondition")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which cluster, and which namespace of it; "" as kubectl would take it."""
+
+    namespace: str = ""
+    context: str = ""
+    kubeconfig: str = ""
+
+    def ask(self, work: Callable[[Api], Awaitable[T]]) -> T:
+        """What comes of some work with the cluster. Raises NetweatherError."""
+
+        async def run() -> T:
+            api = await Api.connect(self.kubeconfig, self.context, self.namespace)
+            try:
+                return await work(api)
+            finally:
+                await api.close()
+
+        return asyncio.run(run())
+
+
+async def apply(api: Api, found: Object) -> Object:
+    """Writes a NetworkCondition, in place of the one of its name. Raises NetweatherError."""
+    name = found["metadata"]["name"]
+    before = await api.read(CONDITIONS, name, api.namespace)
+    if before is None:
+        return await api.create(CONDITIONS, found, api.namespace)
+    metadata = {**before["metadata"], **found["metadata"]}
+    return await api.replace(CONDITIONS, {**before, "metadata": metadata, "spec": found["spec"]}, api.namespace)
+
+
+async def chosen(
+    api: Api, targets: Sequence[Mapping[str, Any]], name: str, kinds: Sequence[Kind] = (CONDITIONS,), *, everywhere: bool = False
+) -> list[Object]:
+    """The objects of the namespace that have one of these targets, or that name; all without both. Raises NetweatherError.
+
+    everywhere: of all namespaces.
+    """
+    found = [each for kind in kinds for each in (await api.list(kind, name, "" if everywhere else api.namespace))[0]]
+    if not targets:
+        return found
+    return [each for each in found if any(_whose(one) in map(_whose, targets) for one in each["spec"].get("targets") or ())]
+
+
+def _whose(target: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in target.items() if key not in ("count", "share")}
+
+
+async def settled(api: Api, name: str, say: Callable[[str], None], patience_s: float = PATIENCE_S) -> Object:
+    """Waits until a condition is in force on all of its pods (and measured, if asked), or was refused, or has ended; as it is then.
+
+    say: told of progress. Raises NetweatherError pods-not-in-force when nothing of that comes in time.
+    """
+    told = ""
+    deadline = time.monotonic() + patience_s
+    while True:
+        found = await api.read(CONDITIONS, name, api.namespace)
+        if found is None:
+            raise NetweatherError(
+                "no-such-condition", f"the NetworkCondition {name!r} was deleted", "another client deleted it", "set it again"
+            )
+        known = states_of(found)
+        if _is_settled(known):
+            return found
+        now = _missing(known)
+        if now != told:
+            say(now)
+        told = now
+        if time.monotonic() > deadline:
+            remedy = "see `kubectl netweather doctor`; it stays as an object, and is put in force when that is possible"
+            raise NetweatherError("pods-not-in-force", f"{name!r} is not in force after {patience_s:.0f} s", told, remedy)
+        await asyncio.sleep(LOOKS_S)
+
+
+def _is_settled(known: Mapping[str, Mapping[str, Any]]) -> bool:
+    if not known:
+        return False
+    in_force, resolved = known["InForce"], known["Resolved"]
+    if in_force["status"] == "True":
+        return known.get("Verified", {}).get("reason") != "Pending"
+    return resolved["status"] == "False" or in_force["reason"] not in ("Pending", "NotResolved")
+
+
+def _missing(known: Mapping[str, Mapping[str, Any]]) -> str:
+    """What is waited for."""
+    if not known:
+        return "the operator has not seen it yet"
+    last = "Verified" if known["InForce"]["status"] == "True" else "InForce"
+    return str(known[last].get("message", ""))
+
+
+def need_in_force(found: Object) -> None:
+    """Raises NetweatherError pods-not-in-force, with what the status says."""
+    known = states_of(found)
+    if known.get("InForce", {}).get("status") == "True":
+        return
+    resolved = known.get("Resolved", {})
+    told = resolved if resolved.get("status") == "False" else known.get("InForce", {})
+    name = f"{found['metadata']['namespace']}/{found['metadata']['name']}"
+    remedy = "the object stays: change it, or `kubectl netweather clear --name " + found["metadata"]["name"] + "`"
+    raise NetweatherError(
+        "pods-not-in-force", f"{name} is not in force: {told.get('reason', '')}", told.get("message", ""), remedy
+    )
+
+
+def progress(text: str) -> None:
+    """A line on stderr, of what is waited for."""
+    if text:
+        print(f"waiting: {text}", file=sys.stderr)

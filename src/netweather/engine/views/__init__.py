@@ -1,0 +1,1 @@
+"""What the engine reads and reports, without changing anything: status, connections, counters, what --json prints."""

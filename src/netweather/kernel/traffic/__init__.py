@@ -1,0 +1,1 @@
+"""Packets sent and seen to measure with. Not here: what they mean (measure)."""

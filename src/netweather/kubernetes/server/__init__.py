@@ -1,0 +1,1 @@
+"""The API server: list, watch, write; and an informer of each kind."""

@@ -1,0 +1,1 @@
+"""One module for each kind of reference, and the APIs of the engines that they ask."""

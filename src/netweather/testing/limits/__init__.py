@@ -1,0 +1,1 @@
+"""Where a command starts to fail as its network gets worse."""

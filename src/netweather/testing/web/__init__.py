@@ -1,0 +1,1 @@
+"""Web pages on bad networks: browsers, what their users see, and what a server was asked for."""

@@ -1,0 +1,199 @@
+"""Playing a scenario: what is put and ended, in which order; held, resumed, stopped, failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import pytest
+
+from netweather.conditions import NetworkCondition
+from netweather.conditions.scenario import load_scenario_text
+from netweather.engine.scenario_runner import Key, Place, Player
+from netweather.errors import NetweatherError
+from tests.support.clock import FakeClock
+
+Call = tuple[Any, ...]
+
+
+NOW = 1e6
+"""Seconds of boot time at which each test begins."""
+
+
+class Stage:
+    """Remembers the calls. fails: the names whose putting fails, with a code. What happens meanwhile is said with `at`, in seconds."""
+
+    def __init__(self, steps: str, place: Place | None = None, left: tuple[Key, ...] = (), **spec: object) -> None:
+        more = "".join(f"{key}: {value}\n" for key, value in spec.items())
+        self.calls: list[Call] = []
+        self.told: list[str] = []
+        self.whys: list[str] = []
+        self.noted: list[Place | None] = []
+        self.fails: dict[str, str] = {}
+        self.clock = FakeClock(NOW)
+        scenario = load_scenario_text(f"name: s\ntargets: [netns:a]\n{more}steps:\n{steps}")
+        self.player = Player(scenario, self._put, self._end, self._tell, self._note, place=place, left=left, clock=self.clock)
+
+    def _put(self, conditions: Sequence[NetworkCondition], renewed: bool) -> None:
+        for each in conditions:
+            if code := self.fails.get(each.name):
+                raise NetweatherError(code, "planted")
+        self._add(("renew" if renewed else "put", *sorted(each.name for each in conditions)))
+
+    def _end(self, target: str, name: str) -> None:
+        self._add(("end", target, name))
+
+    def _add(self, call: Call) -> None:
+        self.calls.append(call)
+
+    def _tell(self, kind: str, data: dict[str, Any]) -> None:
+        self.told.append(kind)
+        self.whys += [data["why"]] if "why" in data else []
+
+    def _note(self, place: Place | None) -> None:
+        self.noted.append(place)
+
+    def at(self, seconds: float, action: Callable[[], object]) -> None:
+        self.clock.at(NOW + seconds, action)
+
+
+def test_conditions_come_and_go_and_all_is_taken_back() -> None:
+    stage = Stage(
+        "- {at: 0s, condition: {delay: 1ms}}\n- {at: 150ms, for: 150ms, condition: {loss: 1%}}\n"
+        "- {at: 450ms, for: 50ms, condition: {loss: 2%}}"
+    )
+    stage.player.run()
+    assert stage.calls == [
+        ("put", "s.step-1"), ("put", "s.step-2"), ("end", "netns:a", "s.step-2"), ("put", "s.step-3"),
+        ("end", "netns:a", "s.step-1"), ("end", "netns:a", "s.step-3"),
+    ]  # fmt: skip
+    assert stage.told == ["scenario-started", *["scenario-stepped"] * 4, "scenario-ended"]
+    assert stage.player.progress.state == "ended"
+
+
+def test_rounds() -> None:
+    stage = Stage("- {at: 0s, for: 100ms, condition: {delay: 1ms}}", repeat=3, length="200ms")
+    stage.player.run()
+    assert stage.calls == [("put", "s.step-1"), ("end", "netns:a", "s.step-1")] * 3
+    assert stage.player.progress.round == 3
+
+
+def test_what_is_in_force_is_renewed_also_while_it_is_held() -> None:
+    stage = Stage("- {at: 0s, condition: {delay: 1ms}}", length="1h", lease="30s")
+    seen: list[tuple[str, int]] = []
+
+    def look() -> None:
+        seen.append((stage.player.progress.state, stage.calls.count(("renew", "s.step-1"))))
+
+    stage.at(35, look)
+    stage.at(36, stage.player.pause)
+    stage.at(77, look)
+    stage.at(78, stage.player.stop)
+    stage.player.run()
+    assert seen == [("playing", 3), ("paused", 7)]
+    assert stage.calls[-1] == ("end", "netns:a", "s.step-1")
+    assert stage.told[-1] == "scenario-stopped"
+
+
+def test_held_time_does_not_pass() -> None:
+    stage = Stage("- {at: 0s, condition: {delay: 1ms}}\n- {at: 300ms, for: 100ms, condition: {loss: 1%}}")
+
+    def look() -> None:
+        assert stage.player.progress.at == pytest.approx(0.1)
+        assert ("put", "s.step-2") not in stage.calls
+        with pytest.raises(NetweatherError, match="not-playing"):
+            stage.player.pause()
+
+    stage.at(0.1, stage.player.pause)
+    stage.at(60, look)
+    stage.at(70, stage.player.resume)
+    stage.player.run()
+    assert ("put", "s.step-2") in stage.calls
+    assert stage.told[-1] == "scenario-ended"
+    assert stage.clock.time == pytest.approx(NOW + 70.3)
+    with pytest.raises(NetweatherError, match="not-playing"):
+        stage.player.resume()
+
+
+def test_a_step_that_fails_takes_everything_back() -> None:
+    stage = Stage("- {at: 0s, condition: {delay: 1ms}}\n- {at: 100ms, for: 1s, condition: {loss: 1%}}")
+    stage.fails = {"s.step-2": "busy"}
+    with pytest.raises(NetweatherError, match="busy"):
+        stage.player.run()
+    assert stage.calls == [("put", "s.step-1"), ("end", "netns:a", "s.step-1")]
+    progress = stage.player.progress
+    assert (progress.state, progress.in_force, progress.problem and progress.problem.code) == ("failed", (), "busy")
+    assert progress.plain()["problem"]["code"] == "busy"
+
+
+@pytest.mark.parametrize(("code", "state"), [("target-not-running", "stopped"), ("busy", "failed")])
+def test_a_target_that_restarts_is_no_failure_of_a_renewal(code: str, state: str) -> None:
+    stage = Stage("- {at: 0s, condition: {delay: 1ms}}", length="1h", lease="30s")
+    stage.at(5, lambda: stage.fails.update({"s.step-1": code}))
+    stage.at(25, stage.player.stop)
+    with nullcontext() if state == "stopped" else pytest.raises(NetweatherError, match=code):
+        stage.player.run()
+    assert stage.player.progress.state == state
+    assert stage.clock.time == NOW + (25 if state == "stopped" else 10)
+
+
+def test_targets_alike_are_put_together() -> None:
+    stage = Stage("- {at: 0s, for: 50ms, targets: [netns:a, netns:b], condition: {delay: 1ms}}")
+    stage.player.run()
+    assert stage.calls == [("put", "s.step-1"), ("end", "netns:a", "s.step-1"), ("end", "netns:b", "s.step-1")]
+
+
+def ago(seconds: float) -> float:
+    """Seconds of boot time."""
+    return NOW - seconds
+
+
+TWO = "- {at: 0s, for: 1h, condition: {delay: 1ms}}\n- {at: 1h, for: 1h, condition: {loss: 1%}}"
+OLD, NEW = ("netns:a", "s.step-1"), ("netns:a", "s.step-2")
+
+
+@pytest.mark.parametrize(("began", "number"), [(5400, 1), (3 * 7200 + 5400, 4)])
+def test_another_goes_on_at_its_time_and_ends_what_is_over(began: float, number: int) -> None:
+    """What the one before left in force is put again, or ended."""
+    stage = Stage(TWO, place=Place(1, ago(began)), left=(OLD, NEW), repeat=4)
+    stage.at(1, stage.player.stop)
+    stage.player.run()
+    assert stage.calls == [("put", "s.step-2"), ("end", *OLD), ("end", *NEW)]
+    assert stage.told[0] == "scenario-resumed"
+    assert stage.noted[0] is not None
+    assert stage.noted[0].round == number
+    assert stage.noted[0].began == pytest.approx(ago(5400))
+    assert stage.noted[-1] is None
+
+
+def test_what_was_held_is_held_again_at_the_same_place() -> None:
+    stage = Stage(TWO, place=Place(1, ago(9000), held=ago(3600)), left=(NEW,))
+    seen: list[tuple[str, float]] = []
+    stage.at(60, lambda: seen.append((stage.player.progress.state, stage.player.progress.at)))
+    stage.at(61, stage.player.stop)
+    stage.player.run()
+    assert seen == [("paused", pytest.approx(5400))]
+    assert stage.noted[0] is not None
+    assert stage.noted[0].held is not None
+
+
+@pytest.mark.parametrize("place", [Place(1, ago(7300)), Place(1, ago(-1e6))], ids=["over", "of another boot"])
+def test_what_is_over_meanwhile_ends_and_says_so(place: Place) -> None:
+    stage = Stage(TWO, place=place, left=(OLD,))
+    stage.player.run()
+    assert stage.calls == [("end", *OLD)]
+    assert (stage.told, stage.whys) == (["scenario-ended"], ["its end passed while no agent played it"])
+
+
+def test_where_it_stands_is_noted_before_anything_is_put() -> None:
+    stage = Stage("- {at: 0s, condition: {delay: 1ms}}", length="1h")
+    stage.fails = {"s.step-1": "busy"}
+    with pytest.raises(NetweatherError):
+        stage.player.run()
+    assert stage.noted == [Place(1, NOW), None]
+    stage = Stage("- {at: 0s, condition: {delay: 1ms}}", length="1h")
+    for seconds, action in ((1, stage.player.pause), (2, stage.player.resume), (3, stage.player.stop)):
+        stage.at(seconds, action)
+    stage.player.run()
+    assert stage.noted == [Place(1, NOW), Place(1, NOW, NOW + 1), Place(1, NOW + 1), None]

@@ -205,36 +205,51 @@ static __always_inline int parse_ipv4(struct __sk_buff *skb, struct packet *p)
 	return 0;
 }
 
+/*
+ * Passes one of IPv6's extension headers, which is of the kind `next`: what kind stands behind it, or -1. A global function, since
+ * the verifier walks those once, and not once for each turn of the loop that calls them.
+ */
+__attribute__((noinline)) int nw_pass_extension(struct __sk_buff *skb, __u8 next)
+{
+	__u32 zero = 0;
+	struct scratch *work = bpf_map_lookup_elem(&scratch, &zero);
+	struct ipv6_extension ext;
+	struct packet *p;
+
+	if (!work)
+		return -1;
+	p = &work->packet;
+	if (load(skb, p, p->l4, &ext, sizeof(ext)))
+		return -1;
+	if (next == 44) {
+		p->later_fragment = (ext.offset & htons(0xfff8)) != 0;
+		p->first_fragment = !p->later_fragment && (ext.offset & htons(1));
+		p->fragment_id = ext.id;
+		p->l4 += 8;
+	} else {
+		p->l4 += next == 51 ? (ext.length + 2) * 4 : (ext.length + 1) * 8;
+	}
+	return ext.next;
+}
+
 static __always_inline int parse_ipv6(struct __sk_buff *skb, struct packet *p)
 {
 	struct ipv6 ip;
-	struct ipv6_extension ext;
-	__u8 next;
+	int next;
 
 	if (load(skb, p, 0, &ip, sizeof(ip)))
 		return -1;
-	__builtin_memcpy(p->source, ip.source, 16);
-	__builtin_memcpy(p->destination, ip.destination, 16);
+	copy_address(p->source, ip.source);
+	copy_address(p->destination, ip.destination);
 	p->v6 = 1;
 	p->l4 = 40;
 	next = ip.next;
-	for (int i = 0; i < 8; i++) {
+	for (int i = 0; i < 8 && !p->later_fragment; i++) {
 		if (next != 0 && next != 43 && next != 44 && next != 51 && next != 60)
 			break;
-		if (load(skb, p, p->l4, &ext, sizeof(ext)))
+		next = nw_pass_extension(skb, next);
+		if (next < 0)
 			return -1;
-		if (next == 44) {
-			p->later_fragment = (ext.offset & htons(0xfff8)) != 0;
-			p->first_fragment = !p->later_fragment && (ext.offset & htons(1));
-			p->fragment_id = ext.id;
-			p->l4 += 8;
-			next = ext.next;
-			if (p->later_fragment)
-				break;
-			continue;
-		}
-		p->l4 += next == 51 ? (ext.length + 2) * 4 : (ext.length + 1) * 8;
-		next = ext.next;
 	}
 	p->protocol = next;
 	return 0;
@@ -256,8 +271,8 @@ static __always_inline void parse_ports(struct __sk_buff *skb, struct packet *p)
 
 	if (p->first_fragment || p->later_fragment) {
 		__builtin_memset(&key, 0, sizeof(key));
-		__builtin_memcpy(key.source, p->source, 16);
-		__builtin_memcpy(key.destination, p->destination, 16);
+		copy_address(key.source, p->source);
+		copy_address(key.destination, p->destination);
 		key.id = p->fragment_id;
 		key.protocol = p->v6 ? 0 : p->protocol;
 	}
@@ -316,7 +331,7 @@ static __always_inline __u32 peer_id(struct packet *p, __u32 generation, int dir
 	if (p->v6) {
 		struct nw_peer6 key = { .prefixlen = 32 + 128, .generation = generation };
 
-		__builtin_memcpy(key.address, peer, 16);
+		copy_address(key.address, peer);
 		id = bpf_map_lookup_elem(&peers6, &key);
 	} else {
 		struct nw_peer4 key = { .prefixlen = 32 + 32, .generation = generation };
@@ -328,16 +343,21 @@ static __always_inline __u32 peer_id(struct packet *p, __u32 generation, int dir
 }
 
 /* The rule of exactly this connection, or NW_RULES. */
-static __always_inline __u32 connection_rule(struct packet *p, __u32 generation, int direction)
+__attribute__((noinline)) int nw_connection_rule(__u32 generation, int direction)
 {
+	__u32 zero = 0, *rule;
+	struct scratch *work = bpf_map_lookup_elem(&scratch, &zero);
 	struct nw_connection key;
-	__u32 *rule;
+	struct packet *p;
 
+	if (!work)
+		return NW_RULES;
+	p = &work->packet;
 	__builtin_memset(&key, 0, sizeof(key));
 	key.generation = generation;
 	key.protocol = p->protocol;
-	__builtin_memcpy(key.local, direction == EGRESS ? p->source : p->destination, 16);
-	__builtin_memcpy(key.remote, direction == EGRESS ? p->destination : p->source, 16);
+	copy_address(key.local, direction == EGRESS ? p->source : p->destination);
+	copy_address(key.remote, direction == EGRESS ? p->destination : p->source);
 	key.local_port = direction == EGRESS ? p->source_port : p->destination_port;
 	key.remote_port = direction == EGRESS ? p->destination_port : p->source_port;
 	rule = bpf_map_lookup_elem(&connections, &key);
@@ -345,17 +365,26 @@ static __always_inline __u32 connection_rule(struct packet *p, __u32 generation,
 }
 
 /* A hash of the 5-tuple that is the same for both directions of a connection. */
-static __always_inline __u64 flow_hash(const struct packet *p)
+__attribute__((noinline)) int nw_hash_flow(void)
 {
-	__u64 a = ((__u64)p->source_port << 32) ^ p->protocol, b = ((__u64)p->destination_port << 32) ^ p->protocol;
+	__u32 zero = 0;
+	struct scratch *work = bpf_map_lookup_elem(&scratch, &zero);
+	struct packet *p;
+	__u64 a, b;
 
+	if (!work)
+		return 0;
+	p = &work->packet;
+	a = ((__u64)p->source_port << 32) ^ p->protocol;
+	b = ((__u64)p->destination_port << 32) ^ p->protocol;
 	for (int i = 0; i < 16; i += 4) {
 		a = (a ^ *(const __u32 *)(p->source + i)) * 0x9e3779b97f4a7c15ULL;
 		a ^= a >> 29;
 		b = (b ^ *(const __u32 *)(p->destination + i)) * 0x9e3779b97f4a7c15ULL;
 		b ^= b >> 29;
 	}
-	return a + b;
+	p->flow = a + b;
+	return 0;
 }
 
 static __always_inline __u32 share_hash(__u64 flow, __u32 seed)
@@ -554,7 +583,10 @@ static __always_inline int has_left(struct __sk_buff *skb, const struct nw_inter
 	return !ifindex || *ifindex != skb->ifindex || elsewhere(skb, namespace);
 }
 
-/* The next 64 rules with a candidate among them; 0: there are none. */
+#define NW_NONE (-2)
+#define NW_WORDS_AT_ONCE 4
+
+/* The next 64 rules with a candidate among them: 0, NW_NONE when there are none, or NW_REFUSED when there is more to look at. */
 __attribute__((noinline)) int nw_gather(void)
 {
 	__u32 zero = 0, word;
@@ -563,7 +595,7 @@ __attribute__((noinline)) int nw_gather(void)
 	struct vectors v;
 
 	if (!work)
-		return 0;
+		return NW_NONE;
 	s = &work->search;
 	v.here = bpf_map_lookup_elem(&bits, &s->here);
 	v.peer = bpf_map_lookup_elem(&bits, &s->peer);
@@ -571,21 +603,20 @@ __attribute__((noinline)) int nw_gather(void)
 	v.source = bpf_map_lookup_elem(&bits, &s->source);
 	v.destination = bpf_map_lookup_elem(&bits, &s->destination);
 	if (!v.here || !v.peer || !v.protocol || !v.source || !v.destination)
-		return 0;
-	for (int i = 0; i < NW_WORDS; i++) {
+		return NW_NONE;
+	for (int i = 0; i < NW_WORDS_AT_ONCE; i++) {
 		word = s->word;
 		if (word >= s->words)
-			return 0;
+			return NW_NONE;
 		s->word = word + 1;
 		s->found = candidates(s, &v, word & (NW_WORDS - 1));
 		if (s->found)
-			return 1;
+			return 0;
 	}
-	return 0;
+	return NW_REFUSED;
 }
 
-#define NW_NONE (-2)
-#define NW_STEPS 16
+#define NW_STEPS 8
 
 /* A few steps of the search: which rule of this generation takes the packet, NW_NONE, or NW_REFUSED when there is more to look at. */
 __attribute__((noinline)) int nw_steps(void)
@@ -597,10 +628,10 @@ __attribute__((noinline)) int nw_steps(void)
 	if (!work)
 		return NW_NONE;
 	for (int step = 0; step < NW_STEPS; step++) {
-		if (!work->search.found && !nw_gather())
-			return NW_NONE;
-		answer = nw_consider();
-		if (answer >= 0)
+		answer = work->search.found ? 0 : nw_gather();
+		if (!answer)
+			answer = nw_consider();
+		if (answer != NW_REFUSED)
 			return answer;
 	}
 	return NW_REFUSED;
@@ -681,11 +712,11 @@ static __always_inline int classify(struct __sk_buff *skb, int direction)
 		}
 	}
 	if (set->flags & NW_SET_CONNECTIONS)
-		s->connection = connection_rule(p, generation, direction);
+		s->connection = nw_connection_rule(generation, direction);
 	if (set->flags & NW_SET_SHARE)
-		p->flow = flow_hash(p);
+		nw_hash_flow();
 search:
-	if (!nw_gather()) /* as with most packets: the shortest way */
+	if (nw_gather() == NW_NONE) /* as with most packets: the shortest way */
 		return NW_NEXT;
 	for (int i = 0; i < (NW_WORDS + NW_REFUSALS) / NW_STEPS && found == NW_REFUSED; i++)
 		found = nw_steps();

@@ -82,6 +82,6 @@ def test_our_pages_open_without_an_error(lab: Lab, opened: Browser) -> None:
 
 def test_no_browser_is_told(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(browser, "PROGRAMS", ("no-such-browser",))
-    with pytest.raises(NetweatherError, match="there is no no-such-browser here") as caught, Browser(lab["client"]):
+    with pytest.raises(NetweatherError, match="no-such-browser") as caught, Browser(lab["client"]):
         pass
     assert caught.value.code == "no-browser"

@@ -101,7 +101,7 @@ def test_a_cell_leads_to_its_evidence_and_log(page: Any) -> None:
     details = page.find_element("css selector", "details:target")
     assert details.get_attribute("open") is not None
     assert "</pre><script>" in details.find_element("css selector", "pre").text
-    assert "met by 400 packets, 20 of them dropped" in details.text
+    assert "400 packets, 20 of them dropped" in details.text
 
 
 def test_the_plots_are_seen(page: Any) -> None:

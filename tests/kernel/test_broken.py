@@ -54,13 +54,13 @@ def classifier_detached(rig: Rig) -> str:
 
 def return_detached(rig: Rig) -> str:
     detach(rig, Namespace(rig.target.netns_fd), "nw0", "nw_return")
-    return "the program at nw0 is gone"
+    return "the program at nw0 is missing"
 
 
 def steer_detached(rig: Rig) -> str:
     with (rig.folder / "netns").open() as file:
         detach(rig, Namespace(file.fileno()), "nwh", "nw_steer")
-    return "the program at nwh is gone"
+    return "the program at nwh is missing"
 
 
 def port_deleted(rig: Rig) -> str:

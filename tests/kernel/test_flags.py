@@ -158,7 +158,7 @@ REFUSED = (
     ("--delay 1ms --interface lo", "bad-interface", "loopback"),
     ("--delay 1ms --vlan 4095", "out-of-range", "4094"),
     ("--delay 1ms --share 101%", "bad-percent", ""),
-    ("--delay 1ms --for 0s", "bad-lease", "at once"),
+    ("--delay 1ms --for 0s", "bad-lease", "immediately"),
     ("--delay 1ms --name Slow", "bad-name", "small letters"),
     ("--delay 1ms --exclude prot=22", "unknown-key", "port"),
     ("--loss 1% --engine tc", "unknown-value", "netem"),

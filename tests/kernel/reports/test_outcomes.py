@@ -7,7 +7,7 @@ import pytest
 from tests.support.rig import Rig
 
 pytest_plugins = ["pytester"]
-NOTE = "the network was not as the test declared it: *no packet met it*"
+NOTE = "the network was not as the test declared it: *no packet matched it*"
 
 
 def test_the_tests_own_error_is_its_outcome_and_the_networks_a_note(
@@ -52,6 +52,6 @@ def test_the_tests_own_error_is_its_outcome_and_the_networks_a_note(
         "*_ test_fails_by_word _*",
         "E * Failed: said so",
         "*= networks =*",
-        "*NOT AS DECLARED*no packet met it*",
+        "*NOT AS DECLARED*no packet matched it*",
     ])  # fmt: skip
     rig.until_nothing_remains()

@@ -4,7 +4,7 @@
         lab["server"].start("python3", "-m", "http.server", "80", ready="tcp:80")
         with lab.degrade("client", to="server", delay="100ms"):
             lab["client"].run("curl", "-s", "http://server/")
-Everything goes away at its end, also when this process is killed (labkeeper). Nothing in it can reach anything outside.
+Everything goes away at its end, also when this process is killed (lab_keeper). Nothing in it can reach anything outside.
 """
 
 from __future__ import annotations

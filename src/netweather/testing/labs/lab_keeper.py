@@ -1,7 +1,7 @@
 """A lab ends with its owner, however that ends: a process that waits for the owner's death, and then takes the lab away.
 
 Names tell whose they are (nwlab-PID-START-NUMBER-HOST), so what a killed owner and a killed keeper leave is found by the next lab.
-Run as a script, `python -P labkeeper.py STEM`: while it waits nothing of the package is loaded but this.
+Run as a script, `python -P lab_keeper.py STEM`: while it waits nothing of the package is loaded but this.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ def test_what_is_wrong_is_told(make_lab: Any) -> None:
             inside.run(lambda: netem_devices.put(ours, Netem().pack(), new=True))
         net.client.run("tc", "qdisc", "change", "dev", "nwl0", "root", "netem", "delay", "6ms")
         (wrong, _) = differences(Netem(latency_ns=5 * MS, limit=7), inside.run(netem_devices.read)[ours].netem)
-        assert wrong == "limit: asked 7, seen 1000"
+        assert wrong == "limit: requested 7, found 1000"
 
 
 def test_a_line_is_found_with_its_exit(make_lab: Any) -> None:

@@ -166,7 +166,7 @@ def test_killed_it_goes_away_by_itself(victim: subprocess.Popen[str], state: Pat
 
 def test_killed_with_its_keeper_the_next_lab_takes_it_away(victim: subprocess.Popen[str]) -> None:
     keeper = subprocess.run(
-        ["pgrep", "-f", f"labkeeper.py nwlab-{victim.pid}-"], capture_output=True, text=True, check=True
+        ["pgrep", "-f", f"lab_keeper.py nwlab-{victim.pid}-"], capture_output=True, text=True, check=True
     ).stdout
     os.kill(int(keeper), signal.SIGKILL)
     victim.kill()

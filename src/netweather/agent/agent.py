@@ -21,9 +21,10 @@ from netweather.agent.played_scenarios import Scenarios, wait_for
 from netweather.agent.principals import Tokens
 from netweather.agent.selector_conditions import Standing
 from netweather.agent.stats_sessions import Watches
-from netweather.agent.supervisor import Keeping
+from netweather.agent.supervisor import LOOKS_A_SECOND, Keeping
 from netweather.conditions import NetworkCondition
 from netweather.engine import Cleared, Done, Engine, Listed
+from netweather.engine.draining import LOOK_S, Held
 from netweather.engine.safety import on_host, spare_port
 from netweather.engine.views.system_reports import doctor_document, listing_document
 from netweather.errors import NetweatherError
@@ -34,9 +35,12 @@ from netweather.kernel.datapath.target_cache import KeptTargets
 from netweather.service import LocalService
 from netweather.service.callbacks import Callbacks, Fits, Order
 from netweather.service.callers import Caller
+from netweather.service.local import worth_telling
 from netweather.settings import Settings
 
 THREADS: Final = 16
+LOOKERS: Final = 2
+"""Threads that look whether targets still drain: nobody else is held up by a look that takes long."""
 TARGETS: Final = 4
 """Targets that one request sets at a time."""
 PROOFS: Final = 4
@@ -75,6 +79,8 @@ class Agent(Callbacks):
         self.watches = Watches(lambda caller, reference, wanted: self.service(caller).stats(reference, wanted))
         self.keeping.cleared = self._cleared_elsewhere
         self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="agent")
+        self.looks = ThreadPoolExecutor(LOOKERS, thread_name_prefix="look")
+        self._waiting = 0
         self.metrics = Metrics(lambda: self.keeping.count, lambda: self.events.listeners, self.engine.show)
         self.started = time.monotonic()
         self.proving = asyncio.Semaphore(PROOFS)
@@ -88,12 +94,36 @@ class Agent(Callbacks):
         """Calls what may block, without blocking the others."""
         return await asyncio.get_running_loop().run_in_executor(self.pool, partial(function, *arguments, **named))
 
+    async def clear(
+        self, caller: Caller, references: Sequence[str], name: str | None, owner: str | None, held: Held
+    ) -> list[Cleared]:
+        """As the service's; who waits for packets to come out has no thread meanwhile."""
+        service = self.service(caller)
+        if held != "wait":
+            return await self.in_thread(service.clear, references, name, owner, held=held)
+        ended = await self.in_thread(service.end, references, name, owner)
+        return worth_telling(references, await asyncio.gather(*map(self._drained, ended)))
+
+    async def _drained(self, cleared: Cleared) -> Cleared:
+        """Returns when nothing drains any more on a target. However many wait, they look LOOKS_A_SECOND times in all."""
+        self._waiting += 1
+        try:
+            done = False
+            while not done:
+                looking = asyncio.get_running_loop().run_in_executor(self.looks, self.engine.look, cleared, "wait")
+                done, cleared = await looking
+                await asyncio.sleep(0 if done else max(LOOK_S, self._waiting / LOOKS_A_SECOND))
+        finally:
+            self._waiting -= 1
+        return cleared
+
     def close(self) -> None:
         """Ends its threads. What is in force stays, but what a scenario put there."""
         self.scenarios.close()
         self.standing.close()
         self.watches.close()
         self.pool.shutdown()
+        self.looks.shutdown()
         self.kept.close()
         self.spares.close()
 

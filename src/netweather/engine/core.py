@@ -30,6 +30,7 @@ from netweather.kernel.datapath.operations import Lift, Operation, WriteRules
 from netweather.kernel.datapath.real import RealTarget
 from netweather.kernel.datapath.seam import TargetKernel
 from netweather.kernel.datapath.spec import Datapath
+from netweather.kernel.waiting import pause
 from netweather.planning.plan import describe, plan
 from netweather.planning.rule_lookup import overlaps
 from netweather.planning.rules import InForce, PlainRule
@@ -319,10 +320,20 @@ class Engine:
 
         Whatever was to be removed in the background is removed then. The journal is free while it waits.
         """
-        if held == "drain" or not cleared.identity or cleared.problem:
-            return cleared
+        done = held == "drain"
+        while not done:
+            done, cleared = self.look(cleared, held)
+            if not done:
+                pause(draining.LOOK_S)
+        return cleared
+
+    def look(self, cleared: Cleared, held: Held) -> tuple[bool, Cleared]:
+        """One look of `finish`, which does not wait: whether nothing drains any more, and what is known then."""
+        if not cleared.identity or cleared.problem:
+            return True, cleared
         at_once = replace(self, held=held, devices_later=False)
-        return replace(cleared, draining=0, dropped=cleared.dropped + draining.finish(at_once, cleared.identity, at_once._settle))
+        done, dropped = draining.look(at_once, cleared.identity, at_once._settle)
+        return done, replace(cleared, draining=0 if done else cleared.draining, dropped=cleared.dropped + dropped)
 
     def _settle(self, entry: Entry, known: int | None = None) -> Rest:
         """Makes what remains of an entry so, or removes all of ours when its namespace is gone."""

@@ -18,7 +18,6 @@ from netweather.kernel.datapath.operations import CloseLine, Operation
 from netweather.kernel.datapath.seam import TargetKernel
 from netweather.kernel.datapath.spec import Datapath, Observed
 from netweather.kernel.netlink.netem_attributes import differences, unpack
-from netweather.kernel.waiting import pause
 from netweather.lines.netem_line import holds_up
 from netweather.planning.plan import tears_down
 
@@ -120,17 +119,13 @@ def still_drains(engine: Engine, entry: Entry, known: int | None = None) -> bool
         return stack.enter_context(engine.kernel(entry.target, fd, entry.hook)).held().keys() >= entry.draining.keys()
 
 
-def finish(engine: Engine, identity: str, settle: Callable[[Entry], Rest]) -> int:
-    """Returns when a target's closed lines are removed; how many packets had to be dropped."""
-    dropped = 0
-    while True:
-        with engine.journal.locked(identity):
-            entry = engine.journal.read(identity)
-            if entry is None or (entry.conditions and not entry.draining):
-                return dropped
-            if engine.held == "drop" or not still_drains(engine, entry):
-                rest = settle(entry)
-                dropped += rest.dropped
-                if not rest.draining:
-                    return dropped
-        pause(LOOK_S)
+def look(engine: Engine, identity: str, settle: Callable[[Entry], Rest]) -> tuple[bool, int]:
+    """Removes a target's closed lines that hold nothing any more: (whether none is left, how many packets had to be dropped)."""
+    with engine.journal.locked(identity):
+        entry = engine.journal.read(identity)
+        if entry is None or (entry.conditions and not entry.draining):
+            return True, 0
+        if engine.held != "drop" and still_drains(engine, entry):
+            return False, 0
+        rest = settle(entry)
+        return not rest.draining, rest.dropped

@@ -98,6 +98,11 @@ class LocalService:
     def clear(
         self, references: Sequence[str] = (), name: str | None = None, owner: str | None = None, *, held: Held = "drain"
     ) -> list[Cleared]:
+        ended = self.end(references, name, owner)
+        return worth_telling(references, [self.engine.finish(each, held) for each in ended])
+
+    def end(self, references: Sequence[str] = (), name: str | None = None, owner: str | None = None) -> list[Cleared]:
+        """As `clear`, which then does with each answer what `held` says and returns those that are worth telling."""
         self.caller.need_no_files((), references)
         with self.callbacks.audited(self.caller, "clear", name=name or "", targets=list(references)) as line:
             clearing = Clearing(self.engine, self.caller, self.callbacks, name, owner)
@@ -106,9 +111,7 @@ class LocalService:
             if len(answers) == 1 and answers[0].problem:
                 raise answers[0].problem
         self.callbacks.was_cleared(self.caller, answers, clearing.ended)
-        finished = [self.engine.finish(each, held) for each in answers]
-        # Of all, only those of which something ended, or may have: where a journal was lost, nobody knows.
-        return [each for each in finished if references or each.names or each.problem or each.held or not each.identity]
+        return answers
 
     def _clear_everywhere(self, clearing: Clearing) -> list[Cleared]:
         if clearing.name is None and clearing.owner is None and self.caller.root:
@@ -194,6 +197,11 @@ class LocalService:
         self.caller.need(READ)
         self.caller.need_no_files((), [reference])
         return open_stats(reference, wanted or Counting())
+
+
+def worth_telling(references: Sequence[str], answers: Sequence[Cleared]) -> list[Cleared]:
+    """Of all, only those of which something ended, or may have: where a journal was lost, nobody knows."""
+    return [each for each in answers if references or each.names or each.problem or each.held or not each.identity]
 
 
 def _peers(which: Chosen) -> list[str]:

@@ -61,9 +61,9 @@ class Api:
 
     def __call__(self, method: str, path: str, *, who: str = "root", **more: Any) -> Response:
         if who == "root":
-            return asyncio.run(_ask(self.by_socket, method, path, **more))
+            return asyncio.run(ask(self.by_socket, method, path, **more))
         headers = {**more.pop("headers", {}), **({} if who == "nobody" else {"Authorization": f"Bearer token-{who}"})}
-        return asyncio.run(_ask(self.app, method, path, headers=headers, **more))
+        return asyncio.run(ask(self.app, method, path, headers=headers, **more))
 
     def put(self, name: str = "slow", *targets: str, who: str = "root", **spec: Any) -> Response:
         return self("PUT", f"/v1/conditions/{name}", who=who, json=document(name, *targets, **spec))
@@ -77,7 +77,7 @@ class Api:
         return [json.loads(line) for line in self.agent.settings.audit.read_text().splitlines()]
 
 
-async def _ask(app: Any, method: str, path: str, **more: Any) -> Response:
+async def ask(app: Any, method: str, path: str, **more: Any) -> Response:
     transport = ASGITransport(app, raise_app_exceptions=False)
     async with AsyncClient(transport=transport, base_url="http://agent") as client:
         return await client.request(method, path, **more)

@@ -163,7 +163,7 @@ async def delete_conditions(
 ) -> JSONResponse:
     """All on these targets, or all on this machine: root's ends everybody's, others end their own. Traffic is normal on return."""
     held = _held(wait=wait, now=now)
-    return _cleared(await agent.in_thread(agent.service(who).clear, targets or (), None, owner, held=held))
+    return _cleared(await agent.clear(who, targets or (), None, owner, held))
 
 
 @router.delete("/conditions/{name}", summary="End a condition", responses=answers("what ended, by target", _CLEARED, 404, 409))
@@ -172,7 +172,7 @@ async def delete_condition(
 ) -> JSONResponse:
     """On these targets, or wherever it is in force. Traffic is normal on return; the agent removes devices in the background."""
     held = _held(wait=wait, now=now)
-    return _cleared(await agent.in_thread(agent.service(who).clear, targets or (), name, owner, held=held))
+    return _cleared(await agent.clear(who, targets or (), name, owner, held))
 
 
 def _held(*, wait: bool, now: bool) -> Held:

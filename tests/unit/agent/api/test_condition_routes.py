@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from netweather.agent.agent import THREADS
 from netweather.engine import Cleared, Engine
 from netweather.errors import NetweatherError
 from netweather.measure import Figure
-from tests.unit.agent.conftest import Api, document
+from tests.unit.agent.conftest import Api, ask, document
 from tests.unit.cli.commands.test_verify import BAD, GOOD, OPEN, made_up
 
 PROVED = {"verify": "true"}
+PATIENCE_S = 5.0
+"""Half of what held packets may take to come out."""
 
 
 def test_put_get_delete(api: Api) -> None:
@@ -224,4 +229,29 @@ def test_held_packets_drain_or_are_dropped(api: Api) -> None:
     assert not kernel.in_force
     assert api("DELETE", "/v1/conditions", params={"target": "netns:a", "now": "true", "wait": "true"}).status_code == 400
     assert api("DELETE", "/v1/conditions", params={"target": "netns:a", "now": "true"}).json()["items"][0]["droppedPackets"]
+    assert not kernel.lines
+
+
+def test_those_who_wait_for_packets_hold_up_nobody(api: Api) -> None:
+    """More clients wait than the agent has threads; meanwhile another target is set and shown."""
+    names = [f"c{number}" for number in range(THREADS + 2)]
+    for name in names:
+        api.put(name, rules=[{"condition": {"delay": "1h"}}])
+    kernel = api.world.kernel("a")
+    kernel.held = dict.fromkeys(kernel.lines, 1)
+
+    async def both() -> list[int]:
+        waiting = [
+            asyncio.create_task(ask(api.by_socket, "DELETE", f"/v1/conditions/{name}", params={"wait": "true"})) for name in names
+        ]
+        while kernel.in_force:  # noqa: ASYNC110 - a fake kernel tells nobody
+            await asyncio.sleep(0)
+        async with asyncio.timeout(PATIENCE_S):
+            put = await ask(api.by_socket, "PUT", "/v1/conditions/other", json=document("other", "netns:b"))
+            shown = await ask(api.by_socket, "GET", "/v1/conditions", params={"target": "netns:b"})
+        assert not any(each.done() for each in waiting)
+        kernel.held = {}
+        return [put.status_code, len(shown.json()["items"]), *[each.status_code for each in await asyncio.gather(*waiting)]]
+
+    assert asyncio.run(both()) == [200, 1, *[200 for _ in names]]
     assert not kernel.lines

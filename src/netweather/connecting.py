@@ -9,36 +9,31 @@ from netweather.errors import NetweatherError
 from netweather.settings import Settings
 
 if TYPE_CHECKING:
+    from netweather.client import Client
     from netweather.service import Service
 
 
 def connect(settings: Settings, *, direct: bool = False) -> Service:
     """The service that carries out commands. direct: no agent. Raises needs-root, when there is no agent for others than root."""
-    address = "" if direct else agent_address(settings)
-    if not address:
-        need_root()
-        from netweather.engine import Engine
-        from netweather.service import LocalService
+    found = None if direct else agent(settings)
+    if found is not None:
+        return found
+    need_root()
+    from netweather.engine import Engine
+    from netweather.service import LocalService
 
-        return LocalService(Engine(settings))
+    return LocalService(Engine(settings))
+
+
+def agent(settings: Settings) -> Client | None:
+    """A client of the agent: of the one that is named, or of this machine's if it answers; None when there is none."""
+    if not settings.agent and not settings.socket.exists():
+        return None
     from netweather.client import Client
-    from netweather.conditions.embedding import own_profiles
 
-    return Client(address, token=settings.token, ca=settings.ca, profiles=own_profiles(settings.profiles))
-
-
-def agent_address(settings: Settings) -> str:
-    """Where the agent is that is to be asked: the one that is named, or this machine's when it answers; "" when there is none."""
-    if settings.agent:
-        return settings.agent
-    if not settings.socket.exists():
-        return ""
-    from netweather.host.service_sockets import answers
-
-    try:
-        return f"unix://{settings.socket}" if answers(settings.socket) else ""
-    except PermissionError:
-        return ""
+    address = settings.agent or f"unix://{settings.socket}"
+    client = Client(address, token=settings.token, ca=settings.ca, profiles=settings.profiles)
+    return client if settings.agent or client.answers() else None
 
 
 def no_root() -> NetweatherError:

@@ -5,8 +5,8 @@ Not here: exit handling and rendering, which are the front ends'.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Final, Self
 
 _GONE: Final = frozenset({"unknown-target", "target-not-running"})
 _ENDED: Final = _GONE | {"no-such-condition"}
@@ -47,6 +47,11 @@ class NetweatherError(Exception):
             "detail": self.why,
             "remedy": self.remedy,
         }
+
+    @classmethod
+    def from_problem(cls, document: Mapping[str, object]) -> Self:
+        """The error of a problem object. Raises KeyError when it is not one."""
+        return cls(*(str(document[key]) for key in ("code", "title", "detail", "remedy")))
 
 
 class UsageError(NetweatherError):

@@ -30,31 +30,13 @@ from netweather.kernel.datapath.spec import NEVER, Interface, LineId, Prefix, Ru
 from netweather.kernel.waiting import until
 from netweather.planning.rules import InForce, PlainRule, Slots
 from netweather.planning.vectors import normal_prefix
+from netweather.results import Whose
 
 VERSION = 2
 FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS))
 """What the kernel says when nothing more can be written: no space, no quota, a read-only file system."""
 _IDENTITY = re.compile(r"[0-9]+-[0-9]+")
 LOCK_PATIENCE_S = 30.0
-
-
-@dataclass(frozen=True)
-class Whose:
-    """Enough of a target to find it again and to name it. cookie: its namespace's, by which it is told from a later one that has
-    got the inode; 0 when it is not known."""
-
-    reference: str
-    name: str
-    dev: int
-    ino: int
-    pid: int | None
-    path: str | None
-    runtime: str
-    cookie: int = 0
-
-    @property
-    def identity(self) -> str:
-        return f"{self.dev}-{self.ino}"
 
 
 @dataclass

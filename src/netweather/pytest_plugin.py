@@ -13,8 +13,8 @@ import pytest
 from netweather.errors import NetweatherError
 
 if TYPE_CHECKING:
-    from netweather.journal import Whose
     from netweather.reports.network_evidence import Evidence
+    from netweather.results import Whose
     from netweather.service import Service
     from netweather.testing.labs.lab import Lab
     from netweather.testing.network import Network

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -46,6 +45,8 @@ class Settings:
         environment = os.environ if environment is None else environment
         values: dict[str, str] = {}
         if config.exists():
+            import tomllib  # takes longer than all else here, and most machines have no such file
+
             values |= {key: str(value) for key, value in tomllib.loads(config.read_text()).items()}
         known = {field.name for field in fields(cls)}
         for key in values:

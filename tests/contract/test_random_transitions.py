@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
 from netweather.conditions import FOREVER, Condition, Match, NetworkCondition, RateLimit
-from netweather.engine import Engine, Recovered, entries, recovery
+from netweather.engine import Engine, entries, recovery
 from netweather.errors import NetweatherError
 from netweather.kernel import keeper_process, namespaces
 from netweather.kernel.bpf.hooks import best_hook
@@ -30,6 +30,7 @@ from netweather.kernel.datapath.real import RealTarget
 from netweather.kernel.datapath.seam import TargetKernel
 from netweather.kernel.datapath.spec import NEVER, Action, RuleId
 from netweather.planning.vectors import Packet, first_match
+from netweather.results import Recovered
 from netweather.settings import Settings
 from netweather.targets import Target
 from netweather.units import Duration, Rate

@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from netweather.conditions import Condition, TcpFlags
-from netweather.engine import RuleCounters
+from netweather.results import RuleCounters
 from tests.native.pump import wire
 from tests.support.netns import Namespace
 from tests.support.rig import Rig, rule, until

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from netweather.conditions import FOREVER, Condition, Delay, Match, NetworkCondition, PortRange, Rule
-from netweather.engine import Engine, Recovered, SetResult, Shown, recovery
+from netweather.engine import Engine, recovery
 from netweather.engine.draining import DRAIN_S, Held
 from netweather.kernel.datapath.pump_process import Process
 from netweather.kernel.namespace_search import every_namespace
+from netweather.results import Recovered, SetResult, Shown
 from netweather.settings import Settings
 from netweather.targets import Target, resolve
 from netweather.units import Duration

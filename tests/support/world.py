@@ -6,10 +6,10 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from netweather.engine import Recovered
 from netweather.errors import NetweatherError
 from netweather.kernel.datapath.fake import FakeKernel, FakeTarget
 from netweather.kernel.datapath.seam import TargetKernel
+from netweather.results import Recovered
 from netweather.targets import Target, parse
 
 

@@ -9,32 +9,33 @@ import pytest
 
 from netweather import connecting
 from netweather.client import Client
-from netweather.connecting import agent_address, connect
+from netweather.connecting import agent, connect
 from netweather.errors import NetweatherError, UsageError
-from netweather.host import service_sockets
+from netweather.host.unix_http import UnixHttp
 from netweather.service import LocalService
 from netweather.settings import Settings
 
 
 def test_the_machines_own_agent(tmp_path: Path) -> None:
     settings = Settings(state=tmp_path)
-    assert agent_address(settings) == ""
+    assert agent(settings) is None
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(settings.socket))
-        assert agent_address(settings) == ""  # it has died
+        assert agent(settings) is None  # it has died
         listener.listen()
-        assert agent_address(settings) == f"unix://{settings.socket}"
-        with connect(settings) as client:  # type: ignore[attr-defined]  # it is a Client
-            assert isinstance(client, Client)
+        found = connect(settings)
+        assert isinstance(found, Client)
+        assert found.where.address == f"unix://{settings.socket}"
+        found.close()
 
 
 def test_one_that_may_not_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(path: Path) -> bool:
+    def refused(self: UnixHttp) -> None:
         raise PermissionError
 
     settings = Settings(state=tmp_path)
     settings.socket.touch()
-    monkeypatch.setattr(service_sockets, "answers", refused)
+    monkeypatch.setattr(UnixHttp, "connect", refused)
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     with pytest.raises(NetweatherError) as wrong:
         connect(settings)

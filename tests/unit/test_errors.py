@@ -23,6 +23,9 @@ def test_a_problem_object_has_the_same_fields() -> None:
     problem = BOTH.as_problem()
     assert problem["type"].endswith("/no-line")
     assert (problem["title"], problem["detail"], problem["remedy"]) == (BOTH.what, BOTH.why, BOTH.remedy)
+    assert str(UsageError.from_problem(problem)) == str(BOTH)
+    with pytest.raises(KeyError):
+        UsageError.from_problem({"title": "a page"})
 
 
 def test_only_a_wrong_request_is_usage() -> None:

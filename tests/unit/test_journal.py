@@ -16,9 +16,10 @@ import pytest
 from netweather import journal as module
 from netweather.conditions import Condition, Delay, Match, NetworkCondition, Rule
 from netweather.errors import NetweatherError
-from netweather.journal import Entry, Journal, Whose, replace_text
+from netweather.journal import Entry, Journal, replace_text
 from netweather.kernel.datapath.spec import NEVER, Interface, LineId, RuleId
 from netweather.planning.rules import InForce, PlainRule, Slots
+from netweather.results import Whose
 from netweather.units import Duration
 
 WHOSE = Whose("docker:shop", "shop", 4, 4026532000, 17, None, "docker")
@@ -117,7 +118,8 @@ def test_locks_of_several_targets_come_and_go_at_once(tmp_path: Path) -> None:
     script = """
 import sys
 from pathlib import Path
-from netweather.journal import Entry, Journal, Whose
+from netweather.journal import Entry, Journal
+from netweather.results import Whose
 journal = Journal(Path(sys.argv[1]))
 whose = Whose("netns:a", "a", 4, int(sys.argv[2]), None, None, "netns")
 for _ in range(400):

@@ -12,10 +12,11 @@ import pytest
 
 from netweather import keeper as module
 from netweather.conditions import Condition, NetworkCondition, Rule
-from netweather.journal import Entry, Journal, Whose
+from netweather.journal import Entry, Journal
 from netweather.keeper import RETRY_S, TURN_S, Keeper
 from netweather.kernel.datapath.spec import NEVER, LineId, RuleId
 from netweather.planning.rules import InForce, Slots
+from netweather.results import Whose
 from tests.support.clock import FakeClock
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import quantiles
 
@@ -17,8 +18,9 @@ from netweather.conditions import NetworkCondition
 from netweather.host import service_sockets
 from netweather.kernel.waiting import until
 from tests.support.netns import ip, remove
+from tools.bench.commands import bare_program, surroundings
 from tools.bench.figures import Rows, at_most, row
-from tools.bench.load import TICKS, cpu_ticks
+from tools.bench.load import TICKS, cpu_ms, cpu_ticks
 from tools.bench.network import LEASE, Net, delay, network, rule
 from tools.bench.rounds import Plan, interleaved
 
@@ -97,11 +99,24 @@ def _one_target(plan: Plan, net: Net, agent: Running, client: Client) -> Rows:
         what, values = f"change of a live condition: {word}", [_quantile(each, percent) for each in beyond]
         note = "each beside a request that does nothing (health)"
         yield row(SECTION, what, "ms", values, goal=at_most(goal, "figure"), note=note)
+    yield from _command_line(plan, net)
     client.clear()
     _drained(agent.state)
     yield row(SECTION, "memory at rest", "MB", [agent.memory_mb], goal=at_most(130, "figure"))
     shares = [agent.share_of_a_cpu(plan.seconds(REST_S)) for _ in range(plan.many(0.3))]
     yield row(SECTION, "at rest", "% of a CPU", shares, goal=at_most(0.5, "figure"))
+
+
+def _command_line(plan: Plan, net: Net) -> Rows:
+    """What a command costs that the agent carries out, beside a program that does nothing. CPU time, since others use the machine."""
+    environment = surroundings(NETWEATHER_STATE=str(net.state))
+    words = {"set": ("set", net.reference, "--delay", "80ms"), "show": ("show",), "clear": ("clear", net.reference)}
+    with bare_program() as bare:
+        measures = {name: partial(cpu_ms, [PROGRAM, *each], environment) for name, each in words.items()}
+        found = interleaved(plan, "commands", {**measures, "bare": partial(cpu_ms, [bare, "--help"], environment)})
+    for name in words:
+        beside = ("a Click program that does nothing", found["bare"])
+        yield row(SECTION, f"`netweather {name}`: CPU time of the command", "ms", found[name], beside, goal=at_most(5))
 
 
 def _first(net: Net, agent: Running, client: Client) -> float:

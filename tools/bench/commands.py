@@ -9,7 +9,7 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -183,13 +183,20 @@ def command_{number}(target, name):
 '''
 
 
-def run_help(plan: Plan) -> Rows:
-    """`netweather --help` beside a Click program with as many commands that do nothing."""
+@contextmanager
+def bare_program() -> Iterator[Path]:
+    """A Click program with as many commands as Netweather has, which do nothing."""
     with tempfile.TemporaryDirectory(prefix=f"{PREFIX}{owner.tag()}-") as folder:
         bare = Path(folder, "bare")
         commands = (COMMAND.format(name=c.name, number=i, summary=c.summary) for i, c in enumerate(COMMANDS))
         bare.write_text(BARE.format(python=sys.executable, commands="\n".join(commands)))
         bare.chmod(0o755)
+        yield bare
+
+
+def run_help(plan: Plan) -> Rows:
+    """`netweather --help` beside a Click program with as many commands that do nothing."""
+    with bare_program() as bare:
         measures = {
             "netweather": lambda: timed([str(PROGRAM), "--help"]),
             "bare": lambda: timed([str(bare), "--help"]),

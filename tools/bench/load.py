@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,16 @@ NOTICED = 0.03
 def cpu_ticks(pid: int) -> int:
     """CPU time that a process has used, of user and system; 0: there is none."""
     return sum(_ticks(pid))
+
+
+def cpu_ms(command: Sequence[str | Path], environment: Mapping[str, str]) -> float:
+    """CPU time that a command uses, itself alone. Raises RuntimeError when it fails."""
+    process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(map(str, command))}: exit {process.returncode}")
+    return (used.ru_utime + used.ru_stime) * 1000
 
 
 def _ticks(pid: int) -> tuple[int, int]:

@@ -19,8 +19,9 @@ from typing import Any
 
 from netweather.conditions import Condition, Delay, Match, NetworkCondition, PortRange, Rule
 from netweather.conditions import Engine as LineEngine
-from netweather.engine import Engine, Shown
+from netweather.engine import Engine
 from netweather.errors import NetweatherError
+from netweather.results import Shown
 from netweather.service import LocalService
 from netweather.settings import Settings
 from netweather.targets import Target, resolve

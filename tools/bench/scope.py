@@ -16,13 +16,11 @@ from typing import cast
 import uvicorn
 
 from netweather.conditions import NetworkCondition, builtin_profiles
-from netweather.engine import RuleCounters, Shown
-from netweather.engine.views.before_after import Experienced
 from netweather.errors import NetweatherError
 from netweather.host import service_sockets
-from netweather.journal import Whose
 from netweather.kernel.sockets.netns_stats import Faring
 from netweather.kernel.waiting import until
+from netweather.results import Experienced, RuleCounters, Shown, Whose
 from netweather.scope.buttons import NAME, Wish, controls, panel
 from netweather.scope.picture import Painter
 from netweather.scope.plugin_paths import HELD_S, Plugin, make_app

@@ -23,7 +23,7 @@ from netweather.agent.selector_conditions import Standing
 from netweather.agent.stats_sessions import Watches
 from netweather.agent.supervisor import LOOKS_A_SECOND, Keeping
 from netweather.conditions import NetworkCondition
-from netweather.engine import Cleared, Done, Engine, Listed
+from netweather.engine import Engine, Listed
 from netweather.engine.draining import LOOK_S, Held
 from netweather.engine.safety import on_host, spare_port
 from netweather.engine.views.system_reports import doctor_document, listing_document
@@ -32,6 +32,7 @@ from netweather.journal import Entry
 from netweather.kernel.datapath.classifier_pool import Spares
 from netweather.kernel.datapath.seam import TargetKernel
 from netweather.kernel.datapath.target_cache import KeptTargets
+from netweather.results import Cleared, Done
 from netweather.service import LocalService
 from netweather.service.callbacks import Callbacks, Fits, Order
 from netweather.service.callers import Caller

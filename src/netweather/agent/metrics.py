@@ -14,10 +14,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from netweather.engine import Shown
 from netweather.errors import NetweatherError
-from netweather.journal import Whose
 from netweather.kernel.sockets.netns_stats import Faring, farings
+from netweather.results import Shown, Whose
 
 LISTED: Final = 200
 """So many conditions have series of their own; the rest are counted."""

@@ -18,7 +18,8 @@ from netweather.agent.events import Events
 from netweather.engine import Engine
 from netweather.engine.peer_update import repeer
 from netweather.errors import NetweatherError
-from netweather.journal import Entry, Whose
+from netweather.journal import Entry
+from netweather.results import Whose
 from netweather.targets import Target
 from netweather.targets.peers import Peers
 from netweather.targets.references import is_reference

@@ -19,11 +19,12 @@ from typing import Any, Final
 
 from netweather.agent.events import Events
 from netweather.agent.peer_refresh import Peering, changing
-from netweather.engine import Engine, RuleCounters, entries
+from netweather.engine import Engine, entries
 from netweather.engine.draining import DRAIN_S
 from netweather.errors import NetweatherError
 from netweather.keeper import RETRY_S, TURN_S, Keeper
 from netweather.kernel import keeper_process, namespaces
+from netweather.results import RuleCounters
 from netweather.targets import is_named
 
 LOG: Final = logging.getLogger("netweather.agent")

@@ -14,7 +14,7 @@ from netweather.kernel.waiting import pause
 
 if TYPE_CHECKING:
     from netweather.conditions import NetworkCondition
-    from netweather.engine import Cleared, Done
+    from netweather.results import Cleared, Done
     from netweather.service import Service
 
 _LOOK_S: Final = 1.0
@@ -81,7 +81,7 @@ def _clear(service: Service, conditions: list[NetworkCondition]) -> None:
 
 
 def _cleared(service: Service, condition: NetworkCondition) -> list[Cleared]:
-    from netweather.engine import Cleared
+    from netweather.results import Cleared
 
     try:
         return service.clear(condition.targets, condition.name)

@@ -15,11 +15,12 @@ from netweather.settings import Settings
 
 if TYPE_CHECKING:
     from netweather.conditions import Match, NetworkCondition
-    from netweather.engine import Chosen, Cleared, Done, Listed, Shown
+    from netweather.engine import Chosen, Listed
     from netweather.engine.draining import Held
     from netweather.engine.verification import Progress, Wish
     from netweather.engine.views.socket_stats import Stats, Wanted
     from netweather.measure import Evidence
+    from netweather.results import Cleared, Done, Shown
     from netweather.service import Service
 
 

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from netweather.cli import command_factory, completion
-from netweather.conditions.language.flags import FLAGS, Flag, FlagValue
+
+if TYPE_CHECKING:
+    from netweather.conditions.language.flags import Flag, FlagValue
 
 PANELS: Final = {"condition": command_factory.PANELS[1], "match": command_factory.PANELS[2], "common": command_factory.PANELS[3]}
 """The help page's section for each group of flags."""
@@ -21,6 +23,8 @@ targets_argument = command_factory.argument(
 
 def with_flags(*groups: str, only: Collection[str] = ()) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """A decorator: an option for each flag of these groups, or for some of them. `given` makes flags of their values."""
+    from netweather.conditions.language.flags import FLAGS
+
     chosen = [flag for flag in FLAGS if flag.group in groups and (not only or flag.name in only)]
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -33,6 +37,8 @@ def with_flags(*groups: str, only: Collection[str] = ()) -> Callable[[Callable[.
 
 def given(flags: Mapping[str, Any]) -> dict[str, FlagValue]:
     """The flags that were given, by their names in the table."""
+    from netweather.conditions.language.flags import FLAGS
+
     by_identifier = {_identifier(flag): flag.name for flag in FLAGS}
     return {by_identifier[key]: value for key, value in flags.items() if value not in (None, False, [], ())}
 

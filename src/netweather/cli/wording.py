@@ -12,8 +12,7 @@ from netweather.conditions.contents import label_of
 from netweather.units import Duration, Percent, Size
 
 if TYPE_CHECKING:
-    from netweather.engine import RuleCounters
-    from netweather.engine.views.before_after import Experienced
+    from netweather.results import Experienced, RuleCounters
 
 _NONE: Final = Percent(0)
 _WAYS: Final = {"both": "both ways", "egress": "egress", "ingress": "ingress"}

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from urllib.parse import quote, urlencode
 
-from netweather.client import response_reader
-from netweather.conditions import Match, NetworkCondition, dump
-from netweather.conditions.language.flags import match_to_short
-from netweather.conditions.scenario import Scenario, dump_scenario
-from netweather.engine import Chosen, Cleared, Done, Listed, Shown
-from netweather.engine.draining import Held
-from netweather.engine.verification import Wish
-from netweather.engine.views.socket_stats import Wanted
 from netweather.errors import NetweatherError, UsageError
-from netweather.measure import Evidence
-from netweather.targets.references import lacks_project
+
+if TYPE_CHECKING:
+    from netweather.conditions import NetworkCondition
+    from netweather.conditions.scenario import Scenario
+    from netweather.engine import Chosen, Listed
+    from netweather.engine.draining import Held
+    from netweather.engine.verification import Wish
+    from netweather.engine.views.socket_stats import Wanted
+    from netweather.measure import Evidence
+    from netweather.results import Cleared, Done, Shown
 
 T = TypeVar("T")
 QUICK_S: Final = 60.0
@@ -39,21 +41,27 @@ class Call(Generic[T]):
     patience_s: float = QUICK_S
 
     @property
-    def parameters(self) -> dict[str, list[str]]:
-        """The query as httpx takes it."""
-        found: dict[str, list[str]] = {}
-        for key, value in self.query:
-            found.setdefault(key, []).append(value)
-        return found
+    def target(self) -> str:
+        """Path and query, as HTTP has them."""
+        return f"{self.path}?{urlencode(self.query)}" if self.query else self.path
+
+    @property
+    def body(self) -> bytes | None:
+        """The document as JSON."""
+        return None if self.document is None else json.dumps(self.document).encode()
 
 
 def set_conditions(
     conditions: Sequence[NetworkCondition], *, dry_run: bool, host: bool, verify: bool = False
 ) -> Call[list[Done]]:
+    from netweather.conditions.language.dumping import dump
+
     document = {"apiVersion": "v1", "kind": "List", "items": [dump(each) for each in conditions]}
     query = [("dryRun", "true")] * dry_run + [("confirmHost", "true")] * host + [("verify", "true")] * verify
 
     def read(answer: Any) -> list[Done]:
+        from netweather.client import response_reader
+
         return [response_reader.done(each) for each in answer["items"]]
 
     return Call("PUT", "/v1/conditions", read, query, document, PROOFS_S if verify else QUICK_S)
@@ -61,6 +69,8 @@ def set_conditions(
 
 def show(references: Sequence[str], *, lived: bool = False) -> Call[list[Shown]]:
     def read(answer: Any) -> list[Shown]:
+        from netweather.client import response_reader
+
         return [response_reader.shown(each) for each in answer["items"]]
 
     return Call("GET", "/v1/conditions", read, _targets(references) + [("lived", "true")] * lived)
@@ -68,6 +78,8 @@ def show(references: Sequence[str], *, lived: bool = False) -> Call[list[Shown]]
 
 def clear(references: Sequence[str], name: str | None, owner: str | None, held: Held = "drain") -> Call[list[Cleared]]:
     def read(answer: Any) -> list[Cleared]:
+        from netweather.client import response_reader
+
         return [response_reader.cleared(each) for each in answer["items"]]
 
     query = _targets(references) + ([("owner", owner)] if owner is not None else [])
@@ -77,6 +89,8 @@ def clear(references: Sequence[str], name: str | None, owner: str | None, held: 
 
 def complete(reference: str) -> Call[str]:
     """A compose service is of the project that the caller's folder says."""
+    from netweather.targets.references import lacks_project
+
     own: list[tuple[str, str]] = []
     if lacks_project(reference):
         from netweather.targets.runtimes.compose import Own
@@ -90,16 +104,18 @@ def complete(reference: str) -> Call[str]:
     return Call("GET", "/v1/targets/complete", read, [*_targets([reference]), *own])
 
 
-def verify(reference: str, wish: Wish) -> Call[list[Evidence]]:
-    document = {"target": reference, "name": wish.name, "to": wish.to, "peer": wish.peer, "samples": wish.samples}
+def verify(reference: str, wish: Wish | None) -> Call[list[Evidence]]:
+    document = {"target": reference, **{key: getattr(wish, key, None) for key in ("name", "to", "peer", "samples")}}
 
     def read(answer: Any) -> list[Evidence]:
-        return [response_reader.evidence(each) for each in answer["items"]]
+        from netweather.client.evidence_reader import evidence
+
+        return [evidence(each) for each in answer["items"]]
 
     return Call("POST", "/v1/verify", read, [], document, LONG_S)
 
 
-def connections(references: Sequence[str], which: Chosen) -> Call[list[Listed]]:
+def connections(references: Sequence[str], which: Chosen | None) -> Call[list[Listed]]:
     return Call("GET", "/v1/connections", _all_listed, _targets(references) + _which(which))
 
 
@@ -108,7 +124,10 @@ def reset(references: Sequence[str], which: Chosen, *, host: bool) -> Call[list[
     return Call("DELETE", "/v1/connections", _all_listed, query)
 
 
-def begin_stats(reference: str, wanted: Wanted) -> Call[dict[str, Any]]:
+def begin_stats(reference: str, wanted: Wanted | None) -> Call[dict[str, Any]]:
+    from netweather.engine.views.socket_stats import Wanted
+
+    wanted = wanted or Wanted()
     document = {"target": reference, "only": wanted.words, "byProcess": wanted.by_process}
     return Call("POST", "/v1/stats", _as_it_comes, [], document)
 
@@ -122,11 +141,18 @@ def end_stats(number: str) -> Call[dict[str, Any]]:
 
 
 def _all_listed(answer: Any) -> list[Listed]:
-    return [response_reader.listed(each) for each in answer["items"]]
+    from netweather.client.connection_reader import listed
+
+    return [listed(each) for each in answer["items"]]
 
 
-def _which(which: Chosen) -> list[tuple[str, str]]:
+def _which(which: Chosen | None) -> list[tuple[str, str]]:
     """As the API spells which connections are meant."""
+    if which is None:
+        return []
+    from netweather.conditions import Match
+    from netweather.conditions.language.flags import match_to_short
+
     words = [("match", match_to_short(which.match))] if which.match != Match() else []
     words += [("exclude", match_to_short(each)) for each in which.exclude]
     words += [("state", state) for state in which.states]
@@ -135,6 +161,8 @@ def _which(which: Chosen) -> list[tuple[str, str]]:
 
 
 def run_scenario(scenario: Scenario) -> Call[dict[str, Any]]:
+    from netweather.conditions.scenario import dump_scenario
+
     return Call("PUT", f"/v1/scenarios/{_segment(scenario.name)}", _as_it_comes, [], dump_scenario(scenario))
 
 
@@ -160,12 +188,14 @@ def plain(path: str) -> Call[Any]:
     return Call("GET", f"/v1/{path}", lambda answer: answer, [], None, LONG_S)
 
 
-def answered(call: Call[T], status: int, body: Any) -> T:
-    """What an answer means. Raises the NetweatherError that it tells, or agent-answer for what cannot be parsed."""
+def answered(call: Call[T], status: int, content: bytes) -> T:
+    """What an answer means. Raises the NetweatherError that it tells, or agent-answer for what can't be understood."""
     try:
+        body = json.loads(content)
         if status < 400:
             return call.read(body)
-        error = response_reader.problem(body, usage=status == 400)
+        kind = UsageError if status == 400 else NetweatherError
+        error = kind.from_problem(body)
     except (KeyError, TypeError, ValueError, AttributeError, UsageError) as wrong:
         raise NetweatherError(
             "agent-answer", f"the agent's answer to {call.method} {call.path} cannot be parsed", repr(wrong)[:200],
@@ -180,6 +210,4 @@ def _targets(references: Sequence[str]) -> list[tuple[str, str]]:
 
 def _segment(name: str) -> str:
     """A name as a part of a path: nothing in it can be another path."""
-    from urllib.parse import quote
-
     return quote(name, safe="")

@@ -1,9 +1,9 @@
 """The engine: observe, plan, apply, read back, restore; and its answers. Not here: what people see (front ends)."""
 
 from netweather.engine.core import Engine
-from netweather.engine.results import Cleared, Recovered, RuleCounters, SetResult, Shown
-from netweather.engine.transaction import Done, Wanted, opened, set_all
+from netweather.engine.transaction import Wanted, opened, set_all
 from netweather.engine.views.connections import Chosen, Listed, Live
+from netweather.results import Cleared, Done, Recovered, RuleCounters, SetResult, Shown
 
 __all__ = [
     "Cleared",

@@ -17,13 +17,12 @@ from netweather.conditions import NetworkCondition, validate
 from netweather.conditions.embedding import embedded, own_profiles
 from netweather.engine import draining, engine_choice, entries, recovery
 from netweather.engine.draining import Dropped, Held, ignore
-from netweather.engine.results import Cleared, Recovered, Rest, RuleCounters, SetResult, Shown
 from netweather.engine.safety import spare_own_session
 from netweather.engine.views import counters, reach
 from netweather.engine.views.reach import unreached
 from netweather.engine.views.status import shown, unread
 from netweather.errors import NetweatherError
-from netweather.journal import Entry, Journal, Whose
+from netweather.journal import Entry, Journal
 from netweather.kernel import keeper_process, namespace_search, namespaces
 from netweather.kernel.datapath import moved_interfaces
 from netweather.kernel.datapath.operations import Lift, Operation, WriteRules
@@ -34,6 +33,7 @@ from netweather.kernel.waiting import pause
 from netweather.planning.plan import describe, plan
 from netweather.planning.rule_lookup import overlaps
 from netweather.planning.rules import InForce, PlainRule
+from netweather.results import Cleared, Recovered, Rest, RuleCounters, SetResult, Shown, Whose
 from netweather.settings import Settings
 from netweather.targets import Target
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from netweather.engine import entries
-from netweather.engine.results import Rest
 from netweather.journal import Entry
 from netweather.kernel import namespaces
 from netweather.kernel.datapath.operations import CloseLine, Operation
@@ -20,6 +19,7 @@ from netweather.kernel.datapath.spec import Datapath, Observed
 from netweather.kernel.netlink.netem_attributes import differences, unpack
 from netweather.lines.netem_line import holds_up
 from netweather.planning.plan import tears_down
+from netweather.results import Rest
 
 if TYPE_CHECKING:
     from netweather.engine.core import Engine

@@ -10,12 +10,13 @@ from dataclasses import replace
 from netweather.conditions import FOREVER, Match, NetworkCondition, Rule
 from netweather.engine import engine_choice
 from netweather.errors import NetweatherError
-from netweather.journal import Entry, Journal, Whose
+from netweather.journal import Entry, Journal
 from netweather.kernel import namespaces
 from netweather.kernel.datapath.spec import MAX_INTERFACES, NEVER, Datapath, Interface, Observed, Prefix
 from netweather.kernel.namespace_search import open_namespace
 from netweather.planning.rules import InForce, PlainRule, Slots, flatten
 from netweather.planning.vectors import normal_prefix
+from netweather.results import Whose
 from netweather.targets import Target, resolve_peers
 
 

@@ -12,14 +12,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netweather.engine import entries
-from netweather.engine.results import Recovered
 from netweather.errors import NetweatherError, reason
-from netweather.journal import Entry, Whose
+from netweather.journal import Entry
 from netweather.kernel import keeper_process, namespaces
 from netweather.kernel.datapath.seam import TargetKernel
 from netweather.kernel.datapath.spec import Observed
 from netweather.kernel.namespace_search import every_namespace
 from netweather.kernel.waiting import pause
+from netweather.results import Recovered, Whose
 
 if TYPE_CHECKING:
     from netweather.engine.core import Engine

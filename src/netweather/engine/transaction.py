@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from netweather import targets as runtimes
 from netweather.conditions import Condition, NetworkCondition
-from netweather.engine.results import SetResult
 from netweather.engine.views import before_after
 from netweather.errors import NetweatherError, UsageError
 from netweather.measure import Evidence
 from netweather.planning.rules import InForce, PlainRule
+from netweather.results import Done, SetResult
 from netweather.targets import Target
 
 if TYPE_CHECKING:
@@ -29,17 +29,6 @@ class Wanted:
 
     condition: NetworkCondition
     targets: tuple[Target, ...]
-
-
-@dataclass(frozen=True)
-class Done:
-    """A network condition as it was carried out, what came of it on each target, and what the user should know of each."""
-
-    condition: NetworkCondition
-    results: tuple[SetResult, ...]
-    notes: tuple[tuple[str, ...], ...]
-    evidence: tuple[Evidence, ...] = ()
-    """What was measured, when it was to be proved."""
 
 
 @contextlib.contextmanager

@@ -14,7 +14,6 @@ from netweather.conditions import Condition, Match, dump
 from netweather.conditions.estimates.effects import effects_of
 from netweather.conditions.profiles import directions
 from netweather.engine.core import Engine
-from netweather.engine.results import Shown
 from netweather.engine.views.readback import Held, decided, read_back
 from netweather.errors import NetweatherError, UsageError
 from netweather.kernel.datapath.spec import RuleId
@@ -25,6 +24,7 @@ from netweather.measure import Evidence, Expected, Figure, Measured, Verdict, ex
 from netweather.measure.probe_flow import may_meet
 from netweather.measure.session import Session
 from netweather.measure.trace_timeline import Moment, Timeline
+from netweather.results import Shown
 from netweather.targets import Target, parse, resolve_peers
 from netweather.targets.references import is_reference
 from netweather.targets.resolving import open_reference

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
-from netweather.engine import Shown
 from netweather.errors import NetweatherError, reason
 from netweather.kernel.sockets.netns_stats import Faring
+from netweather.results import Shown
 from netweather.service import Service
 from netweather.targets.census import Container, State
 

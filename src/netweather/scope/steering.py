@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from netweather.conditions import NetworkCondition
-from netweather.engine import Cleared
 from netweather.errors import NetweatherError, UsageError
+from netweather.results import Cleared
 from netweather.scope.buttons import NAME, SUFFIX, Control, wish_of
 from netweather.scope.picture import Painter
 from netweather.service import Service

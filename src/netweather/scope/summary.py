@@ -10,8 +10,7 @@ from typing import Final
 
 from netweather.conditions import LossRandom, Match, Rule
 from netweather.conditions.language.flags import rule_to_flags
-from netweather.engine import Shown
-from netweather.engine.views.before_after import Experienced
+from netweather.results import Experienced, Shown
 from netweather.scope.picture import Standing
 
 UNSET: Final = "-"

@@ -10,9 +10,8 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from netweather.conditions import NetworkCondition
-from netweather.engine.results import Cleared
-from netweather.engine.transaction import Done
 from netweather.engine.views.connections import Listed
+from netweather.results import Cleared, Done
 from netweather.service.callers import Caller
 
 Order = tuple[str, str]

@@ -11,9 +11,9 @@ from netweather import targets as runtimes
 from netweather.conditions import NetworkCondition
 from netweather.engine import entries
 from netweather.engine.core import Engine
-from netweather.engine.results import Cleared
 from netweather.errors import NetweatherError, has_ended
 from netweather.planning.rules import InForce
+from netweather.results import Cleared
 from netweather.service.callbacks import Callbacks, Order
 from netweather.service.callers import SET, Caller
 from netweather.targets import Target

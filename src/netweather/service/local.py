@@ -17,15 +17,15 @@ from netweather.conditions.language.flags import match_to_short
 from netweather.engine import entries, verification
 from netweather.engine.core import Engine
 from netweather.engine.draining import Held
-from netweather.engine.results import Cleared, Shown
 from netweather.engine.scenario_store import Playbook
-from netweather.engine.transaction import Done, opened, set_all
+from netweather.engine.transaction import opened, set_all
 from netweather.engine.verification import Progress, Wish, silent
 from netweather.engine.views.connections import Chosen, Listed, connections, reset, with_lives
 from netweather.engine.views.socket_stats import Stats, open_stats
 from netweather.engine.views.socket_stats import Wanted as Counting
 from netweather.errors import NetweatherError, UsageError
 from netweather.measure import Evidence
+from netweather.results import Cleared, Done, Shown
 from netweather.service.callbacks import Callbacks
 from netweather.service.callers import DIRECT, READ, SET, Caller
 from netweather.service.end_conditions import Clearing

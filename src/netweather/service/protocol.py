@@ -7,13 +7,12 @@ from typing import Protocol
 
 from netweather.conditions import NetworkCondition
 from netweather.engine.draining import Held
-from netweather.engine.results import Cleared, Shown
-from netweather.engine.transaction import Done
 from netweather.engine.verification import Progress, Wish, silent
 from netweather.engine.views.connections import Chosen, Listed
 from netweather.engine.views.socket_stats import Stats, Wanted
 from netweather.errors import NetweatherError, has_ended
 from netweather.measure import Evidence
+from netweather.results import Cleared, Done, Shown
 
 
 class Service(Protocol):

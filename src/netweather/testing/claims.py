@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from netweather.errors import NetweatherError
-from netweather.journal import Whose
 from netweather.kernel.waiting import pause
+from netweather.results import Whose
 
 PATIENCE_S = 300.0
 TURN_S = 0.02

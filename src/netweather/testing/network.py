@@ -20,10 +20,9 @@ from typing import Any
 from netweather.conditions import NetworkCondition
 from netweather.conditions.partitions import partition
 from netweather.connecting import connect
-from netweather.engine import Shown
 from netweather.errors import NetweatherError
-from netweather.journal import Whose
 from netweather.reports.network_evidence import Evidence
+from netweather.results import Shown, Whose
 from netweather.service import Service
 from netweather.service.protocol import end_condition
 from netweather.settings import Settings

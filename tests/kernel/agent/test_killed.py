@@ -22,11 +22,12 @@ import pytest
 
 from netweather.client import Client
 from netweather.conditions import NetworkCondition, load
-from netweather.engine import Engine, Shown
+from netweather.engine import Engine
 from netweather.errors import NetweatherError
 from netweather.kernel import keeper_process, namespaces
 from netweather.kernel.datapath.pump_process import Process
 from netweather.kernel.datapath.real import RealTarget
+from netweather.results import Shown
 from netweather.service import LocalService
 from netweather.targets import Target, resolve
 from tests.kernel.agent.conftest import PROGRAM, RealAgent, real_agent

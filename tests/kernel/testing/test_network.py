@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from netweather.errors import NetweatherError, UsageError
-from netweather.journal import Whose
+from netweather.results import Whose
 from netweather.service import LocalService
 from netweather.testing import Evidence, Network
 from tests.support.rig import Rig

@@ -1,9 +1,12 @@
 """tools/bench/load.py: what is busy, from /proc."""
 
 import os
+import sys
 import time
 
-from tools.bench.load import Load, busy_share, cpu_ticks, watched, words
+import pytest
+
+from tools.bench.load import Load, busy_share, cpu_ms, cpu_ticks, watched, words
 
 
 def test_a_process_that_works_is_seen() -> None:
@@ -14,6 +17,13 @@ def test_a_process_that_works_is_seen() -> None:
     assert 0.1 < sum(load.processes["me"]) < 1.5
     assert load.busy > 0.1
     assert cpu_ticks(os.getpid()) > 0
+
+
+def test_the_cpu_time_of_a_command() -> None:
+    work = "import time\nwhile time.process_time() < 0.2: pass"
+    assert 200 <= cpu_ms([sys.executable, "-c", work], os.environ) < 5000
+    with pytest.raises(RuntimeError, match="exit 3"):
+        cpu_ms(["sh", "-c", "exit 3"], os.environ)
 
 
 def test_a_process_that_is_gone_is_none() -> None:

@@ -5,10 +5,9 @@ from typing import Any
 
 from netweather.agent.metrics import LISTED, Metrics
 from netweather.conditions import NetworkCondition, Rule
-from netweather.engine import RuleCounters, Shown
 from netweather.errors import NetweatherError
-from netweather.journal import Whose
 from netweather.kernel.sockets.netns_stats import Faring
+from netweather.results import RuleCounters, Shown, Whose
 from tests.unit.agent.conftest import Api
 
 A = Whose("netns:a", "a", 4, 7, None, None, "netns")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ def test_names_stay_in_their_part_of_the_path() -> None:
 
 
 def test_targets_are_repeated() -> None:
-    assert calls.clear(("netns:a", "netns:b"), None, "me").parameters == {"target": ["netns:a", "netns:b"], "owner": ["me"]}
+    assert calls.clear(("netns:a", "netns:b"), None, "me").target == "/v1/conditions?target=netns%3Aa&target=netns%3Ab&owner=me"
 
 
 def test_what_is_verified() -> None:
@@ -28,31 +29,32 @@ def test_what_is_verified() -> None:
 def test_problems_become_errors(status: int, kind: type[NetweatherError]) -> None:
     problem = {**NetweatherError("other-owner", "what", "why", "remedy").as_problem(), "status": status}
     with pytest.raises(NetweatherError) as wrong:
-        calls.answered(calls.show(()), status, problem)
+        calls.answered(calls.show(()), status, json.dumps(problem).encode())
     assert type(wrong.value) is kind
     assert (wrong.value.code, wrong.value.what, wrong.value.why, wrong.value.remedy) == ("other-owner", "what", "why", "remedy")
 
 
 @pytest.mark.parametrize(
-    ("status", "body"), [(200, None), (200, {}), (200, {"items": [{}]}), (500, None), (502, "<html>"), (400, {})]
+    ("status", "body"),
+    [(200, b""), (200, b"null"), (200, b"{}"), (200, b'{"items": [{}]}'), (502, b"<html>"), (400, b"{}"), (500, b"\xff")],
 )
-def test_answers_that_are_none(status: int, body: object) -> None:
+def test_answers_that_are_none(status: int, body: bytes) -> None:
     with pytest.raises(NetweatherError) as wrong:
         calls.answered(calls.show(()), status, body)
     assert wrong.value.code == "agent-answer"
 
 
 def test_what_becomes_of_held_packets_is_a_parameter() -> None:
-    assert calls.clear((), None, None).parameters == {}
-    assert calls.clear((), None, None, "wait").parameters == {"wait": ["true"]}
-    assert calls.clear((), None, None, "drop").parameters == {"now": ["true"]}
+    assert calls.clear((), None, None).target == "/v1/conditions"
+    assert calls.clear((), None, None, "wait").target == "/v1/conditions?wait=true"
+    assert calls.clear((), None, None, "drop").target == "/v1/conditions?now=true"
 
 
 def test_a_service_is_of_the_project_of_the_callers_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "compose.yaml").write_text("name: shop")
     monkeypatch.chdir(tmp_path)
-    assert calls.complete("compose:web").parameters == {"target": ["compose:web"], "project": ["shop"], "only": ["false"]}
+    assert calls.complete("compose:web").query == [("target", "compose:web"), ("project", "shop"), ("only", "false")]
     monkeypatch.setenv("COMPOSE_PROJECT_NAME", "blog")
-    assert calls.complete("compose:web").parameters == {"target": ["compose:web"], "project": ["blog"], "only": ["true"]}
+    assert calls.complete("compose:web").query == [("target", "compose:web"), ("project", "blog"), ("only", "true")]
     for word in ("compose:shop/web", "docker:web"):
-        assert calls.complete(word).parameters == {"target": [word]}
+        assert calls.complete(word).query == [("target", word)]

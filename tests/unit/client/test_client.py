@@ -1,4 +1,4 @@
-"""Both clients against the real API in this process: what comes back is what the engine would have answered."""
+"""The client against the real API in this process: what comes back is what the engine would have answered."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
-from netweather.client import AsyncClient, Client
-from netweather.client.client import Where, _as_sent
+from netweather.client import Client
+from netweather.client.client import Where, as_sent
+from netweather.client.https import contents
 from netweather.conditions import Match, PortRange, load
 from netweather.engine import Chosen
 from netweather.engine.views.connections import connections
@@ -27,26 +28,31 @@ __all__ = ["agent", "api", "world"]
 SLOW = {"name": "slow", "targets": ["netns:a"], "lease": "1m", "owner": "me", "rules": [{"condition": {"delay": "100ms"}}]}
 
 
-class InProcess(httpx.BaseTransport):
+class InProcess:
     """Hands requests to the app."""
 
     def __init__(self, app: Any) -> None:
         self.app = app
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        async def ask() -> httpx.Response:
+    def connect(self) -> None:
+        """Nothing to connect to."""
+
+    def request(self, method: str, target: str, body: bytes | None, patience_s: float) -> tuple[int, bytes]:
+        async def ask() -> tuple[int, bytes]:
             async with httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://agent") as client:
-                found = await client.request(request.method, request.url, content=request.read(), headers=request.headers)
-                return httpx.Response(found.status_code, headers=found.headers, content=found.content)
+                found = await client.request(method, target, **contents(body))
+                return found.status_code, found.content
 
         return asyncio.run(ask())
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 @pytest.fixture
 def client(api: Api) -> Iterator[Client]:
     with Client("unix:///run/nowhere.sock") as made:
-        made._http.close()
-        made._http = httpx.Client(transport=InProcess(api.by_socket), **made.where.options())
+        made._http = InProcess(api.by_socket)
         yield made
 
 
@@ -101,9 +107,9 @@ def test_on_the_host_the_callers_own_session_is_left_alone(monkeypatch: pytest.M
     """The agent's environment is not the caller's; and elsewhere the caller's session is not on the agent's host."""
     monkeypatch.setenv("SSH_CONNECTION", "198.51.100.7 50000 192.0.2.1 22")
     both = [load(SLOW), load({**SLOW, "targets": ["host"]})]
-    here, on_host = _as_sent(both, Where("unix:///run/agent.sock"), None)
+    here, on_host = as_sent(both, Where("unix:///run/agent.sock"), ())
     assert (here.exclude, [str(each.connection) for each in on_host.exclude]) == ((), ["192.0.2.1:22-198.51.100.7:50000"])
-    assert all(each.exclude == () for each in _as_sent(both, Where("https://192.0.2.1:8753"), None))
+    assert all(each.exclude == () for each in as_sent(both, Where("https://192.0.2.1:8753"), ()))
 
 
 def test_files_are_sent_as_their_contents(client: Client, tmp_path: Path) -> None:
@@ -134,15 +140,6 @@ def test_connections_and_their_end(client: Client, api: Api, monkeypatch: pytest
         client.reset("netns:a", chosen)
 
 
-def test_an_agent_that_is_not_there(tmp_path: Path) -> None:
-    with Client("unix:///run/nowhere.sock") as client:
-        client._http.close()
-        client._http = httpx.Client(transport=httpx.MockTransport(_refused), **client.where.options())
-        with pytest.raises(NetweatherError) as wrong:
-            client.show()
-    assert wrong.value.code == "agent-unreachable"
-
-
 @pytest.mark.parametrize("there", [False, True])
 def test_a_refused_connection_leaves_nothing_open(tmp_path: Path, there: bool) -> None:
     """With the exception still alive: nothing is left to the garbage collector."""
@@ -158,37 +155,8 @@ def test_a_refused_connection_leaves_nothing_open(tmp_path: Path, there: bool) -
     assert wrong.value.code == "agent-unreachable"
 
 
-def _refused(request: httpx.Request) -> httpx.Response:
-    raise httpx.ConnectError("refused")
-
-
 @pytest.mark.parametrize("address", ["http://192.0.2.1:8753", "/run/agent.sock", "", "unix://"])
 def test_addresses_that_are_none(address: str) -> None:
     with pytest.raises(UsageError) as wrong:
         Client(address)
     assert wrong.value.code == "bad-agent-address"
-
-
-def test_a_certificate_that_is_none() -> None:
-    with pytest.raises(UsageError) as wrong:
-        Client("https://192.0.2.1:8753", ca="/nowhere.pem")
-    assert wrong.value.code == "bad-ca"
-
-
-def test_a_token_is_sent() -> None:
-    with Client("https://192.0.2.1:8753", token="secret") as client:
-        assert client._http.headers["Authorization"] == "Bearer secret"
-        assert "secret" not in repr(client)
-
-
-def test_the_same_for_asyncio(api: Api) -> None:
-    async def story() -> None:
-        async with AsyncClient("unix:///run/nowhere.sock") as client:
-            await client._http.aclose()
-            client._http = httpx.AsyncClient(transport=httpx.ASGITransport(api.by_socket), **client.where.options())
-            await client.set([load(SLOW)])
-            assert [each.condition.name for each in await client.show()] == ["slow"]
-            assert (await client.look("health"))["status"] == "ok"
-            assert (await client.clear())[0].names == ("slow",)
-
-    asyncio.run(story())

@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 
 from netweather.engine.draining import DRAIN_NS, carry_out, taken
-from netweather.engine.results import Rest
-from netweather.journal import Entry, Whose
+from netweather.journal import Entry
 from netweather.kernel import namespaces
 from netweather.kernel.datapath.fake import FakeKernel, FakeTarget
 from netweather.kernel.datapath.operations import CloseLine, Operation, RemoveLine, StopPump
 from netweather.kernel.datapath.spec import Interface, Line, RuleId
+from netweather.results import Rest, Whose
 
 ENTRY = Entry(Whose("netns:a", "a", 1, 2, None, None, "netns"))
 CLOSED: list[Operation] = [CloseLine(0), CloseLine(1), RemoveLine(0), RemoveLine(1)]

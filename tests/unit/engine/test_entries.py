@@ -10,10 +10,11 @@ import pytest
 from netweather.conditions import FOREVER, Match, NetworkCondition, Rule
 from netweather.engine import entries
 from netweather.errors import NetweatherError
-from netweather.journal import Entry, Whose
+from netweather.journal import Entry
 from netweather.kernel import namespaces
 from netweather.kernel.datapath.spec import MAX_INTERFACES, NEVER, LineId, Observed, RuleId
 from netweather.planning.rules import InForce, PlainRule, Slots
+from netweather.results import Whose
 from netweather.targets import Target
 from netweather.units import Duration
 

@@ -11,10 +11,11 @@ import pytest
 
 from netweather import targets
 from netweather.conditions import FOREVER, Condition, Delay, LossRandom, Match, NetworkCondition, Rule
-from netweather.engine import Engine, SetResult, Wanted, opened, set_all
+from netweather.engine import Engine, Wanted, opened, set_all
 from netweather.errors import NetweatherError
 from netweather.kernel import keeper_process, namespaces
 from netweather.measure import Evidence
+from netweather.results import SetResult
 from netweather.settings import Settings
 from netweather.targets import Target
 from netweather.units import Duration, Percent

@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 
 from netweather.conditions import NetworkCondition, builtin_profiles
-from netweather.engine import Cleared, Done, RuleCounters, Shown
 from netweather.engine.draining import Held
 from netweather.errors import NetweatherError
-from netweather.journal import Whose
 from netweather.kernel.sockets.netns_stats import Faring
+from netweather.results import Cleared, Done, RuleCounters, Shown, Whose
 from netweather.scope.buttons import controls
 from netweather.scope.picture import Painter
 from netweather.scope.steering import Steering

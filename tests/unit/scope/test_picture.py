@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from netweather.conditions import NetworkCondition
-from netweather.engine import Shown
 from netweather.errors import NetweatherError
 from netweather.kernel.sockets.netns_stats import Faring
+from netweather.results import Shown
 from netweather.scope import picture as pictures
 from netweather.scope.buttons import Wish
 from netweather.scope.picture import Painter

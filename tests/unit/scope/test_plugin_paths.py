@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from netweather.conditions import NetworkCondition
-from netweather.engine import Done
 from netweather.errors import NetweatherError
+from netweather.results import Done
 from netweather.scope import plugin_paths as apps
 from netweather.scope.buttons import panel
 from netweather.scope.plugin_paths import HELD_S, Plugin, make_app

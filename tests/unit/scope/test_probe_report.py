@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from netweather.conditions import FOREVER, NetworkCondition, builtin_profiles, load
-from netweather.engine import RuleCounters
-from netweather.engine.views.before_after import Experienced
 from netweather.kernel.sockets.netns_stats import Faring
+from netweather.results import Experienced, RuleCounters
 from netweather.scope.buttons import NAME, Wish, controls, name_of, panel
 from netweather.scope.picture import Fares, Picture, Standing
 from netweather.scope.probe_report import Asked, Reporter

@@ -49,7 +49,7 @@ def test_clear_ends_ours_and_end_all_everybodys(steering: Steering, fake: Fake) 
 
 
 def test_a_lease_that_ended_just_now_is_no_error(steering: Steering, fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
-    from netweather.engine import Cleared
+    from netweather.results import Cleared
 
     press(steering, SLOW)
     for code, wrong in (("no-such-condition", False), ("kernel-refused", True)):

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from netweather.conditions import FOREVER, NetworkCondition, load
-from netweather.engine import RuleCounters
-from netweather.engine.views.before_after import Experienced
+from netweather.results import Experienced, RuleCounters
 from netweather.scope.buttons import NAME, Wish
 from netweather.scope.picture import Standing
 from netweather.scope.summary import hidden, properties, row, sentence

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from netweather.engine import Cleared, Engine
+from netweather.engine import Engine
 from netweather.errors import NetweatherError
+from netweather.results import Cleared
 from netweather.service import LocalService
 from tests.support.world import World
 from tests.unit.service.conftest import may, slow

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from netweather.errors import NetweatherError
-from netweather.journal import Whose
+from netweather.results import Whose
 from netweather.testing.claims import claimed
 
 TRY = "import fcntl, os, sys; fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), int(sys.argv[2]) | fcntl.LOCK_NB)"

@@ -10,7 +10,7 @@ import pytest
 
 from netweather.conditions import NetworkCondition
 from netweather.errors import NetweatherError
-from netweather.journal import Whose
+from netweather.results import Whose
 from netweather.testing.network import Degraded, Network
 
 TARGET = Whose("netns:shop", "shop", 4, 4711, None, "/run/netns/shop", "netns")

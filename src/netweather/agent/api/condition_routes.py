@@ -17,10 +17,10 @@ from netweather.agent.api.dependencies import OurAgent, Reader, Setter, Targets,
 from netweather.agent.api.problem_responses import as_netweather
 from netweather.conditions import NetworkCondition
 from netweather.conditions.language.schema import json_schema
-from netweather.engine import Cleared
 from netweather.engine.draining import Held
-from netweather.engine.views.json_documents import done_document, shown_document
 from netweather.errors import UsageError
+from netweather.json_documents import done_document, shown_document
+from netweather.results import Cleared
 from netweather.service import LocalService
 from netweather.service.callers import Caller
 from netweather.service.end_conditions import no_such_condition

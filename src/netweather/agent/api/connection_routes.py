@@ -12,7 +12,7 @@ from netweather.agent.api.dependencies import OurAgent, Reader, Setter, answers,
 from netweather.conditions import Match, Rule, validate_rule
 from netweather.conditions.language.flags import match_from_short
 from netweather.engine import Chosen, Listed
-from netweather.engine.views.json_documents import connections_document
+from netweather.json_documents import connections_document
 
 router = APIRouter(prefix="/v1", dependencies=[Depends(known_parameters)], tags=["connections"])
 

@@ -14,8 +14,8 @@ from netweather.errors import NetweatherError, UsageError
 from netweather.settings import Settings
 
 if TYPE_CHECKING:
-    from netweather.engine import Cleared
     from netweather.engine.draining import Held
+    from netweather.results import Cleared
 
 _EXAMPLES = """
 netweather clear docker:shop-api

@@ -84,7 +84,7 @@ def command(
 
     def say_all(listed: list[Listed]) -> None:
         if as_json:
-            from netweather.engine.views.json_documents import connections_document
+            from netweather.json_documents import connections_document
 
             say_json([connections_document(each) for each in listed], compact=watch)
         else:

@@ -12,7 +12,8 @@ from netweather.connecting import need_root
 from netweather.errors import UsageError
 
 if TYPE_CHECKING:
-    from netweather.engine import Engine, Recovered
+    from netweather.engine import Engine
+    from netweather.results import Recovered
 
 _EXAMPLES = """
 sudo netweather recover

@@ -48,7 +48,7 @@ def command(
     meant = which(given(flags), exclude, states, name)
     ended = connected(Settings.load(), direct=direct).reset(target, meant, host=yes)
     if as_json:
-        from netweather.engine.views.json_documents import connections_document
+        from netweather.json_documents import connections_document
 
         say_json([connections_document(each) for each in ended])
         return

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from netweather.cli import command_factory, completion
 from netweather.cli.options import direct_option, json_option
 from netweather.cli.output import remark, say, say_json
-from netweather.connecting import agent_address, connect
+from netweather.connecting import agent, connect
 from netweather.errors import NetweatherError, UsageError
 from netweather.settings import Settings
 
@@ -93,21 +93,20 @@ def _read(file: str | None, settings: Settings) -> Scenario:
 
 def _client(settings: Settings, *, direct: bool) -> Client:
     """The agent's. Raises NetweatherError(code="no-agent")."""
-    if direct or not agent_address(settings):
+    found = None if direct else agent(settings)
+    if found is None:
         why = "a scenario in the foreground is controlled in its own terminal"
         raise NetweatherError("no-agent", "no agent runs", why, "start one: sudo netweather agent")
-    from netweather.client import Client
-
-    return Client(agent_address(settings), token=settings.token, ca=settings.ca)
+    return found
 
 
 # playing
 
 
 def _run(scenario: Scenario, settings: Settings, *, direct: bool, wait: bool, as_json: bool) -> int:
-    if direct or not agent_address(settings):
+    client = None if direct else agent(settings)
+    if client is None:
         return _play_here(scenario, connect(settings, direct=True), as_json=as_json)
-    client = _client(settings, direct=direct)
     document = client.run_scenario(scenario)
     if not wait:
         _tell([document], as_json=as_json)

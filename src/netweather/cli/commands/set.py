@@ -20,7 +20,7 @@ from netweather.errors import UsageError
 from netweather.settings import Settings
 
 if TYPE_CHECKING:
-    from netweather.engine import Done
+    from netweather.results import Done
 
 _EXAMPLES = """
 # add 200 ms to each round trip and lose 1 % of packets, for 10 minutes
@@ -180,19 +180,19 @@ def _proved(put: Callable[..., list[Done]], *, quiet: bool) -> list[Done]:
 
 def _exit_code(done: Iterable[Done]) -> int:
     """0 also when nothing was to be proved; 3 when it can't be told, and then it stays in force."""
+    evidence = [proof for each in done for proof in each.evidence]
+    if not evidence:
+        return 0
     from netweather.cli.commands.verify import whole
 
-    evidence = [proof for each in done for proof in each.evidence]
-    return whole(evidence).exit_code if evidence else 0
+    return whole(evidence).exit_code
 
 
 def tell(done: list[Done], *, dry_run: bool, as_json: bool) -> None:
     """What was set, or would be; with its evidence, as `verify` prints it."""
-    from netweather.cli.commands.verify import tell as tell_proof
-
     now = datetime.now().astimezone()
     if as_json:
-        from netweather.engine.views.json_documents import done_document, listed
+        from netweather.json_documents import done_document, listed
 
         say_json(listed([done_document(each, now, dry_run=dry_run) for each in done]))
     for each in done:
@@ -201,6 +201,8 @@ def tell(done: list[Done], *, dry_run: bool, as_json: bool) -> None:
         for note in dict.fromkeys(note for notes in each.notes for note in notes):
             remark("note", note)
     for proof in [proof for each in done for proof in each.evidence if not as_json]:
+        from netweather.cli.commands.verify import tell as tell_proof
+
         tell_proof(proof)
 
 

@@ -17,7 +17,7 @@ from netweather.settings import Settings
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from netweather.engine import RuleCounters, Shown
+    from netweather.results import RuleCounters, Shown
     from netweather.service import Service
 
 _EXAMPLES = """
@@ -69,7 +69,7 @@ def _nothing(targets: Sequence[str]) -> str:
 
 
 def _documents(shown: list[Shown]) -> list[dict[str, Any]]:
-    from netweather.engine.views.json_documents import shown_document
+    from netweather.json_documents import shown_document
 
     now = datetime.now().astimezone()
     return [shown_document(each, now) for each in shown]

@@ -17,8 +17,8 @@ from netweather.settings import Settings
 
 if TYPE_CHECKING:
     from netweather.engine.verification import Progress
-    from netweather.engine.views.before_after import Experienced
     from netweather.measure import Evidence, Figure, Measured, Verdict
+    from netweather.results import Experienced
     from netweather.service import Service
 
 _EXAMPLES = """
@@ -93,7 +93,7 @@ def _lived(service: Service, target: str) -> dict[tuple[str, str], Sequence[Expe
 
 
 def _document(evidence: Evidence, lived: Sequence[Experienced | None]) -> dict[str, Any]:
-    from netweather.engine.views.json_documents import lived_document
+    from netweather.json_documents import lived_document
 
     rules = [{"rule": number, **lived_document(one)} for number, one in enumerate(lived) if one is not None]
     return {**evidence.plain(), "experienced": rules}

@@ -9,10 +9,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from netweather.errors import NetweatherError
 from netweather.kernel import namespaces
@@ -20,6 +19,7 @@ from netweather.kernel.datapath.spec import RuleId
 from netweather.kernel.namespaces import Namespace
 from netweather.kernel.sockets import sockdiag
 from netweather.kernel.sockets.sockdiag import Socket, TcpInfo
+from netweather.results import Before, Experienced
 from netweather.targets import Target
 
 if TYPE_CHECKING:
@@ -28,16 +28,6 @@ if TYPE_CHECKING:
 MOST_BYTES: Final = 1 << 20
 """Some 2,500 connections. With more of them nothing is remembered: reading that would make every look a slow one."""
 _AT: Final = struct.Struct("=Q")
-
-
-class Before(NamedTuple):
-    """How a connection fared when its condition was set. rtt: µs; bytes: acknowledged and received; rate: `_rate`'s."""
-
-    rtt: int | None
-    retransmits: int
-    bytes: int
-    rate: int | None
-    seconds_ago: float
 
 
 def look(target: Target) -> bytes:
@@ -84,24 +74,6 @@ class Remembered:
         ago = (namespaces.boot_ns() - _AT.unpack_from(data)[0]) / 1e9
         known = ((each.key, each.info) for each in sockdiag.decoded(data[_AT.size :]))
         return {key: Before(i.rtt, i.total_retransmits, _bytes(i), _rate(i), ago) for key, i in known if i is not None}
-
-
-@dataclass(frozen=True)
-class Experienced:
-    """What the connections of one rule live through. known: how many of them were there before it was set.
-
-    rtt_before, rtt: medians in µs. retransmits: segments sent again since. rate_before, rate: medians in bits a second, by TCP's own
-    estimate of the rate at which its data arrives. goodput: bits a second that those from before have moved since, both ways.
-    """
-
-    connections: int
-    known: int
-    rtt_before: float | None
-    rtt: float | None
-    retransmits: int
-    rate_before: float | None
-    rate: float | None
-    goodput: float | None
 
 
 def experienced(connections: Iterable[Live]) -> dict[RuleId, Experienced]:

@@ -13,11 +13,10 @@ from typing import Final, NamedTuple
 from netweather.conditions import Connection, Match, NetworkCondition, Rule
 from netweather.engine import engine_choice, entries
 from netweather.engine.core import Engine
-from netweather.engine.results import Shown
 from netweather.engine.safety import own_connection
-from netweather.engine.views.before_after import Before, Experienced, Remembered, experienced
+from netweather.engine.views.before_after import Remembered, experienced
 from netweather.errors import NetweatherError, UsageError, unknown
-from netweather.journal import Entry, Whose
+from netweather.journal import Entry
 from netweather.kernel import namespaces
 from netweather.kernel.datapath.spec import NEVER, Interface, RuleId
 from netweather.kernel.namespaces import Namespace
@@ -28,6 +27,7 @@ from netweather.kernel.sockets.socket_owners import Holder, holders
 from netweather.planning.rule_lookup import Matcher
 from netweather.planning.rules import InForce, PlainRule, Slots, flatten
 from netweather.planning.vectors import Packet
+from netweather.results import Before, Experienced, Shown, Whose
 from netweather.targets import Target
 
 _NAMES: Final = {number: name for name, number in PROTOCOLS.items()}

@@ -10,11 +10,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from netweather.engine.results import RuleCounters
 from netweather.errors import NetweatherError
 from netweather.journal import Entry
 from netweather.kernel.datapath.seam import TargetKernel
 from netweather.kernel.datapath.spec import LineCounts, LineId, RuleId
+from netweather.results import RuleCounters
 
 Carried = dict[RuleId, dict[str, int | None]]
 """By rule: what is to be added to what its lines count now; below zero for what is not the rule's."""

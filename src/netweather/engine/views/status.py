@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Final
 
 from netweather.engine import engine_choice, entries
-from netweather.engine.results import Shown
 from netweather.engine.views import counters, reach
 from netweather.journal import Entry
 from netweather.kernel import namespaces
@@ -15,6 +14,7 @@ from netweather.kernel.datapath.seam import TargetKernel
 from netweather.kernel.datapath.spec import NEVER, Datapath, Line, LineCounts, LineId, Observed, RuleId, digest_of
 from netweather.kernel.netlink.netem_attributes import unpack
 from netweather.lines.netem_line import may_overflow
+from netweather.results import Shown
 
 
 def shown(kernel: TargetKernel, entry: Entry, desired: Datapath) -> list[Shown]:

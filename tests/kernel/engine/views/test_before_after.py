@@ -10,9 +10,10 @@ import pytest
 
 from netweather.conditions import Condition, LossRandom, NetworkCondition, Rule
 from netweather.engine.views import before_after
-from netweather.engine.views.before_after import Experienced, experienced
+from netweather.engine.views.before_after import experienced
 from netweather.engine.views.connections import connections
 from netweather.kernel.datapath.spec import RuleId
+from netweather.results import Experienced
 from netweather.service import LocalService
 from netweather.units import Duration, Percent
 from tests.support.rig import Rig, delay, ports, rule

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from netweather.conditions import Condition, Corrupt, Duplicate, LossRandom, RateLimit, Reorder
-from netweather.engine import RuleCounters
+from netweather.results import RuleCounters
 from netweather.units import Packets, Percent, Rate
 from tests.support.rig import Rig, delay, rule, until
 from tests.support.traffic import datagrams

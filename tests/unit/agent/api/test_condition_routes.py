@@ -7,9 +7,10 @@ import asyncio
 import pytest
 
 from netweather.agent.agent import THREADS
-from netweather.engine import Cleared, Engine
+from netweather.engine import Engine
 from netweather.errors import NetweatherError
 from netweather.measure import Figure
+from netweather.results import Cleared
 from tests.unit.agent.conftest import Api, ask, document
 from tests.unit.cli.commands.test_verify import BAD, GOOD, OPEN, made_up
 

@@ -6,8 +6,9 @@ import io
 
 import pytest
 
-from netweather.engine import Recovered, recovery
+from netweather.engine import recovery
 from netweather.kernel import keeper_process
+from netweather.results import Recovered
 from tests.unit.cli.conftest import Run, World
 
 

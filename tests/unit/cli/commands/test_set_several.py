@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from netweather.engine import Engine, SetResult
+from netweather.engine import Engine
 from netweather.errors import NetweatherError
+from netweather.results import SetResult
 from netweather.targets import Target
 from tests.unit.cli.conftest import Run, World
 

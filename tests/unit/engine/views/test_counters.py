@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from netweather.engine.results import RuleCounters
 from netweather.engine.views import counters
 from netweather.kernel.datapath.spec import LineCounts, LineId, RuleId
+from netweather.results import RuleCounters
 
 A, B, C = (RuleId(name, 0) for name in "abc")
 OUT, BACK, OF_B, OF_C = (

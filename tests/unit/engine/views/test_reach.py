@@ -8,10 +8,11 @@ import pytest
 from netweather.conditions import Match, NetworkCondition, Rule
 from netweather.engine.views.reach import is_covered, notes, refuse_hidden_peers
 from netweather.errors import NetweatherError
-from netweather.journal import Entry, Whose
+from netweather.journal import Entry
 from netweather.kernel.datapath.fake import FakeKernel, FakeTarget
 from netweather.kernel.datapath.spec import NEVER, Interface, LeftOut, Observed
 from netweather.planning.rules import InForce
+from netweather.results import Whose
 
 WHOSE = Whose("netns:shop", "shop", 4, 4026531833, None, None, "netns")
 

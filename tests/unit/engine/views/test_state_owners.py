@@ -12,9 +12,10 @@ import pytest
 
 from netweather.conditions import NetworkCondition
 from netweather.engine.views.state_owners import owner_of
-from netweather.journal import Entry, Journal, Whose
+from netweather.journal import Entry, Journal
 from netweather.kernel.datapath.spec import NEVER
 from netweather.planning.rules import InForce
+from netweather.results import Whose
 
 WHOSE = Whose("docker:db", "db", 4, 77, None, None, "docker")
 

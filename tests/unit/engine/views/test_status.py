@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from netweather.conditions import Condition, Match, NetworkCondition, Rule
 from netweather.engine.views.status import problems, uncovered
-from netweather.journal import Entry, Whose
+from netweather.journal import Entry
 from netweather.kernel.datapath.spec import NEVER, Action, Datapath, FlatRule, Interface, Line, Observed, Room, RuleId, digest_of
 from netweather.planning.rules import InForce
+from netweather.results import Whose
 
 ETH0 = Interface("eth0", 2, 0)
 RULE = FlatRule(Action.LINE, 0, 0, frozenset({(0, 0)}), lines=(((0, 0), 0),))

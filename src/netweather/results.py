@@ -1,15 +1,66 @@
-"""What the engine answers: plain data, for the front ends to print."""
+"""What the verbs answer: plain data, for front ends to print. Not here: how it comes to be (engine), and JSON (json_documents).
+
+Imports little: a command line that asks an agent needs these classes, and no engine.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
-from netweather.conditions import NetworkCondition
-from netweather.engine.views.before_after import Experienced
-from netweather.errors import NetweatherError
-from netweather.journal import Whose
-from netweather.kernel.datapath.operations import Operation
-from netweather.planning.rules import PlainRule
+if TYPE_CHECKING:
+    from netweather.conditions import NetworkCondition
+    from netweather.errors import NetweatherError
+    from netweather.kernel.datapath.operations import Operation
+    from netweather.measure import Evidence
+    from netweather.planning.rules import PlainRule
+
+
+@dataclass(frozen=True)
+class Whose:
+    """Enough of a target to find it again and to name it. cookie: its namespace's, by which it is told from a later one that has
+    got the inode; 0 when it is not known."""
+
+    reference: str
+    name: str
+    dev: int
+    ino: int
+    pid: int | None
+    path: str | None
+    runtime: str
+    cookie: int = 0
+
+    @property
+    def identity(self) -> str:
+        return f"{self.dev}-{self.ino}"
+
+
+class Before(NamedTuple):
+    """How a connection fared when its condition was set. rtt: µs; bytes: acknowledged and received; rate: `_rate`'s."""
+
+    rtt: int | None
+    retransmits: int
+    bytes: int
+    rate: int | None
+    seconds_ago: float
+
+
+@dataclass(frozen=True)
+class Experienced:
+    """What the connections of one rule live through. known: how many of them were there before it was set.
+
+    rtt_before, rtt: medians in µs. retransmits: segments sent again since. rate_before, rate: medians in bits a second, by TCP's own
+    estimate of the rate at which its data arrives. goodput: bits a second that those from before have moved since, both ways.
+    """
+
+    connections: int
+    known: int
+    rtt_before: float | None
+    rtt: float | None
+    retransmits: int
+    rate_before: float | None
+    rate: float | None
+    goodput: float | None
 
 
 @dataclass(frozen=True)
@@ -158,3 +209,14 @@ class Recovered:
     taken: bool = True
     forcible: bool = False
     identity: str = ""
+
+
+@dataclass(frozen=True)
+class Done:
+    """A network condition as it was carried out, what came of it on each target, and what the user should know of each."""
+
+    condition: NetworkCondition
+    results: tuple[SetResult, ...]
+    notes: tuple[tuple[str, ...], ...]
+    evidence: tuple[Evidence, ...] = ()
+    """What was measured, when it was to be proved."""

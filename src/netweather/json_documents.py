@@ -10,9 +10,8 @@ from netweather.conditions import FOREVER, dump
 from netweather.units import Duration
 
 if TYPE_CHECKING:
-    from netweather.engine import Done, Listed, Live, SetResult, Shown
-    from netweather.engine.views.before_after import Experienced
-    from netweather.journal import Whose
+    from netweather.engine import Listed, Live
+    from netweather.results import Done, Experienced, SetResult, Shown, Whose
 
 
 def shown_document(shown: Shown, now: datetime) -> dict[str, Any]:

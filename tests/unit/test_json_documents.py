@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
 
-from netweather.engine.views import json_documents as status
+from netweather import json_documents as status
 
 NOW = datetime(2026, 7, 1, 12, 0, 0, 400_000, tzinfo=timezone(timedelta(hours=2)))
 

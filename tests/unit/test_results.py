@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 from netweather.conditions import NetworkCondition, Rule
-from netweather.engine import RuleCounters, Shown
-from netweather.journal import Whose
+from netweather.results import RuleCounters, Shown, Whose
 
 
 def shown(*rules: RuleCounters) -> Shown:

@@ -183,6 +183,30 @@ def test_a_shaper_of_outgoing_packets(rig: Rig, direction: str, tunnel: bool) ->
     assert len(probe.stream(client, server, 5).lost) == 5
 
 
+@pytest.mark.parametrize("where", ["a bridge", "tc"])
+def test_a_pair_with_both_ends_in_the_target(rig: Rig, where: str) -> None:
+    """The target's address is at the one end; the other end leads to eth0."""
+    client, server = rig.net.client, rig.net.server
+    batch(client, "addr flush dev eth0", "link add own0 type veth peer name own1", "link set own0 up", "link set own1 up")
+    if where == "tc":
+        redirect(client, "eth0", "own1")
+        redirect(client, "own1", "eth0")
+    else:
+        batch(client, "link add br0 type bridge mcast_snooping 0", "link set br0 up")
+        batch(client, "link set own1 master br0", "link set eth0 master br0")
+    batch(client, *addresses(client, "own0"))
+    assert probe.stream(client, server, 1, patience=10).lost == []
+    for direction in ("both", "egress", "ingress"):
+        result = rig.set(rule(delay(DELAY_MS), direction=direction))
+        assert result.interfaces == ("eth0",)
+        assert [any(f"{name} is left out" in note for note in result.notes) for name in ("own0", "own1")] == [True, True]
+        assert (times(client, server), times(server, client)) == (direction != "ingress", direction != "egress")
+    rig.set(rule(delay(DELAY_MS), direction="both", to=(str(server.v4),)))
+    assert (times(client, server), times(server, client)) == (1, 1)
+    rig.set(rule(delay(DELAY_MS), direction="both", interfaces=("own0",)))
+    assert (times(client, server), times(server, client)) == (1, 1)
+
+
 def tun(namespace: Namespace, name: str, flags: int) -> int:
     """The descriptor of a tun (1) or a tap (2), without packet information."""
 

@@ -48,7 +48,7 @@ def sort_out(devices: list[Device]) -> Interfaces:
     masters = {d.master for d in devices}
     usable = [d for d in devices if d.hardware != LOOPBACK and not d.ours and d.name != PORT]
     own = [d for d in usable if d.kind in TUNNELS or (d.kind != "bridge" and d.ifindex not in masters and d.lower is None)]
-    has_way = any(d.kind not in _NOT_A_WAY and _carries(d) for d in own)
+    has_way = any(d.kind not in _NOT_A_WAY and not d.inner and _carries(d) for d in own)
     covered, left_out = [], []
     for device in own:
         why = _why_not(device, has_way=has_way)
@@ -97,6 +97,8 @@ def _why_not(device: Device, *, has_way: bool) -> str | None:
         return "it shapes packets of another interface, where rules match them"
     if has_way and device.kind in TUNNELS:
         return f"a tunnel ({device.kind}): its packets pass another interface, inside other packets"
+    if has_way and device.inner:
+        return "both ends of this pair are in the target: its packets pass another interface, too"
     if has_way and device.kind == "tun":
         return "a program or tc sends its packets on through another interface"
     return None

@@ -42,6 +42,7 @@ _IFNAME, _MTU, _LOWER, _MASTER, _TXQLEN, _LINKINFO, _IFALIAS = 3, 4, 5, 10, 13, 
 _STATS64, _GROUP, _NETNS_FD, _LOWER_NETNS = 23, 27, 28, 37
 _INFO_KIND, _INFO_DATA, _VETH_PEER, _BRIDGE_SNOOPING = 1, 2, 1, 23
 _DROPPED: Final = struct.Struct("=48xQQ")  # struct rtnl_link_stats64: rx_dropped, tx_dropped
+_PAIRS: Final = frozenset({"veth", "netkit"})
 _UP, _NOARP = 0x1, 0x80
 _NEW_ADDRESS, _GET_ADDRESS, _ADDRESS, _LOCAL = 20, 22, 1, 2
 _ADDRESS_HEAD: Final = struct.Struct("=BBBBI")  # struct ifaddrmsg: family, length of the prefix, flags, scope, index
@@ -49,7 +50,7 @@ _ADDRESS_HEAD: Final = struct.Struct("=BBBBI")  # struct ifaddrmsg: family, leng
 
 @dataclass(frozen=True)
 class Device:
-    """A network device as netlink tells it."""
+    """A network device as netlink tells it. inner: it is one end of a pair, and the other end is in the same namespace."""
 
     name: str
     ifindex: int
@@ -64,6 +65,7 @@ class Device:
     rx_dropped: int
     tx_dropped: int
     group: int = 0
+    inner: bool = False
 
     @property
     def ours(self) -> bool:
@@ -75,8 +77,8 @@ def _device(body: bytes) -> Device:
     found = rtnetlink.attributes(body[_LINK.size :])
     kind = rtnetlink.as_text(rtnetlink.attributes(found.get(_LINKINFO, b"")).get(_INFO_KIND, b""))
     lower = _number(found, _LOWER)
-    # A veth's peer is also told as IFLA_LINK, and what lies in another namespace with that one's number.
-    if kind == "veth" or _LOWER_NETNS in found or lower == ifindex:
+    # The peer of a pair is also told as IFLA_LINK, and what lies in another namespace with that one's number.
+    if kind in _PAIRS or _LOWER_NETNS in found or lower == ifindex:
         lower = None
     rx_dropped, tx_dropped = _DROPPED.unpack_from(found.get(_STATS64, bytes(_DROPPED.size)))
     return Device(
@@ -93,6 +95,7 @@ def _device(body: bytes) -> Device:
         rx_dropped=rx_dropped,
         tx_dropped=tx_dropped,
         group=_number(found, _GROUP) or 0,
+        inner=kind in _PAIRS and _LOWER in found and _LOWER_NETNS not in found,
     )
 
 

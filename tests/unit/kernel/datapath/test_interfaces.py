@@ -48,6 +48,13 @@ def test_what_lies_above_another_is_left_out_and_may_be_named(kind: str, hardwar
     assert found.hides
 
 
+def test_a_pair_with_both_ends_in_the_target_is_left_out_and_hides_nothing() -> None:
+    pair = [device("own0", 3, "veth", inner=True), device("own1", 4, "veth", inner=True)]
+    assert names(ETH0, *pair) == (["eth0"], ["own0", "own1"])
+    assert all(each.fit and not each.hides for each in sort_out([LO, ETH0, *pair]).left_out)
+    assert names(*pair) == (["own0", "own1"], [])
+
+
 def test_a_shaper_is_left_out_and_can_not_be_named() -> None:
     (found,) = sort_out([LO, ETH0, device("x", 3, "ifb")]).left_out
     assert not found.fit

@@ -5,6 +5,7 @@ On the other side no packet is held, delayed or lost, whatever index the interfa
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import time
@@ -18,6 +19,7 @@ import pytest
 from netweather.conditions import Condition
 from netweather.kernel.bpf import btf
 from netweather.kernel.bpf.hooks import DIRECTIONS, best_hook
+from netweather.kernel.features.features import there
 from tests.kernel.conftest import MakeRig
 from tests.support import probe
 from tests.support.netns import Namespace, await_carrier, ip
@@ -182,16 +184,18 @@ def test_fifty_moves_under_traffic(wanderer: Wanderer, condition: str) -> None:
 
 
 def test_a_rename_changes_nothing(wanderer: Wanderer) -> None:
-    """Not even for the packets that are under way."""
+    """Not even for the packets that are under way. Before Linux 6.2 an interface has to be down for it, which loses them."""
     rig = wanderer.rig
+    live = tuple(int(each) for each in os.uname().release.split(".")[:2]) >= (6, 2)
     rig.set(rule(CONDITIONS["delay"], direction="egress", interfaces=("wan0",)))
 
     def rename(number: int) -> None:
         if number == 10:
-            ip("-n", rig.net.client.name, "link", "set", "wan0", "name", "lan0")
+            for words in (("name", "lan0"),) if live else (("down",), ("name", "lan0"), ("up",)):
+                ip("-n", rig.net.client.name, "link", "set", "lan0" if words == ("up",) else "wan0", *words)
 
     seen = probe.stream(rig.net.client, wanderer.far, 40, pps=100, meanwhile=rename, patience=5)
-    assert seen.lost == []
+    assert seen.lost == [] or not live
     assert min(seen.delays) >= (DELAY_MS - 5) * MS
     assert rig.shown().in_force
     until(lambda: rig.shown().interfaces == ("lan0",), 20, "its new name is shown")
@@ -253,14 +257,17 @@ def test_the_other_namespace_is_a_target_too(wanderer: Wanderer) -> None:
 
 
 def test_a_lost_journal(wanderer: Wanderer) -> None:
-    """recover finds the programs by their names where the interface is now; what the namespace itself has stays."""
+    """recover finds the programs by their names where the interface is now; what the namespace itself has stays.
+
+    A clsact stays behind when its interface moves, and there is nothing to find.
+    """
     rig = wanderer.rig
     rig.set(rule(Condition(block="drop"), direction="both"))
     rig.kill("keeper")
     wanderer.move()
     shutil.rmtree(rig.folder)
     other = Rig(rig.net, rig.state, reference=f"netns:{wanderer.other.name}")
-    assert [each.taken for each in other.recover()] == [True]
+    assert [each.taken for each in other.recover()] == ([True] if there("tcx") else [])
     assert wanderer.programs(wanderer.other) == []
     untouched(wanderer.there, wanderer.far)
 

@@ -3,6 +3,7 @@
 import ast
 import importlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,54 @@ def test_all_names_only_what_is_there(source: Path) -> None:
         )
         assert len(module.__all__) == len(set(module.__all__)), "__all__ names something twice"
         assert [one for one in module.__all__ if not hasattr(module, one)] == []
+
+
+# What we use of a library that it does not promise: where, what, and the test that sees when it has gone.
+PRIVATE = {
+    (
+        "src/netweather/kubernetes/server/api.py",
+        "_session",
+    ): "kubernetes/server/test_api.py::test_close_lets_the_connections_go"
+}
+PUBLIC = {"_replace", "_asdict", "_make", "_fields", "_exit"}  # promised, though their names begin with an underscore
+
+
+def private_names(tree: ast.Module, own: set[str]) -> set[str]:
+    """Names with an underscore that a module takes from what is not ours."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            found.add(node.attr)
+        elif isinstance(node, ast.ImportFrom) and not (node.module or "").startswith("netweather"):
+            found.update([*(node.module or "").split("."), *(alias.name for alias in node.names)])
+        elif isinstance(node, ast.Import):
+            found.update(part for alias in node.names for part in alias.name.split("."))
+    return {one for one in found - own - PUBLIC if re.match(r"_[a-z]", one)}
+
+
+def defined(tree: ast.Module) -> Iterator[str]:
+    """The names that a module gives to functions, classes, variables and attributes."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.attr
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+
+
+def test_private_names_of_libraries_are_listed_with_the_test_that_guards_them() -> None:
+    trees = {path: ast.parse(path.read_text()) for path in MODULES}
+    own = {one for tree in trees.values() for one in defined(tree)}
+    assert {(name(path), one) for path, tree in trees.items() for one in private_names(tree, own)} == set(PRIVATE)
+    for test in PRIVATE.values():
+        file, function = test.split("::")
+        assert f"def {function}(" in (ROOT / "tests/unit" / file).read_text()
+
+
+def test_a_private_name_is_seen() -> None:
+    text = "import a._b\nfrom c import _d\nself._e.f._g\nx._replace()"
+    assert private_names(ast.parse(text), {"_e"}) == {"_b", "_d", "_g"}
 
 
 @pytest.mark.parametrize("source", [*MODULES, *TOOLS], ids=name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from netweather.engine import draining
+from netweather.engine import core
 from netweather.kernel.datapath.fake import FakeTarget
 from netweather.kernel.datapath.operations import Operation
 from tests.unit.cli.conftest import Run, World
@@ -147,7 +147,7 @@ def test_now_after_a_clear_drops_what_still_drains(run: Run, holding: World) -> 
 
 def test_wait_returns_when_it_has_come_out(run: Run, holding: World, monkeypatch: pytest.MonkeyPatch) -> None:
     kernel = holding.kernel("a")
-    monkeypatch.setattr(draining, "pause", lambda seconds: kernel.held.popitem())
+    monkeypatch.setattr(core, "pause", lambda seconds: kernel.held.popitem())
     assert run("clear", "netns:a", "--wait", "--json").json == [{"target": "netns:a", "cleared": ["default"]}]
     assert not kernel.lines
 

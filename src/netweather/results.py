@@ -171,6 +171,8 @@ class Rest:
 class Cleared:
     """What `clear` did to one target: the names that ended, or why it could not be done (and all is as it was).
 
+    names and a problem: they ended, and the journal could not be written.
+
     draining: packets that emulated links still hold; they come out when they are due, within DRAIN_S, or are dropped.
     dropped: packets that were held and are dropped already. identity: the target's, where there was anything of ours.
     container: the target's own name. begun_by: for each name, the reference by which it had been set.

@@ -176,6 +176,17 @@ def test_what_is_left_of_a_cleared_condition_serves_the_next(world: World, *, ot
     assert summary(world.become(Datapath())) == EMPTY
 
 
+def test_the_lease_of_one_condition_ends(world: World) -> None:
+    rules = tuple(FlatRule(Action.DROP, lease, lease, PLACES) for lease in range(3))
+    world.become(Datapath((world.eth0,), (), rules, (NEVER, NEVER, NEVER)))
+    with world.open() as kernel:
+        kernel.observe()
+        kernel.apply(Lift(frozenset({1})))
+        observed = kernel.observe()
+    assert (observed.leases[:3], observed.alive) == ((NEVER, 0, NEVER), True)
+    assert summary(world.become(Datapath())) == EMPTY
+
+
 def test_an_interface_that_is_gone_is_refused(world: World) -> None:
     lost = Datapath((Interface("eth7", 4711, 0),), (), (FlatRule(Action.DROP, 0, 0, PLACES),), (NEVER,))
     with pytest.raises(OSError, match=r"eth7|4711|[Nn]o such device"):

@@ -194,6 +194,39 @@ def test_what_ended_on_a_read_only_disk_does_not_come_back(state: Path, make_rig
         assert rig.engine.journal.identities() == []
 
 
+@pytest.mark.parametrize("then", ["set", "show", "clear", "agent"])
+def test_one_of_two_that_ended_on_a_read_only_disk_does_not_come_back(state: Path, make_rig: MakeRig, then: str) -> None:
+    """Its end is in the kernel alone; the user learns that it could not be written."""
+    with make_rig() as rig, Echo(rig.net.server, [9]), udp_client(rig.net.client, "192.0.2.2", 9) as connection:
+        rig.set(rule(Condition(block="drop"), ports=ports(8)), name="other")
+        rig.set(rule(Condition(block="drop"), ports=ports(9)), name="default")
+        reference = f"netns:{rig.net.client.name}"
+        read_only(state)
+        done = command(rig, "clear", reference, "--direct", "--name", "default", "--json")
+        (answer,) = json.loads(done.stdout)
+        assert (done.returncode, answer["cleared"], answer["problem"]["code"]) == (1, ["default"], "no-state")
+        assert "cleared 'default'" in command(rig, "clear", reference, "--direct", "--name", "default").stdout
+        assert round_trip(connection) > 0
+        assert [(each.condition.name, each.in_force) for each in rig.engine.show(rig.target)] == [("other", True)]
+        remount(state, "rw")
+        if then == "set":
+            rig.set(rule(delay(1), ports=ports(7)), name="third")
+            left = {"other", "third"}
+        elif then == "clear":
+            assert rig.clear("other") == ["other"]
+            left = set()
+        elif then == "agent":
+            with real_agent(state) as made:
+                until(lambda: '"default"' not in (rig.folder / "journal.json").read_text(), 20, "the agent writes it down")
+                assert "other" in made.cli("show")
+                assert round_trip(connection) > 0
+            return
+        else:
+            left = {"other"}
+        assert {each.condition.name for each in rig.engine.show(rig.target)} == left
+        assert round_trip(connection) > 0
+
+
 def test_the_keeper_ends_a_lease_on_a_full_disk(given: Rig) -> None:
     full(given.state)
     until(lambda: not given.folder.exists(), 60, "the keeper has taken it away")

@@ -138,6 +138,7 @@ class Engine:
     def _restore(self, kernel: TargetKernel, fd: int, entry: Entry) -> Rest:
         """Makes the kernel hold what an entry says, and the journal too; an entry without conditions leaves nothing."""
         observed = kernel.observe()
+        entry.conditions = entries.in_force(entry, observed)
         if not entry.conditions:
             return self._unmake(kernel, fd, entry)
         with counters.kept(kernel, entry, entry):
@@ -257,6 +258,8 @@ class Engine:
                 return False
             with self.kernel(before.target, target.netns_fd, before.hook) as kernel:
                 observed = kernel.observe()
+                there = entries.in_force(before, observed)
+                current = [each for each in current if each.condition.name in entries.names_of(there)]
                 after = Entry(before.target, current, before.slots, before.interfaces, before.hook, draining=before.draining)
                 after.interfaces = entries.interfaces(after, observed)
                 desired = draining.datapath(kernel, observed, after)
@@ -310,10 +313,31 @@ class Engine:
             if entry.conditions and not gone:
                 return Cleared(target, (), identity=identity)
             entry.conditions = [c for c in entry.conditions if c not in gone]
-            rest = self._settle(entry, fd)
+            rest, problem = self._ended(entry, gone, fd)
         begun_by = tuple(each.reference for each in gone)
-        cleared = Cleared(target, entries.names_of(gone), None, rest.draining, rest.dropped, identity, begun_by=begun_by)
+        cleared = Cleared(target, entries.names_of(gone), problem, rest.draining, rest.dropped, identity, begun_by=begun_by)
         return self.finish(cleared, "wait") if self.held == "wait" else cleared
+
+    def _ended(self, entry: Entry, gone: list[InForce], known: int | None) -> tuple[Rest, NetweatherError | None]:
+        """Settles an entry from which these conditions were taken.
+
+        Where the journal can't be written, the kernel ends their leases: whoever comes next sees there that they have ended.
+        """
+        leases = frozenset(entry.slots.leases[name] for name in entries.names_of(gone) if name in entry.slots.leases)
+        try:
+            return self._settle(entry, known), None
+        except NetweatherError as error:
+            if error.code != "no-state":
+                raise
+            with contextlib.ExitStack() as stack:
+                fd = known if known is not None else stack.enter_context(entries.opened(entry.target))
+                if fd is None:
+                    raise
+                kernel = stack.enter_context(self.kernel(entry.target, fd, entry.hook))
+                kernel.observe()
+                kernel.apply(Lift(leases))
+            what = f"{', '.join(entries.names_of(gone))} ended, but this could not be written: {error.what}"
+            return Rest(), NetweatherError(error.code, what, error.why, "what ended stays ended; make the directory writable")
 
     def finish(self, cleared: Cleared, held: Held) -> Cleared:
         """Returns when nothing drains any more on a target that was cleared: in its time ("wait"), or dropped now ("drop").

@@ -126,6 +126,14 @@ def begun_by(journal: Journal, reference: str, but: Collection[str] = ()) -> Ite
             yield from ((identity, each) for each in (entry.conditions if entry else ()) if each.reference == reference)
 
 
+def in_force(entry: Entry, observed: Observed) -> list[InForce]:
+    """Its conditions, but for those that were ended where the journal could not be written: the kernel has no lease of them."""
+    if entry.state != "made" or not observed.rules:
+        return entry.conditions
+    ended = {name for name, slot in entry.slots.leases.items() if slot < len(observed.leases) and not observed.leases[slot]}
+    return [each for each in entry.conditions if each.condition.name not in ended]
+
+
 def rules_of(entry: Entry, name: str) -> tuple[Rule, ...] | None:
     """The rules of the condition of this name, or None."""
     return next((c.condition.rules for c in entry.conditions if c.condition.name == name), None)

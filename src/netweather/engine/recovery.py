@@ -40,6 +40,8 @@ def seen(engine: Engine, whose: Whose, fd: int) -> Iterator[tuple[TargetKernel, 
     with engine.kernel(whose, fd, entry.hook if entry else "") as kernel:
         observed = kernel.observe()
         if entry is None or not (entries.of_another(entry, observed.cookie) or _was_ended(engine, entry, observed)):
+            if entry is not None:
+                entry.conditions = entries.in_force(entry, observed)
             yield kernel, entry or Entry(replace(whose, cookie=observed.cookie)), observed
             return
     engine._remove_remains(whose.identity)

@@ -108,7 +108,7 @@ class LocalService:
             clearing = Clearing(self.engine, self.caller, self.callbacks, name, owner)
             answers = clearing.on(references) if references else self._clear_everywhere(clearing)
             line["cleared"] = [{"target": each.target, "names": list(each.names)} for each in answers if each.names]
-            if len(answers) == 1 and answers[0].problem:
+            if len(answers) == 1 and answers[0].problem and not answers[0].names:
                 raise answers[0].problem
         self.callbacks.was_cleared(self.caller, answers, clearing.ended)
         return answers

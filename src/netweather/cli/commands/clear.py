@@ -99,7 +99,7 @@ def _say_held(answer: Cleared) -> None:
 def _tell(answers: list[Cleared]) -> None:
     for each in answers:
         names = ", ".join(map(repr, each.names))
-        if each.problem is None:
+        if each.names or each.problem is None:
             say(f"cleared {names} on {each.label}" if names else f"nothing was in force on {each.label}")
             _say_held(each)
     for each in answers:

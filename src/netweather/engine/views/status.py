@@ -23,6 +23,7 @@ def shown(kernel: TargetKernel, entry: Entry, desired: Datapath) -> list[Shown]:
     matched = kernel.counters(list(entry.slots.counters.values()))
     lines, overflowed = _lines(kernel, entry, desired)
     drops = kernel.unwanted_drops() + overflowed
+    entry.conditions = entries.in_force(entry, observed)
     found = []
     for each in _as_written(entry, observed.hook):
         names = [RuleId(each.condition.name, number) for number in range(len(each.condition.rules))]

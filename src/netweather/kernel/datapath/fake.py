@@ -134,9 +134,10 @@ class FakeTarget:
                 self._write(tables, leases)
             case Attach(interface=name, ifindex=ifindex):
                 self._attach(name, ifindex)
-            case Lift():
+            case Lift(only=only):
                 for each in kernel.attached.values():
-                    each.leases = ()
+                    left = enumerate(each.leases)
+                    each.leases = () if only is None else tuple(0 if slot in only else lease for slot, lease in left)
             case Detach(interface=name):
                 kernel.attached.pop(name, None)
             case DetachElsewhere():

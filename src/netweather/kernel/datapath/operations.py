@@ -78,7 +78,9 @@ class DetachElsewhere:
 
 @dataclass(frozen=True)
 class Lift:
-    """End every lease: from now on no packet meets a rule. Traffic is normal at once, whatever is still there."""
+    """End every lease, or those of these slots: from now on no packet meets their rules, whatever is still there."""
+
+    only: frozenset[int] | None = None
 
 
 @dataclass(frozen=True)

@@ -210,8 +210,9 @@ class RealTarget:
                 self._need_classifier().write(tables, datapath, self.namespace.run, self._shapers)
             case Attach(ifindex=ifindex):
                 self.namespace.run(lambda: self._attach(ifindex))
-            case Lift():
-                self._need_classifier().set_leases((0,) * MAX_LEASES)
+            case Lift(only=only):
+                left = enumerate(self._need_classifier().leases(MAX_LEASES))
+                self._need_classifier().set_leases(tuple(0 if only is None or slot in only else lease for slot, lease in left))
             case Detach(interface=name):
                 self.namespace.run(lambda: self._detach(name))
             case DetachElsewhere():

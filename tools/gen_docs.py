@@ -135,7 +135,7 @@ _SECTIONS: Final[tuple[tuple[str, type[Any]], ...]] = (
 _UNITS: Final = """| unit | spelt | |
 |---|---|---|
 | time | `250us` `100ms` `1.5s` `10m` `1h` | ns, us, ms, s, m, h, d; whole nanoseconds |
-| percent | `3%` `0.01%` | with its sign; 0 to 100 %, steps of 0.0000001 % |
+| percent | `3%` `0.01%` | with the sign %; 0 to 100 %, steps of 0.0000001 % |
 | rate | `64kbit` `10mbit` `1gbit` | bits a second, powers of 1000; bytes (`mbps` to tc) are refused |
 | size | `1500b` `64kb` `64kib` | kb is 1000 bytes, kib is 1024 |
 | packets | `1000` | a whole number |"""

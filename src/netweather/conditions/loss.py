@@ -29,7 +29,7 @@ class LossRandom:
 
 @dataclass(frozen=True, slots=True)
 class LossGemodel:
-    """Gilbert-Elliott model: two states, good and bad, each with its own loss. Short forms accept tc's 1-h and 1-k.
+    """Gilbert-Elliott model: two states, good and bad, each with its own loss. `--loss-model` also accepts tc's names 1-h and 1-k.
 
     Mean loss: (p × loss_in_bad + r × loss_in_good) / (p + r).
     """

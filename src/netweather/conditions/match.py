@@ -124,7 +124,7 @@ class TcpFlags:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Which traffic of the target. Protocol numbers that have a name are stored by it (6 is tcp)."""
+    """Which traffic of the target. A protocol number that has a name is stored as the name (6 becomes tcp)."""
 
     to: tuple[str, ...] = field(
         default=(),
@@ -140,7 +140,7 @@ class Match:
     direction: Direction = field(
         default="both",
         metadata=about(
-            "direction from the view of the target; both applies to each direction independently", example="egress", always=True
+            "direction as seen from the target; with both, each direction gets the whole condition", example="egress", always=True
         ),
     )
     family: Family | None = field(default=None, metadata=about("only this address family", example="ipv6"))

@@ -56,7 +56,8 @@ class Delay:
     distribution: str = field(
         default="uniform",
         metadata=about(
-            "distribution of the jitter: uniform, normal, pareto, paretonormal, or a table (its path with a /, or its text)",
+            "distribution of the jitter: uniform, normal, pareto, paretonormal, or your own table: "
+            "a path that contains a /, or the text of the table",
             example="normal",
             needs="jitter",
         ),
@@ -165,7 +166,7 @@ class Condition:
     limit: Limit | None = field(
         default=None,
         metadata=about(
-            "length of the emulated link's queue in packets, bytes, or time at the rate; default: from rate and delay",
+            "length of the queue in packets, in bytes, or as the time to send it at the rate; default: computed from rate and delay",
             example="1000",
         ),
     )
@@ -233,4 +234,9 @@ class NetworkCondition:
     reason: str = field(
         default="", metadata=about("purpose of the condition, free text", example="checkout must survive a slow database")
     )
-    engine: Engine = field(default="auto", metadata=about("implementation of emulated links; auto chooses one", example="auto"))
+    engine: Engine = field(
+        default="auto",
+        metadata=about(
+            "what delays and drops packets: the kernel's netem, Netweather's own pump, or auto, which chooses", example="auto"
+        ),
+    )

@@ -23,7 +23,7 @@ netweather clear docker:shop-api --name slow-database
 netweather clear --all
 # return when all devices and programs of Netweather are removed
 netweather clear docker:shop-api --wait
-# clear one name on all its targets, such as a partition
+# clear the condition with this name on all targets, such as a partition
 netweather clear --all --name partition
 """
 
@@ -52,10 +52,10 @@ def command(
 ) -> int:
     """Ends all conditions on TARGETs, or only the condition --name.
 
-    When the command returns, no packet matches a rule any more. Packets that are still delayed or queued are sent at their
-    time; those that remain after 10 s are dropped. The target's keeper process (or the agent) does this and then removes
-    Netweather's devices. Clearing a target without conditions succeeds. An unknown --name fails. If one target fails, the
-    others are cleared anyway (exit 1).
+    When the command returns, no packet matches a rule any more. Packets that are still delayed or queued are sent when they
+    are due; those that remain after 10 s are dropped. Then the agent, or a background process of Netweather (the target's
+    keeper), removes Netweather's devices. Clearing a target without conditions succeeds. An unknown --name fails. If one target
+    fails, the others are cleared anyway (exit 1).
     """
     _check(targets, name, owner, everything=everything)
     if wait and now:

@@ -37,7 +37,7 @@ MATCHES: Final = ("to", "port", "protocol", "family", "connection", "share")
 """The flags that say which connections are meant."""
 target_argument = command_factory.argument("target", metavar="TARGET", complete=completion.targets, help="the target")
 exclude_option = command_factory.option(
-    "--exclude", metavar="MATCH", multiple=True, help="leave these out: a peer, or KEY=VALUE,…"
+    "--exclude", metavar="MATCH", multiple=True, help="leave out connections to a peer, or those with KEY=VALUE,… (e.g. port=22)"
 )
 state_option = command_factory.option(
     "--state",

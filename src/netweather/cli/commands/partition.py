@@ -46,10 +46,10 @@ def command(
 ) -> None:
     """Blocks all traffic between GROUPs of targets. Targets in the same group can still reach each other.
 
-    Either all targets are set or none. A target that is in several groups can reach all of their members. The packets of each
-    pair are dropped at the target of the earlier group, so a later group may also contain addresses and host names. A partition
-    is a condition named `partition` (or --name) and ends after 10 minutes (or --for). To end it earlier: `netweather clear
-    --all --name partition`.
+    Either all targets are set or none. A target that is in several groups can reach all of their members. Netweather drops the
+    packets between two groups at the targets of the group that is given first. So a group after it may also contain addresses
+    and host names. A partition is a condition named `partition` (or --name) and ends after 10 minutes (or --for). To end it
+    earlier: `netweather clear --all --name partition`.
     """
     settings = Settings.load()
     conditions = planned(

@@ -25,7 +25,7 @@ netweather reset docker:shop-api --share 10%
 @exclude_option
 @state_option
 @name_option
-@command_factory.option("--yes", is_flag=True, help="confirm TARGET host: the host's own network")
+@command_factory.option("--yes", is_flag=True, help="confirm that you mean the host's own network (TARGET host)")
 @direct_option
 @json_option
 @with_flags("match", only=MATCHES)

@@ -47,7 +47,7 @@ netweather set pid:4711 --delay 1s --wait
 @command_factory.option("--wait", is_flag=True, help="wait until the lease ends or Ctrl-C, then clear")
 @command_factory.option("--verify", is_flag=True, help="measure the effect; if it is wrong, undo the change (exit 1)")
 @command_factory.option("--dry-run", is_flag=True, help="only print what would be done")
-@command_factory.option("--yes", is_flag=True, help="confirm TARGET host: the host's own network")
+@command_factory.option("--yes", is_flag=True, help="confirm that you mean the host's own network (TARGET host)")
 @direct_option
 @json_option
 @with_flags("condition", "match", "common")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """
 sudo netweather scope-plugin
-# what it sets ends after two minutes; "next network" sets these in turn
+# a lease of two minutes; "next network" steps through these profiles
 sudo netweather scope-plugin --for 2m --profile 3g --profile satellite \\
   --profile blackhole
 # these controls alone
@@ -30,13 +30,15 @@ sudo netweather scope-plugin --control clear --control end-all \\
 
 
 @command_factory.command("scope-plugin", examples=_EXAMPLES)
-@command_factory.option("--for", "lease", metavar="TIME", default="", help="lease of what a click sets; 10m")
+@command_factory.option(
+    "--for", "lease", metavar="TIME", default="", help="lease of the conditions that a click sets (default: 10m)"
+)
 @command_factory.option(
     "--profile",
     "profiles",
     metavar="NAME",
     multiple=True,
-    help="a profile for the control next-profile, which sets each in turn; repeatable",
+    help="a profile for the control next-profile, of which each click sets the next one; repeatable",
 )
 @command_factory.option(
     "--control", "panel", metavar="NAME", multiple=True, help="a control to show, instead of the default ones; repeatable"
@@ -54,10 +56,10 @@ sudo netweather scope-plugin --control clear --control end-all \\
 def command(
     *, lease: str, profiles: tuple[str, ...], panel: tuple[str, ...], before_1_13: bool, root: str, identifier: str, direct: bool
 ) -> None:
-    """Run Weave Scope's plugin: it shows each container's conditions in Scope, and adds controls that set them.
+    """Runs the plugin for Weave Scope: it shows each container's conditions in Scope, and adds controls that set them.
 
     It replaces Scope's own traffic-control plugin. It uses the agent when there is one. It needs root, for the socket in Scope's
-    folder. What a click sets ends in time, also when the plugin is killed.
+    folder. A condition that a click sets ends with its lease, even if the plugin is killed.
     """
     need_root()
     settings = Settings.load()

@@ -70,7 +70,7 @@ def command(
     """Degrades the network of pods. Returns when the condition is in force on each of them.
 
     The options are those of `netweather set`. --to accepts service/NAME, labels (app=db), namespace/NAME, addresses and host
-    names. The object is named after its targets; --name sets another name. Setting the same name again replaces the object.
+    names. The NetworkCondition is named after its targets; --name sets another name. Setting the same name again replaces it.
     """
     named = [*targets, *selector]
     wanted = given(flags)

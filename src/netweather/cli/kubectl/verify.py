@@ -49,8 +49,8 @@ def command(
 ) -> int:
     """Checks for each condition whether it is in force on all of its pods, and lists the pods where it is not.
 
-    Each node compares its kernel with the condition; if the condition was set with `set --verify`, the node also measures the
-    effect. Exit 0: PASS; 1: FAIL; 3: CAN'T TELL, because a condition is not in force yet.
+    Each node reads the condition back from its kernel and compares it. If the condition was set with `set --verify`, the node
+    also measures the effect. Exit 0: PASS; 1: FAIL; 3: CAN'T TELL, because a condition is not in force yet.
     """
     whose = condition_wording.targets(targets, selector)
     found = Place(namespace, context, kubeconfig).ask(lambda api: chosen(api, whose, name))

@@ -77,9 +77,10 @@ def command(  # long: a line for each option
 ) -> int:
     """Finds how bad the network may get before COMMAND fails. Varies one property by bisection.
 
-    COMMAND fails if its exit code is not 0 or if it takes longer than --timeout. Separate runs then confirm the two values
-    found, so that the printed confidence is valid (docs/find-limit.md). Exit 0: the limit was found, or COMMAND passes
-    everywhere; 1: COMMAND fails at the good end, or before --at-least; 3: results are too irregular to decide.
+    COMMAND fails if its exit code is not 0 or if it takes longer than --timeout. Separate runs then confirm the worst value
+    that passed and the best value that failed, so that the printed confidence is valid (docs/find-limit.md). Exit 0: the limit
+    was found, or COMMAND passes everywhere; 1: COMMAND fails even at GOOD (see --vary), or before --at-least; 3: results are
+    too irregular to decide.
     """
     from netweather.testing.limits import vary as varying
     from netweather.testing.limits.limit_search import Search

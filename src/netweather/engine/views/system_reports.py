@@ -82,6 +82,6 @@ def lines_by(findings: list[Finding]) -> tuple[str, str]:
     found = {finding.feature.name: finding for finding in findings}
     netem, seeds = found.get("netem"), found.get("netem-seed")
     if netem is None or netem.state != "yes":
-        return "pump", "the pump makes all emulated links: this kernel has no netem" + (f", {netem.detail}" if netem else "")
+        return "pump", "Netweather's pump makes all emulated links, without netem" + (f" ({netem.detail})" if netem else "")
     seeded = () if seeds and seeds.state == "yes" else ("--seed (netem takes one from Linux 6.6 on)",)
     return "netem", f"netem makes the emulated links; the pump makes those with {', '.join((*PUMP_ONLY, *seeded))}"

@@ -129,7 +129,7 @@ FEATURES: Final = (
             remedy="run as root (sudo), or name another directory in NETWEATHER_STATE"),
     Feature("memlock", "memory for BPF maps", "needed", probes.memlock, remedy="ulimit -l unlimited"),
     Feature("netem", "emulated links by the kernel's netem", "better", probes.netem, "2.6", "NET_SCH_NETEM", "sch_netem",
-            instead="not needed: the pump makes all emulated links"),
+            instead="not needed: Netweather's own pump makes all emulated links"),
     Feature("netem-seed", "repeatable netem (--seed)", "extra", probes.netem_seed, "6.6", "NET_SCH_NETEM",
             "sch_netem", instead="not needed: the pump makes emulated links with a seed"),
     Feature("sock-diag", "connections", "extra", probes.listing, "3.3", "INET_DIAG", "inet_diag"),

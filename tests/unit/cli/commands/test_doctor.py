@@ -65,10 +65,10 @@ def test_json(run: Run, findings: dict[str, Finding]) -> None:
     assert outcome.json["works"] is True
     netem = next(each for each in outcome.json["features"] if each["name"] == "netem")
     assert (netem["answer"], netem["option"], netem["module"]) == ("no", "CONFIG_NET_SCH_NETEM", "sch_netem")
-    assert netem["instead"] == "not needed: the pump makes all emulated links"
+    assert netem["instead"] == "not needed: Netweather's own pump makes all emulated links"
     assert outcome.json["engine"] == {
         "auto": "pump",
-        "why": "the pump makes all emulated links: this kernel has no netem, built without it",
+        "why": "Netweather's pump makes all emulated links, without netem (built without it)",
     }
 
 
@@ -80,11 +80,9 @@ def test_which_engine_does_what_here(run: Run, findings: dict[str, Finding]) -> 
     assert "--seed (netem takes one from Linux 6.6 on)" in " ".join(run("doctor").out.split())
     findings["netem"] = Finding(BY_NAME["netem"], "no", "the module sch_netem is not loaded", "modprobe sch_netem")
     text = " ".join(run("doctor").out.split())
-    assert (
-        "--engine auto uses pump: the pump makes all emulated links: this kernel has no netem, the module sch_netem is not loaded"
-        in text
-    )
-    assert "not needed: the pump makes all emulated links remedy: modprobe sch_netem" in text
+    assert "--engine auto uses pump: " in text
+    assert "without netem (the module sch_netem is not loaded)" in text
+    assert "pump makes all emulated links remedy: modprobe sch_netem" in text
 
 
 def test_modules_are_loaded_only_when_that_is_said(

@@ -1,4 +1,4 @@
-"""What the verbs answer: plain data, for front ends to print. Not here: how it comes to be (engine), and JSON (json_documents).
+"""What the verbs answer: plain data, for front ends to print. Not here: how it comes to be (engine), and JSON (wire).
 
 Imports little: a command line that asks an agent needs these classes, and no engine.
 """
@@ -76,8 +76,8 @@ class SetResult:
     notes: tuple[str, ...] = ()
     engines: tuple[str, ...] = ()
     """Which engines make its lines, and why."""
-    plan: tuple[str, ...] = ()
-    """The operations in words, for people."""
+    plan: tuple[str, ...] | None = None
+    """The operations in words, of a dry run."""
     rules: tuple[PlainRule, ...] = ()
     """The condition's, without profiles; of a set that another process did, they are not known."""
 
@@ -215,10 +215,15 @@ class Recovered:
 
 @dataclass(frozen=True)
 class Done:
-    """A network condition as it was carried out, what came of it on each target, and what the user should know of each."""
+    """A network condition that was set, or would be, and what `set` did on each target."""
 
     condition: NetworkCondition
     results: tuple[SetResult, ...]
-    notes: tuple[tuple[str, ...], ...]
+    dry_run: bool = False
     evidence: tuple[Evidence, ...] = ()
     """What was measured, when it was to be proved."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know, of all targets."""
+        return tuple(dict.fromkeys(note for result in self.results for note in result.notes))

@@ -10,7 +10,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,8 @@ from typing import Any
 import pytest
 
 from netweather.conditions import load
-from netweather.json_documents import done_document, shown_document
 from netweather.results import Done, RuleCounters, SetResult, Shown, Whose
+from netweather.wire import condition_documents as wire
 
 PROGRAM = (
     "import sys\nfrom netweather.cli import main\ncode = main(sys.argv[1:])\nprint(*sys.modules, file=sys.stderr)\nsys.exit(code)"
@@ -28,12 +27,11 @@ LIBRARIES = {"http", "httpx", "httpcore", "h11", "email", "ssl", "asyncio", "pyd
 ENGINE = ("engine", "service", "planning", "lines", "measure", "journal", "keeper", "agent", "testing", "demo")
 TARGET = Whose("netns:a", "a", 1, 2, None, None, "netns")
 CONDITION = load({"name": "default", "targets": ["netns:a"], "rules": [{"condition": {"delay": "10ms", "loss": "1%"}}]})
-DONE = Done(CONDITION, (SetResult(TARGET, CONDITION, (), True, {}, ("eth0",), (), ("engine pump",)),), (("a note",),))
+DONE = Done(CONDITION, (SetResult(TARGET, CONDITION, (), True, {}, ("eth0",), ("a note",), ("engine pump",)),))
 SHOWN = Shown(TARGET, CONDITION, 60 * 10**9, True, (), ("eth0",), {}, (RuleCounters(1, 100, 0),), 0, "pump")
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ANSWERS: dict[str, list[dict[str, Any]]] = {
-    "PUT": [done_document(DONE, NOW, dry_run=False)],
-    "GET": [shown_document(SHOWN, NOW)],
+    "PUT": [wire.DONE.write(DONE)],
+    "GET": [wire.SHOWN.write(SHOWN)],
     "DELETE": [{"target": "netns:a", "cleared": ["default"]}],
 }
 

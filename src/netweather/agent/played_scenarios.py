@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from netweather.agent.principals import again, remembered
 from netweather.conditions import NetworkCondition
-from netweather.conditions.scenario import Scenario, dump_scenario
+from netweather.conditions.scenario import Scenario
 from netweather.conditions.scenario_timeline import timeline
 from netweather.engine import opened, set_all
 from netweather.engine.scenario_runner import Key, Place, Player
@@ -20,6 +20,7 @@ from netweather.errors import NetweatherError
 from netweather.service.callers import SET, Caller
 from netweather.service.protocol import end_condition
 from netweather.targets.references import can_be_target
+from netweather.wire.scenario_documents import PLAYED
 
 if TYPE_CHECKING:
     from netweather.agent.agent import Agent
@@ -242,8 +243,7 @@ class Scenarios:
         )  # fmt: skip
 
     def _document(self, played: _Played) -> dict[str, Any]:
-        status = {**played.player.progress.plain(), "secondsOfARound": played.player.timeline.length / 1e9}
-        return {**dump_scenario(played.player.scenario), "status": status}
+        return PLAYED.write(played.player)
 
 
 def wait_for(threads: Iterable[threading.Thread]) -> None:

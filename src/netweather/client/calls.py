@@ -54,33 +54,27 @@ class Call(Generic[T]):
 def set_conditions(
     conditions: Sequence[NetworkCondition], *, dry_run: bool, host: bool, verify: bool = False
 ) -> Call[list[Done]]:
-    from netweather.conditions.language.dumping import dump
+    from netweather.wire.condition_documents import CONDITIONS, DONE_LIST
 
-    document = {"apiVersion": "v1", "kind": "List", "items": [dump(each) for each in conditions]}
     query = [("dryRun", "true")] * dry_run + [("confirmHost", "true")] * host + [("verify", "true")] * verify
 
-    def read(answer: Any) -> list[Done]:
-        from netweather.client import response_reader
-
-        return [response_reader.done(each) for each in answer["items"]]
-
-    return Call("PUT", "/v1/conditions", read, query, document, PROOFS_S if verify else QUICK_S)
+    return Call("PUT", "/v1/conditions", DONE_LIST.read, query, CONDITIONS.write(conditions), PROOFS_S if verify else QUICK_S)
 
 
 def show(references: Sequence[str], *, lived: bool = False) -> Call[list[Shown]]:
     def read(answer: Any) -> list[Shown]:
-        from netweather.client import response_reader
+        from netweather.wire.condition_documents import SHOWN_LIST
 
-        return [response_reader.shown(each) for each in answer["items"]]
+        return SHOWN_LIST.read(answer)
 
     return Call("GET", "/v1/conditions", read, _targets(references) + [("lived", "true")] * lived)
 
 
 def clear(references: Sequence[str], name: str | None, owner: str | None, held: Held = "drain") -> Call[list[Cleared]]:
     def read(answer: Any) -> list[Cleared]:
-        from netweather.client import response_reader
+        from netweather.wire.condition_documents import CLEARED_ITEMS
 
-        return [response_reader.cleared(each) for each in answer["items"]]
+        return CLEARED_ITEMS.read(answer)
 
     query = _targets(references) + ([("owner", owner)] if owner is not None else [])
     query += {"wait": [("wait", "true")], "drop": [("now", "true")]}.get(held, [])
@@ -108,9 +102,9 @@ def verify(reference: str, wish: Wish | None) -> Call[list[Evidence]]:
     document = {"target": reference, **{key: getattr(wish, key, None) for key in ("name", "to", "peer", "samples")}}
 
     def read(answer: Any) -> list[Evidence]:
-        from netweather.client.evidence_reader import evidence
+        from netweather.wire.evidence_documents import EVIDENCE_ITEMS
 
-        return [evidence(each) for each in answer["items"]]
+        return EVIDENCE_ITEMS.read(answer)
 
     return Call("POST", "/v1/verify", read, [], document, LONG_S)
 
@@ -141,9 +135,9 @@ def end_stats(number: str) -> Call[dict[str, Any]]:
 
 
 def _all_listed(answer: Any) -> list[Listed]:
-    from netweather.client.connection_reader import listed
+    from netweather.wire.connection_documents import CONNECTION_ITEMS
 
-    return [listed(each) for each in answer["items"]]
+    return CONNECTION_ITEMS.read(answer)
 
 
 def _which(which: Chosen | None) -> list[tuple[str, str]]:

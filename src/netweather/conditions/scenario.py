@@ -136,13 +136,6 @@ def dump_scenario(scenario: Scenario) -> dict[str, Any]:
     return {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": spec.pop("name", scenario.name)}, "spec": spec}
 
 
-def scenario_schema() -> dict[str, Any]:
-    """The JSON Schema of the long form."""
-    from netweather.conditions.language.schema import document_schema
-
-    return document_schema(Scenario, KIND)
-
-
 def embedded_scenario(scenario: Scenario, own: Mapping[str, Any] | None = None) -> Scenario:
     """The same, needing no file and no profile of this machine's. Raises UsageError unreadable-file, unknown-profile."""
     return replace(scenario, steps=tuple(part for step in scenario.steps for part in _embedded(step, own)))
@@ -159,5 +152,5 @@ def _embedded(step: Step, own: Mapping[str, Any] | None) -> list[Step]:
 
 __all__ = [
     "KIND", "Flap", "Ramp", "Scenario", "Step", "dump_scenario", "embedded_scenario", "load_scenario", "load_scenario_json",
-    "load_scenario_text", "scenario_schema",
+    "load_scenario_text",
 ]  # fmt: skip

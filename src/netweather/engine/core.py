@@ -101,7 +101,7 @@ class Engine:
                     *unreached(rules, target, kernel, observed, peers, tuple(i.name for i in after.interfaces)),
                 ),
                 engine_choice.told(rules),
-                tuple(map(describe, operations)),
+                tuple(map(describe, operations)) if dry_run else None,
                 rules,
             )
             if not dry_run:

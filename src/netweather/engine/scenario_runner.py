@@ -40,13 +40,6 @@ class Progress:
     why: str = ""
     """Of its end, when that needs telling and is no problem."""
 
-    def plain(self) -> dict[str, Any]:
-        """For JSON."""
-        held = [{"target": target, "name": name} for target, name in self.in_force]
-        document: dict[str, Any] = {"state": self.state, "atSeconds": round(self.at, 3), "round": self.round, "inForce": held}
-        document |= {"why": self.why} if self.why else {}
-        return {**document, "problem": self.problem.as_problem()} if self.problem else document
-
 
 @dataclass(frozen=True)
 class Place:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -78,10 +78,9 @@ def set_all(engine: Engine, wanted: list[Wanted], *, dry_run: bool = False, chec
         for one in wanted:
             work = partial(_set_one, engine, one.condition, undo, None if dry_run else check, dry_run=dry_run, several=several)
             each = _on_each(work, one.targets, engine.at_once if check is None else 1)
-            results = tuple(result for result, _ in each)
-            notes = tuple(tuple(dict.fromkeys(_notes(result))) for result in results)
+            results = tuple(replace(result, notes=tuple(dict.fromkeys(_notes(result)))) for result, _ in each)
             condition = results[0].condition if results else one.condition
-            done.append(Done(condition, results, notes, tuple(proof for _, found in each for proof in found)))
+            done.append(Done(condition, results, dry_run, tuple(proof for _, found in each for proof in found)))
     except BaseException as error:
         failures = [] if dry_run else _take_back(undo)
         if isinstance(error, NetweatherError) and several:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from netweather.measure.statistics import CONFIDENCE, Interval
+from netweather.measure.statistics import Interval
 
 
 class Verdict(StrEnum):
@@ -51,21 +51,6 @@ class Figure:
     without: float | None = None
     error: float | None = None
 
-    def plain(self) -> dict[str, Any]:
-        return {
-            "field": self.name,
-            "direction": self.direction,
-            "unit": self.unit,
-            "asked": _finite(self.asked),
-            "seen": _finite(self.seen),
-            "interval": None if self.interval is None else [_finite(self.interval.low), _finite(self.interval.high)],
-            "samples": self.samples,
-            "verdict": str(self.verdict),
-            "why": self.why,
-            "without": _finite(self.without),
-            "error": _finite(self.error),
-        }
-
 
 @dataclass(frozen=True, slots=True)
 class Null:
@@ -80,16 +65,6 @@ class Null:
     samples: int = 0
     lost: int = 0
     why: str = ""
-
-    def plain(self) -> dict[str, Any]:
-        return {
-            "direction": self.direction,
-            "seen": _finite(self.seen),
-            "interval": None if self.interval is None else [_finite(self.interval.low), _finite(self.interval.high)],
-            "samples": self.samples,
-            "lost": self.lost,
-            "why": self.why,
-        }
 
     def words(self) -> str:
         """'egress 0.06 ms (0.05 ms – 0.08 ms), 0 of 200 lost'."""
@@ -126,16 +101,6 @@ class Measured:
     def verdict(self) -> Verdict:
         return worst(figure.verdict for figure in self.figures)
 
-    def plain(self) -> dict[str, Any]:
-        return {
-            "rule": self.rule,
-            "probe": self.probe,
-            "counterMoved": self.packets,
-            "verdict": str(self.verdict),
-            "fields": [figure.plain() for figure in self.figures],
-            "null": [null.plain() for null in self.null],
-        }
-
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -158,18 +123,6 @@ class Evidence:
         if self.problems:
             return Verdict.FAIL
         return worst(measured.verdict for measured in self.measured)
-
-    def plain(self) -> dict[str, Any]:
-        """The evidence as JSON has it."""
-        return {
-            "target": self.target,
-            "name": self.name,
-            "requested": {**self.requested, "expected": list(self.expected)},
-            "kernel": {**self.kernel, "problems": list(self.problems), "verdict": str(self.kernel_verdict)},
-            "measured": [measured.plain() for measured in self.measured],
-            "confidence": CONFIDENCE,
-            "verdict": str(self.verdict),
-        }
 
 
 def in_words(evidence: Evidence) -> str:
@@ -212,7 +165,3 @@ def value_words(value: float | None, unit: str) -> str:
     if unit == "bit/s":
         return f"{value / 1e6:.4g} Mbit/s" if value >= 1e6 else f"{value / 1e3:.4g} kbit/s"
     return f"{value:.3g}"
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None

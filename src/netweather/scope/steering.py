@@ -131,7 +131,7 @@ class Steering:
         reason = f"Weave Scope: {control.human}"
         wanted = NetworkCondition(NAME, (reference,), self.lease, rules, owner=self.owner, reason=reason)
         (done,) = self.service.set([wanted])
-        return "; ".join(dict.fromkeys(note for notes in done.notes for note in notes))
+        return "; ".join(done.notes)
 
 
 def _cleared(answers: list[Cleared]) -> None:

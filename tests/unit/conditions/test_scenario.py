@@ -9,6 +9,7 @@ import pytest
 
 from netweather.conditions import Condition, Delay, Match, PortRange
 from netweather.conditions.embedding import own_profiles
+from netweather.conditions.language.schema import document_schema
 from netweather.conditions.scenario import (
     Flap,
     Ramp,
@@ -19,7 +20,6 @@ from netweather.conditions.scenario import (
     load_scenario,
     load_scenario_json,
     load_scenario_text,
-    scenario_schema,
 )
 from netweather.errors import UsageError
 from netweather.units import Duration
@@ -66,7 +66,7 @@ def test_the_envelope_may_be_left_out() -> None:
 
 
 def test_the_schema_takes_what_is_dumped_and_no_other_key() -> None:
-    document, schema = dump_scenario(load_scenario_text(TEXT)), scenario_schema()
+    document, schema = dump_scenario(load_scenario_text(TEXT)), document_schema(Scenario, "Scenario")
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(document, schema)
     assert schema["title"] == "Scenario"

@@ -12,6 +12,7 @@ from netweather.conditions import NetworkCondition
 from netweather.conditions.scenario import load_scenario_text
 from netweather.engine.scenario_runner import Key, Place, Player
 from netweather.errors import NetweatherError
+from netweather.wire.scenario_documents import PLAYED
 from tests.support.clock import FakeClock
 
 Call = tuple[Any, ...]
@@ -124,7 +125,8 @@ def test_a_step_that_fails_takes_everything_back() -> None:
     assert stage.calls == [("put", "s.step-1"), ("end", "netns:a", "s.step-1")]
     progress = stage.player.progress
     assert (progress.state, progress.in_force, progress.problem and progress.problem.code) == ("failed", (), "busy")
-    assert progress.plain()["problem"]["code"] == "busy"
+    plain = PLAYED.write(stage.player)
+    assert (plain["metadata"]["name"], plain["status"]["state"], plain["status"]["problem"]["code"]) == ("s", "failed", "busy")
 
 
 @pytest.mark.parametrize(("code", "state"), [("target-not-running", "stopped"), ("busy", "failed")])

@@ -12,7 +12,7 @@ from netweather.conditions import NetworkCondition, builtin_profiles
 from netweather.engine.draining import Held
 from netweather.errors import NetweatherError
 from netweather.kernel.sockets.netns_stats import Faring
-from netweather.results import Cleared, Done, RuleCounters, Shown, Whose
+from netweather.results import Cleared, Done, RuleCounters, SetResult, Shown, Whose
 from netweather.scope.buttons import controls
 from netweather.scope.picture import Painter
 from netweather.scope.steering import Steering
@@ -84,7 +84,8 @@ class Fake:
             for reference in each.targets:
                 others = [old for old in self.in_force.get(reference, []) if old.name != each.name]
                 self.in_force[reference] = [*others, each]
-        return [Done(each, (), (self.notes,)) for each in conditions]
+        nowhere = Whose("", "", 0, 0, None, None, "")
+        return [Done(each, (SetResult(nowhere, each, (), True, {}, (), self.notes),)) for each in conditions]
 
     def clear(
         self, references: Sequence[str] = (), name: str | None = None, owner: str | None = None, *, held: Held = "drain"

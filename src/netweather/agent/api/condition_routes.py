@@ -6,53 +6,24 @@ import asyncio
 from collections.abc import Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import JSONResponse
 
 from netweather.agent.agent import Agent
-from netweather.agent.api.dependencies import OurAgent, Reader, Setter, Targets, answers, conditions_in, known_parameters
+from netweather.agent.api.dependencies import OurAgent, Reader, Setter, Targets, answers, body, conditions_in, known_parameters
 from netweather.agent.api.problem_responses import as_netweather
 from netweather.conditions import NetworkCondition
-from netweather.conditions.language.schema import json_schema
 from netweather.engine.draining import Held
 from netweather.errors import UsageError
-from netweather.json_documents import done_document, shown_document
-from netweather.results import Cleared
-from netweather.service import LocalService
+from netweather.results import Cleared, Done
 from netweather.service.callers import Caller
 from netweather.service.end_conditions import no_such_condition
+from netweather.wire.condition_documents import CLEARED_ITEMS, CONDITION, CONDITIONS, DONE, DONE_LIST, SHOWN_LIST
 
 router = APIRouter(prefix="/v1", dependencies=[Depends(known_parameters)], tags=["conditions"])
 
-_CONDITION: Final = {key: value for key, value in json_schema().items() if not key.startswith("$")}
-_LIST: Final = {
-    "type": "object",
-    "properties": {"apiVersion": {"const": "v1"}, "kind": {"const": "List"}, "items": {"type": "array", "items": _CONDITION}},
-    "required": ["apiVersion", "kind", "items"],
-}
-_CLEARED: Final = {
-    "type": "object",
-    "properties": {
-        "items": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {
-                    "target": {"type": "string"},
-                    "cleared": {"type": "array", "items": {"type": "string"}},
-                    "drainingPackets": {"type": "integer"},
-                    "droppedPackets": {"type": "integer"},
-                    "problem": {"type": "object"},
-                },
-                "required": ["target", "cleared"],
-            },
-        }
-    },
-    "required": ["items"],
-}
 _NAME: Final = r"^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$"
 _PATIENCE_S: Final = 2.0
 Name = Annotated[str, Path(description="the condition's name", pattern=_NAME)]
@@ -72,26 +43,21 @@ class How:
     verify: Annotated[bool, Query(description="measure the effect (about 10 s per target), and undo the change on FAIL")] = False
 
 
-def _body(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
-
-
 @router.put(
-    "/conditions", summary="Put conditions in force", openapi_extra=_body({"anyOf": [_CONDITION, _LIST]}),
-    responses=answers("in force, and read back", _LIST, 404, 409, 415),
+    "/conditions", summary="Put conditions in force", openapi_extra=body(CONDITION, CONDITIONS),
+    responses=answers("in force, and read back", DONE_LIST, 404, 409, 415),
 )  # fmt: skip
 async def put_conditions(request: Request, agent: OurAgent, who: Setter, how: Annotated[How, Depends()]) -> JSONResponse:
     """All of them on all of their targets, or nothing."""
     conditions = await conditions_in(request)
     if not conditions or not all(each.targets for each in conditions):
         raise _no_target()
-    documents = await _set(request, agent, who, conditions, how)
-    return JSONResponse(_as_list(documents))
+    return JSONResponse(DONE_LIST.write(await _set(request, agent, who, conditions, how)))
 
 
 @router.put(
-    "/conditions/{name}", summary="Put a condition in force", openapi_extra=_body(_CONDITION),
-    responses=answers("in force, and read back", _CONDITION, 404, 409, 415),
+    "/conditions/{name}", summary="Put a condition in force", openapi_extra=body(CONDITION),
+    responses=answers("in force, and read back", DONE, 404, 409, 415),
 )  # fmt: skip
 async def put_condition(
     name: Name, request: Request, agent: OurAgent, who: Setter, how: Annotated[How, Depends()]
@@ -105,8 +71,8 @@ async def put_condition(
     if not conditions[0].targets:
         raise _no_target()
     named = [replace(conditions[0], name=name)]
-    documents = await _set(request, agent, who, named, how)
-    return JSONResponse(documents[0])
+    (done,) = await _set(request, agent, who, named, how)
+    return JSONResponse(DONE.write(done))
 
 
 async def _set(
@@ -115,7 +81,7 @@ async def _set(
     who: Caller,
     conditions: Sequence[NetworkCondition],
     how: How,
-) -> list[dict[str, Any]]:
+) -> list[Done]:
     loop = asyncio.get_running_loop()
 
     def gone() -> bool:  # asked by the thread that measures; a loop that doesn't answer ends with the agent
@@ -124,40 +90,34 @@ async def _set(
         except (TimeoutError, CancelledError, RuntimeError):
             return True
 
-    def put() -> list[dict[str, Any]]:
+    def put() -> list[Done]:
         service = agent.service(replace(who, gone=gone))
-        done = service.set(conditions, dry_run=how.dry_run, host=how.confirm_host, verify=how.verify)
-        now = datetime.now().astimezone()
-        return [done_document(each, now, dry_run=how.dry_run) for each in done]
+        return service.set(conditions, dry_run=how.dry_run, host=how.confirm_host, verify=how.verify)
 
     return await (agent.measured if how.verify and not how.dry_run else agent.in_thread)(put)
 
 
 @router.get(
-    "/conditions", summary="The conditions in force", responses=answers("one item for each condition and target", _LIST, 404, 409)
+    "/conditions",
+    summary="The conditions in force",
+    responses=answers("one item for each condition and target", SHOWN_LIST, 404, 409),
 )
 async def get_conditions(agent: OurAgent, who: Reader, targets: Targets = None, lived: Lived = False) -> JSONResponse:
     """On these targets, or on all; with what each rule met, and the time left."""
-    return JSONResponse(_as_list(await agent.in_thread(_shown, agent.service(who), targets or (), lived=lived)))
+    return JSONResponse(SHOWN_LIST.write(await agent.in_thread(agent.service(who).show, targets or (), lived=lived)))
 
 
-@router.get("/conditions/{name}", summary="One condition", responses=answers("one item for each target", _LIST, 404, 409))
+@router.get("/conditions/{name}", summary="One condition", responses=answers("one item for each target", SHOWN_LIST, 404, 409))
 async def get_condition(name: Name, agent: OurAgent, who: Reader, targets: Targets = None, lived: Lived = False) -> JSONResponse:
     """On these targets, or wherever it is in force."""
-    found = await agent.in_thread(_shown, agent.service(who), targets or (), name, lived=lived)
+    shown = await agent.in_thread(agent.service(who).show, targets or (), lived=lived)
+    found = [each for each in shown if each.condition.name == name]
     if not found:
         raise no_such_condition(name)
-    return JSONResponse(_as_list(found))
+    return JSONResponse(SHOWN_LIST.write(found))
 
 
-def _shown(
-    service: LocalService, targets: Sequence[str], name: str | None = None, *, lived: bool = False
-) -> list[dict[str, Any]]:
-    now = datetime.now().astimezone()
-    return [shown_document(each, now) for each in service.show(targets, lived=lived) if name in (None, each.condition.name)]
-
-
-@router.delete("/conditions", summary="End conditions", responses=answers("what ended, by target", _CLEARED, 404, 409))
+@router.delete("/conditions", summary="End conditions", responses=answers("what ended, by target", CLEARED_ITEMS, 404, 409))
 async def delete_conditions(
     agent: OurAgent, who: Setter, targets: Targets = None, owner: Owner = None, wait: Wait = False, now: Now = False
 ) -> JSONResponse:
@@ -166,7 +126,9 @@ async def delete_conditions(
     return _cleared(await agent.clear(who, targets or (), None, owner, held))
 
 
-@router.delete("/conditions/{name}", summary="End a condition", responses=answers("what ended, by target", _CLEARED, 404, 409))
+@router.delete(
+    "/conditions/{name}", summary="End a condition", responses=answers("what ended, by target", CLEARED_ITEMS, 404, 409)
+)
 async def delete_condition(
     name: Name, agent: OurAgent, who: Setter, targets: Targets = None, owner: Owner = None, wait: Wait = False, now: Now = False
 ) -> JSONResponse:
@@ -186,18 +148,9 @@ def _held(*, wait: bool, now: bool) -> Held:
     return "wait" if wait else "drop" if now else "drain"
 
 
-def _as_list(documents: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"apiVersion": "v1", "kind": "List", "items": documents}
-
-
 def _cleared(answers: Sequence[Cleared]) -> JSONResponse:
-    items = []
-    for each in answers:
-        item: dict[str, Any] = {"target": each.target, "cleared": list(each.names), **each.held}
-        if each.problem is not None:
-            item["problem"] = as_netweather(each.problem).as_problem()
-        items.append(item)
-    return JSONResponse({"items": items})
+    known = [each if each.problem is None else replace(each, problem=as_netweather(each.problem)) for each in answers]
+    return JSONResponse(CLEARED_ITEMS.write(known))
 
 
 def _no_target() -> UsageError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse
@@ -12,15 +12,10 @@ from netweather.agent.api.dependencies import OurAgent, Reader, Setter, answers,
 from netweather.conditions import Match, Rule, validate_rule
 from netweather.conditions.language.flags import match_from_short
 from netweather.engine import Chosen, Listed
-from netweather.json_documents import connections_document
+from netweather.wire.connection_documents import CONNECTION_ITEMS
 
 router = APIRouter(prefix="/v1", dependencies=[Depends(known_parameters)], tags=["connections"])
 
-_ITEMS: Final = {
-    "type": "object",
-    "properties": {"items": {"type": "array", "items": {"type": "object", "required": ["target", "connections"]}}},
-    "required": ["items"],
-}
 Targets = Annotated[list[str], Query(alias="target", description="a target such as docker:shop-api; repeatable", max_length=1000)]
 MatchText = Annotated[str, Query(alias="match", description="which traffic, such as to=192.0.2.1,port=5432", max_length=10_000)]
 Excluded = Annotated[list[str] | None, Query(alias="exclude", description="traffic that is not meant", max_length=100)]
@@ -43,7 +38,7 @@ def which(
 Meant = Annotated[Chosen, Depends(which)]
 
 
-@router.get("/connections", summary="The connections of targets", responses=answers("by target", _ITEMS, 404, 409))
+@router.get("/connections", summary="The connections of targets", responses=answers("by target", CONNECTION_ITEMS, 404, 409))
 async def get_connections(
     agent: OurAgent, who: Reader, targets: Targets, meant: Meant, listening: Listening = False
 ) -> JSONResponse:
@@ -52,7 +47,9 @@ async def get_connections(
     return _answer(await agent.in_thread(agent.service(who).connections_of, targets, whole))
 
 
-@router.delete("/connections", summary="Reset connections", responses=answers("those that were ended", _ITEMS, 404, 409))
+@router.delete(
+    "/connections", summary="Reset connections", responses=answers("those that were ended", CONNECTION_ITEMS, 404, 409)
+)
 async def delete_connections(
     agent: OurAgent, who: Setter, targets: Targets, meant: Meant, confirm_host: ConfirmHost = False
 ) -> JSONResponse:
@@ -61,4 +58,4 @@ async def delete_connections(
 
 
 def _answer(found: list[Listed]) -> JSONResponse:
-    return JSONResponse({"items": [connections_document(each) for each in found]})
+    return JSONResponse(CONNECTION_ITEMS.write(found))

@@ -13,19 +13,11 @@ from netweather.conditions import load_json
 from netweather.conditions.model import NetworkCondition
 from netweather.errors import UsageError, unknown
 from netweather.service.callers import READ, SET, Caller
+from netweather.wire.condition_documents import PROBLEM
+from netweather.wire.schema_types import Components, WireType
 
-_PROBLEM: Final = {
-    "type": "object",
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "code": {"type": "string"},
-        "detail": {"type": "string"},
-        "remedy": {"type": "string"},
-        "status": {"type": "integer"},
-    },
-    "required": ["type", "title", "code", "detail", "remedy", "status"],
-}
+COMPONENTS: Final[Components] = {}
+"""The named schemas of the OpenAPI: what the routes refer to."""
 _FAILURES: Final = {
     400: "the request is wrong",
     401: "no token, or one that is not known",
@@ -45,17 +37,20 @@ _FAILURES: Final = {
 def failures(*codes: int) -> dict[int | str, dict[str, Any]]:
     """The answers of failures, for the OpenAPI."""
     always = (400, 401, 403, 405, 408, 413, 422, 500, 503)
-    return {
-        code: {"description": _FAILURES[code], "content": {MEDIA_TYPE: {"schema": _PROBLEM}}}
-        for code in sorted({*always, *codes})
-    }
+    content = {MEDIA_TYPE: {"schema": PROBLEM.schema(COMPONENTS)}}
+    return {code: {"description": _FAILURES[code], "content": content} for code in sorted({*always, *codes})}
 
 
-def answers(
-    description: str, schema: dict[str, Any], *codes: int, media: str = "application/json"
-) -> dict[int | str, dict[str, Any]]:
-    """What a handler answers: 200 with this schema, or a failure."""
-    return {200: {"description": description, "content": {media: {"schema": schema}}}, **failures(*codes)}
+def answers(description: str, what: WireType, *codes: int, media: str = "application/json") -> dict[int | str, dict[str, Any]]:
+    """What a handler answers: 200 with a document of this type, or a failure."""
+    return {200: {"description": description, "content": {media: {"schema": what.schema(COMPONENTS)}}}, **failures(*codes)}
+
+
+def body(*types: WireType) -> dict[str, Any]:
+    """What a handler reads: a document of one of these types, for the OpenAPI."""
+    schemas = [each.schema(COMPONENTS) for each in types]
+    schema = schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
 def agent_of(request: Request) -> Agent:

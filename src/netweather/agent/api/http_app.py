@@ -16,8 +16,10 @@ from netweather.agent.api import (
     scenario_routes,
     stats_routes,
 )
+from netweather.agent.api.dependencies import COMPONENTS
 from netweather.agent.api.request_limits import Limits
 from netweather.agent.metrics import Counting
+from netweather.conditions.declare import camel
 
 ABOUT = """Sets, lists, verifies and ends network conditions on the targets of one machine.
 
@@ -34,6 +36,7 @@ def make_app(agent: Agent) -> FastAPI:
         docs_url=None,  # pages that load scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: camel(route.name),
     )
     app.state.agent = agent
     app.include_router(condition_routes.router)
@@ -44,26 +47,35 @@ def make_app(agent: Agent) -> FastAPI:
     problem_responses.install(app)
     app.add_middleware(Limits)
     app.add_middleware(Counting, metrics=agent.metrics)
-    _describe_security(app)
+    _describe(app)
     return app
 
 
-def _describe_security(app: FastAPI) -> None:
-    """The OpenAPI says that all but the health needs a token, unless one comes by the Unix socket."""
+def _describe(app: FastAPI) -> None:
+    """The OpenAPI has our documents as components, and says that all but the health needs a token, unless one comes by the Unix socket."""
     made = app.openapi
 
     def openapi() -> dict[str, Any]:
-        schema = made()
-        components = schema.setdefault("components", {})
-        components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
-        components.setdefault("schemas", {}).pop("HTTPValidationError", None)
-        components["schemas"].pop("ValidationError", None)
-        for path, methods in schema["paths"].items():
-            for operation in methods.values():
-                operation["responses"] = {
-                    code: answer for code, answer in operation["responses"].items() if "HTTPValidationError" not in str(answer)
-                }
-                operation["security"] = [] if path == "/v1/health" else [{"token": []}]
-        return schema
+        if app.openapi_schema is None:
+            schema = made()  # FastAPI keeps it
+            components = schema.setdefault("components", {})
+            theirs = {key: value for key, value in components.get("schemas", {}).items() if not key.endswith("ValidationError")}
+            components["schemas"] = dict(sorted({**theirs, **COMPONENTS}.items()))
+            components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+            for path, methods in schema["paths"].items():
+                for operation in methods.values():
+                    _share_failures(operation["responses"], components.setdefault("responses", {}))
+                    operation["security"] = [] if path == "/v1/health" else [{"token": []}]
+        return app.openapi_schema or {}
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to change it
+
+
+def _share_failures(responses: dict[str, Any], shared: dict[str, Any]) -> None:
+    """Failures of one status are the same for each operation."""
+    for code, response in list(responses.items()):
+        if "HTTPValidationError" in str(response):
+            del responses[code]
+        elif code >= "400":
+            shared[f"Problem{code}"] = response
+            responses[code] = {"$ref": f"#/components/responses/Problem{code}"}

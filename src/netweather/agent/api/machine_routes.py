@@ -17,12 +17,14 @@ from netweather.conditions.profiles import builtin_profiles, find_profile
 from netweather.engine.verification import Wish
 from netweather.engine.views.system_reports import profile_document
 from netweather.targets.runtimes.compose import Own
+from netweather.wire.evidence_documents import EVIDENCE_ITEMS
+from netweather.wire.schema_types import OPEN, TEXT, Scalar, items
 
 router = APIRouter(prefix="/v1", dependencies=[Depends(known_parameters)], tags=["machine"])
 
-_OBJECT: Final = {"type": "object"}
-_ITEMS: Final = {"type": "object", "properties": {"items": {"type": "array", "items": _OBJECT}}, "required": ["items"]}
-_REFERENCE: Final = {"type": "object", "properties": {"reference": {"type": "string"}}, "required": ["reference"]}
+_OBJECT: Final = OPEN
+_ITEMS: Final = items(OPEN, "", "")
+_REFERENCE: Final = Scalar({"type": "object", "properties": {"reference": {"type": "string"}}, "required": ["reference"]})
 _BEAT_S: Final = 15.0
 """Between two signs of life to who follows the events, when nothing happens."""
 
@@ -83,15 +85,17 @@ async def get_doctor(agent: OurAgent, who: Reader) -> JSONResponse:
     return JSONResponse(await agent.in_thread(agent.doctor))
 
 
-@router.post("/verify", summary="Prove conditions", responses=answers("the evidence for each condition", _ITEMS, 404, 409))
+@router.post(
+    "/verify", summary="Prove conditions", responses=answers("the evidence for each condition", EVIDENCE_ITEMS, 404, 409)
+)
 async def post_verify(wish: VerifyRequest, agent: OurAgent, who: Setter) -> JSONResponse:
     """Probe packets go through the very rules: about 10 seconds."""
     what = Wish(wish.name, wish.to, wish.peer, wish.samples)
     evidence = await agent.measured(agent.service(who).verify, wish.target, what)
-    return JSONResponse({"items": [each.plain() for each in evidence]})
+    return JSONResponse(EVIDENCE_ITEMS.write(evidence))
 
 
-@router.get("/events", summary="What happens", responses=answers("until you go", {"type": "string"}, media="text/event-stream"))
+@router.get("/events", summary="What happens", responses=answers("until you go", TEXT, media="text/event-stream"))
 async def get_events(agent: OurAgent, who: Reader) -> StreamingResponse:
     """As server-sent events, from now on.
 
@@ -122,7 +126,7 @@ def _frame(event: Event) -> bytes:
     return f"id: {event.number}\nevent: {event.kind}\ndata: {data}\n\n".encode()
 
 
-@router.get("/metrics", summary="Figures for Prometheus", responses=answers("text", {"type": "string"}, media="text/plain"))
+@router.get("/metrics", summary="Figures for Prometheus", responses=answers("text", TEXT, media="text/plain"))
 async def get_metrics(agent: OurAgent, who: Reader) -> Response:
     """Requests, their times, targets kept, and the process itself."""
     text: bytes = await agent.in_thread(agent.metrics.text)

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 
 from netweather.agent.api.condition_routes import Name
-from netweather.agent.api.dependencies import OurAgent, Reader, Setter, answers, known_parameters, text_in
-from netweather.conditions.scenario import load_scenario_json, scenario_schema
+from netweather.agent.api.dependencies import OurAgent, Reader, Setter, answers, body, known_parameters, text_in
+from netweather.conditions.scenario import load_scenario_json
 from netweather.errors import UsageError
+from netweather.wire.scenario_documents import PLAYED, PLAYED_ITEMS, SCENARIO
 
 router = APIRouter(prefix="/v1", dependencies=[Depends(known_parameters)], tags=["scenarios"])
 
-_SCENARIO: Final = {key: value for key, value in scenario_schema().items() if not key.startswith("$")}
-_BODY: Final = {"requestBody": {"required": True, "content": {"application/json": {"schema": _SCENARIO}}}}
-_ITEMS: Final = {"type": "object", "properties": {"items": {"type": "array", "items": _SCENARIO}}, "required": ["items"]}
-
 
 @router.put(
-    "/scenarios/{name}", summary="Play a scenario", openapi_extra=_BODY,
-    responses=answers("its first moment is in force", _SCENARIO, 404, 409, 415),
+    "/scenarios/{name}", summary="Play a scenario", openapi_extra=body(SCENARIO),
+    responses=answers("its first moment is in force", PLAYED, 404, 409, 415),
 )  # fmt: skip
 async def put_scenario(name: Name, request: Request, agent: OurAgent, who: Setter) -> JSONResponse:
     """From its start. One of that name that is being played is to be stopped first."""
@@ -34,33 +31,31 @@ async def put_scenario(name: Name, request: Request, agent: OurAgent, who: Sette
     return JSONResponse(await agent.in_thread(agent.scenarios.run, who, replace(scenario, name=name)))
 
 
-@router.get("/scenarios", summary="The scenarios", responses=answers("those played now, and the last that were", _ITEMS))
+@router.get("/scenarios", summary="The scenarios", responses=answers("those played now, and the last that were", PLAYED_ITEMS))
 async def get_scenarios(agent: OurAgent, who: Reader) -> JSONResponse:
     """With where each stands."""
     return JSONResponse({"items": await agent.in_thread(agent.scenarios.all)})
 
 
-@router.get("/scenarios/{name}", summary="One scenario", responses=answers("its state", _SCENARIO, 404))
+@router.get("/scenarios/{name}", summary="One scenario", responses=answers("its state", PLAYED, 404))
 async def get_scenario(name: Name, agent: OurAgent, who: Reader) -> JSONResponse:
     """Played now, or not long ago."""
     return JSONResponse(await agent.in_thread(agent.scenarios.one, name))
 
 
-@router.delete(
-    "/scenarios/{name}", summary="Stop a scenario", responses=answers("its conditions were cleared", _SCENARIO, 404, 409)
-)
+@router.delete("/scenarios/{name}", summary="Stop a scenario", responses=answers("its conditions were cleared", PLAYED, 404, 409))
 async def delete_scenario(name: Name, agent: OurAgent, who: Setter) -> JSONResponse:
     """Returns when nothing of it is in force any more."""
     return _answer(await agent.in_thread(agent.scenarios.stop, who, name))
 
 
-@router.post("/scenarios/{name}/pause", summary="Pause a scenario", responses=answers("it stands", _SCENARIO, 404, 409))
+@router.post("/scenarios/{name}/pause", summary="Pause a scenario", responses=answers("it stands", PLAYED, 404, 409))
 async def post_pause(name: Name, agent: OurAgent, who: Setter) -> JSONResponse:
     """The timeline stands still, and what is in force stays."""
     return _answer(await agent.in_thread(agent.scenarios.pause, who, name))
 
 
-@router.post("/scenarios/{name}/resume", summary="Go on with a scenario", responses=answers("it continues", _SCENARIO, 404, 409))
+@router.post("/scenarios/{name}/resume", summary="Go on with a scenario", responses=answers("it continues", PLAYED, 404, 409))
 async def post_resume(name: Name, agent: OurAgent, who: Setter) -> JSONResponse:
     """From where it stood."""
     return _answer(await agent.in_thread(agent.scenarios.resume, who, name))

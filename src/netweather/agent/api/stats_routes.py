@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Path
 from fastapi.responses import JSONResponse
@@ -10,18 +10,21 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from netweather.agent.api.dependencies import OurAgent, Reader, answers, known_parameters
 from netweather.engine.views.socket_stats import Wanted
+from netweather.wire.schema_types import Scalar
 
 router = APIRouter(prefix="/v1", dependencies=[Depends(known_parameters)], tags=["stats"])
 
-_WATCH: Final[dict[str, Any]] = {
-    "type": "object",
-    "properties": {
-        "id": {"type": "string"},
-        "leaseSeconds": {"type": "number"},
-        "items": {"type": "array", "items": {"type": "object", "required": ["target", "seconds", "calls", "missing"]}},
-    },
-    "required": ["id", "leaseSeconds", "items"],
-}
+_WATCH: Final = Scalar(
+    {
+        "type": "object",
+        "properties": {
+            "id": {"type": "string"},
+            "leaseSeconds": {"type": "number"},
+            "items": {"type": "array", "items": {"type": "object", "required": ["target", "seconds", "calls", "missing"]}},
+        },
+        "required": ["id", "leaseSeconds", "items"],
+    }
+)
 Number = Annotated[str, Path(description="the number that POST returned", pattern=r"^[0-9a-f]{16}$")]
 
 

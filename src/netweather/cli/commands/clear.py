@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from netweather.cli import command_factory, completion
@@ -65,7 +66,7 @@ def command(
     answers = connected(Settings.load(), direct=direct).clear(targets, name, owner, held=held)
     failed = [each for each in answers if each.problem]
     if as_json:
-        say_json([_plain(each) for each in answers])
+        say_json([_document(each) for each in answers])
     else:
         _tell(answers)
     return 1 if failed else 0
@@ -80,9 +81,11 @@ def _check(targets: Sequence[str], name: str | None, owner: str | None, *, every
         raise UsageError("missing-target", "no TARGET is given", "", "name one (netweather show lists them), or write --all")
 
 
-def _plain(answer: Cleared) -> dict[str, Any]:
-    document: dict[str, Any] = {"target": answer.label, "cleared": list(answer.names), **answer.held}
-    return {**document, "problem": as_netweather(answer.problem).as_problem()} if answer.problem else document
+def _document(answer: Cleared) -> dict[str, Any]:
+    from netweather.wire.condition_documents import CLEARED
+
+    problem = None if answer.problem is None else as_netweather(answer.problem)
+    return CLEARED.write(replace(answer, target=answer.label, problem=problem))
 
 
 def _say_held(answer: Cleared) -> None:

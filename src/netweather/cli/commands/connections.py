@@ -84,9 +84,9 @@ def command(
 
     def say_all(listed: list[Listed]) -> None:
         if as_json:
-            from netweather.json_documents import connections_document
+            from netweather.wire.connection_documents import CONNECTIONS
 
-            say_json([connections_document(each) for each in listed], compact=watch)
+            say_json([CONNECTIONS.write(each) for each in listed], compact=watch)
         else:
             tell(listed)
 

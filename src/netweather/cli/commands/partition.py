@@ -56,7 +56,7 @@ def command(
         groups, {"for": str(settings.lease), "name": NAME, **given(flags), "block": block}, one_way=one_way, owner=settings.owner
     )
     done = connected(settings, direct=direct).set(conditions, dry_run=dry_run)
-    tell(done, dry_run=dry_run, as_json=as_json)
+    tell(done, as_json=as_json)
 
 
 def planned(groups: Sequence[str], flags: dict[str, FlagValue], *, one_way: bool, owner: str) -> list[Any]:

@@ -48,9 +48,9 @@ def command(
     meant = which(given(flags), exclude, states, name)
     ended = connected(Settings.load(), direct=direct).reset(target, meant, host=yes)
     if as_json:
-        from netweather.json_documents import connections_document
+        from netweather.wire.connection_documents import CONNECTIONS
 
-        say_json([connections_document(each) for each in ended])
+        say_json([CONNECTIONS.write(each) for each in ended])
         return
     for each in ended:
         for live in each.connections:

@@ -77,7 +77,7 @@ def command(
     put = partial(service.set, conditions, dry_run=dry_run, host=yes)
     if verify and not dry_run:
         put = partial(_proved, put, quiet=as_json)
-    show = partial(tell, dry_run=dry_run, as_json=as_json)
+    show = partial(tell, as_json=as_json)
     if wait and not dry_run:
         from netweather.cli.foreground import set_and_wait
 
@@ -188,17 +188,17 @@ def _exit_code(done: Iterable[Done]) -> int:
     return whole(evidence).exit_code
 
 
-def tell(done: list[Done], *, dry_run: bool, as_json: bool) -> None:
+def tell(done: list[Done], *, as_json: bool) -> None:
     """What was set, or would be; with its evidence, as `verify` prints it."""
     now = datetime.now().astimezone()
     if as_json:
-        from netweather.json_documents import done_document, listed
+        from netweather.wire.condition_documents import DONE_LIST, one_or_list
 
-        say_json(listed([done_document(each, now, dry_run=dry_run) for each in done]))
+        say_json(one_or_list(DONE_LIST, done))
     for each in done:
         if not as_json:
-            say("\n".join(_told(each, now, dry_run=dry_run)))
-        for note in dict.fromkeys(note for notes in each.notes for note in notes):
+            say("\n".join(_told(each, now)))
+        for note in each.notes:
             remark("note", note)
     for proof in [proof for each in done for proof in each.evidence if not as_json]:
         from netweather.cli.commands.verify import tell as tell_proof
@@ -206,7 +206,7 @@ def tell(done: list[Done], *, dry_run: bool, as_json: bool) -> None:
         tell_proof(proof)
 
 
-def _told(done: Done, now: datetime, *, dry_run: bool) -> list[str]:
+def _told(done: Done, now: datetime) -> list[str]:
     """What was set, on what, until when, and what it does to a round trip."""
     from netweather.cli.wording import meanings, queue_waits, round_trips, until
     from netweather.conditions.profiles import expand
@@ -214,7 +214,7 @@ def _told(done: Done, now: datetime, *, dry_run: bool) -> list[str]:
     condition = done.condition
     where = ", ".join(f"{r.target.reference} ({', '.join(r.interfaces)})" for r in done.results)
     renewed = not any(result.changed for result in done.results)
-    verb = "would set" if dry_run else "renewed" if renewed else "set"
+    verb = "would set" if done.dry_run else "renewed" if renewed else "set"
     lines = [f"{verb} {condition.name!r} on {where} {until(condition.lease, now)}"]
     lines += [line for rule in condition.rules for line in _rule_lines(rule)]
     lines += [f"  {sentence}" for sentence in [*round_trips(expand(condition).rules), *queue_waits(expand(condition).rules)]]
@@ -222,7 +222,7 @@ def _told(done: Done, now: datetime, *, dry_run: bool) -> list[str]:
     resolved = {word: prefixes for result in done.results for word, prefixes in result.peers.items()}
     if named := meanings(resolved):
         lines.append(f"  resolved once: {'; '.join(named)}")
-    if dry_run:
+    if done.dry_run:
         lines += [line for result in done.results for line in _plan(result)]
     return lines
 
@@ -239,5 +239,5 @@ def _rule_lines(rule: Rule) -> list[str]:
 
 
 def _plan(result: Any) -> list[str]:
-    lines = [wrapped(text, f"   {number:>2}. ", " " * 7, sys.stdout) for number, text in enumerate(result.plan, 1)]
+    lines = [wrapped(text, f"   {number:>2}. ", " " * 7, sys.stdout) for number, text in enumerate(result.plan or (), 1)]
     return [f"  plan for {result.target.reference}:", *(lines or ["    nothing: it is so already"])]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from netweather.cli import command_factory
@@ -69,10 +68,9 @@ def _nothing(targets: Sequence[str]) -> str:
 
 
 def _documents(shown: list[Shown]) -> list[dict[str, Any]]:
-    from netweather.json_documents import shown_document
+    from netweather.wire.condition_documents import SHOWN
 
-    now = datetime.now().astimezone()
-    return [shown_document(each, now) for each in shown]
+    return [SHOWN.write(each) for each in shown]
 
 
 def _watch(service: Service, targets: Sequence[str], *, as_json: bool) -> None:

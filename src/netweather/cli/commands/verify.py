@@ -93,10 +93,11 @@ def _lived(service: Service, target: str) -> dict[tuple[str, str], Sequence[Expe
 
 
 def _document(evidence: Evidence, lived: Sequence[Experienced | None]) -> dict[str, Any]:
-    from netweather.json_documents import lived_document
+    from netweather.wire.condition_documents import EXPERIENCED
+    from netweather.wire.evidence_documents import EVIDENCE
 
-    rules = [{"rule": number, **lived_document(one)} for number, one in enumerate(lived) if one is not None]
-    return {**evidence.plain(), "experienced": rules}
+    rules = [{"rule": number, **EXPERIENCED.write(one)} for number, one in enumerate(lived) if one is not None]
+    return {**EVIDENCE.write(evidence), "experienced": rules}
 
 
 def whole(evidence: Iterable[Evidence]) -> Verdict:

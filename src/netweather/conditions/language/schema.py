@@ -7,7 +7,7 @@ contradict each other) no schema can say. Short forms are not part of it: they a
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import NoneType, UnionType
 from typing import Any, Final, Literal, Union, get_args, get_origin
 
@@ -48,13 +48,32 @@ def json_schema() -> Schema:
     return document_schema(NetworkCondition, KIND, spec_schema())
 
 
+def components(cls: type) -> dict[str, Schema]:
+    """The schema of a document of this kind as components of an OpenAPI: one for each dataclass, which others refer to by `$ref`."""
+    found: dict[str, Schema] = {}
+    kind, name = cls.__name__, f"{cls.__name__}Spec"
+    spec = spec_schema(found) if cls is NetworkCondition else _spec(cls, found)
+    whole = document_schema(cls, kind, _reference(name))
+    document = {key: value for key, value in whole.items() if not key.startswith("$")}
+    metadata = document["properties"]["metadata"]
+    document["properties"] |= {"metadata": _reference("Metadata")}
+    return {kind: document, name: spec, "Metadata": metadata, **found}
+
+
+def _reference(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _spec(cls: type, found: dict[str, Schema] | None = None) -> Schema:
+    spec = _object(cls, found)
+    del spec["properties"]["name"]
+    return spec
+
+
 def document_schema(cls: type, kind: str, spec: Schema | None = None) -> Schema:
     """The schema of one document of this kind in the long form: an envelope around a dataclass of the language."""
     metadata = {"type": "object", "properties": {"name": _NAME}, "required": ["name"]}
     status = {"type": "object", "description": "what Netweather found and did; not read when given"}
-    if spec is None:
-        spec = _object(cls)
-        del spec["properties"]["name"]
     return {
         "$schema": DIALECT,
         "$id": f"https://{API_VERSION}/{_kebab(kind)}.json",
@@ -65,7 +84,7 @@ def document_schema(cls: type, kind: str, spec: Schema | None = None) -> Schema:
             "apiVersion": {"const": API_VERSION},
             "kind": {"const": kind},
             "metadata": metadata,
-            "spec": spec,
+            "spec": spec or _spec(cls),
             "status": status,
         },
         "required": ["apiVersion", "kind", "metadata", "spec"],
@@ -77,10 +96,9 @@ def _kebab(kind: str) -> str:
     return re.sub("(?<!^)([A-Z])", r"-\1", kind).lower()
 
 
-def spec_schema() -> Schema:
-    """The schema of a network condition's spec."""
-    schema = _object(NetworkCondition)
-    del schema["properties"]["name"]
+def spec_schema(found: dict[str, Schema] | None = None) -> Schema:
+    """The schema of a network condition's spec. found: gets the schemas that it refers to; None: they are in it."""
+    schema = _spec(NetworkCondition, found)
     schema["properties"]["rules"]["maxItems"] = MOST_RULES
     schema["properties"]["exclude"]["maxItems"] = MOST_RULES
     return schema
@@ -109,22 +127,22 @@ def _structural(value: Any) -> Any:
     return plain
 
 
-def _object(cls: type) -> Schema:
+def _object(cls: type, found: dict[str, Schema] | None = None) -> Schema:
     fields = [
         inner for field in declared_fields(cls) for inner in (declared_fields(field.hint) if field.about.flat else (field,))
     ]
     schema: Schema = {
         "type": "object",
-        "properties": {field.key: _described(field) for field in fields},
+        "properties": {field.key: _described(field, found) for field in fields},
         "additionalProperties": False,
     }
     required = [field.key for field in fields if field.required]
     return {**schema, "required": required} if required else schema
 
 
-def _described(field: Declared) -> Schema:
+def _described(field: Declared, found: dict[str, Schema] | None) -> Schema:
     about = field.about
-    schema = dict(_schema(field.hint, field))
+    schema = dict(_schema(field.hint, field, found))
     words = f"{about.doc} ({about.unit})" if about.unit and about.unit not in about.doc else about.doc
     schema["description"] = words
     if not field.required and field.default not in (None, (), {}) and not is_declared(type(field.default)):
@@ -132,9 +150,19 @@ def _described(field: Declared) -> Schema:
     return schema
 
 
-def _schema(hint: Any, field: Declared) -> Schema:
+def _named(name: str, make: Callable[[], Schema], about: str | None, found: dict[str, Schema] | None) -> Schema:
+    """A schema, or a reference to it, with which it is added to `found`."""
+    if found is None:
+        return make()
+    if name not in found:
+        found[name] = {}
+        found[name] = {"description": (about or "").strip(), **make()}
+    return _reference(name)
+
+
+def _schema(hint: Any, field: Declared, found: dict[str, Schema] | None) -> Schema:
     if is_declared(hint):
-        return _object(hint)
+        return _named(hint.__name__, lambda: _object(hint, found), hint.__doc__, found)
     if hint in _TEXTS:
         return {"type": "string", "pattern": f"^({_TEXTS[hint]})$"}
     if hint is PortRange:
@@ -153,9 +181,9 @@ def _schema(hint: Any, field: Declared) -> Schema:
         return {"type": "string", "enum": list(get_args(hint))}
     if get_origin(hint) is tuple:
         most = {"maxItems": MOST_LISTED, "minItems": 1} if field.key == "indices" else {}
-        return {"type": "array", "items": _schema(get_args(hint)[0], field), **most}
+        return {"type": "array", "items": _schema(get_args(hint)[0], field, found), **most}
     if get_origin(hint) in (Union, UnionType):
-        return _union([member for member in get_args(hint) if member is not NoneType], field)
+        return _union([member for member in get_args(hint) if member is not NoneType], field, found)
     raise TypeError(f"no schema for {hint}")
 
 
@@ -169,11 +197,11 @@ def _whole(minimum: int | None, maximum: int | None) -> Schema:
     return schema
 
 
-def _union(members: list[Any], field: Declared) -> Schema:
+def _union(members: list[Any], field: Declared, found: dict[str, Schema] | None) -> Schema:
     if len(members) == 1:
-        return _schema(members[0], field)
+        return _schema(members[0], field, found)
     if set(members) == set(LOSS_MODELS.values()):
-        return _loss()
+        return _named("Loss", _loss, "How packets are lost.", found)
     if Forever in members:
         return {"type": "string", "pattern": f"^(forever|{_TIME})$"}
     return dict(_INT_OR_TEXT)
@@ -206,4 +234,4 @@ def _joined(known: Schema | None, described: Schema, model: str) -> Schema:
     return here if known is None else {**known, "description": f"{known['description']}; {here['description']}"}
 
 
-__all__ = ["DIALECT", "document_schema", "json_schema", "kubernetes_schema", "spec_schema", "structural_schema"]
+__all__ = ["DIALECT", "components", "document_schema", "json_schema", "kubernetes_schema", "spec_schema", "structural_schema"]

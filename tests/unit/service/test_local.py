@@ -7,10 +7,12 @@ from dataclasses import replace
 import pytest
 
 from netweather import targets
-from netweather.engine import verification
+from netweather.conditions import NetworkCondition, load, profiles, validation
+from netweather.engine import engine_choice, verification
 from netweather.errors import NetweatherError, UsageError
-from netweather.service import LocalService
+from netweather.service import Caller, LocalService, callers
 from tests.support.world import World
+from tests.unit.engine.test_core import calls
 from tests.unit.service.conftest import may, slow
 
 
@@ -127,6 +129,15 @@ def test_the_peer_of_a_rule_needs_a_scope(
     assert wrong.value.code == "not-allowed"
 
 
+@pytest.mark.parametrize(("name", "peer"), [("b", ""), ("a", "netns:b")])
+def test_what_starts_later_needs_the_scopes_of_then(service: LocalService, world: World, name: str, peer: str) -> None:
+    ci = replace(service, caller=may("set:netns:a"))
+    (target,) = world.resolve([f"netns:{name}"])
+    with target, pytest.raises(NetweatherError) as wrong:
+        ci.set_later(target, slow(target.reference, to=peer))
+    assert (wrong.value.code, world.kernel(name).in_force) == ("not-allowed", False)
+
+
 def test_verify_enters_only_what_the_caller_may_change(
     service: LocalService, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,3 +152,14 @@ def test_verify_enters_only_what_the_caller_may_change(
     with own, other:
         assert asked[0].may_enter([own])
         assert not asked[0].may_enter([own, other])
+
+
+@pytest.mark.parametrize("caller", [callers.DIRECT, may("read", "set"), may("set:netns:a")], ids=["direct", "agent", "scoped"])
+def test_a_set_validates_expands_and_chooses_once(service: LocalService, monkeypatch: pytest.MonkeyPatch, caller: Caller) -> None:
+    checked, found = calls(monkeypatch, validation, "check_types"), calls(monkeypatch, profiles, "find_profile")
+    chosen = calls(monkeypatch, engine_choice, "choose")
+    wanted = load({"targets": ["netns:a"], "engine": "pump", "rules": [{"condition": {"profile": "3g"}}]})
+    checked.clear()
+    replace(service, caller=caller).set([wanted])
+    assert [each.targets for each in checked if isinstance(each, NetworkCondition)] == [("netns:a",)]
+    assert (found, len(chosen), len(set(chosen))) == (["3g"], 2, 2)  # what is sent, and what is received

@@ -11,8 +11,11 @@ from netweather.agent.api.request_limits import Limits
 from tests.unit.agent.conftest import Api
 
 
-async def ask(parts: list[bytes | None], **limits: Any) -> tuple[int, bytes]:
-    """(status, the body that the handler saw) of a request in parts; None: the client sends no more, and waits."""
+async def ask(parts: list[bytes | None], announced: int | None = None, **limits: Any) -> tuple[int, bytes]:
+    """(status, the body that the handler saw) of a request in parts; None: the client sends no more, and waits.
+
+    announced: the size that the client says.
+    """
     seen, sent = [], []
 
     async def handler(scope: Any, receive: Any, send: Any) -> None:
@@ -28,7 +31,8 @@ async def ask(parts: list[bytes | None], **limits: Any) -> tuple[int, bytes]:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    await Limits(handler, **limits)({"type": "http", "headers": [], "method": "PUT"}, receive, send)
+    headers = [] if announced is None else [(b"content-length", str(announced).encode())]
+    await Limits(handler, **limits)({"type": "http", "headers": headers, "method": "PUT"}, receive, send)
     return sent[0]["status"], seen[0] if seen else b""
 
 
@@ -38,6 +42,10 @@ def test_a_body_arrives_whole() -> None:
 
 def test_a_body_that_grows_too_large() -> None:
     assert asyncio.run(ask([b"ab", b"cd", b"e"], most=4)) == (413, b"")
+
+
+def test_a_body_that_is_announced_as_too_large_is_not_waited_for() -> None:
+    assert asyncio.run(ask([None], announced=5, most=4, patience_s=0.01)) == (413, b"")
 
 
 def test_a_body_that_never_ends() -> None:

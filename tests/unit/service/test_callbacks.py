@@ -61,6 +61,9 @@ def test_of_a_set_and_a_clear(service: LocalService) -> None:
     noted.calls.clear()
     asks.clear()
     assert noted.calls == ["withdrawn", "scenarios", "clear []", "cleared []"]
+    asks.set([slow("netns:a")])
+    asks.clear(name="default")
+    assert noted.calls.count("scenarios") == 1, "a condition that ends by its name is one of many"
 
 
 def test_what_is_refused_is_in_the_log_and_nothing_else_is_told(service: LocalService) -> None:

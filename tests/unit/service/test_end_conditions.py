@@ -90,6 +90,17 @@ def test_a_reference_that_is_gone_ends_what_its_owner_began(service: LocalServic
     assert entry is None or [each.condition.name for each in entry.conditions] == ["anns"]
 
 
+def test_what_was_begun_by_another_word_stays(service: LocalService, world: World) -> None:
+    """One target has two names, and loses one of them."""
+    (world.folder / "other").hardlink_to(world.path("a"))
+    world.kernels["other"] = world.kernel("a")
+    service.set([slow("netns:other", name="one")])
+    service.set([slow("netns:a", name="two")])
+    world.path("a").unlink()
+    assert codes(service.clear(["netns:a"])) == [(("two",), None)]
+    assert names(service) == [("netns:other", "one")]
+
+
 def test_a_name_that_is_nowhere(service: LocalService) -> None:
     service.set([slow("netns:a")])
     with pytest.raises(NetweatherError) as wrong:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from netweather import targets
-from netweather.conditions import NetworkCondition, load, profiles, validation
-from netweather.engine import engine_choice, verification
+from netweather.conditions import Match, NetworkCondition, load, profiles, validation
+from netweather.engine import Chosen, engine_choice, verification
 from netweather.errors import NetweatherError, UsageError
 from netweather.service import Caller, LocalService, callers
 from tests.support.world import World
@@ -127,6 +128,31 @@ def test_the_peer_of_a_rule_needs_a_scope(
     with pytest.raises(NetweatherError) as wrong:
         ci.set([slow("netns:a", to="netns:b")], dry_run=True)
     assert wrong.value.code == "not-allowed"
+
+
+PATH = "netns:/run/netns/a"
+OF_PATH = Chosen(Match(to=(PATH,)))
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        lambda ci: ci.set([slow(PATH)]),
+        lambda ci: ci.show([PATH]),
+        lambda ci: ci.clear([PATH]),
+        lambda ci: ci.verify(PATH),
+        lambda ci: ci.verify("netns:a", verification.Wish(peer=PATH)),
+        lambda ci: ci.connections(PATH),
+        lambda ci: ci.connections("netns:a", OF_PATH),
+        lambda ci: ci.reset(PATH, Chosen()),
+        lambda ci: ci.reset("netns:a", OF_PATH),
+        lambda ci: ci.stats(PATH),
+    ],
+)
+def test_no_verb_opens_a_path_for_its_caller(service: LocalService, verb: Callable[[LocalService], object]) -> None:
+    with pytest.raises(NetweatherError) as wrong:
+        verb(replace(service, caller=may("read", "set")))
+    assert wrong.value.code == "path-refused"
 
 
 @pytest.mark.parametrize(("name", "peer"), [("b", ""), ("a", "netns:b")])

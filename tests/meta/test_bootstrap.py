@@ -23,8 +23,7 @@ import importlib, pkgutil, sys
 from pathlib import Path
 import netweather.demo
 for each in pkgutil.walk_packages(netweather.demo.__path__, "netweather.demo."):
-    if not each.name.endswith("__main__"):
-        importlib.import_module(each.name)
+    importlib.import_module(each.name)
 print(*sorted({name.split(".")[0] for name in sys.modules} - {*sys.stdlib_module_names}))
 """
 
@@ -80,8 +79,9 @@ def test_what_the_demo_executes_and_loads_is_in_its_list(tmp_path: Path) -> None
         "-o",
         str(trace),
         sys.executable,
-        "-m",
-        "netweather.demo",
+        "-c",
+        "from netweather.cli import main; main()",
+        "demo",
         "--fast",
     ]
     environment = {**os.environ, "NETWEATHER_STATE": str(tmp_path / "state")}

@@ -1,18 +1,5 @@
-"""`netweather demo`: the main job on real traffic, with nothing but this package; about a minute, and nothing is left behind.
+"""`netweather demo`: a small web shop on five networks, built from `Lab`; about a minute, and nothing is left behind.
 
-A small web shop (browser-like customers → shop → payment service, HTTP over TCP) in network namespaces that the demo makes goes
-through five networks, changed under its open connections. Asked and seen on the wire stand side by side, and a slow
-answer shows the shop that sells twice. Not here: anything that a user's own tests should build on.
+Customers buy in a shop that charges them by a payment service (HTTP over TCP). The networks change under open connections.
+Requested and measured values stand side by side, and slow answers show the shop that charges twice.
 """
-
-from __future__ import annotations
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Runs the demo. Returns 0 when it showed what it promises, 1 when not, 2 for wrong usage, 128 + n for signal n."""
-    from netweather.demo.command import run
-
-    return run(arguments)
-
-
-__all__ = ["main"]

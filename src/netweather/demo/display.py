@@ -8,16 +8,42 @@ from collections.abc import Sequence
 
 from rich import box
 from rich.console import Console, ConsoleOptions, Group, RenderResult
+from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from netweather.demo.findings import Outcome, Report, Result, names
-from netweather.demo.processes import browser, payment
-from netweather.demo.shop_profiles import Network
+from netweather.demo.customers import PATIENCE_S
+from netweather.demo.findings import Network, Outcome, Report, Result, names, networks
+from netweather.demo.shop import PROCESSING_S
+from netweather.demo.story import FAST, FULL, Plan, Story
 
 WIDTH = 80
 SHOPS = ("naive", "fixed")
+
+
+def run(*, fast: bool, colours: bool, quiet: bool) -> Report:
+    """Runs the demo and shows it; quiet: only its progress, on stderr. Raises NetweatherError."""
+    pace = FAST if fast else FULL
+    total_s = 2.0 + sum(sum(Plan(one.asked, pace).steps.values()) for one in networks())
+    console = Console(no_color=not colours, highlight=False, stderr=quiet)
+    screen = Screen(networks(), total_s)
+    if not quiet:
+        console.print(_introduction(total_s))
+    with Live(screen, console=console, refresh_per_second=8, transient=True):
+        report = Story(pace, screen.step, screen.add).run()
+    if not quiet:
+        console.print(table(report.results))
+        console.print(conclusions(report))
+    return report
+
+
+def _introduction(total_s: float) -> Text:
+    return Text.assemble(
+        ("A web shop on five networks", "bold"),
+        ": customers ═══ shop ═══ payment service.\nReal HTTP over TCP, in network namespaces made for it. ",
+        f"About {total_s:.0f} seconds.\n",
+    )
 
 
 class Screen:
@@ -91,9 +117,9 @@ def asked_cells(network: Network) -> tuple[str, str, str]:
 def seen_cells(result: Result) -> tuple[str, str, str]:
     """The same as they were measured."""
     seen = result.seen
-    lost = percent(seen.lost.value)
+    lost, between = percent(seen.lost.share), seen.lost.between()
     if seen.lost.count:
-        lost += f" ±{(seen.lost.high - seen.lost.low) / 2 * 100:.1f}"
+        lost += f" ±{(between.high - between.low) / 2 * 100:.1f}"
     return f"{milliseconds(seen.rtt_ms)}, {milliseconds(seen.rtt_p95_ms)} ms", lost, megabits(seen.goodput)
 
 
@@ -151,7 +177,7 @@ def _naive(report: Report) -> tuple[bool, str]:
         return False, "The naive shop's double purchase was not seen this time. That is what the demo is for."
     told = all(result.outcomes["naive"].told == result.outcomes["naive"].customers for result in caught)
     fine = " Every customer saw one success: only the ledger shows it." if told else ""
-    patience, takes = browser.PATIENCE_S[0], payment.PROCESSING_S
+    patience, takes = PATIENCE_S[0], PROCESSING_S
     return True, (
         f"Found a double purchase, on {names(caught)}: payment takes {seconds(takes)}, browsers wait {seconds(patience)} and ask "
         f"again, and the naive shop charges again.{fine}"

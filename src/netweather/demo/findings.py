@@ -1,42 +1,114 @@
-"""What the demo found: plain data, its judgement, and its JSON. Pure; not here: how it looks (display)."""
+"""The demo's five networks, what it found on each, its judgement and its JSON. Pure; not here: how it looks (display)."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from statistics import median
 from typing import Any
 
-from netweather.demo.quantiles import Share
-from netweather.demo.shop_profiles import Asked, Network
+from netweather.conditions import Condition, Rule
+from netweather.conditions.estimates.effects import bit_rate, mean_loss, quantiles
+from netweather.conditions.profiles import find_profile
+from netweather.demo.customers import Record
+from netweather.measure.expectation import expect
+from netweather.measure.statistics import CONFIDENCE, Interval, share_interval
 
+NETWORKS = {"perfect": "perfect", "4G": "4g", "3G": "3g", "lossy Wi-Fi": "lossy-wifi", "satellite": "satellite"}
+"""Names for people, and the profiles; from good to bad, so that the same connections see them get worse."""
+_interval = cache(share_interval)  # the display asks for it with each frame
 ENOUGH_TRIPS = 8
 """A download of fewer round trips says how TCP starts, not how fast the network is."""
+RETRANSMIT_MS = 200
+"""The least time-out of TCP for an acknowledgement (TCP_RTO_MIN)."""
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What was measured on one network.
+class Asked:
+    """Figures of a condition. Times in ms, added by it; loss: 0 to 1, in each direction; rates in bits a second.
 
-    rtt_between: where the true median is, and lost_widest: the true share, 999 times in 1000; lost has the 95 % interval.
-    goodput: bits a second of a TCP download that had `download_trips` round trips to get going (None: as many as it liked).
+    spread: by how much losses in bursts widen the interval of a share.
     """
 
     rtt_ms: float
     rtt_p95_ms: float
-    rtt_between: tuple[float, float]
-    lost: Share
-    lost_widest: Share
+    loss: float
+    spread: float
+    rate_down: float | None
+    rate_up: float | None
+
+
+@dataclass(frozen=True)
+class Network:
+    """One network. rules: () for the perfect one, which has no condition."""
+
+    name: str
+    profile: str
+    source: str
+    rules: tuple[Rule, ...]
+    asked: Asked
+
+
+def networks() -> list[Network]:
+    """The five, in their order."""
+    return [_network(name, profile) for name, profile in NETWORKS.items()]
+
+
+@cache
+def _network(name: str, profile: str) -> Network:
+    found = find_profile(profile)
+    up, down = found.up, found.down
+    trips = sorted(there + back for there in quantiles(up.delay) for back in quantiles(down.delay))
+    asked = Asked(
+        rtt_ms=trips[len(trips) // 2] * 1e3,
+        rtt_p95_ms=trips[int(len(trips) * 0.95)] * 1e3,
+        loss=(mean_loss(up.loss) + mean_loss(down.loss)) / 2,
+        spread=max(expect(up).spread, expect(down).spread),
+        rate_down=bit_rate(down),
+        rate_up=bit_rate(up),
+    )
+    rules = () if up == down == Condition() else (Rule(condition=Condition(profile=profile)),)
+    return Network(name, profile, found.source, rules, asked)
+
+
+@dataclass(frozen=True)
+class Lost:
+    """So many of so many packets were lost. spread: see Asked."""
+
+    count: int
+    of: int
+    spread: float = 1.0
+
+    @property
+    def share(self) -> float:
+        return self.count / self.of if self.of else 0.0
+
+    def between(self, confidence: float = 0.95) -> Interval:
+        return _interval(self.count / self.spread, self.of / self.spread, confidence)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was measured on one network. rtt_between: the true median is there, 999 times in 1000.
+
+    goodput: bits a second of a TCP download that lasted `download_trips` round trips (None: the network adds no delay).
+    """
+
+    rtt_ms: float
+    rtt_p95_ms: float
+    rtt_between: Interval
+    lost: Lost
     goodput: float
     download_trips: float | None = None
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one shop's customers on one network. charged: how often each was, by the payment service's ledger.
+    """What happened to one shop's customers on one network. charged: how often each was, by the payment service's ledger.
 
-    seconds: the median checkout; told: customers who saw that it worked; retried: those whose browser asked again.
+    seconds: the median checkout; told: customers who saw that it worked; retried: those whose browser repeated the request.
     """
 
     seconds: float
@@ -60,7 +132,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Result:
-    """One network. set_ms: how long it took to put it in force; problems: what the engine says is wrong with it."""
+    """One network. set_ms: how long it took to put it in force; problems: those that `show` reports."""
 
     network: Network
     seen: Seen
@@ -72,7 +144,7 @@ class Result:
 
     @property
     def faults(self) -> list[str]:
-        """In what the network was not as asked."""
+        """In what the network was not as requested."""
         return [*self.problems, *faults(self.network.asked, self.seen)]
 
 
@@ -80,8 +152,8 @@ class Result:
 class Connections:
     """The customers' TCP connections through all the changes.
 
-    opened: before the first one; still: of them, open at the end, each the same socket, with requests on every network;
-    hung_up: by a browser whose patience was over; broken: ended by anything else.
+    opened: before the first one; still: of them, open at the end, with requests on every network;
+    hung_up: by a browser after its timeout; broken: ended by anything else.
     """
 
     opened: int
@@ -92,7 +164,7 @@ class Connections:
 
 @dataclass(frozen=True)
 class Report:
-    """The whole demo. back_ms: the round trip after all was taken away again; left: what should be gone and is not."""
+    """The whole demo. back_ms: the round trip after all was removed; left: what was not removed."""
 
     results: list[Result]
     connections: Connections
@@ -121,16 +193,16 @@ class Report:
 
 
 def faults(asked: Asked, seen: Seen) -> list[str]:
-    """What was measured that can't come from what was asked; this machine may add a few ms, and take some speed."""
+    """What was measured and can't come from the condition; this machine may add a few ms, and take some speed."""
     found = []
-    low, high = seen.rtt_between
-    if high < asked.rtt_ms * 0.97 or low > asked.rtt_ms * 1.1 + 5:
+    if seen.rtt_between.high < asked.rtt_ms * 0.97 or seen.rtt_between.low > asked.rtt_ms * 1.1 + 5:
         found.append(f"{seen.rtt_ms:.1f} ms seen, {asked.rtt_ms:.1f} ms asked")
-    if not seen.lost_widest.low <= asked.loss <= seen.lost_widest.high:
-        found.append(f"{seen.lost.value:.2%} of packets lost, {asked.loss:.2%} asked")
+    if not Interval(asked.loss, asked.loss).within(seen.lost.between(CONFIDENCE)):
+        found.append(f"{seen.lost.share:.2%} of packets lost, {asked.loss:.2%} asked")
     slow = 0.5 if seen.download_trips is None or seen.download_trips >= ENOUGH_TRIPS else 0.0
-    # What waited behind a lost packet comes all at once: up to a round trip's worth from before the third that is measured.
-    late = 3 / seen.download_trips if asked.loss and seen.download_trips else 0.0
+    # Data behind a lost packet is delivered together: a round trip later, or a timeout later on some of the connections.
+    late_ms = asked.rtt_ms + RETRANSMIT_MS / 3
+    late = late_ms * 3 / (seen.download_trips * asked.rtt_ms) if asked.loss and seen.download_trips else 0.0
     if asked.rate_down and not slow <= seen.goodput / asked.rate_down <= 1.02 + late:
         found.append(f"{seen.goodput / 1e6:.2f} Mbit/s seen, {asked.rate_down / 1e6:.2f} asked")
     return found
@@ -138,12 +210,12 @@ def faults(asked: Asked, seen: Seen) -> list[str]:
 
 def names(results: Iterable[Result]) -> str:
     """The networks' names, for a sentence."""
-    listed = [result.network.name for result in results]
-    return " and ".join([", ".join(listed[:-1]), listed[-1]] if len(listed) > 1 else listed)
+    *listed, last = [result.network.name for result in results]
+    return f"{', '.join(listed)} and {last}" if listed else last
 
 
 def outcomes(purchases: Iterable[Mapping[str, Any]], ledger: Iterable[Mapping[str, Any]]) -> dict[str, Outcome]:
-    """Each shop's outcome: what its customers saw, and what the ledger says of their orders."""
+    """Each shop's outcome: what its customers saw, and how often the ledger has their orders."""
     charges = Counter(charge["order"] for charge in ledger)
     by_shop: dict[str, list[Mapping[str, Any]]] = {}
     for purchase in purchases:
@@ -159,17 +231,13 @@ def outcomes(purchases: Iterable[Mapping[str, Any]], ledger: Iterable[Mapping[st
     }
 
 
-def followed(before: Iterable[Mapping[str, Any]], after: Iterable[Mapping[str, Any]], networks: Iterable[str]) -> Connections:
-    """What became of the connections that there were at first. networks: all those that one should have carried requests on."""
-    at_first = {(one["port"], one["inode"]) for one in before}
-    through = set(networks)
-    all_of_them = list(after)
-    ours = [one for one in all_of_them if (one["port"], one["inode"]) in at_first]
+def followed(at_first: Sequence[Record], at_last: Sequence[Record], through: Iterable[str]) -> Connections:
+    """What happened to the connections that there were at first. through: the networks on which each should have carried requests."""
     return Connections(
         opened=len(at_first),
-        still=sum(one["closed"] is None and through <= set(one["networks"]) for one in ours),
-        hung_up=sum(one["closed"] == "time-out" for one in ours),
-        broken=sum(one["closed"] == "broken" for one in all_of_them),
+        still=sum(one.closed is None and one.networks >= set(through) for one in at_first),
+        hung_up=sum(one.closed == "time-out" for one in at_first),
+        broken=sum(one.closed == "broken" for one in at_last),
     )
 
 
@@ -179,7 +247,7 @@ def document(report: Report) -> dict[str, Any]:
         "ok": not report.shortcomings,
         "shortcomings": report.shortcomings,
         "seconds": round(report.seconds, 1),
-        "networks": [_network(result) for result in report.results],
+        "networks": [_as_json(result) for result in report.results],
         "connections": asdict(report.connections),
         "stream": dict(report.stream),
         "roundTripAfterwardsMs": round(report.back_ms, 3),
@@ -187,8 +255,9 @@ def document(report: Report) -> dict[str, Any]:
     }
 
 
-def _network(result: Result) -> dict[str, Any]:
+def _as_json(result: Result) -> dict[str, Any]:
     asked, seen = result.network.asked, result.seen
+    between = seen.lost.between()
     return {
         "name": result.network.name,
         "profile": result.network.profile,
@@ -203,8 +272,8 @@ def _network(result: Result) -> dict[str, Any]:
         "seen": {
             "rttMs": round(seen.rtt_ms, 3),
             "rttP95Ms": round(seen.rtt_p95_ms, 3),
-            "loss": seen.lost.value,
-            "lossBetween": [seen.lost.low, seen.lost.high],
+            "loss": seen.lost.share,
+            "lossBetween": [between.low, between.high],
             "probes": seen.lost.of,
             "goodput": round(seen.goodput),
         },

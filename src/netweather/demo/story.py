@@ -1,28 +1,30 @@
-"""The demo's course: namespaces and processes, five networks one after the other under open connections, and all away again."""
+"""The demo's course: a lab, a shop and its customers, five networks one after the other under open connections, and all removed."""
 
 from __future__ import annotations
 
 import contextlib
+import json
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from netweather.conditions import NetworkCondition
-from netweather.demo import shop_network as place
-from netweather.demo.findings import Report, Result, Seen, followed, outcomes
-from netweather.demo.interrupt import Interrupts
-from netweather.demo.processes.launcher import Child
-from netweather.demo.quantiles import Z999, median_interval, quantile, share_of
-from netweather.demo.shop_profiles import Asked, Network, networks
-from netweather.engine import Engine
+from netweather.demo import shop
+from netweather.demo.customers import LIMIT_S, Connection, Customers, download
+from netweather.demo.findings import Asked, Lost, Network, Report, Result, Seen, followed, networks, outcomes
 from netweather.errors import NetweatherError
-from netweather.targets import Target, resolve
+from netweather.kernel.traffic.probe_packets import SMALLEST, UDP, Ends, Flow, Stream
+from netweather.kernel.traffic.round_trips import echo_times
+from netweather.kernel.waiting import pause
+from netweather.measure.statistics import quantile, quantile_interval
+from netweather.service.protocol import end_condition
+from netweather.testing.labs.lab import Lab
 from netweather.units import Duration
 
 LEASE = Duration(60 * 10**9)
-"""Short: a demo that is killed leaves its network bad for so long at most, and no network phase takes longer."""
-NAME = "demo"
+"""Short: a demo that is killed leaves its network bad for that time at most, and no network takes longer."""
 STREAMS, MOST_STREAMS = 6, 48
 STREAM_BITS = 160_000 * 8
 """What one connection soon has on its way: a fast link with a long delay takes many of them to fill in a few seconds."""
@@ -32,12 +34,12 @@ PART_FOR_PROBES = 0.4
 """Probes for loss take this part of the network's rate at most, or they would make the loss themselves."""
 
 Step = Callable[[str, float], None]
-"""Told of what comes next, and of how many seconds it should take."""
+"""Is called with what comes next, and with the seconds that it should take."""
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How thorough the demo is. download_trips: a download lasts so many round trips, as TCP needs them to get going."""
+    """How thorough the demo is. download_trips: a download lasts that many round trips, as TCP needs them to start."""
 
     customers: int
     rtt_probes: int
@@ -51,211 +53,155 @@ FULL = Pace(customers=3, rtt_probes=60, rtt_spacing_s=0.02, loss_s=4.0, download
 FAST = Pace(customers=1, rtt_probes=20, rtt_spacing_s=0.01, loss_s=1.0, download_s=0.5, download_trips=3)
 
 
-def grace_s(asked: Asked) -> float:
-    """How long an echo is waited for."""
-    return 0.5 + 3 * asked.rtt_p95_ms / 1e3
+class Plan:
+    """How one network is measured. patience_s: how long an echo is waited for; loss: the probes for loss, in each direction.
 
+    trips, spacing_s: of round trips; the more they differ, the more it takes, and the fewer may wait behind one that is late.
+    """
 
-def probe_spacing_s(asked: Asked) -> float:
-    """The time between two probes for loss."""
-    slowest = min(asked.rate_down or 1e12, asked.rate_up or 1e12)
-    return max(1 / MOST_PROBES_S, PROBE_BITS / (slowest * PART_FOR_PROBES))
-
-
-def trip_spacing_s(asked: Asked, pace: Pace) -> float:
-    """The time between two probes for round trips: so long that few wait behind one that comes late."""
-    return max(pace.rtt_spacing_s, 1.5 * (asked.rtt_p95_ms - asked.rtt_ms) / 1e3)
-
-
-def trip_count(asked: Asked, pace: Pace) -> int:
-    """How many probes: the more they differ, the more it takes."""
-    return pace.rtt_probes * (2 if asked.rtt_p95_ms > asked.rtt_ms else 1)
-
-
-def download_s(asked: Asked, pace: Pace) -> float:
-    return max(pace.download_s, pace.download_trips * asked.rtt_ms / 1e3)
-
-
-def streams(asked: Asked) -> int:
-    """How many connections a download takes."""
-    on_its_way = (asked.rate_down or 0) * asked.rtt_ms / 1e3
-    return max(STREAMS, min(MOST_STREAMS, round(on_its_way / STREAM_BITS)))
-
-
-def steps_of(asked: Asked, pace: Pace) -> list[tuple[str, float]]:
-    """What is done on one network, and about how many seconds each takes."""
-    rtt = asked.rtt_ms / 1e3
-    page = 4 * rtt + (100_000 * 8 / asked.rate_down if asked.rate_down else 0)
-    return [
-        ("putting it in force", 0.4),
-        ("measuring round trips", trip_count(asked, pace) * trip_spacing_s(asked, pace) + rtt),
-        ("loading the page", page),
-        ("checking out, counting lost packets", max(pace.loss_s + rtt, 1.1 + 2 * rtt if rtt < 0.4 else 3.8)),
-        ("measuring a download", download_s(asked, pace) + 2 * rtt),
-    ]
-
-
-class Conditions:
-    """The engine, for one target and one network condition at a time."""
-
-    def __init__(self, engine: Engine, target: Target) -> None:
-        self.engine, self.target = engine, target
-
-    def put(self, network: Network) -> float:
-        """Puts the network in force in place of the one before. Returns the milliseconds it took."""
-        begin = time.monotonic()
-        if network.rules:
-            condition = NetworkCondition(NAME, (self.target.reference,), LEASE, network.rules, owner="netweather demo")
-            self.engine.set(self.target, condition)
-        else:
-            self.clear()
-        return (time.monotonic() - begin) * 1e3
-
-    def clear(self) -> None:
-        self.engine.clear(self.target)
-
-    def evidence(self, network: Network) -> tuple[tuple[str, ...], int]:
-        """(what is wrong with it, packets that our own devices dropped), as the engine reads them from the kernel."""
-        if not network.rules:
-            return (), 0
-        shown = self.engine.show(self.target)
-        if not shown:
-            return ("it is no longer in force",), 0
-        return shown[0].problems, shown[0].unwanted_drops
+    def __init__(self, asked: Asked, pace: Pace) -> None:
+        rtt, jitter = asked.rtt_ms / 1e3, (asked.rtt_p95_ms - asked.rtt_ms) / 1e3
+        slowest = min(asked.rate_down or 1e12, asked.rate_up or 1e12)
+        self.patience_s = 0.5 + 3 * asked.rtt_p95_ms / 1e3
+        self.trips = pace.rtt_probes * (2 if jitter else 1)
+        self.spacing_s = max(pace.rtt_spacing_s, 1.5 * jitter)
+        per_second = min(MOST_PROBES_S, slowest * PART_FOR_PROBES / PROBE_BITS)
+        self.loss = Stream(round(pace.loss_s * per_second), per_second, SMALLEST)
+        self.download_s = max(pace.download_s, pace.download_trips * rtt)
+        self.streams = max(STREAMS, min(MOST_STREAMS, round((asked.rate_down or 0) * rtt / STREAM_BITS)))
+        page = 4 * rtt + (100_000 * 8 / asked.rate_down if asked.rate_down else 0)
+        buying = 1.1 + 2 * rtt if rtt < 0.4 else 3.8
+        self.steps = {
+            "putting it in force": 0.4,
+            "measuring round trips": self.trips * self.spacing_s + rtt,
+            "loading the page": page,
+            "checking out, counting lost packets": max(pace.loss_s + rtt, buying),
+            "measuring a download": self.download_s + 2 * rtt,
+        }
 
 
 class Story:
-    """One run. step: see Step. told: each network's result, as soon as it is there."""
+    """One run. step: see Step; add: is given each network's result."""
 
-    def __init__(self, pace: Pace, interrupts: Interrupts, step: Step, told: Callable[[Result], None]) -> None:
-        self.pace, self.interrupts, self.step, self.told = pace, interrupts, step, told
-        self.beginning = place.stem()
-        self.children: dict[str, Child] = {}
+    def __init__(self, pace: Pace, step: Step, add: Callable[[Result], None]) -> None:
+        self.pace, self.step, self.add = pace, step, add
+        self.lab = Lab("client", "shop", "payment", links=[("client", "shop"), ("shop", "payment")])
         self._on_their_way_s = 0.0  # how long packets of the network before are still to come
-        self.client: Child
-        self.shop: Child
-        self.payment: Child
+        self.customers: Customers
 
     def run(self) -> Report:
-        """Everything. Raises NetweatherError and Interrupted; all that was made is gone then, as it is at the end."""
+        """Everything. Raises NetweatherError; all that it made is removed then, and also at the end."""
         begin = time.monotonic()
-        sweep()
-        try:
-            report = self._within(place.make)
-        finally:
-            self.interrupts.shield()
-            self._end()
-        return replace(report, seconds=time.monotonic() - begin, left=self._left())
-
-    def _within(self, make: Callable[[str], None]) -> Report:
         self.step("making a network, a shop and its customers", 1.0)
-        make(self.beginning)
-        for role, module in (("payment", "payment"), ("shop", "shop"), ("client", "browser")):
-            self.children[role] = Child(module, place.path_of(self.beginning, role), self.interrupts)
-            if role != "client":
-                self.children[role].ready()
-        self.client, self.shop, self.payment = (self.children[role] for role in place.ROLES)
-        self.client.ready()
-        with resolve(f"netns:{self.beginning}-client")[0] as target:
-            conditions = Conditions(Engine(), target)
-            try:
-                return self._through(conditions)
-            finally:
-                self.interrupts.shield()
-                conditions.clear()
+        with self.lab as lab, contextlib.ExitStack() as stack:
+            self.address, inside = lab["shop"].address, lab["payment"].address
+            self._serve("payment", inside, f"tcp:{shop.PAYMENT_PORT}")
+            self._serve("shop", self.address, f"tcp:{shop.PORTS['fixed']}", inside)
+            self.customers = Customers(lab["client"], self.address, self.pace.customers)
+            stack.callback(self.customers.close)
+            stack.callback(self._clear)
+            report = self._through()
+        left = [host.path.name for host in lab.hosts.values() if host.path.exists()]
+        left += [f"process {child.pid}" for host in lab.hosts.values() for child in host.processes.values() if child.running]
+        return replace(report, seconds=time.monotonic() - begin, left=left)
 
-    def _through(self, conditions: Conditions) -> Report:
-        all_of_them = networks()
-        self.client.ask("open", customers=self.pace.customers, network=all_of_them[0].name)
-        at_first = self.client.ask("connections")
+    def _serve(self, host: str, *arguments: str) -> None:
+        address, ready, *more = arguments
+        self.lab[host].start(sys.executable, "-P", "-m", shop.__name__, host, address, *more, ready=ready)
+
+    def _through(self) -> Report:
         results = []
-        for network in all_of_them:
-            results.append(self._on(network, conditions))
-            self.told(results[-1])
-        self.step("taking it all away again", 1.0)
-        conditions.clear()
-        back = self._trips(20, 0.01, 0.5)
-        at_last = self.client.ask("connections")
-        connections = followed(at_first, at_last, [network.name for network in all_of_them])
-        return Report(results, connections, self.client.ask("stream"), quantile(back, 0.5), 0.0)
+        for network in networks():
+            results.append(self._on(network))
+            self.add(results[-1])
+        self.step("removing it all", 1.0)
+        self._clear()
+        back = quantile(self._trips(20, 0.01, 0.5), 0.5)
+        through = [result.network.name for result in results]
+        connections = followed(self.customers.at_first, self.customers.records(), through)
+        return Report(results, connections, self.customers.listener.report(), back, 0.0)
 
-    def _on(self, network: Network, conditions: Conditions) -> Result:
-        asked, pace = network.asked, self.pace
-        steps = iter(steps_of(asked, pace))
-        self._next(steps, network)
-        set_ms = conditions.put(network)
-        self.interrupts.wait([], self._on_their_way_s)
-        self._on_their_way_s = asked.rtt_p95_ms / 1e3
-        self._next(steps, network)
-        trips = self._trips(trip_count(asked, pace), trip_spacing_s(asked, pace), grace_s(asked))
-        seconds = self._next(steps, network)
-        page_s = self.client.ask("page", seconds, network=network.name)
-        seconds = self._next(steps, network)
-        purchases, fates = self._buy(network, seconds)
-        self._next(steps, network)
-        lasts = download_s(asked, pace)
-        goodput = self.client.ask("download", lasts, streams=streams(asked), seconds=lasts)
-        self._settle(asked)
-        problems, unwanted = conditions.evidence(network)
-        seen = Seen(
-            rtt_ms=quantile(trips, 0.5),
-            rtt_p95_ms=quantile(trips, 0.95),
-            rtt_between=median_interval(trips),
-            lost=share_of(fates, asked.follows),
-            lost_widest=share_of(fates, asked.follows, Z999),
-            goodput=goodput,
-            download_trips=lasts * 1e3 / asked.rtt_ms if asked.rtt_ms else None,
-        )
-        bought = outcomes(purchases, self.payment.ask("ledger"))
-        return Result(network, seen, page_s, bought, set_ms, problems, unwanted)
+    def _on(self, network: Network) -> Result:
+        plan = Plan(network.asked, self.pace)
+        steps = iter(plan.steps.items())
 
-    def _next(self, steps: Iterator[tuple[str, float]], network: Network) -> float:
-        what, seconds = next(steps)
-        self.step(f"{network.name}: {what}", seconds)
-        return seconds
+        def following() -> None:
+            what, seconds = next(steps)
+            self.step(f"{network.name}: {what}", seconds)
 
-    def _exchange(self, count: int, spacing_s: float, grace: float) -> dict[str, Any]:
-        takes = count * spacing_s + grace
-        found: dict[str, Any] = self.client.ask("exchange", takes, count=count, spacing_s=spacing_s, grace_s=grace)
-        return found
+        following()
+        set_ms = self._put(network)
+        following()
+        trips = self._trips(plan.trips, plan.spacing_s, plan.patience_s)
+        following()
+        page_s = self.customers.visitor.load_page(network.name)
+        following()
+        purchases = self.customers.buy(network.name)
+        lost = self._lost(plan, network.asked)
+        bought = outcomes(purchases(), self._ledger())
+        following()
+        goodput = download(self.lab["client"], self.address, plan.streams, plan.download_s)
+        self._settle(plan, network.asked)
+        between = quantile_interval(trips, 0.5)
+        trips_of_download = plan.download_s * 1e3 / network.asked.rtt_ms if network.asked.rtt_ms else None
+        seen = Seen(quantile(trips, 0.5), quantile(trips, 0.95), between, lost, goodput, trips_of_download)
+        return Result(network, seen, page_s, bought, set_ms, *self._shown(network))
 
-    def _trips(self, count: int, spacing_s: float, grace: float) -> list[float]:
-        trips = [trip for trip in self._exchange(count, spacing_s, grace)["ms"] if trip is not None]
-        if not trips:
+    # the network
+
+    def _put(self, network: Network) -> float:
+        """Puts the network in force in place of the one before. Returns the milliseconds that it took."""
+        begin = time.monotonic()
+        if network.rules:
+            condition = NetworkCondition("demo", (self._target,), LEASE, network.rules, owner="netweather demo")
+            self.lab.network.service.set([condition])
+        took = time.monotonic() - begin
+        pause(self._on_their_way_s)
+        self._on_their_way_s = network.asked.rtt_p95_ms / 1e3
+        return took * 1e3
+
+    @property
+    def _target(self) -> str:
+        return self.lab["client"].reference
+
+    def _shown(self, network: Network) -> tuple[tuple[str, ...], int]:
+        """(what is wrong with the condition, packets that our own devices dropped)."""
+        if not network.rules:
+            return (), 0
+        shown = self.lab.network.service.show([self._target])
+        return (shown[0].problems, shown[0].unwanted_drops) if shown else (("it is no longer in force",), 0)
+
+    def _clear(self) -> None:
+        end_condition(self.lab.network.service, [self._target], "demo")
+
+    # measurements
+
+    def _trips(self, count: int, spacing_s: float, patience_s: float) -> list[float]:
+        """Round trips, ms, rising."""
+        times = echo_times(self.lab["client"].namespace, self.address, count, spacing_s, patience_s)
+        if not times:
             raise NetweatherError("demo-failed", "not one probe came back", "", "`netweather doctor` says what is missing")
-        return trips
+        return sorted(seconds * 1e3 for seconds in times)
 
-    def _buy(self, network: Network, takes_s: float) -> tuple[list[dict[str, Any]], list[list[bool]]]:
-        """Purchases; and which probes were lost meanwhile: on the way there, and of those that arrived, on the way back."""
-        spacing = probe_spacing_s(network.asked)
-        count = round(self.pace.loss_s / spacing)
-        waits = grace_s(network.asked)
-        found = self.client.ask("buy", takes_s + waits, network=network.name, count=count, spacing_s=spacing, grace_s=waits)
-        there = [word == "1" for word in self.shop.ask("arrived", run=found["run"], count=count)]
-        back = [trip is not None for trip in found["ms"]]
-        return found["purchases"], [[not ok for ok in there], [not ok for ok, came in zip(back, there, strict=True) if came]]
+    def _lost(self, plan: Plan, asked: Asked) -> Lost:
+        """What is lost of numbered packets, both ways together."""
+        client, server = self.lab["client"], self.lab["shop"]
+        with Ends(client.namespace, server.namespace, Flow(UDP, client.address, server.address)) as ends:
+            found = ends.exchange({"egress": plan.loss, "ingress": plan.loss}, plan.patience_s)
+        sent = sum(len(one.sent) for one in found.values())
+        arrived = sum(len({number for number, _, _ in one.seen}) for one in found.values())
+        return Lost(sent - arrived, sent, asked.spread)
 
-    def _settle(self, asked: Asked) -> None:
-        """Waits for what the download left in the queues: it would be in the way of what comes next."""
+    def _ledger(self) -> list[dict[str, Any]]:
+        host = self.lab["payment"]
+        connection = Connection(host, host.address, shop.PAYMENT_PORT, [])
+        with contextlib.closing(connection):
+            found: list[dict[str, Any]] = json.loads(connection.fetch("", "GET", "/charges", LIMIT_S))
+            return found
+
+    def _settle(self, plan: Plan, asked: Asked) -> None:
+        """Waits until what the download left in the queues has passed: it would delay what comes next."""
         for _ in range(8):
             with contextlib.suppress(NetweatherError):
-                if quantile(self._trips(3, 0.02, grace_s(asked)), 0.5) <= asked.rtt_p95_ms * 1.2 + 5:
+                if quantile(self._trips(3, 0.02, plan.patience_s), 0.5) <= asked.rtt_p95_ms * 1.2 + 5:
                     return
-
-    def _end(self) -> None:
-        for child in self.children.values():
-            child.stop()
-        place.remove(self.beginning)
-
-    def _left(self) -> list[str]:
-        return place.left(self.beginning) + [f"process {child.pid}" for child in self.children.values() if child.running]
-
-
-def sweep() -> list[str]:
-    """Takes away what killed demos left. Returns the beginnings of its names."""
-    gone = place.forsaken()
-    for beginning in gone:
-        with contextlib.suppress(NetweatherError), resolve(f"netns:{beginning}-client")[0] as target:
-            Engine(held="drop").clear(target)
-        place.remove(beginning)
-    return gone

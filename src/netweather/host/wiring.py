@@ -1,4 +1,4 @@
-"""Namespaces of labs and the demo, joined by veth pairs and bridges, with documentation addresses and without noise or a way out.
+"""Namespaces of labs, joined by veth pairs and bridges, with documentation addresses and without noise or a way out.
 
 Not here: which hosts there are and what runs in them (netweather.testing), and conditions, which are the engine's.
 """
@@ -14,6 +14,8 @@ from netweather.kernel.netlink import links
 
 BRIDGE = "br0"
 _SETTINGS = {  # addresses are usable at once, nothing is sent that nobody asked for, and TCP is the same on every machine
+    "net/ipv6/conf/default/disable_ipv6": "0",
+    "net/ipv6/conf/all/disable_ipv6": "0",
     "net/ipv6/conf/default/accept_dad": "0",
     "net/ipv6/conf/default/router_solicitations": "0",
     "net/ipv6/conf/default/mldv1_unsolicited_report_interval": "0",
@@ -26,12 +28,11 @@ _SETTINGS = {  # addresses are usable at once, nothing is sent that nobody asked
 }
 
 
-def settle(namespace: Namespace, *, ipv6: bool = True) -> None:
-    """Makes a new namespace quiet and brings its loopback up. ipv6: whether it has that at all. Raises OSError."""
-    without = {f"net/ipv6/conf/{which}/disable_ipv6": str(int(not ipv6)) for which in ("default", "all")}
+def settle(namespace: Namespace) -> None:
+    """Makes a new namespace quiet and brings its loopback up. Raises OSError."""
 
     def inside() -> None:
-        for name, value in (_SETTINGS | without).items():
+        for name, value in _SETTINGS.items():
             with contextlib.suppress(OSError):  # no IPv6 or no cubic in this kernel: then the lab goes without
                 Path("/proc/sys", name).write_text(value)
         links.bring_up("lo")

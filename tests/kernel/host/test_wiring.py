@@ -48,18 +48,6 @@ def test_a_pair_with_addresses_and_no_noise(three: list[Namespace]) -> None:
     assert "20010db8000100000000000000000001" in accept
 
 
-def test_without_ipv6(three: list[Namespace]) -> None:
-    near, far, _ = three
-    wiring.settle(near, ipv6=False)
-    wiring.settle(far)
-    wiring.join(near, "eth0", far, "eth0")
-    for namespace in (near, far):
-        wiring.raise_device(namespace, "eth0", ["192.0.2.1/30", "2001:db8:1::1/64"])
-    table = Path("/proc/thread-self/net/if_inet6")
-    assert "20010db8" not in near.run(table.read_text)
-    assert "20010db8" in far.run(table.read_text)
-
-
 def test_a_switch_joins_its_ports(three: list[Namespace]) -> None:
     near, far, middle = three
     for place, namespace in enumerate((near, far)):

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from netweather.demo.findings import Connections, Outcome, Report, Result, Seen
-from netweather.demo.quantiles import Share
-from netweather.demo.shop_profiles import networks
+from netweather.demo.findings import Connections, Lost, Outcome, Report, Result, Seen, networks
+from netweather.measure.statistics import Interval
 
 ONCE = Outcome(seconds=1.0, told=3, retried=0, charged=(1, 1, 1))
 TWICE = Outcome(seconds=3.1, told=3, retried=3, charged=(2, 2, 2))
@@ -17,10 +16,10 @@ def result(number: int, **changes: Any) -> Result:
     """The result of the network with this number, all as asked."""
     network = networks()[number]
     asked = network.asked
-    lost = Share(round(asked.loss * 4000), 4000, asked.loss * 0.9, asked.loss * 1.1)
+    lost = Lost(round(asked.loss * 40_000), 40_000)
     speed = (asked.rate_down or 9e9) * 0.95
     trip = asked.rtt_ms + 0.5
-    seen = Seen(trip, asked.rtt_p95_ms + 1, (trip - 0.1, trip + 0.1), lost, lost, speed)
+    seen = Seen(trip, asked.rtt_p95_ms + 1, Interval(trip - 0.1, trip + 0.1), lost, speed)
     made = Result(network, seen, 0.5, {"naive": ONCE, "fixed": ONCE}, 30.0)
     return replace(made, **changes)
 

@@ -7,8 +7,7 @@ import pytest
 from rich.console import Console
 
 from netweather.demo import display
-from netweather.demo.findings import Connections
-from netweather.demo.shop_profiles import networks
+from netweather.demo.findings import Connections, networks
 from tests.unit.demo.sample import ONCE, TWICE, report, result
 
 
@@ -33,7 +32,7 @@ def test_the_widest_cells_fit() -> None:
     text = shown(display.table([replace(result(3), seen=seen)]))
     assert "12.3, 1234 ms" in text
     assert "31,094" in text
-    assert "2.0 % ±0.2" in text
+    assert "2.0 % ±0.1" in text
 
 
 def test_networks_to_come_show_what_will_be_asked() -> None:
@@ -78,9 +77,9 @@ def test_what_went_wrong_is_said() -> None:
     assert "was not seen this time" in text
     assert "2 broke" in text
     assert "the pump is not running" in text
-    left = report(left=["nwd-1-1-shop"], results=[result(4, outcomes={"naive": TWICE, "fixed": TWICE})])
+    left = report(left=["nwlab-1-1-0-shop"], results=[result(4, outcomes={"naive": TWICE, "fixed": TWICE})])
     text = " ".join(shown(display.conclusions(left)).split())
-    assert "Left behind: nwd-1-1-shop" in text
+    assert "Left behind: nwlab-1-1-0-shop" in text
     assert "fixed shop sold twice as well, on satellite" in text
 
 
@@ -102,3 +101,19 @@ def test_the_bar_never_runs_ahead_of_its_step() -> None:
 @pytest.mark.parametrize(("value", "expected"), [(0.063, "0.06"), (5.55, "5.5"), (99.94, "99.9"), (600.4, "600")])
 def test_milliseconds(value: float, expected: str) -> None:
     assert display.milliseconds(value) in (expected, "5.6")
+
+
+def test_it_runs_and_shows_the_report(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    class Told:
+        def __init__(self, _pace: Any, step: Any, add: Any) -> None:
+            step("one", 1.0)
+            add(result(0))
+
+        def run(self) -> Any:
+            return report()
+
+    monkeypatch.setattr(display, "Story", Told)
+    assert display.run(fast=True, colours=False, quiet=False) == report()
+    assert "PAID TWICE 3/3" in capsys.readouterr().out
+    display.run(fast=True, colours=False, quiet=True)
+    assert capsys.readouterr().out == ""

@@ -5,8 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from netweather.demo.findings import Connections, Outcome, document, faults, followed, names, outcomes
-from netweather.demo.quantiles import Share
+from netweather.conditions import NetworkCondition, validate
+from netweather.conditions.profiles import expand
+from netweather.demo.customers import Record
+from netweather.demo.findings import NETWORKS, Connections, Lost, Outcome, document, faults, followed, names, networks, outcomes
+from netweather.measure.statistics import Interval
 from tests.unit.demo.sample import ONCE, TWICE, report, result
 
 
@@ -28,7 +31,7 @@ def test_it_must_find_the_double_purchase_and_the_fixed_shop_must_not_make_it() 
         {"connections": Connections(18, 11, 6, 1)},
         {"stream": {"broken": True, "missing": 0}},
         {"stream": {"broken": False, "missing": 1}},
-        {"left": ["nwd-1-1-shop"]},
+        {"left": ["nwlab-1-1-0-shop"]},
     ],
 )
 def test_broken_connections_and_what_is_left_are_shortcomings(changes: dict[str, object]) -> None:
@@ -44,12 +47,16 @@ def test_faults_are_what_can_not_come_from_what_was_asked() -> None:
     three_g = result(2)
     asked, seen = three_g.network.asked, three_g.seen
     assert faults(asked, seen) == []
-    assert "ms seen" in faults(asked, replace(seen, rtt_between=(1.0, 2.0)))[0]
-    assert "ms seen" in faults(asked, replace(seen, rtt_between=(400.0, 420.0)))[0]
-    assert "lost" in faults(asked, replace(seen, lost_widest=Share(9, 900, 0.003, 0.02)))[0]
+    assert "ms seen" in faults(asked, replace(seen, rtt_between=Interval(1.0, 2.0)))[0]
+    assert "ms seen" in faults(asked, replace(seen, rtt_between=Interval(400.0, 420.0)))[0]
+    assert "lost" in faults(asked, replace(seen, lost=Lost(9, 900)))[0]
     assert "Mbit/s seen" in faults(asked, replace(seen, goodput=5e6))[0]
     assert "Mbit/s seen" in faults(asked, replace(seen, goodput=1e5))[0]
     assert faults(asked, replace(seen, goodput=1e5, download_trips=5)) == []
+    wifi = result(3)  # with losses, 1.5 s of a download
+    late = replace(wifi.seen, goodput=(wifi.network.asked.rate_down or 0) * 1.13, download_trips=1500 / wifi.network.asked.rtt_ms)
+    assert faults(wifi.network.asked, late) == []
+    assert "Mbit/s seen" in faults(wifi.network.asked, replace(late, goodput=late.goodput * 1.2))[0]
 
 
 def test_the_engines_own_doubts_are_faults() -> None:
@@ -68,28 +75,24 @@ def test_outcomes_are_those_of_the_ledger() -> None:
     assert found["fixed"] == Outcome(seconds=2.0, told=0, retried=1, charged=(0,))
 
 
-def connection(port: int, closed: str | None, *networks: str, inode: int = 7) -> dict[str, object]:
-    return {"port": port, "inode": inode, "closed": closed, "networks": list(networks)}
+def test_connections_are_followed_through_all_networks() -> None:
+    both = Record({"a", "b"})
+    idle = Record({"a"})  # on b it proves nothing
+    at_first = [both, Record({"a"}, "time-out"), idle]
+    at_last = [*at_first, Record({"a", "b"}), Record({"b"}, "broken")]
+    assert followed(at_first, at_last, ["a", "b"]) == Connections(opened=3, still=1, hung_up=1, broken=1)
 
 
-def test_a_connection_is_followed_by_its_socket() -> None:
-    before = [connection(1, None), connection(2, None), connection(3, None), connection(4, None)]
-    after = [
-        connection(1, None, "a", "b"),
-        connection(2, "time-out", "a"),
-        connection(3, None, "a"),  # idle on b: it proves nothing
-        connection(4, None, "a", "b", inode=8),  # the same port, another socket
-        connection(5, "broken", "b"),
-    ]
-    assert followed(before, after, ["a", "b"]) == Connections(opened=4, still=1, hung_up=1, broken=1)
+def test_losses_in_bursts_prove_less() -> None:
+    alone, bursts = Lost(80, 4000).between(), Lost(80, 4000, spread=9.0).between()
+    assert alone.within(bursts)
+    assert bursts.high - bursts.low > 2.5 * (alone.high - alone.low)
+    assert Lost(0, 0).share == 0.0
 
 
-@pytest.mark.parametrize(
-    ("numbers", "expected"), [([], ""), ([1], "4G"), ([1, 2], "4G and 3G"), ([0, 1, 2], "perfect, 4G and 3G")]
-)
+@pytest.mark.parametrize(("numbers", "expected"), [([1], "4G"), ([1, 2], "4G and 3G"), ([0, 1, 2], "perfect, 4G and 3G")])
 def test_names(numbers: list[int], expected: str) -> None:
-    if numbers:
-        assert names([result(number) for number in numbers]) == expected
+    assert names([result(number) for number in numbers]) == expected
 
 
 def test_the_document_is_json_and_says_it_all() -> None:
@@ -100,3 +103,32 @@ def test_the_document_is_json_and_says_it_all() -> None:
     assert found["networks"][3]["asked"]["loss"] == 0.02
     assert found["connections"] == {"opened": 18, "still": 12, "hung_up": 6, "broken": 0}
     assert ONCE.twice == 0
+
+
+def test_five_networks_in_their_order() -> None:
+    assert [one.name for one in networks()] == list(NETWORKS)
+    assert len(NETWORKS) == 5
+
+
+def test_each_is_a_profile_with_a_source_that_the_engine_takes() -> None:
+    for one in networks():
+        assert one.source
+        if one.rules:
+            expand(validate(NetworkCondition("demo", ("netns:x",), rules=one.rules)))
+
+
+def test_on_the_perfect_network_nothing_is_put() -> None:
+    perfect = networks()[0]
+    assert perfect.rules == ()
+    assert (perfect.asked.rtt_ms, perfect.asked.loss, perfect.asked.rate_down) == (0, 0, None)
+
+
+def test_figures_are_those_of_the_profile() -> None:
+    asked = {one.name: one.asked for one in networks()}
+    assert (asked["3G"].rtt_ms, asked["3G"].rtt_p95_ms, asked["3G"].rate_down) == (300, 300, 1_600_000)
+    assert asked["satellite"].rtt_ms == 600
+    wifi = asked["lossy Wi-Fi"]
+    assert wifi.loss == 0.02
+    assert 0 < wifi.rtt_ms < wifi.rtt_p95_ms
+    follows = 1 - 1 / 5 - 0.02 / 0.98 / 5
+    assert wifi.spread == pytest.approx((1 + follows) / (1 - follows))

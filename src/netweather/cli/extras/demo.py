@@ -1,13 +1,14 @@
-"""`netweather demo`: calls netweather.demo, which is not loaded before."""
+"""`netweather demo`: shows the demo while it runs, and its report."""
 
 from __future__ import annotations
 
-import importlib
+import signal
 import sys
 
 from netweather.cli import command_factory
 from netweather.cli.options import json_option
-from netweather.cli.output import coloured
+from netweather.cli.output import coloured, remark, say_json
+from netweather.cli.signals import Stopped, stopped_by_signals
 from netweather.connecting import need_root
 from netweather.errors import NetweatherError
 
@@ -27,10 +28,17 @@ def command(fast: bool, as_json: bool) -> int:
     """
     need_root()
     try:
-        module = importlib.import_module("netweather.demo")
+        from netweather.demo import display, findings
     except ModuleNotFoundError as error:
         if error.name != "netweather.demo":
             raise
         raise NetweatherError("no-demo", "this installation has no demo", "", "install netweather from its repository") from error
-    switches = {"--fast": fast, "--json": as_json, "--no-color": not coloured(sys.stdout)}
-    return int(module.main([switch for switch, given in switches.items() if given]) or 0)
+    try:
+        with stopped_by_signals():
+            report = display.run(fast=fast, colours=coloured(sys.stdout), quiet=as_json)
+    except Stopped as stopped:
+        remark("stopped", f"{signal.Signals(stopped.number).name}: the demo ended early and removed everything that it created")
+        return stopped.exit_code
+    if as_json:
+        say_json(findings.document(report))
+    return 1 if report.shortcomings else 0

@@ -12,6 +12,7 @@ from netweather.conditions import Match, NetworkCondition, load, profiles, valid
 from netweather.engine import Chosen, engine_choice, verification
 from netweather.errors import NetweatherError, UsageError
 from netweather.service import Caller, LocalService, callers
+from tests.support.live import Live, made
 from tests.support.world import World
 from tests.unit.engine.test_core import calls
 from tests.unit.service.conftest import may, slow
@@ -91,13 +92,29 @@ def test_a_service_that_is_gone_has_the_project_for_which_it_was_set(
     assert service.complete("compose:eb") == "compose:eb"
 
 
+def test_a_target_without_such_a_connection_is_no_failure_beside_one_with_some(
+    service: LocalService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Live(monkeypatch, made())
+    both, tcp = ["netns:a", "netns:b"], Chosen(Match(protocol="tcp"))
+    assert [each.target.reference for each in service.reset_on(both, tcp)] == ["netns:a"]
+    with pytest.raises(NetweatherError) as wrong:
+        service.reset_on(both, tcp)
+    assert wrong.value.code == "no-such-connection"
+
+
 # What a caller may do ---------------------------------------------------------------------------------------------------
 
 
 def test_a_target_needs_a_scope(service: LocalService, world: World) -> None:
     ci = replace(service, caller=may("read", "set:netns:a*"))
     ci.set([slow("netns:a")])
-    for refused in (lambda: ci.set([slow("netns:b")]), lambda: ci.clear(["netns:b"]), lambda: ci.verify("netns:b")):
+    for refused in (
+        lambda: ci.set([slow("netns:b")]),
+        lambda: ci.clear(["netns:b"]),
+        lambda: ci.verify("netns:b"),
+        lambda: ci.reset("netns:b", Chosen(Match(protocol="tcp"))),
+    ):
         with pytest.raises(NetweatherError) as wrong:
             refused()
         assert wrong.value.code == "not-allowed"

@@ -17,6 +17,7 @@ from netweather.service.set_verified import proof
 from netweather.settings import Settings
 from netweather.targets import Target
 from tests.unit.cli.commands.test_verify import BAD, GOOD, OPEN, made_up
+from tests.unit.service.conftest import may
 
 SLOW = NetworkCondition(name="slow")
 TARGET = Target("netns:a", "a", -1, 1, 1, None, None, "netns")
@@ -48,3 +49,10 @@ def test_nothing_is_measured_for_who_has_gone(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(NetweatherError, match="not-proved") as wrong:
         proof(Engine(Settings()), lambda share, text: heard.append(share), replace(DIRECT, gone=lambda: True))(TARGET, SLOW)
     assert (wrong.value.code, heard) == ("not-proved", [])
+
+
+@pytest.mark.parametrize(("scope", "allowed"), [("set:netns:a*", True), ("set:netns:b*", False)])
+def test_only_what_the_caller_may_change_is_entered(monkeypatch: pytest.MonkeyPatch, scope: str, allowed: bool) -> None:
+    asked = made_up(monkeypatch, GOOD)
+    proof(Engine(Settings()), silent, may(scope))(TARGET, SLOW)
+    assert asked[0].may_enter([TARGET]) is allowed

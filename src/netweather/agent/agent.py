@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
@@ -17,28 +16,27 @@ from netweather import targets as runtimes
 from netweather.agent.audit import Audit
 from netweather.agent.events import Events
 from netweather.agent.metrics import Metrics
-from netweather.agent.played_scenarios import Scenarios, wait_for
-from netweather.agent.principals import Tokens
+from netweather.agent.principals import Tokens, again
 from netweather.agent.selector_conditions import Standing
+from netweather.agent.service_callbacks import AgentCallbacks, Audited
 from netweather.agent.stats_sessions import Watches
 from netweather.agent.supervisor import LOOKS_A_SECOND, Keeping
-from netweather.conditions import NetworkCondition
-from netweather.engine import Engine, Listed
+from netweather.engine import Engine
 from netweather.engine.draining import LOOK_S, Held
-from netweather.engine.safety import on_host, spare_port
+from netweather.engine.scenario_store import Playbook
 from netweather.engine.views.system_reports import doctor_document, listing_document
 from netweather.errors import NetweatherError
-from netweather.journal import Entry
 from netweather.kernel.datapath.classifier_pool import Spares
 from netweather.kernel.datapath.seam import TargetKernel
 from netweather.kernel.datapath.target_cache import KeptTargets
-from netweather.results import Cleared, Done
+from netweather.results import Cleared
 from netweather.service import LocalService
-from netweather.service.callbacks import Callbacks, Fits, Order
-from netweather.service.callers import Caller
+from netweather.service.callers import ANYTHING, Caller
 from netweather.service.local import worth_telling
+from netweather.service.played_scenarios import Scenarios
 from netweather.settings import Settings
 
+AGENT: Final = Caller("agent", ANYTHING, root=True, origin="the agent")
 THREADS: Final = 16
 LOOKERS: Final = 2
 """Threads that look whether targets still drain: nobody else is held up by a look that takes long."""
@@ -46,13 +44,11 @@ TARGETS: Final = 4
 """Targets that one request sets at a time."""
 PROOFS: Final = 4
 """Proofs at a time."""
-MOST_TOLD: Final = 100
-"""Connections that an event names."""
 T = TypeVar("T")
 
 
 @dataclass
-class Agent(Callbacks):
+class Agent:
     """One agent. tokens: of those who come by TCP, and port: the one they use. open_kernel: the seam, if not the real one.
 
     Every method that is not a coroutine may block: call it by `in_thread`.
@@ -75,10 +71,12 @@ class Agent(Callbacks):
         self.keeping.engine.keep, self.keeping.let_go = self.keeping.keep, self.kept.drop
         self.engine = Engine(self.settings, opening, self.keeping.keep, devices_later=True, at_once=TARGETS)
         self.engine.counted = self.keeping.remember_counters
-        self.standing = Standing(self.engine, self.events, service=self.service)
-        self.scenarios = Scenarios(self)
+        later = partial(LocalService, self.engine, callbacks=Audited(self.audit))
+        self.standing = Standing(self.engine, self.events, service=later)
+        self.callbacks = AgentCallbacks(self.audit, self.events, self.keeping, self.standing, self.port)
+        self.keeping.cleared = self.callbacks.cleared_elsewhere
+        self.played = Scenarios(Playbook(self.settings.state))
         self.watches = Watches(lambda caller, reference, wanted: self.service(caller).stats(reference, wanted))
-        self.keeping.cleared = self._cleared_elsewhere
         self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="agent")
         self.looks = ThreadPoolExecutor(LOOKERS, thread_name_prefix="look")
         self._waiting = 0
@@ -120,7 +118,7 @@ class Agent(Callbacks):
 
     def close(self) -> None:
         """Ends its threads. What is in force stays, but what a scenario put there."""
-        self.scenarios.close()
+        self.played.stop_all(for_now=True)
         self.standing.close()
         self.watches.close()
         self.pool.shutdown()
@@ -130,73 +128,11 @@ class Agent(Callbacks):
 
     def service(self, caller: Caller) -> LocalService:
         """The verbs, for a caller."""
-        return LocalService(self.engine, caller, self)
+        return LocalService(self.engine, caller, self.callbacks, self.played)
 
-    # what the service calls
-
-    def prepared(self, condition: NetworkCondition) -> NetworkCondition:
-        return spare_port(condition, self.port) if on_host(condition) else condition
-
-    def audited(
-        self, caller: Caller, action: str, conditions: Iterable[NetworkCondition] = (), **fields: Any
-    ) -> AbstractContextManager[dict[str, Any]]:
-        return self.audit.of(caller, action, conditions, **fields)
-
-    def changed(self, identity: str) -> None:
-        self.keeping.look(identity)
-
-    def was_set(self, caller: Caller, done: Sequence[Done]) -> None:
-        for each in done:
-            self.standing.remember(each.condition, caller=caller)
-            for result in each.results:
-                what = {"name": each.condition.name, "target": result.target.reference, "owner": each.condition.owner}
-                self.events.publish("condition-set", **what, by=caller.name)
-
-    def was_cleared(self, caller: Caller, answers: Sequence[Cleared], orders: Collection[Order]) -> None:
-        self._forget(orders)
-        for each in answers:
-            for ended in each.names:
-                counted = self.keeping.last_counters(each.identity, ended)
-                self.events.publish("condition-cleared", name=ended, target=each.target, by=caller.name, counters=counted)
-
-    def was_reset(self, caller: Caller, ended: Sequence[Listed]) -> None:
-        for each in ended:
-            names = [live.connection for live in each.connections]
-            self.events.publish("connections-reset", target=each.target.reference, connections=names[:MOST_TOLD], by=caller.name)
-
-    @contextmanager
-    def orders_withdrawn(self, fits: Fits, references: Collection[str]) -> Iterator[Collection[Order]]:
-        withdrawn = self.standing.withdraw(fits, references)
-        try:
-            yield withdrawn
-        except BaseException:
-            self.standing.restore(withdrawn)
-            raise
-
-    def stop_scenarios(self, caller: Caller, owner: str | None) -> None:
-        wait_for(self.scenarios.stopped(caller, owner))
-
-    def _forget(self, ended: Collection[Order]) -> None:
-        """What ended by other words than its own, and is in force by them nowhere any more, doesn't come back."""
-        if ended:
-            left = {
-                (each.reference, each.condition.name)
-                for identity in self.engine.journal.identities()
-                if (entry := self.known(identity)) is not None
-                for each in entry.conditions
-            }
-            self.standing.forget(set(ended) - left)
-
-    def _cleared_elsewhere(self, reference: str, name: str) -> None:
-        """Direct mode ended a condition before its time."""
-        self._forget([(reference, name)])
-
-    def known(self, identity: str) -> Entry | None:
-        """A target's journal, as far as it can be read."""
-        try:
-            return self.engine.journal.read(identity)
-        except NetweatherError:
-            return None
+    def go_on_with_scenarios(self) -> None:
+        """With what an agent before played."""
+        self.service(AGENT).go_on_with_scenarios(partial(again, tokens=self.tokens))
 
     # the rest of what the command line can do
 

@@ -91,7 +91,7 @@ async def _serve(agent: Agent, sockets: list[tuple[Any, dict[str, Any]]], node: 
 
     async def ready() -> None:
         await agent.in_thread(agent.standing.resume, partial(of_owner, tokens=agent.tokens))
-        await agent.in_thread(agent.scenarios.take_over)
+        await agent.in_thread(agent.go_on_with_scenarios)
         agent.spares.fill()
         service_sockets.tell_manager("READY=1")
         LOG.info("ready: %d targets kept", agent.keeping.count)
@@ -105,7 +105,7 @@ async def _serve(agent: Agent, sockets: list[tuple[Any, dict[str, Any]]], node: 
         service_sockets.tell_manager("STOPPING=1")
         if node is not None:
             await node.leave()
-        await agent.in_thread(agent.scenarios.close)  # while there is still somebody who takes devices away
+        await agent.in_thread(agent.played.stop_all, for_now=True)  # while there is still somebody who takes devices away
         agent.keeping.stop()
 
     await agent.keeping.run(ready)

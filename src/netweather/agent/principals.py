@@ -69,7 +69,7 @@ class Tokens:
 
 
 def again(asker: dict[str, Any], tokens: Tokens) -> Caller:
-    """Who asked an agent before this one, with the rights of now; asker: as `remembered` told. Raises no-token, not-allowed."""
+    """Who asked an agent before this one, with the rights of now; asker: as `Caller.remembered` told. Raises no-token, not-allowed."""
     if "token" in asker:
         found = [principal for _, principal in tokens.known if principal.name == asker["token"]]
         if not found:
@@ -95,11 +95,6 @@ def of_owner(owner: str, tokens: Tokens) -> Caller:
         return of_peer(user)
     except NetweatherError:
         return Caller(name, frozenset())
-
-
-def remembered(who: Caller) -> dict[str, Any]:
-    """Who asks, as plain data without a secret."""
-    return {"token": who.name} if who.uid is None else {"uid": who.uid}
 
 
 def no_token(why: str) -> NetweatherError:

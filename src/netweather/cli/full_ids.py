@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from netweather.connecting import connect
 from netweather.settings import Settings
 
 if TYPE_CHECKING:
     from netweather.conditions import Match, NetworkCondition
+    from netweather.conditions.scenario import Scenario
     from netweather.engine import Chosen, Listed
     from netweather.engine.draining import Held
     from netweather.engine.verification import Progress, Wish
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from netweather.measure import Evidence
     from netweather.results import Cleared, Done, Shown
     from netweather.service import Service
+    from netweather.service.protocol import Heard, Turn
 
 
 def connected(settings: Settings, *, direct: bool = False) -> Service:
@@ -82,6 +84,15 @@ class Completed:
 
     def stats(self, reference: str, wanted: Wanted) -> Stats:
         return self.service.stats(with_whole_id(self.service, reference), wanted)
+
+    def run_scenario(self, scenario: Scenario, heard: Heard | None = None) -> dict[str, Any]:
+        return self.service.run_scenario(scenario, *(() if heard is None else (heard,)))
+
+    def turn_scenario(self, name: str, how: Turn) -> dict[str, Any]:
+        return self.service.turn_scenario(name, how)
+
+    def scenarios(self, name: str | None = None) -> list[dict[str, Any]]:
+        return self.service.scenarios(name)
 
     def condition(self, condition: NetworkCondition) -> NetworkCondition:
         """The same, with whole ids: of its targets, and of its peers."""

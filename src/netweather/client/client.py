@@ -6,7 +6,7 @@ Most of what it needs is imported when it is called: a command line asks once, a
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, Self, TypeVar
@@ -152,8 +152,8 @@ class Client:
             begun, lambda number: self._send(calls.read_stats(number)), lambda number: self._send(calls.end_stats(number))
         )
 
-    def run_scenario(self, scenario: Scenario) -> dict[str, Any]:
-        """Begins to play a scenario; returns its document when the first moment is in force."""
+    def run_scenario(self, scenario: Scenario, heard: Callable[[str, dict[str, Any]], None] | None = None) -> dict[str, Any]:
+        """Begins to play a scenario; returns its document when the first moment is in force. heard: nothing, see `/v1/events`."""
         from netweather.conditions.embedding import own_profiles
         from netweather.conditions.scenario import embedded_scenario
 

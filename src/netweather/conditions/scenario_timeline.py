@@ -6,6 +6,7 @@ A later step has a lower priority number, so for the traffic that it matches it 
 from __future__ import annotations
 
 import dataclasses
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -39,6 +40,11 @@ class Timeline:
 
     moments: tuple[Moment, ...]
     length: int
+
+    def at(self, ns: int) -> tuple[Moment, int]:
+        """What is in force then, and when it is over: ns from the round's start."""
+        place = bisect_right(self.moments, ns, key=lambda moment: moment.at)
+        return self.moments[place - 1], self.moments[place].at if place < len(self.moments) else self.length
 
 
 @dataclass(frozen=True)

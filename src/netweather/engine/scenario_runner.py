@@ -1,31 +1,44 @@
-"""A scenario being played: its moments put in force in time, renewed meanwhile, and taken back at the end, however that comes.
+"""A scenario being played: what its time line says for now is put in force, renewed, and taken back at the end, however that comes.
 
-Works through two calls that put and end conditions, so the agent and the foreground play alike. Not here: what is in force when
-(conditions.scenario_timeline), and who may do it.
+The player reads the clock, compares what is wanted now with what it has set, changes that, and sleeps until the next edge. A player that
+is late, or goes on for another one, does the same. It changes a Stage, so the agent and the foreground play alike.
+Not here: what is in force when (conditions.scenario_timeline), and who may do it.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 from netweather.clock import CLOCK, Clock
 from netweather.conditions import NetworkCondition
 from netweather.conditions.scenario import Scenario
-from netweather.conditions.scenario_timeline import Moment, timeline
+from netweather.conditions.scenario_timeline import Moment, Timeline
 from netweather.errors import NetweatherError, reason, target_is_gone
-from netweather.targets.references import can_be_target
 
 State = Literal["playing", "paused", "ended", "stopped", "failed"]
 _NO_ROUND: Final = 1 << 62
 Key = tuple[str, str]
 """(target's words, condition's name)."""
-Put = Callable[[Sequence[NetworkCondition], bool], None]
-"""Puts conditions in force, all or none; True: they are, and are only renewed."""
-End = Callable[[str, str], None]
-"""Ends the condition of a name on a target; that it isn't in force any more is no failure."""
+
+
+class Stage(Protocol):
+    """Where a scenario is played. Everything raises NetweatherError, and is called by the player's thread."""
+
+    def put(self, conditions: Sequence[NetworkCondition]) -> None:
+        """Puts conditions in force, all or none."""
+
+    def renew(self, conditions: Sequence[NetworkCondition]) -> None:
+        """The same for what is in force: its lease begins anew."""
+
+    def end(self, target: str, name: str) -> None:
+        """Ends the condition of a name on a target; that it isn't in force any more is no failure."""
+
+    def tell(self, kind: str, data: dict[str, Any]) -> None:
+        """Hears of an event, in the past tense: started, stepped, paused, resumed, and how it ended. By any thread."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +52,10 @@ class Progress:
     problem: NetweatherError | None = None
     why: str = ""
     """Of its end, when that needs telling and is no problem."""
+
+    @property
+    def over(self) -> bool:
+        return self.state not in ("playing", "paused")
 
 
 @dataclass(frozen=True)
@@ -61,48 +78,55 @@ class Place:
         return self.round + int(rounds), at
 
 
-class _Stopped(Exception):
-    """Somebody asked to end it."""
+class Bookmark:
+    """Where a scenario stands, for the next player. This one is lost with its process."""
+
+    def write(self, place: Place) -> None:
+        """Replaces what it says."""
+
+    def remove(self) -> None:
+        """The scenario is over: no player goes on with it."""
+
+    def is_removed(self) -> bool:
+        """Whether another process has removed it."""
+        return False
 
 
 class Player:
     """Plays one scenario. `run` blocks; the other methods may be called by any thread.
 
-    tell: told of what happens, in the past tense: started, stepped, paused, resumed, and how it ended.
-    note: told where it stands before anything is put in force there, and None when nothing is any more.
+    mark: where it stands, written before anything is put in force there, and removed when nothing is any more.
     place: where another player left it, who died; left: what is in force of that. Without, it begins.
-    Raises UsageError for a scenario that makes no sense.
     """
 
     def __init__(
         self,
         scenario: Scenario,
-        put: Put,
-        end: End,
-        tell: Callable[[str, dict[str, Any]], None] = lambda kind, data: None,
-        note: Callable[[Place | None], None] = lambda place: None,
+        timeline: Timeline,
+        stage: Stage,
+        mark: Bookmark | None = None,
         *,
         place: Place | None = None,
         left: Iterable[Key] = (),
         clock: Clock = CLOCK,
     ) -> None:
-        self.clock = clock
-        self.scenario, self.timeline = scenario, timeline(scenario, can_be_target)
-        self._put, self._end, self._tell, self._note, self._left_at = put, end, tell, note, place
+        self.scenario, self.timeline, self.clock = scenario, timeline, clock
+        self._stage, self._mark, self._begins = stage, mark or Bookmark(), place is None
         self._changed = threading.Condition()
-        self._state: State = "playing"
-        self._stop = False
+        self._place = place or Place(1, clock.boot())
+        self._ended: State | None = None
+        self._stop = self._stop_for_now = False
+        self._begun = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"scenario {scenario.name}", daemon=True)
         self._problem: NetweatherError | None = None
         self._held = dict.fromkeys(left, NetworkCondition())  # none that is wanted: it is put again, or ended
-        self._round, self._begin, self._paused_at = 1, 0.0, 0.0
-        self._renew_at = 0.0
+        self._round, self._renew_at = 1, 0.0
         self._why = ""
 
     @property
     def progress(self) -> Progress:
         with self._changed:
-            now = self._paused_at if self._state == "paused" else self.clock.boot()
-            at = max(0.0, now - self._begin) if self._begin and self._state in ("playing", "paused") else 0.0
+            at = 0.0 if self._ended else self._now()[1]
             return Progress(self._state, at, self._round, tuple(sorted(self._held)), self._problem, self._why)
 
     def pause(self) -> None:
@@ -113,80 +137,86 @@ class Player:
         """It goes on from where it stood. Raises NetweatherError(code="not-playing")."""
         self._turn("paused", "playing")
 
-    def stop(self) -> None:
-        """Ends it soon; `run` returns when the network is as it was."""
+    def stop(self, *, for_now: bool = False) -> None:
+        """Ends it soon; `run` returns when the network is as it was. for_now: another player goes on with it."""
         with self._changed:
-            self._stop = True
+            self._stop, self._stop_for_now = True, for_now
             self._changed.notify_all()
+
+    def start(self) -> None:
+        """Runs in a thread of its own."""
+        self._thread.start()
+
+    def started(self) -> None:
+        """Waits until its first moment is in force. Raises what that moment raises."""
+        self._begun.wait()
+        if self._problem is not None:
+            raise self._problem
+
+    def join(self) -> None:
+        """Until all that it had in force is taken back."""
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        with suppress(NetweatherError, OSError):  # the stage was told
+            self.run()
 
     def run(self) -> None:
         """Plays it to its end. Raises the NetweatherError of what could not be put in force; all is taken back then, too."""
         ended: State = "failed"
-        first = self._start()
         try:
-            for number in range(first, self.scenario.repeat + 1):
-                self._play(number)
-            ended = "ended"
-        except _Stopped:
-            ended = "stopped"
-        except NetweatherError as error:
-            self._problem = error
+            self._start()
+            ended = self._play()
+        except (NetweatherError, OSError) as error:
+            self._problem = _problem(error)
             raise
         finally:
             self._finish(ended)
 
     # inside: the thread that runs
 
-    def _start(self) -> int:
-        """Says that it begins, or goes on; returns the round with which."""
-        if self._left_at is None:
-            self._tell("scenario-started", {"rounds": self.scenario.repeat, "seconds": self.timeline.length / 1e9})
-            return 1
-        number, at = self._left_at.now(self.timeline.length / 1e9, self.clock.boot())
-        if number > self.scenario.repeat:
+    @property
+    def _state(self) -> State:
+        return self._ended or ("playing" if self._place.held is None else "paused")
+
+    def _now(self) -> tuple[int, float]:
+        return self._place.now(self.timeline.length / 1e9, self.clock.boot())
+
+    def _start(self) -> None:
+        """Says that it begins, or goes on."""
+        number, at = self._now()
+        if self._begins:
+            self._stage.tell("scenario-started", {"rounds": self.scenario.repeat, "seconds": self.timeline.length / 1e9})
+            self._mark.write(self._place)
+        elif number > self.scenario.repeat:
             self._why = "its end passed while no agent played it"
         else:
-            self._begin, self._round = self.clock.boot() - at, number
-            self._tell(
-                "scenario-resumed",
-                {"atSeconds": round(at, 3), "round": number, "why": "the agent that played it before has stopped"},
-            )
-        return number
+            why = "the agent that played it before has stopped"
+            self._stage.tell("scenario-resumed", {"atSeconds": round(at, 3), "round": number, "why": why})
+            if self._place.held is not None:
+                self._stage.tell("scenario-paused", {})
 
-    def _play(self, number: int) -> None:
-        moments, going_on = self.timeline.moments, self._left_at
-        with self._changed:
-            if going_on is None:  # rounds follow each other without a gap, unless one took longer than it should
-                self._begin = (
-                    max(self._begin + self.timeline.length / 1e9, self.clock.boot() - 1.0) if self._begin else self.clock.boot()
-                )
-            self._round, self._left_at = number, None
-            self._note(Place(number, self._begin, self._begin + self._position() / 1e9 if going_on and going_on.held else None))
-        for index, moment in enumerate(moments):
-            self._until(moment.at)
-            late = index + 1 < len(moments) and self._position() >= moments[index + 1].at
-            if not late:  # what is over already is not put in force
-                self._become(moment)
-                if going_on is not None and going_on.held is not None:
-                    self._turn("playing", "paused")
-                going_on = None
-        self._until(self.timeline.length)
-
-    def _position(self) -> float:
-        return (self.clock.boot() - self._begin) * 1e9
-
-    def _until(self, position: int) -> None:
-        """Waits for a place in the round, and renews meanwhile. Raises _Stopped."""
+    def _play(self) -> State:
+        """Until its end, or until `stop`."""
+        before: tuple[int, int] | None = None
         while True:
             with self._changed:
-                if self._stop:
-                    raise _Stopped
-                left = (position - self._position()) / 1e9
-                if self._state == "playing" and left <= 0:
-                    return
-                until_renewed = max(0.0, self._renew_at - self.clock.boot()) if self._held else 3600.0
-                self.clock.wait(self._changed, until_renewed if self._state == "paused" else min(left, until_renewed))
-            if self._held and self.clock.boot() >= self._renew_at:
+                number, at = self._now()
+                if self._stop or number > self.scenario.repeat:
+                    return "stopped" if self._stop else "ended"
+                moment, until = self.timeline.at(int(at * 1e9))
+                here = (number, moment.at)
+                left = self._renew_at - self.clock.boot() if self._held else 3600.0
+                if here == before and left > 0:
+                    self.clock.wait(self._changed, left if self._place.held is not None else min(left, until / 1e9 - at))
+                    continue
+                self._round = number
+            if here != before:
+                self._become(moment)
+                self._begun.set()
+                before = here
+            else:
                 self._renew()
 
     def _become(self, moment: Moment) -> None:
@@ -194,22 +224,28 @@ class Player:
         new = [condition for key, condition in wanted.items() if self._held.get(key) != condition]
         over = [key for key in self._held if key not in wanted]
         if new:
-            self._put(_joined(new), False)
+            self._change(self._stage.put, new)
         with self._changed:
             self._held = {**{key: self._held[key] for key in over}, **wanted}
         for target, name in over:
-            self._end(target, name)
+            self._stage.end(target, name)
         with self._changed:
             self._held = wanted
         if new and len(new) == len(wanted):
             self._renewed()
         if new or over:
             names = {"set": sorted({each.name for each in new}), "cleared": sorted({name for _, name in over})}
-            self._tell("scenario-stepped", {"atSeconds": moment.at / 1e9, "round": self._round, **names})
+            self._stage.tell("scenario-stepped", {"atSeconds": moment.at / 1e9, "round": self._round, **names})
+
+    def _change(self, change: Callable[[Sequence[NetworkCondition]], None], conditions: list[NetworkCondition]) -> None:
+        if self._mark.is_removed():  # somebody has ended everything without asking us
+            self.stop()
+        else:
+            change(_joined(conditions))
 
     def _renew(self) -> None:
         try:
-            self._put(_joined(list(self._held.values())), True)
+            self._change(self._stage.renew, list(self._held.values()))
         except NetweatherError as error:
             if not target_is_gone(error):  # a container that restarts has it again when it is back
                 raise
@@ -222,16 +258,16 @@ class Player:
         failed: NetweatherError | None = None
         for target, name in list(self._held):
             try:
-                self._end(target, name)
+                self._stage.end(target, name)
             except (NetweatherError, OSError) as error:  # the lease ends it
-                failed = failed or (
-                    error if isinstance(error, NetweatherError) else NetweatherError("kernel-refused", reason(error))
-                )
-        self._note(None)  # first: once it is over, another of its name may be played
+                failed = failed or _problem(error)
+        if not self._stop_for_now:
+            self._mark.remove()  # first: once it is over, another of its name may be played
         with self._changed:
-            self._state, self._held, self._problem = ended, {}, self._problem or failed
+            self._ended, self._held, self._problem = ended, {}, self._problem or failed
         why = str(self._problem) if self._problem else self._why
-        self._tell(f"scenario-{ended}", {"why": why} if why else {})
+        self._stage.tell(f"scenario-{ended}", {"why": why} if why else {})
+        self._begun.set()
 
     def _turn(self, before: State, after: State) -> None:
         with self._changed:
@@ -242,14 +278,16 @@ class Player:
                     "",
                     "see `netweather scenario show`",
                 )
-            if after == "paused":
-                self._paused_at = self.clock.boot()
-            else:
-                self._begin += self.clock.boot() - self._paused_at
-            self._state = after
-            self._note(Place(self._round, self._begin, self._paused_at if after == "paused" else None))
+            now, place = self.clock.boot(), self._place
+            self._place = replace(place, began=place.began + now - place.held) if place.held is not None else place
+            self._place = replace(self._place, held=now if after == "paused" else None)
+            self._mark.write(self._place)
             self._changed.notify_all()
-        self._tell(f"scenario-{'paused' if after == 'paused' else 'resumed'}", {})
+        self._stage.tell(f"scenario-{'paused' if after == 'paused' else 'resumed'}", {})
+
+
+def _problem(error: NetweatherError | OSError) -> NetweatherError:
+    return error if isinstance(error, NetweatherError) else NetweatherError("kernel-refused", reason(error))
 
 
 def _joined(conditions: list[NetworkCondition]) -> list[NetworkCondition]:
@@ -260,4 +298,4 @@ def _joined(conditions: list[NetworkCondition]) -> list[NetworkCondition]:
     return [replace(each, targets=tuple(targets)) for each, targets in alike.items()]
 
 
-__all__ = ["Place", "Player", "Progress"]
+__all__ = ["Bookmark", "Place", "Player", "Progress", "Stage"]

@@ -1,6 +1,6 @@
 """The scenarios that are being played, written down before anything of them is in force: the next agent goes on with them.
 
-Layout: scenarios/NAME.json in the state directory. Not here: playing (playing), and who may (agent.played_scenarios).
+Layout: scenarios/NAME.json in the state directory. Not here: playing (playing), and who may (service.local).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from netweather.conditions.scenario import Scenario, dump_scenario, load_scenario
-from netweather.engine.scenario_runner import Place
+from netweather.engine.scenario_runner import Bookmark, Place
 from netweather.errors import NetweatherError
 from netweather.journal import replace_text
 
@@ -70,7 +70,7 @@ class Playbook:
             raise NetweatherError("no-state", f"{path.parent} cannot be written", str(error), remedy) from error
 
     def forget(self, name: str) -> None:
-        """It is over: nobody goes on with it."""
+        """The scenario is over: no player goes on with it."""
         self._path(name).unlink(missing_ok=True)
         with suppress(OSError):
             self.folder.rmdir()
@@ -83,3 +83,21 @@ class Playbook:
 
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}.json"
+
+
+@dataclass(frozen=True)
+class PageMark(Bookmark):
+    """The page of one scenario."""
+
+    book: Playbook
+    scenario: Scenario
+    asker: dict[str, Any]
+
+    def write(self, place: Place) -> None:
+        self.book.write(Page(self.scenario, self.asker, place))
+
+    def remove(self) -> None:
+        self.book.forget(self.scenario.name)
+
+    def is_removed(self) -> bool:
+        return not self.book.knows(self.scenario.name)

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from netweather.conditions import NetworkCondition
+from netweather.conditions.scenario import Scenario
 from netweather.engine.views.connections import Listed
 from netweather.results import Cleared, Done
 from netweather.service.callers import Caller
@@ -35,8 +36,8 @@ class Callbacks:
     def changed(self, identity: str) -> None:
         """Something was done to a target, or tried."""
 
-    def was_set(self, caller: Caller, done: Sequence[Done]) -> None:
-        """Conditions are in force."""
+    def was_set(self, caller: Caller, done: Sequence[Done], *, renewed: bool) -> None:
+        """Conditions are in force. renewed: they were, and have a new lease."""
 
     def was_cleared(self, caller: Caller, answers: Sequence[Cleared], orders: Collection[Order]) -> None:
         """Conditions have ended. orders: by which words they had been set."""
@@ -51,5 +52,5 @@ class Callbacks:
         """
         return nullcontext(())
 
-    def stop_scenarios(self, caller: Caller, owner: str | None) -> None:
-        """All conditions of the caller have ended: what is played would set them again. owner: only this one's."""
+    def scenario_changed(self, scenario: Scenario, kind: str, data: dict[str, Any]) -> None:
+        """What happens to one that is played, as `Stage.tell` hears it."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final
 
 from netweather import targets as runtimes
 from netweather.conditions import NetworkCondition
@@ -55,6 +55,11 @@ class Caller:
     def later(self) -> Caller:
         """The same, for what is done when the request is over."""
         return replace(self, gone=_somebody_waits)
+
+    @property
+    def remembered(self) -> dict[str, Any]:
+        """Who asks, as plain data without a secret: who goes on with a scenario is asked for its rights again."""
+        return {"token": self.name} if self.uid is None else {"uid": self.uid}
 
     def need(self, scope: str) -> None:
         """Raises NetweatherError(code="not-allowed") unless it may do that to some target at least."""

@@ -6,19 +6,22 @@ Not here: what a caller may do (callers).
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from netweather import targets as runtimes
 from netweather.conditions import NetworkCondition
 from netweather.conditions.language.flags import match_to_short
+from netweather.conditions.scenario import Scenario
+from netweather.conditions.scenario_timeline import Timeline, timeline
 from netweather.engine import entries, verification
 from netweather.engine.core import Engine
 from netweather.engine.draining import Held
-from netweather.engine.scenario_store import Playbook
-from netweather.engine.transaction import opened, set_all
+from netweather.engine.scenario_runner import Key, Player
+from netweather.engine.scenario_store import Page, Playbook
+from netweather.engine.transaction import Wanted, opened, set_all
 from netweather.engine.verification import Progress, Wish, silent
 from netweather.engine.views.connections import Chosen, Listed, connections, reset, with_lives
 from netweather.engine.views.socket_stats import Stats, open_stats
@@ -27,11 +30,14 @@ from netweather.errors import NetweatherError, UsageError
 from netweather.measure import Evidence
 from netweather.results import Cleared, Done, Shown
 from netweather.service.callbacks import Callbacks
-from netweather.service.callers import DIRECT, READ, SET, Caller
+from netweather.service.callers import ANYTHING, DIRECT, READ, SET, Caller
 from netweather.service.end_conditions import Clearing
+from netweather.service.played_scenarios import Scenarios
+from netweather.service.protocol import Heard, Turn, end_condition, unheard
 from netweather.service.set_verified import proof
 from netweather.targets import Target, ids
-from netweather.targets.references import is_reference, lacks_project
+from netweather.targets.references import can_be_target, is_reference, lacks_project
+from netweather.wire.scenario_documents import PLAYED
 
 if TYPE_CHECKING:
     from netweather.targets.runtimes.compose import Own
@@ -44,6 +50,7 @@ class LocalService:
     engine: Engine
     caller: Caller = DIRECT
     callbacks: Callbacks = field(default_factory=Callbacks)
+    played: Scenarios = field(default_factory=Scenarios)
 
     def set(
         self,
@@ -58,10 +65,7 @@ class LocalService:
         owned = [self.callbacks.prepared(replace(each, owner=self.caller.owner(each.owner))) for each in conditions]
         self.caller.need_no_files(owned)
         check = proof(self.engine, progress, self.caller) if verify else None
-        with self.callbacks.audited(self.caller, "plan" if dry_run else "set", owned), opened(owned) as wanted:
-            targets = [target for one in wanted for target in one.targets]
-            self.caller.need_targets(targets)
-            self.caller.need_peers(owned)
+        with self.callbacks.audited(self.caller, "plan" if dry_run else "set", owned), self._allowed(owned) as (wanted, targets):
             _need_host_spelt(targets, confirmed=host or dry_run)
             try:
                 done = set_all(self.engine, wanted, dry_run=dry_run, check=check)
@@ -69,8 +73,23 @@ class LocalService:
                 for target in targets:
                     self.callbacks.changed(target.identity)
         if not dry_run:
-            self.callbacks.was_set(self.caller, done)
+            self.callbacks.was_set(self.caller, done, renewed=False)
         return done
+
+    def renew(self, conditions: Sequence[NetworkCondition]) -> None:
+        """As `set` for what is in force, without a line in the log and an event each time."""
+        with self._allowed(conditions) as (wanted, _):
+            done = set_all(self.engine, wanted)
+        self.callbacks.was_set(self.caller, done, renewed=True)
+
+    @contextmanager
+    def _allowed(self, conditions: Sequence[NetworkCondition]) -> Iterator[tuple[list[Wanted], list[Target]]]:
+        """Conditions with their targets open, all of which the caller may change, and their peers may look into."""
+        with opened(conditions) as wanted:
+            targets = [target for one in wanted for target in one.targets]
+            self.caller.need_targets(targets)
+            self.caller.need_peers(conditions)
+            yield wanted, targets
 
     def set_later(self, target: Target, condition: NetworkCondition) -> None:
         """Sets what stands for a target that has started since. Raises as `set`; the log has the success or the refusal."""
@@ -118,7 +137,7 @@ class LocalService:
             Playbook(self.engine.settings.state).forget_all()  # first: what a scenario has put is not to come back
         answers = clearing.everywhere()
         if clearing.name is None:
-            self.callbacks.stop_scenarios(self.caller, clearing.owner)
+            self.played.stop_all(lambda owner: clearing.owner in (None, owner) and self.caller.owns(owner))
         return answers
 
     def complete(self, reference: str, own: Own | None = None) -> str:
@@ -197,6 +216,114 @@ class LocalService:
         self.caller.need(READ)
         self.caller.need_no_files((), [reference])
         return open_stats(reference, wanted or Counting())
+
+    def run_scenario(self, scenario: Scenario, heard: Heard = unheard) -> dict[str, Any]:
+        self.caller.need(SET)
+        owned = replace(scenario, owner=self.caller.owner(scenario.owner))
+        line = timeline(owned, can_be_target)
+        conditions = [each for moment in line.moments for each in moment.conditions]
+        self.caller.need_no_files(conditions)
+        with self.callbacks.audited(self.caller, "scenario-run", (), name=owned.name, owner=owned.owner, reason=owned.reason):
+            self._need_later(conditions)
+            mark = self.played.bookmark(owned, self.caller.remembered)
+            self.played.run(player := Player(owned, line, _LocalStage(self, owned, heard), mark))
+        return PLAYED.write(player)
+
+    def _need_later(self, conditions: Iterable[NetworkCondition]) -> None:
+        """Raises not-allowed for a target or peer that the caller may not enter; what is not there yet is checked when it is set."""
+        entered = {(each.targets, *(rule.match.to for rule in each.rules)): each for each in conditions}
+        for each in () if self.caller.scopes >= ANYTHING else entered.values():
+            try:
+                with self._allowed([each]):
+                    pass
+            except NetweatherError as error:
+                if error.code == "not-allowed":
+                    raise
+
+    def go_on_with_scenarios(self, again: Callable[[dict[str, Any]], Caller]) -> None:
+        """Goes on with what a process before played, as far as its caller (`again`) may still do so; else it ends."""
+        for page in self.played.pages():
+            name, owner = page.scenario.name, page.scenario.owner
+            try:
+                line = timeline(page.scenario, can_be_target)
+                caller, refused = self._still(page, again)
+            except (NetweatherError, KeyError, ValueError) as error:  # what another version wrote
+                self.played.forget(name, error)
+                continue
+            with self.callbacks.audited(caller, "scenario-resume", (), name=name, owner=owner) as noted:
+                noted.update({} if refused is None else {"refused": refused.code})
+                stage = _LocalStage(replace(self, caller=caller), page.scenario, unheard, refused)
+                mark, left = self.played.bookmark(page.scenario, page.asker), self._in_force(page.scenario, line)
+                self.played.go_on(Player(page.scenario, line, stage, mark, place=page.place, left=left))
+
+    def _still(self, page: Page, again: Callable[[dict[str, Any]], Caller]) -> tuple[Caller, NetweatherError | None]:
+        """The caller of then with the rights of now, or why the scenario may not go on."""
+        try:
+            caller = again(page.asker)
+            caller.need(SET)
+            caller.owner(page.scenario.owner)
+        except NetweatherError as error:
+            return self.caller, error
+        return caller, None
+
+    def _in_force(self, scenario: Scenario, line: Timeline) -> Collection[Key]:
+        """What of a scenario is in force, whoever put it there."""
+        names = {each.name for moment in line.moments for each in moment.conditions}
+        journal = self.engine.journal
+        return {
+            (words, each.condition.name)
+            for identity in journal.identities()
+            if (entry := entries.readable(journal, identity)) is not None
+            for each in entry.conditions
+            for words in each.condition.targets
+            if each.condition.name in names and each.condition.owner == scenario.owner
+        }
+
+    def scenarios(self, name: str | None = None) -> list[dict[str, Any]]:
+        self.caller.need(READ)
+        players = self.played.all() if name is None else [self.played.one(name)]
+        return [PLAYED.write(each) for each in players]
+
+    def turn_scenario(self, name: str, how: Turn) -> dict[str, Any]:
+        self.caller.need(SET)
+        player = self.played.one(name)
+        owner = player.scenario.owner
+        if not self.caller.owns(owner):
+            raise NetweatherError(
+                "other-owner", f"the scenario {name!r} belongs to {owner or 'nobody'}",
+                f"you are {self.caller.name}", f"ask its owner, or root, to {how} it",
+            )  # fmt: skip
+        with self.callbacks.audited(self.caller, f"scenario-{how}", (), name=name):
+            getattr(player, how)()
+            if how == "stop":
+                player.join()
+        return PLAYED.write(player)
+
+
+@dataclass
+class _LocalStage:
+    """Where a scenario is played: this process. refused: why nothing of it may be set any more."""
+
+    service: LocalService
+    scenario: Scenario
+    heard: Heard
+    refused: NetweatherError | None = None
+
+    def put(self, conditions: Sequence[NetworkCondition]) -> None:
+        if self.refused is not None:
+            raise self.refused
+        self.service.set(conditions)
+
+    def renew(self, conditions: Sequence[NetworkCondition]) -> None:
+        self.service.renew(conditions)
+
+    def end(self, target: str, name: str) -> None:
+        ends = replace(self.service, caller=self.service.caller.unlimited)
+        end_condition(ends, [target], name, self.scenario.owner)
+
+    def tell(self, kind: str, data: dict[str, Any]) -> None:
+        self.service.callbacks.scenario_changed(self.scenario, kind, data)
+        self.heard(kind, data)
 
 
 def worth_telling(references: Sequence[str], answers: Sequence[Cleared]) -> list[Cleared]:

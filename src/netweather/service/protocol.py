@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, Protocol
 
 from netweather.conditions import NetworkCondition
+from netweather.conditions.scenario import Scenario
 from netweather.engine.draining import Held
 from netweather.engine.verification import Progress, Wish, silent
 from netweather.engine.views.connections import Chosen, Listed
@@ -13,6 +14,14 @@ from netweather.engine.views.socket_stats import Stats, Wanted
 from netweather.errors import NetweatherError, has_ended
 from netweather.measure import Evidence
 from netweather.results import Cleared, Done, Shown
+
+Turn = Literal["pause", "resume", "stop"]
+Heard = Callable[[str, dict[str, Any]], None]
+"""Hears what happens: the kind of an event, and its data."""
+
+
+def unheard(kind: str, data: dict[str, Any]) -> None:
+    """Hears nothing."""
 
 
 class Service(Protocol):
@@ -60,6 +69,18 @@ class Service(Protocol):
 
     def stats(self, reference: str, wanted: Wanted) -> Stats:
         """Begins to count what the sockets of targets do; the caller closes it."""
+
+    def run_scenario(self, scenario: Scenario, heard: Heard = unheard) -> dict[str, Any]:
+        """Begins to play a scenario; returns its document when the first moment is in force.
+
+        heard: hears of each step where this process plays it; an agent publishes events instead.
+        """
+
+    def turn_scenario(self, name: str, how: Turn) -> dict[str, Any]:
+        """Holds a scenario, goes on with it, or ends it: returns its document when nothing of it is in force any more."""
+
+    def scenarios(self, name: str | None = None) -> list[dict[str, Any]]:
+        """The scenarios that are played and the last that were, or the one of a name, with where each stands."""
 
 
 def end_condition(service: Service, references: Sequence[str], name: str, owner: str | None = None) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from netweather.agent import principals
-from netweather.agent.principals import Tokens, again, of_owner, of_peer, remembered
+from netweather.agent.principals import Tokens, again, of_owner, of_peer
 from netweather.errors import NetweatherError, UsageError
 from netweather.host.service_sockets import Credentials
 from netweather.service.callers import Caller
@@ -119,8 +119,8 @@ def test_owners() -> None:
 def test_who_asked_an_agent_before_has_the_rights_of_now() -> None:
     ci = Caller("ci", frozenset({"set:netns:a"}), origin="token ci")
     known = Tokens((("0" * 64, ci),))
-    assert again(remembered(replace(ci, scopes=frozenset({"set"}))), known) == ci
-    assert again(remembered(of_peer(Credentials(1, 0, frozenset({0})))), known).root
+    assert again(replace(ci, scopes=frozenset({"set"})).remembered, known) == ci
+    assert again(of_peer(Credentials(1, 0, frozenset({0}))).remembered, known).root
     for asker in ({"token": "other"}, {"uid": 65534}, {"uid": 4_000_000_000}):
         with pytest.raises(NetweatherError, match=r"no-token|not-allowed"):
             again(asker, known)

@@ -9,7 +9,6 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis.generation import GenerationMode
 
-from netweather.agent.played_scenarios import AGENT, wait_for
 from tests.unit.agent.api.test_dependencies import HANDLERS
 from tests.unit.agent.conftest import Api
 
@@ -40,6 +39,6 @@ def test_every_answer_is_told(
     def ask(case: Any) -> None:
         case.call_and_validate(headers={"Authorization": "Bearer token-all"})
         api.agent.watches.close()  # 8 are the most
-        wait_for(api.agent.scenarios.stopped(AGENT, None))  # those that begin with nothing play on, and 50 are the most
+        api.agent.played.stop_all()  # those that begin with nothing play on, and 50 are the most
 
     ask()

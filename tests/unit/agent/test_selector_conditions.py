@@ -62,7 +62,8 @@ def told(agent: Agent, clock: FakeClock) -> dict[str, Told]:
         found[reference] = Told(reference)
         return found[reference]
 
-    agent.standing = Standing(agent.engine, agent.events, follow, clock)
+    agent.standing = Standing(agent.engine, agent.events, follow, clock, agent.standing.service)
+    agent.callbacks.standing = agent.standing
     return found
 
 
@@ -147,9 +148,9 @@ def test_others_still_have_what_one_lost(agent: Agent, world: World, told: dict[
 def test_direct_mode_clears_too(agent: Agent, told: dict[str, Told]) -> None:
     agent.standing.remember(slow())
     agent.standing.remember(replace(slow(), targets=("docker:db",)))
-    agent._cleared_elsewhere(WEB, "slow")
+    agent.callbacks.cleared_elsewhere(WEB, "slow")
     assert agent.standing.orders == [("docker:db", "slow")], "others have the same name for theirs"
-    agent._cleared_elsewhere("docker:db", "slow")
+    agent.callbacks.cleared_elsewhere("docker:db", "slow")
     assert agent.standing.orders == []
 
 
@@ -313,7 +314,6 @@ def test_what_starts_later_is_covered_by_a_scope_or_gets_nothing(
     agent: Agent, world: World, told: dict[str, Told], scope: str, allowed: bool
 ) -> None:
     """The label was on targets of the caller's when it was set, and now another has it."""
-    agent.standing.service = agent.service
     agent.standing.remember(replace(slow(), owner="ci"), caller=Caller("ci", frozenset({"read", scope})))
     listener = agent.events.listen()
     starts(world, told[WEB], "b")

@@ -10,8 +10,10 @@ import pytest
 
 from netweather.conditions import NetworkCondition
 from netweather.conditions.scenario import load_scenario_text
-from netweather.engine.scenario_runner import Key, Place, Player
+from netweather.conditions.scenario_timeline import timeline
+from netweather.engine.scenario_runner import Bookmark, Key, Place, Player
 from netweather.errors import NetweatherError
+from netweather.targets.references import can_be_target
 from netweather.wire.scenario_documents import PLAYED
 from tests.support.clock import FakeClock
 
@@ -22,7 +24,7 @@ NOW = 1e6
 """Seconds of boot time at which each test begins."""
 
 
-class Stage:
+class Stage(Bookmark):
     """Remembers the calls. fails: the names whose putting fails, with a code. What happens meanwhile is said with `at`, in seconds."""
 
     def __init__(self, steps: str, place: Place | None = None, left: tuple[Key, ...] = (), **spec: object) -> None:
@@ -34,26 +36,33 @@ class Stage:
         self.fails: dict[str, str] = {}
         self.clock = FakeClock(NOW)
         scenario = load_scenario_text(f"name: s\ntargets: [netns:a]\n{more}steps:\n{steps}")
-        self.player = Player(scenario, self._put, self._end, self._tell, self._note, place=place, left=left, clock=self.clock)
+        line = timeline(scenario, can_be_target)
+        self.player = Player(scenario, line, self, self, place=place, left=left, clock=self.clock)
 
-    def _put(self, conditions: Sequence[NetworkCondition], renewed: bool) -> None:
+    def put(self, conditions: Sequence[NetworkCondition]) -> None:
+        self._put("put", conditions)
+
+    def renew(self, conditions: Sequence[NetworkCondition]) -> None:
+        self._put("renew", conditions)
+
+    def _put(self, how: str, conditions: Sequence[NetworkCondition]) -> None:
         for each in conditions:
             if code := self.fails.get(each.name):
                 raise NetweatherError(code, "planted")
-        self._add(("renew" if renewed else "put", *sorted(each.name for each in conditions)))
+        self.calls.append((how, *sorted(each.name for each in conditions)))
 
-    def _end(self, target: str, name: str) -> None:
-        self._add(("end", target, name))
+    def end(self, target: str, name: str) -> None:
+        self.calls.append(("end", target, name))
 
-    def _add(self, call: Call) -> None:
-        self.calls.append(call)
-
-    def _tell(self, kind: str, data: dict[str, Any]) -> None:
+    def tell(self, kind: str, data: dict[str, Any]) -> None:
         self.told.append(kind)
         self.whys += [data["why"]] if "why" in data else []
 
-    def _note(self, place: Place | None) -> None:
+    def write(self, place: Place) -> None:
         self.noted.append(place)
+
+    def remove(self) -> None:
+        self.noted.append(None)
 
     def at(self, seconds: float, action: Callable[[], object]) -> None:
         self.clock.at(NOW + seconds, action)
@@ -78,6 +87,21 @@ def test_rounds() -> None:
     stage.player.run()
     assert stage.calls == [("put", "s.step-1"), ("end", "netns:a", "s.step-1")] * 3
     assert stage.player.progress.round == 3
+
+
+def test_who_comes_late_skips_what_is_over_and_the_end_stays() -> None:
+    """The machine slept, or putting took longer than a round: the time line goes by the time."""
+    stage = Stage("- {at: 0s, for: 1s, condition: {delay: 1ms}}\n- {at: 2s, for: 1s, condition: {loss: 1%}}", repeat=4)
+
+    def sleeps() -> None:
+        stage.clock.time += 5
+
+    stage.at(1.5, sleeps)
+    stage.player.run()
+    names = [(call[0], call[-1].removeprefix("s.step-")) for call in stage.calls]
+    third_and_fourth = "put 1, end 1, put 2, put 1, end 2, end 1, put 2, end 2"
+    assert ", ".join(map(" ".join, names)) == f"put 1, end 1, {third_and_fourth}"
+    assert stage.clock.time == pytest.approx(NOW + 12)
 
 
 def test_what_is_in_force_is_renewed_also_while_it_is_held() -> None:
@@ -159,14 +183,14 @@ OLD, NEW = ("netns:a", "s.step-1"), ("netns:a", "s.step-2")
 def test_another_goes_on_at_its_time_and_ends_what_is_over(began: float, number: int) -> None:
     """What the one before left in force is put again, or ended."""
     stage = Stage(TWO, place=Place(1, ago(began)), left=(OLD, NEW), repeat=4)
+    seen: list[tuple[int, float]] = []
+    stage.at(0.5, lambda: seen.append((stage.player.progress.round, stage.player.progress.at)))
     stage.at(1, stage.player.stop)
     stage.player.run()
+    assert seen == [(number, pytest.approx(5400.5))]
     assert stage.calls == [("put", "s.step-2"), ("end", *OLD), ("end", *NEW)]
     assert stage.told[0] == "scenario-resumed"
-    assert stage.noted[0] is not None
-    assert stage.noted[0].round == number
-    assert stage.noted[0].began == pytest.approx(ago(5400))
-    assert stage.noted[-1] is None
+    assert stage.noted == [None]  # where it stands is what the one before noted
 
 
 def test_what_was_held_is_held_again_at_the_same_place() -> None:
@@ -176,8 +200,7 @@ def test_what_was_held_is_held_again_at_the_same_place() -> None:
     stage.at(61, stage.player.stop)
     stage.player.run()
     assert seen == [("paused", pytest.approx(5400))]
-    assert stage.noted[0] is not None
-    assert stage.noted[0].held is not None
+    assert stage.told[:2] == ["scenario-resumed", "scenario-paused"]
 
 
 @pytest.mark.parametrize("place", [Place(1, ago(7300)), Place(1, ago(-1e6))], ids=["over", "of another boot"])

@@ -34,8 +34,8 @@ class Noted(Callbacks):
     def changed(self, identity: str) -> None:
         self.calls.append("changed")
 
-    def was_set(self, caller: Any, done: Any) -> None:
-        self.calls.append(f"set by {caller.name}")
+    def was_set(self, caller: Any, done: Any, *, renewed: bool) -> None:
+        self.calls.append(f"{'renewed' if renewed else 'set'} by {caller.name}")
 
     def was_cleared(self, caller: Any, answers: Any, orders: Any) -> None:
         self.calls.append(f"cleared {sorted(orders)}")
@@ -45,8 +45,8 @@ class Noted(Callbacks):
         self.calls.append("withdrawn")
         yield self.orders
 
-    def stop_scenarios(self, caller: Any, owner: str | None) -> None:
-        self.calls.append("scenarios")
+    def scenario_changed(self, scenario: Any, kind: str, data: Any) -> None:
+        self.calls.append(kind)
 
 
 def test_of_a_set_and_a_clear(service: LocalService) -> None:
@@ -60,10 +60,7 @@ def test_of_a_set_and_a_clear(service: LocalService) -> None:
     assert noted.calls == ["withdrawn", "changed", ended, "cleared [('netns:a', 'default')]"]
     noted.calls.clear()
     asks.clear()
-    assert noted.calls == ["withdrawn", "scenarios", "clear []", "cleared []"]
-    asks.set([slow("netns:a")])
-    asks.clear(name="default")
-    assert noted.calls.count("scenarios") == 1, "a condition that ends by its name is one of many"
+    assert noted.calls == ["withdrawn", "clear []", "cleared []"]
 
 
 def test_what_is_refused_is_in_the_log_and_nothing_else_is_told(service: LocalService) -> None:

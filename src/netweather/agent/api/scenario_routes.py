@@ -1,9 +1,8 @@
-"""/v1/scenarios: played, looked at, held, ended. Not here: playing them (scenarios)."""
+"""/v1/scenarios: played, looked at, held, ended. Not here: playing them (service.played_scenarios)."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
@@ -28,38 +27,34 @@ async def put_scenario(name: Name, request: Request, agent: OurAgent, who: Sette
         raise UsageError(
             "bad-name", f"the body is not a scenario named {name!r}", "", "use the name in the path, or leave the name out"
         )
-    return JSONResponse(await agent.in_thread(agent.scenarios.run, who, replace(scenario, name=name)))
+    return JSONResponse(await agent.in_thread(agent.service(who).run_scenario, replace(scenario, name=name)))
 
 
 @router.get("/scenarios", summary="The scenarios", responses=answers("those played now, and the last that were", PLAYED_ITEMS))
 async def get_scenarios(agent: OurAgent, who: Reader) -> JSONResponse:
     """With where each stands."""
-    return JSONResponse({"items": await agent.in_thread(agent.scenarios.all)})
+    return JSONResponse({"items": await agent.in_thread(agent.service(who).scenarios)})
 
 
 @router.get("/scenarios/{name}", summary="One scenario", responses=answers("its state", PLAYED, 404))
 async def get_scenario(name: Name, agent: OurAgent, who: Reader) -> JSONResponse:
     """Played now, or not long ago."""
-    return JSONResponse(await agent.in_thread(agent.scenarios.one, name))
+    return JSONResponse((await agent.in_thread(agent.service(who).scenarios, name))[0])
 
 
 @router.delete("/scenarios/{name}", summary="Stop a scenario", responses=answers("its conditions were cleared", PLAYED, 404, 409))
 async def delete_scenario(name: Name, agent: OurAgent, who: Setter) -> JSONResponse:
     """Returns when nothing of it is in force any more."""
-    return _answer(await agent.in_thread(agent.scenarios.stop, who, name))
+    return JSONResponse(await agent.in_thread(agent.service(who).turn_scenario, name, "stop"))
 
 
 @router.post("/scenarios/{name}/pause", summary="Pause a scenario", responses=answers("it stands", PLAYED, 404, 409))
 async def post_pause(name: Name, agent: OurAgent, who: Setter) -> JSONResponse:
     """The timeline stands still, and what is in force stays."""
-    return _answer(await agent.in_thread(agent.scenarios.pause, who, name))
+    return JSONResponse(await agent.in_thread(agent.service(who).turn_scenario, name, "pause"))
 
 
 @router.post("/scenarios/{name}/resume", summary="Go on with a scenario", responses=answers("it continues", PLAYED, 404, 409))
 async def post_resume(name: Name, agent: OurAgent, who: Setter) -> JSONResponse:
     """From where it stood."""
-    return _answer(await agent.in_thread(agent.scenarios.resume, who, name))
-
-
-def _answer(document: dict[str, Any]) -> JSONResponse:
-    return JSONResponse(document)
+    return JSONResponse(await agent.in_thread(agent.service(who).turn_scenario, name, "resume"))

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from netweather.agent.cluster.pod_verification import Proofs
+from netweather.engine import entries
 from netweather.engine.engine_choice import engines
 from netweather.errors import NetweatherError
 from netweather.kubernetes.objects.node_objects import OWNER, Key, Orders, PodOrder, read_orders, status_of
@@ -148,7 +149,7 @@ class Node:
         """Ends what an agent set for the cluster and nobody asks for now. wanted: sandboxes and names."""
         engine = self.agent.engine
         for identity in engine.journal.identities():
-            entry = self.agent.known(identity)
+            entry = entries.readable(engine.journal, identity)
             for each in entry.conditions if entry else ():
                 sandbox = entry.target.reference.removeprefix("cri:") if entry else ""
                 if each.condition.owner != OWNER or (sandbox, each.condition.name) in wanted:

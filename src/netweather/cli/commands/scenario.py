@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from netweather.cli import command_factory, completion
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from netweather.conditions.scenario import Scenario
     from netweather.conditions.scenario_timeline import Timeline
     from netweather.service import Service
+    from netweather.service.protocol import Heard
 
 _EXAMPLES = """
 netweather scenario check evening.yaml
@@ -106,50 +107,33 @@ def _client(settings: Settings, *, direct: bool) -> Client:
 def _run(scenario: Scenario, settings: Settings, *, direct: bool, wait: bool, as_json: bool) -> int:
     client = None if direct else agent(settings)
     if client is None:
-        return _play_here(scenario, connect(settings, direct=True), as_json=as_json)
-    document = client.run_scenario(scenario)
+        return _wait_for(connect(settings, direct=True), scenario, _telling(as_json=as_json))
     if not wait:
-        _tell([document], as_json=as_json)
+        _tell([client.run_scenario(scenario)], as_json=as_json)
         return 0
     remark("playing", f"{scenario.name}, until it ends; Ctrl-C stops it")
-    return _wait_for(client, scenario.name, as_json=as_json)
+    return _wait_for(client, scenario, None, as_json=as_json)
 
 
-def _wait_for(client: Client, name: str, *, as_json: bool) -> int:
+def _wait_for(service: Service, scenario: Scenario, heard: Heard | None, *, as_json: bool = False) -> int:
+    """Plays it to its end, or to a signal's. heard: hears of each step, which replaces the table at the end."""
     from netweather.cli.signals import Stopped, stopped_by_signals
     from netweather.kernel.waiting import pause
 
     with stopped_by_signals():
         try:
-            while (document := client.scenarios(name)[0])["status"]["state"] in ("playing", "paused"):
+            document = service.run_scenario(scenario, *([heard] if heard else []))
+            while document["status"]["state"] in ("playing", "paused"):
                 pause(0.5)
+                document = service.scenarios(scenario.name)[0]
         except Stopped:
-            document = client.turn_scenario(name, "stop")
-    _tell([document], as_json=as_json)
+            document = service.turn_scenario(scenario.name, "stop")
+    if heard is None:
+        _tell([document], as_json=as_json)
     return 1 if document["status"]["state"] == "failed" else 0
 
 
-def _play_here(scenario: Scenario, service: Service, *, as_json: bool) -> int:
-    from netweather.cli.signals import signals_heard
-    from netweather.engine.scenario_runner import Player
-    from netweather.service.protocol import end_condition
-
-    player = Player(
-        scenario, _putting(service), lambda target, name: end_condition(service, [target], name), _telling(as_json=as_json)
-    )
-    with signals_heard(lambda *_: player.stop()):  # what is under way is finished, and then all is taken back
-        player.run()
-    return 0
-
-
-def _putting(service: Service) -> Callable[[Sequence[NetworkCondition], bool], None]:
-    def put(conditions: Sequence[NetworkCondition], renewed: bool) -> None:
-        service.set(conditions)
-
-    return put
-
-
-def _telling(*, as_json: bool) -> Callable[[str, dict[str, Any]], None]:
+def _telling(*, as_json: bool) -> Heard:
     def tell(kind: str, data: dict[str, Any]) -> None:
         if as_json:
             say_json({"event": kind, **data}, compact=True)

@@ -99,7 +99,7 @@ def test_the_host_is_spelt_and_confirmed(api: Api) -> None:
 
 
 def test_on_the_host_the_agents_own_port_is_left_alone(api: Api) -> None:
-    api.agent.port = 8753
+    api.agent.callbacks.port = 8753
     answer = api("PUT", "/v1/conditions/slow", params={"confirmHost": "true"}, json=document("slow", "host"))
     assert answer.json()["spec"]["exclude"] == [{"ports": [8753], "protocol": "tcp", "direction": "both"}]
     assert "exclude" not in api.put("slow", "netns:a").json()["spec"]

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.unit.agent.api.test_scenario_routes_played import put
 from tests.unit.agent.conftest import Api
-from tests.unit.agent.test_played_scenarios import put
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from netweather.agent import played_scenarios
 from netweather.agent.agent import Agent
 from netweather.agent.principals import Tokens
-from netweather.service import LocalService
+from netweather.engine.scenario_store import Playbook
+from netweather.service import LocalService, played_scenarios
 from tests.support.rig import until
 from tests.unit.agent.conftest import Api
 
@@ -95,18 +95,22 @@ def test_others_may_not_change_it(api: Api) -> None:
 
 def test_the_agents_end_is_theirs(api: Api) -> None:
     put(api)
-    api.agent.scenarios.close()
+    api.agent.played.stop_all(for_now=True)
     assert (state(api), api.names()) == ("stopped", [])
+
+
+def book(api: Api) -> Playbook:
+    return Playbook(api.agent.settings.state)
 
 
 @contextmanager
 def next_agent(api: Api, *known: str) -> Iterator[Api]:
     """Another agent, of the same state, after the one before has ended; known: its tokens."""
-    api.agent.scenarios.close()
+    api.agent.played.stop_all(for_now=True)
     tokens = Tokens(tuple(each for each in api.agent.tokens.known if each[1].name in known))
     made = Agent(api.agent.settings, tokens, open_kernel=api.world.open_kernel)
     try:
-        made.scenarios.take_over()
+        made.go_on_with_scenarios()
         yield Api(made, api.world)
     finally:
         made.close()
@@ -120,7 +124,7 @@ def test_the_next_agent_goes_on(api: Api) -> None:
         until(lambda: len(after.names()) == 2, 20, "both are in force")
         until(lambda: (state(after), state(after, "held")) == ("playing", "paused"), 20, "as before")
         assert after("DELETE", "/v1/scenarios/evening").json()["status"]["state"] == "stopped"
-        assert after.agent.scenarios.book.names() == ["held"]
+        assert book(after).names() == ["held"]
     assert [line["action"] for line in api.audit()].count("scenario-resume") == 2
 
 
@@ -141,12 +145,12 @@ def test_only_for_who_may_still_do_it(api: Api, known: tuple[str, ...]) -> None:
             until(lambda: after.names() == [("netns:a", "evening.slow")], 20, "it is in force")
             return
         assert after("GET", "/v1/scenarios/evening").json()["status"]["problem"]["code"] == "no-token"
-        assert (after.names(), after.agent.scenarios.book.names()) == ([], [])
+        assert (after.names(), book(after).names()) == ([], [])
 
 
 def test_a_broken_page_stops_no_agent(api: Api) -> None:
     put(api)
-    page = api.agent.scenarios.book.folder / "evening.json"
+    page = book(api).folder / "evening.json"
     page.write_text("{")
     with next_agent(api) as after:
         assert after("GET", "/v1/scenarios").json()["items"] == []

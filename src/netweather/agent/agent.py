@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,6 +21,7 @@ from netweather.agent.selector_conditions import Standing
 from netweather.agent.service_callbacks import AgentCallbacks, Audited
 from netweather.agent.stats_sessions import Watches
 from netweather.agent.supervisor import LOOKS_A_SECOND, Keeping
+from netweather.agent.target_queues import TargetQueues
 from netweather.engine import Engine
 from netweather.engine.draining import LOOK_S, Held
 from netweather.engine.scenario_store import Playbook
@@ -79,6 +80,7 @@ class Agent:
         self.watches = Watches(lambda caller, reference, wanted: self.service(caller).stats(reference, wanted))
         self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="agent")
         self.looks = ThreadPoolExecutor(LOOKERS, thread_name_prefix="look")
+        self.queues = TargetQueues()
         self._waiting = 0
         self.metrics = Metrics(lambda: self.keeping.count, lambda: self.events.listeners, self.engine.show)
         self.started = time.monotonic()
@@ -87,6 +89,11 @@ class Agent:
     async def measured(self, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
         """As `in_thread`, for what sends probe packets: so many at a time, since each takes a thread for its 10 seconds."""
         async with self.proving:
+            return await self.in_thread(function, *arguments, **named)
+
+    async def for_targets(self, references: Iterable[str], function: Callable[..., T], *arguments: Any, **named: Any) -> T:
+        """As `in_thread`, for what may wait for these targets, or for any (none): few such requests have a thread at a time."""
+        async with self.queues.turn(references):
             return await self.in_thread(function, *arguments, **named)
 
     async def in_thread(self, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
@@ -99,8 +106,8 @@ class Agent:
         """As the service's; who waits for packets to come out has no thread meanwhile."""
         service = self.service(caller)
         if held != "wait":
-            return await self.in_thread(service.clear, references, name, owner, held=held)
-        ended = await self.in_thread(service.end, references, name, owner)
+            return await self.for_targets(references, service.clear, references, name, owner, held=held)
+        ended = await self.for_targets(references, service.end, references, name, owner)
         return worth_telling(references, await asyncio.gather(*map(self._drained, ended)))
 
     async def _drained(self, cleared: Cleared) -> Cleared:

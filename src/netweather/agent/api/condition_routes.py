@@ -94,7 +94,9 @@ async def _set(
         service = agent.service(replace(who, gone=gone))
         return service.set(conditions, dry_run=how.dry_run, host=how.confirm_host, verify=how.verify)
 
-    return await (agent.measured if how.verify and not how.dry_run else agent.in_thread)(put)
+    if how.verify and not how.dry_run:
+        return await agent.measured(put)
+    return await agent.for_targets((word for each in conditions for word in each.targets), put)
 
 
 @router.get(
@@ -104,13 +106,15 @@ async def _set(
 )
 async def get_conditions(agent: OurAgent, who: Reader, targets: Targets = None, lived: Lived = False) -> JSONResponse:
     """On these targets, or on all; with what each rule met, and the time left."""
-    return JSONResponse(SHOWN_LIST.write(await agent.in_thread(agent.service(who).show, targets or (), lived=lived)))
+    return JSONResponse(
+        SHOWN_LIST.write(await agent.for_targets(targets or (), agent.service(who).show, targets or (), lived=lived))
+    )
 
 
 @router.get("/conditions/{name}", summary="One condition", responses=answers("one item for each target", SHOWN_LIST, 404, 409))
 async def get_condition(name: Name, agent: OurAgent, who: Reader, targets: Targets = None, lived: Lived = False) -> JSONResponse:
     """On these targets, or wherever it is in force."""
-    shown = await agent.in_thread(agent.service(who).show, targets or (), lived=lived)
+    shown = await agent.for_targets(targets or (), agent.service(who).show, targets or (), lived=lived)
     found = [each for each in shown if each.condition.name == name]
     if not found:
         raise no_such_condition(name)

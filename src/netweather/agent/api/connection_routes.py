@@ -44,7 +44,7 @@ async def get_connections(
 ) -> JSONResponse:
     """Each with its state, process, queues, what TCP knows of it, and the rules that its packets meet."""
     whole = Chosen(meant.match, meant.exclude, meant.states, meant.condition, listening)
-    return _answer(await agent.in_thread(agent.service(who).connections_of, targets, whole))
+    return _answer(await agent.for_targets(targets, agent.service(who).connections_of, targets, whole))
 
 
 @router.delete(
@@ -54,7 +54,7 @@ async def delete_connections(
     agent: OurAgent, who: Setter, targets: Targets, meant: Meant, confirm_host: ConfirmHost = False
 ) -> JSONResponse:
     """Either end gets an error, as of a network that forgot the connection. Something must say which ones are meant."""
-    return _answer(await agent.in_thread(agent.service(who).reset_on, targets, meant, host=confirm_host))
+    return _answer(await agent.for_targets(targets, agent.service(who).reset_on, targets, meant, host=confirm_host))
 
 
 def _answer(found: list[Listed]) -> JSONResponse:

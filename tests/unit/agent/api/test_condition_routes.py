@@ -256,3 +256,23 @@ def test_those_who_wait_for_packets_hold_up_nobody(api: Api) -> None:
 
     assert asyncio.run(both()) == [200, 1, *[200 for _ in names]]
     assert not kernel.lines
+
+
+def test_those_who_wait_for_a_target_hold_up_nobody(api: Api) -> None:
+    """Another command is at work on the target, and takes long."""
+    api.put("slow")
+    (identity,) = api.agent.engine.journal.identities()
+
+    async def both() -> list[int]:
+        with api.agent.engine.journal.locked(identity):
+            waiting = [
+                asyncio.create_task(ask(api.by_socket, "PUT", f"/v1/conditions/c{number}", json=document(f"c{number}")))
+                for number in range(THREADS + 2)
+            ]
+            async with asyncio.timeout(PATIENCE_S):
+                for _ in range(2):  # the first begins before they have their threads
+                    put = await ask(api.by_socket, "PUT", "/v1/conditions/other", json=document("other", "netns:b"))
+            assert not any(each.done() for each in waiting)
+        return [put.status_code, *[each.status_code for each in await asyncio.gather(*waiting)]]
+
+    assert asyncio.run(both()) == [200] * (THREADS + 3)

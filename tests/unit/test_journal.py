@@ -15,6 +15,7 @@ import pytest
 
 from netweather import journal as module
 from netweather.conditions import Condition, Delay, Match, NetworkCondition, Rule
+from netweather.conditions.embedding import embedded
 from netweather.errors import NetweatherError
 from netweather.journal import Entry, Journal, replace_text
 from netweather.kernel.datapath.spec import NEVER, Interface, LineId, RuleId
@@ -40,6 +41,27 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     journal.write(ENTRY)
     assert journal.read(WHOSE.identity) == ENTRY
     assert journal.identities() == ["4-4026532000"]
+
+
+def test_a_rule_of_a_profile_is_read_as_what_it_was_expanded_to(tmp_path: Path) -> None:
+    condition = NetworkCondition(name="slow", rules=(Rule(Match(), Condition(profile="3g")),))
+    rules = tuple(PlainRule(part, origin, "pump") for origin, part in embedded(condition).rules)
+    entry = replace(ENTRY, conditions=[InForce(condition, {}, NEVER, 12, rules)])
+    Journal(tmp_path).write(entry)
+    assert Journal(tmp_path).read(WHOSE.identity) == entry
+    assert len(rules) == 2
+
+
+def test_what_a_reader_changes_is_its_own(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.write(ENTRY)
+    entry = journal.read(WHOSE.identity)
+    assert entry is not None
+    entry.state = "unmaking"
+    entry.draining[3] = 12
+    for part in (entry.conditions, entry.slots.lines, entry.slots.counters, entry.slots.leases, entry.slots.interfaces):
+        part.clear()
+    assert journal.read(WHOSE.identity) == ENTRY
 
 
 def test_nothing_is_there_at_first_and_after_forgetting(tmp_path: Path) -> None:

@@ -65,3 +65,4 @@ def test_a_client_that_goes_away() -> None:
 def test_ten_megabytes_are_refused(api: Api) -> None:
     answer = api("PUT", "/v1/conditions/slow", content=b"[" * 10_000_000, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["code"]) == (413, "body-too-large")
+    assert answer.headers["Connection"] == "close", "what is still sent would be taken for the next request"

@@ -25,8 +25,12 @@ class World:
     def make(cls, folder: Path) -> World:
         made = cls(folder)
         folder.mkdir()
-        for name in ("a", "b", "c", "host"):
-            made.path(name).touch()
+        files = [folder / f"new-{number}" for number in range(4)]
+        for file in files:
+            file.touch()
+        # Targets are listed by identity, and a file's inode need not be above that of the one before.
+        for file, name in zip(sorted(files, key=lambda file: str(file.stat().st_ino)), ("a", "b", "c", "host"), strict=True):
+            file.rename(made.path(name))
             made.kernels[name] = FakeKernel()
         return made
 

@@ -15,6 +15,7 @@ from netweather.settings import Settings
 
 if TYPE_CHECKING:
     from netweather.conditions import Match, NetworkCondition
+    from netweather.conditions.partitions import Group
     from netweather.conditions.scenario import Scenario
     from netweather.engine import Chosen, Listed
     from netweather.engine.draining import Held
@@ -58,6 +59,12 @@ class Completed:
         more = {} if progress is None else {"progress": progress}
         meant = [self.condition(each) for each in conditions]
         return self.service.set(meant, dry_run=dry_run, host=host, verify=verify, **more)
+
+    def partition(
+        self, groups: Sequence[Group], template: NetworkCondition, *, one_way: bool = False, dry_run: bool = False
+    ) -> list[Done]:
+        whole = [self.references(group) for group in groups]
+        return self.service.partition(whole, template, one_way=one_way, dry_run=dry_run)
 
     def show(self, references: Sequence[str] = (), *, lived: bool = False) -> list[Shown]:
         return self.service.show(self.references(references), lived=lived)

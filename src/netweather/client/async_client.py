@@ -10,10 +10,11 @@ import httpx
 
 from netweather.client import calls
 from netweather.client.calls import Call
-from netweather.client.client import Where, as_sent
+from netweather.client.client import Where, as_sent, parted
 from netweather.client.https import CONNECT_S, contents, options, tls
 from netweather.conditions import NetworkCondition
 from netweather.conditions.embedding import own_profiles
+from netweather.conditions.partitions import Group
 from netweather.conditions.scenario import Scenario, embedded_scenario
 from netweather.engine import Chosen, Listed
 from netweather.engine.draining import Held
@@ -43,6 +44,12 @@ class AsyncClient:
         """
         sent = as_sent(conditions, self.where, self.profiles)
         return await self._send(calls.set_conditions(sent, dry_run=dry_run, host=host, verify=verify))
+
+    async def partition(
+        self, groups: Sequence[Group], template: NetworkCondition, *, one_way: bool = False, dry_run: bool = False
+    ) -> list[Done]:
+        """Separates groups of targets, on all or on none. template: name, lease, owner and the one rule of its conditions."""
+        return await self.set(parted(groups, template, one_way=one_way), dry_run=dry_run)
 
     async def show(self, references: Sequence[str] = (), *, lived: bool = False) -> list[Shown]:
         """The conditions in force on these targets, or on all of the agent's machine.

@@ -18,6 +18,7 @@ from netweather.host.unix_http import UnixHttp
 if TYPE_CHECKING:
     from netweather.client.calls import Call
     from netweather.conditions import NetworkCondition
+    from netweather.conditions.partitions import Group
     from netweather.conditions.scenario import Scenario
     from netweather.engine import Chosen, Listed
     from netweather.engine.draining import Held
@@ -108,6 +109,12 @@ class Client:
         sent = as_sent(conditions, self.where, self.profiles)
         return self._send(calls.set_conditions(sent, dry_run=dry_run, host=host, verify=verify))
 
+    def partition(
+        self, groups: Sequence[Group], template: NetworkCondition, *, one_way: bool = False, dry_run: bool = False
+    ) -> list[Done]:
+        """Separates groups of targets, on all or on none. template: name, lease, owner and the one rule of its conditions."""
+        return self.set(parted(groups, template, one_way=one_way), dry_run=dry_run)
+
     def show(self, references: Sequence[str] = (), *, lived: bool = False) -> list[Shown]:
         """The conditions in force on these targets, or on all of the agent's machine.
 
@@ -187,6 +194,14 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def parted(groups: Sequence[Group], template: NetworkCondition, *, one_way: bool) -> tuple[NetworkCondition, ...]:
+    """The conditions of a partition. Raises UsageError bad-partition, repeated-member."""
+    from netweather.conditions.partitions import partition
+    from netweather.targets.references import can_be_target
+
+    return partition(groups, template, can_be_target, one_way=one_way)
 
 
 def as_sent(conditions: Sequence[NetworkCondition], where: Where, profiles: Iterable[Path]) -> list[NetworkCondition]:

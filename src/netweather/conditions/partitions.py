@@ -51,6 +51,11 @@ def _check(groups: Sequence[Group]) -> None:
     if len(groups) < 2 or not all(groups):
         why = "a partition needs at least two groups, and no group may be empty"
         raise UsageError("bad-partition", "there are too few groups", why, "name them: docker:a,docker:b docker:c")
+    if any("host" in group for group in groups):
+        raise UsageError(
+            "bad-partition", "a partition cannot contain host", "it would also cut off your own session",
+            "use `netweather set host --to … --block drop` if you mean that",
+        )  # fmt: skip
     for group in groups:
         for word in group:
             if list(group).count(word) > 1:

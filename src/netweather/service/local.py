@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from netweather import targets as runtimes
 from netweather.conditions import NetworkCondition
 from netweather.conditions.language.flags import match_to_short
+from netweather.conditions.partitions import Group, partition
 from netweather.conditions.scenario import Scenario
 from netweather.conditions.scenario_timeline import Timeline, timeline
 from netweather.engine import entries, verification
@@ -75,6 +76,11 @@ class LocalService:
         if not dry_run:
             self.callbacks.was_set(self.caller, done, renewed=False)
         return done
+
+    def partition(
+        self, groups: Sequence[Group], template: NetworkCondition, *, one_way: bool = False, dry_run: bool = False
+    ) -> list[Done]:
+        return self.set(partition(groups, template, can_be_target, one_way=one_way), dry_run=dry_run)
 
     def renew(self, conditions: Sequence[NetworkCondition]) -> None:
         """As `set` for what is in force, without a line in the log and an event each time."""

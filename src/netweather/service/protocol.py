@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal, Protocol
 
 from netweather.conditions import NetworkCondition
+from netweather.conditions.partitions import Group
 from netweather.conditions.scenario import Scenario
 from netweather.engine.draining import Held
 from netweather.engine.verification import Progress, Wish, silent
@@ -40,6 +41,11 @@ class Service(Protocol):
 
         verify: each is measured, which `progress` hears of; when one does not hold, all is as before, and it is not-proved.
         """
+
+    def partition(
+        self, groups: Sequence[Group], template: NetworkCondition, *, one_way: bool = False, dry_run: bool = False
+    ) -> list[Done]:
+        """Separates groups of targets: sets the conditions of `conditions.partitions.partition` on all targets, or on none."""
 
     def show(self, references: Sequence[str] = (), *, lived: bool = False) -> list[Shown]:
         """The conditions in force on these targets, or on all. lived: with what the connections of each rule lived through."""

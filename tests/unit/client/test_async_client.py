@@ -8,7 +8,7 @@ import httpx
 
 from netweather.client import AsyncClient
 from netweather.client.https import options
-from netweather.conditions import load
+from netweather.conditions import NetworkCondition, load
 from tests.unit.agent.conftest import Api, agent, api, world
 from tests.unit.client.test_client import SLOW
 
@@ -24,5 +24,7 @@ def test_the_verbs(api: Api) -> None:
             assert [each.condition.name for each in await client.show()] == ["slow"]
             assert (await client.look("health"))["status"] == "ok"
             assert (await client.clear())[0].names == ("slow",)
+            await client.partition([["netns:a"], ["192.0.2.9"]], NetworkCondition("split"))
+            assert [each.condition.name for each in await client.show()] == ["split"]
 
     asyncio.run(story())

@@ -75,6 +75,7 @@ def test_the_template_says_which_packets_and_what_becomes_of_them() -> None:
         ((("a", "a"), ("b",)), "repeated-member"),
         ((("a", "b"), ("a", "b")), "bad-partition"),
         ((("1",), ("2",)), "bad-partition"),
+        ((("a",), ("b", "host")), "bad-partition"),
     ],
 )
 def test_what_is_no_partition(groups: tuple[tuple[str, ...], ...], code: str) -> None:

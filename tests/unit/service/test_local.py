@@ -206,3 +206,24 @@ def test_a_set_validates_expands_and_chooses_once(service: LocalService, monkeyp
     replace(service, caller=caller).set([wanted])
     assert [each.targets for each in checked if isinstance(each, NetworkCondition)] == [("netns:a",)]
     assert (found, len(chosen), len(set(chosen))) == (["3g"], 2, 2)  # what is sent, and what is received
+
+
+@pytest.mark.parametrize("scopes", [("read", "set:netns:b"), ("set:netns:a",)], ids=["target", "peer"])
+def test_who_may_not_enter_a_side_of_a_partition_makes_none(service: LocalService, scopes: tuple[str, ...]) -> None:
+    template = NetworkCondition("split")
+    with pytest.raises(NetweatherError) as refused:
+        replace(service, caller=may(*scopes)).partition([["netns:a"], ["netns:b"]], template)
+    assert refused.value.code == "not-allowed"
+    assert service.show() == []
+
+
+def test_a_partition_is_set_on_the_earlier_side_one_way_or_only_planned(service: LocalService) -> None:
+    template = NetworkCondition("split")
+    groups = [["netns:a"], ["192.0.2.9"]]
+    assert [each.dry_run for each in service.partition(groups, template, dry_run=True)] == [True]
+    assert service.show() == []
+    service.partition(groups, template, one_way=True)
+    (shown,) = service.show()
+    (rule,) = shown.condition.rules
+    assert (shown.target.reference, shown.condition.name) == ("netns:a", "split")
+    assert (rule.match.to, rule.match.direction, rule.condition.block) == (("192.0.2.9",), "egress", "drop")

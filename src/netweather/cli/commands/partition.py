@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from netweather.cli import command_factory, completion
 from netweather.cli.commands.set import tell
 from netweather.cli.full_ids import connected
 from netweather.cli.options import direct_option, given, json_option, with_flags
-from netweather.conditions.language.flags import FlagValue
-from netweather.errors import UsageError
 from netweather.settings import Settings
 
 _EXAMPLES = """
@@ -51,25 +48,11 @@ def command(
     and host names. A partition is a condition named `partition` (or --name) and ends after 10 minutes (or --for). To end it
     earlier: `netweather clear --all --name partition`.
     """
-    settings = Settings.load()
-    conditions = planned(
-        groups, {"for": str(settings.lease), "name": NAME, **given(flags), "block": block}, one_way=one_way, owner=settings.owner
-    )
-    done = connected(settings, direct=direct).set(conditions, dry_run=dry_run)
-    tell(done, as_json=as_json)
-
-
-def planned(groups: Sequence[str], flags: dict[str, FlagValue], *, one_way: bool, owner: str) -> list[Any]:
-    """The conditions that the words mean. Raises UsageError."""
     from netweather.conditions.language.flags import network_condition_from_flags
-    from netweather.conditions.partitions import partition
-    from netweather.targets.references import can_be_target
 
+    settings = Settings.load()
+    words = {"for": str(settings.lease), "name": NAME, **given(flags), "block": block}
+    template = network_condition_from_flags(words, ("netns:any",), settings.owner)
     members = [[word for word in group.split(",") if word] for group in groups]
-    if any(word == "host" for group in members for word in group):
-        raise UsageError(
-            "bad-partition", "a partition cannot contain host", "it would also cut off your own session",
-            "use `netweather set host --to … --block drop` if you mean that",
-        )  # fmt: skip
-    template = network_condition_from_flags(flags, ("netns:any",), owner)
-    return list(partition(members, template, can_be_target, one_way=one_way))
+    done = connected(settings, direct=direct).partition(members, template, one_way=one_way, dry_run=dry_run)
+    tell(done, as_json=as_json)

@@ -40,7 +40,7 @@ def no_root() -> NetweatherError:
     """For who may not do what was asked."""
     return NetweatherError(
         "needs-root",
-        "entering and changing the network of others needs root",
+        "entering and changing other network namespaces needs root",
         f"this is user {os.geteuid()}",
         "run it with sudo; if sudo does not find it: sudo $(command -v netweather) …",
     )

@@ -168,7 +168,7 @@ class Percent:
             raise _refuse("bad-percent", text, f"{unit!r} is not the sign %", f"write {text.strip()[: -len(unit)]}%")
         ppb = _whole(whole, decimals, _PERCENT_UNITS[unit])
         if ppb is None or ppb > 10**9:
-            why = "steps are 0.0000001 %" if ppb is None else "more than everything can't be hit"
+            why = "the smallest step is 0.0000001 %" if ppb is None else "a share is at most 100 %"
             raise _refuse("bad-percent", text, why, "choose a value from 0% to 100%")
         return cls(ppb)
 

@@ -199,7 +199,7 @@ def test_compose_services_by_their_labels(
             (tmp_path / "compose.yaml").write_text("name: nwtshop\n")
             assert len(resolve("compose:web")) == 2
         error = refused("compose:wbe")
-        assert (error.code, error.why) == ("unknown-target", "the nearest running services: web")
+        assert (error.code, error.why) == ("unknown-target", "similar running services: web")
 
 
 def test_a_watcher_sees_the_exit_and_a_restart_is_another_target(docker: Docker, resolve: Resolve) -> None:

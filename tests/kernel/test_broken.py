@@ -151,7 +151,7 @@ def test_other_parameters_than_those_asked_for(make_rig: MakeRig) -> None:
             line[-1] ^= 1
             file.write_line(0, bytes(line), {})
         (found,) = verify(rig.engine, rig.target, Wish())
-        assert "line 0 (egress of eth0): the pump's parameters are damaged" in found.problems
+        assert "emulated link 0 (egress of eth0): the pump's parameters are damaged" in found.problems
         first, second = found.kernel["lines"]
         assert (first["held"], second["held"]) == (None, second["requested"])
         assert second["requested"]["delay_ns"] == 20_000_000

@@ -53,7 +53,7 @@ def test_durations(text: str, ns: int) -> None:
         (Percent, "bad-percent", "0", "write 0%"),
         (Percent, "bad-percent", "100.1%", "0% to 100%"),
         (Percent, "bad-percent", "-1%", "from 0 to 100"),
-        (Percent, "bad-percent", "0.00000001%", "steps"),
+        (Percent, "bad-percent", "0.00000001%", "smallest step"),
         (Percent, "bad-percent", "3percent", "write 3%"),
         (Percent, "bad-percent", "nan%", "from 0 to 100"),
         (Rate, "bad-rate", "10mbps", "write 10mbit for bits"),

@@ -60,7 +60,7 @@ class Watches:
         """Begins to count. Raises NetweatherError busy, and as `Service.stats`."""
         with self._changed:
             if len(self._open) + self._beginning >= MOST:
-                raise NetweatherError("busy", f"{MOST} clients watch statistics", "that is the most", "wait for one to end")
+                raise NetweatherError("busy", f"{MOST} clients watch statistics", "that is the maximum", "wait for one to end")
             self._beginning += 1
         watch = None
         try:
@@ -144,6 +144,8 @@ class Watches:
 
 def _gone(number: str) -> NetweatherError:
     return NetweatherError(
-        "no-such-watch", f"no statistics session has the number {number[:40]!r}", "no client read it for 15 s, or belongs to another user",
+        "no-such-watch",
+        f"no statistics session has the number {number[:40]!r}",
+        "no client read it for 15 s, or it belongs to another user",
         "start a new one: netweather stats TARGET",
-    )  # fmt: skip
+    )

@@ -73,5 +73,7 @@ def _refused(error: OSError) -> NetweatherError:
         if os.geteuid():
             return no_root()
         remedy = "`netweather doctor` says what this process may not do; a container needs --privileged and --pid=host"
-        return NetweatherError("not-permitted", "the kernel did not permit it", why, remedy)
-    return NetweatherError("kernel-refused", "the kernel refused it", why, "`netweather doctor` says what this kernel lacks")
+        return NetweatherError("not-permitted", "the kernel did not permit the operation", why, remedy)
+    return NetweatherError(
+        "kernel-refused", "the kernel refused the operation", why, "`netweather doctor` says what this kernel lacks"
+    )

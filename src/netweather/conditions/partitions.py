@@ -83,7 +83,7 @@ def _cuts(groups: Sequence[Group], is_target: Callable[[str], bool], direction: 
                 "bad-partition", f"neither {one} nor {other} is a target", why, "name at least one of them as a target"
             )
     if not found:
-        why = "a member of several groups is a bridge, and all members are bridges"
+        why = "every member is in several groups, and such a member can reach all members of its groups"
         raise UsageError(
             "bad-partition", "the groups separate no targets", why, "put targets that must be separated into different groups"
         )

@@ -83,8 +83,8 @@ def stretches(scenario: Scenario, is_target: IsTarget) -> tuple[list[Stretch], i
             found.append(Stretch(begin, until, number, _name(step, number), conditions))
     edges = _edges(found, length)
     if len(edges) > MOST_MOMENTS:
-        why = f"{MOST_MOMENTS} are the most"
-        raise UsageError("out-of-range", f"the scenario has {len(edges)} moments", why, "flap or ramp more slowly")
+        why = f"the maximum is {MOST_MOMENTS}"
+        raise UsageError("out-of-range", f"one round of the scenario has {len(edges)} changes", why, "flap or ramp more slowly")
     return found, length
 
 
@@ -127,7 +127,7 @@ def _end(step: Step, later: list[Step], length: int, where: str) -> int:
         return end
     end = step.at.ns + step.duration.ns
     if namesake is not None and namesake < end:
-        why = "a step takes the place of one of its name, which would have ended later"
+        why = "two steps with the same name cannot be in force at the same time"
         raise UsageError(
             "conflicting-fields", f"{where}: the next step named {step.name!r} starts before this one ends", why, "shorten it"
         )
@@ -163,7 +163,9 @@ def _shaped(step: Step, end: int, where: str) -> Iterator[tuple[int, int, Condit
             raise UsageError("out-of-range", f"{where}.{key}: {shape} is too short", "the minimum is 50ms", "write 1s")
     if paces and (end - begin) // sum(shape.ns for shape in paces.values()) > MOST_MOMENTS:
         what = f"{where}: it changes more than {MOST_MOMENTS} times"
-        raise UsageError("out-of-range", what, "that is the maximum", "make it slower, or shorter and repeated")
+        raise UsageError(
+            "out-of-range", what, "that is the maximum", "flap or ramp more slowly, or make the step shorter and repeat it"
+        )
     if step.flap is not None:
         on, period = step.flap.on.ns, step.flap.on.ns + step.flap.off.ns
         for start in range(begin, end, period):

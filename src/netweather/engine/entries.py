@@ -85,7 +85,7 @@ def added(
             raise NetweatherError(
                 "other-owner",
                 f"the condition {condition.name!r} of {before.target.name} belongs to {other.condition.owner or 'nobody'}",
-                f"you are {condition.owner or 'nobody'}",
+                f"the owner of this request is {condition.owner or 'empty'}",
                 "choose another --name, or ask its owner to clear it",
             )
     old = next((c for c in before.conditions if c.condition.name == condition.name), None)

@@ -52,7 +52,7 @@ def _refuse_repeated(wanted: list[Wanted]) -> None:
         for target in one.targets:
             key = (target.identity, one.condition.name)
             if key in seen:
-                why = f"both are for {target.reference}, and a target has one of each name"
+                why = f"both are for {target.reference}, and names are unique on a target"
                 raise UsageError("repeated-name", f"two conditions are named {key[1]!r}", why, "give them different names")
             seen.add(key)
 

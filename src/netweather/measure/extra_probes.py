@@ -121,9 +121,9 @@ def _limit(session: Session, found: Found, ends: Ends, way: str, expected: Expec
     if expected.loss.high or expected.duplicate or expected.timeline is not None or expected.condition.slot is not None:
         why = "losses, duplicates, slots or a trace hide how many packets the queue holds; the limit was read back"
     elif room > LONGEST_QUEUE or drained > 0.3 * session.seconds:
-        why = "the queue is too long to be filled by the probe; it is read back"
+        why = "the queue is too long for the probe to fill it; the limit was read back"
     elif not rate and not delay:
-        why = "nothing waits without a delay or a rate; it is read back"
+        why = "no packet waits without a delay or a rate; the limit was read back"
     if why:
         _cannot(found, "limit", way, "packets", room, why)
         return

@@ -106,7 +106,9 @@ class Judge:
         again = statistics.distance(seen, model, early, late + self.arrivals.tardy)
         interval = Interval(max(0.0, found - allowed), found + allowed)
         strictly, tardily = (Verdict.PASS if each <= allowed else Verdict.FAIL for each in (found, again))
-        verdict, why = excused(strictly, tardily, f"{what} {found:.3f} apart, chance explains {allowed:.3f}", self.arrivals.tardy)
+        verdict, why = excused(
+            strictly, tardily, f"{what} differ by {found:.3f}, and chance explains {allowed:.3f}", self.arrivals.tardy
+        )
         if allowed > COARSE and verdict is Verdict.PASS:
             verdict, why = Verdict.CANT_TELL, f"{len(seen)} independent packets are too few"
         self.add(name, "distance", 0.0, found, interval, verdict, why, len(seen))
@@ -125,7 +127,7 @@ class Judge:
             return
         end = sent[0] + whole * period * 1e9
         seen = sorted((arrived - at) / 1e9 for at, arrived in self.first.values() if at < end)
-        what = f"over {whole} periods the delays are, from the trace's,"
+        what = f"over {whole} periods the measured delays and the trace's"
         self._apart("delay", seen, self._over_period(), early, self.base + late, what)
 
     def _over_period(self) -> list[float]:
@@ -163,7 +165,7 @@ class Judge:
         if "jitter" in self.expected.unknown:
             self.cannot("jitter", "distance", 0.0, self.expected.unknown["jitter"])
             return
-        self._apart("jitter", seen, model, early, min(late, self.base + LATE), "the distributions are")
+        self._apart("jitter", seen, model, early, min(late, self.base + LATE), "the distributions")
 
     # shares
 
@@ -203,7 +205,7 @@ class Judge:
         seen = len(self.lost) / len(lengths) if lengths else None
         wanted = expected.run_length
         verdict = Verdict.PASS if interval.low <= wanted <= interval.high else Verdict.FAIL
-        why = "" if verdict is Verdict.PASS else "the losses come in other bursts"
+        why = "" if verdict is Verdict.PASS else "the measured bursts have another length"
         if len(lengths) < 20 and verdict is Verdict.PASS:
             verdict, why = Verdict.CANT_TELL, f"{len(lengths)} bursts are too few"
         self.add("loss burst", "packets", wanted, seen, interval, verdict, why, len(lengths))

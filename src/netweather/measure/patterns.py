@@ -142,6 +142,6 @@ def judge_rate_over_time(direction: str, expected: Expected, arrivals: Arrivals,
     interval = Interval(seen * (1 - slack), seen * (1 + slack))
     allowed = Interval(asked * (1 - RATE_SLACK), asked * (1 + RATE_SLACK))
     verdict = Verdict.PASS if interval.touches(allowed) else Verdict.FAIL
-    why = f"the mean over {whole} periods is another"
+    why = f"the mean over {whole} periods differs"
     series = Series(rates=over_time(times, bits), rate_asked=asked)
     return figure("rate", direction, "bit/s", asked, seen, interval, verdict, len(within), why), series

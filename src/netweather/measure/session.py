@@ -212,7 +212,7 @@ class Session:
         return None if self.peer is None else 0.0
 
     def _no_round_trip(self, found: Found) -> None:
-        why = "this rule matches neither an ICMP echo nor a TCP connect exclusively"
+        why = "this rule matches no ICMP echo or TCP connect, or another rule also matches their packets"
         if self.match.share is not None:
             why = "the rule matches only a share of the connections, and one round trip does not show which"
         why += "; name a peer that can be entered with --peer"
@@ -272,12 +272,12 @@ class Session:
 
     def _open(self, peer: Namespace) -> Ends | str:
         """Both ends of a flow that meets the rule in each direction it has, or why there is none."""
-        why = "the match fits no packet that the peer would leave unanswered"
+        why = "this rule matches no packet that Netweather can send as a probe"
         for flow in candidates(self.match, self.local, self.remote):
             try:
                 ends = Ends(self.namespace, peer, flow)
             except OSError as error:
-                why = f"the probe's ports cannot be had: {error.strerror or error}"
+                why = f"the probe's ports cannot be reserved: {error.strerror or error}"
                 continue
             if all(self.meets(ends.flow, way) for way in self.expected):
                 return ends
@@ -315,7 +315,7 @@ class Session:
         try:
             return Ends(self.namespace, peer, shared.flow)
         except OSError as error:
-            return f"the probe's ports cannot be had: {error.strerror or error}"
+            return f"the probe's ports cannot be reserved: {error.strerror or error}"
 
     def _stream(self, expected: Expected) -> Stream:
         pace = expected.pace()

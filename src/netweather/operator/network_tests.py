@@ -93,10 +93,10 @@ class Trials:
         labels = f"{TEST_LABEL}={test.name}"
         if test.namespace in self.operator.policy.protected:
             raise UsageError(
-                "protected-namespace", f"no tests in the namespace {test.namespace}", "components of the cluster run in it"
+                "protected-namespace", f"the namespace {test.namespace} is protected", "components of the cluster run in it"
             )
         if status.get("observedGeneration", test.generation) != test.generation:
-            why, remedy = "its results would be of two tests", "delete it, and create it again"
+            why, remedy = "its results would mix two versions of the test", "delete it, and create it again"
             raise UsageError("bad-network-test", "the test was changed while it ran", why, remedy)
         return Seen(
             test,
@@ -217,7 +217,9 @@ class Trials:
         elif said(error) == 403 and not self._is_young(test):
             account = f"{self.operator.election.namespace if self.operator.election else 'netweather'}:operator"
             bind = f"kubectl -n {test.namespace} create rolebinding {ROLE} --clusterrole={ROLE} --serviceaccount={account}"
-            await self._refuse(test, status, UsageError("cluster-refused", error.what, error.why, f"let it: {bind}"))
+            await self._refuse(
+                test, status, UsageError("cluster-refused", error.what, error.why, f"give the operator the right: {bind}")
+            )
         else:
             words = f"{test.namespace}/{test.name}: {error}"
             if words != self._told:

@@ -109,7 +109,7 @@ def describe(operation: Operation) -> str:
     """One line for people, of `--dry-run`."""
     match operation:
         case MakeHelper():
-            return "make our own network namespace for this target"
+            return "create Netweather's own network namespace for this target"
         case MakePort():
             return "make the veth pair nw0 (in the target) and nwh (in Netweather's namespace), without addresses and ARP"
         case LoadClassifier(room=room):
@@ -118,7 +118,7 @@ def describe(operation: Operation) -> str:
             return "start the pump"
         case MakeLine(line=line) | ChangeLine(line=line):
             verb = "make" if isinstance(operation, MakeLine) else "set"
-            return f"{verb} line {line.index} ({line.engine}) for {line.direction} of {line.interface.name}: {line.id}"
+            return f"{verb} emulated link {line.index} ({line.engine}) for {line.direction} of {line.interface.name}: {line.id}"
         case WriteRules(tables=tables):
             return f"write {len(tables.rules)} rules and switch to them atomically"
         case Attach(interface=name):
@@ -130,12 +130,12 @@ def describe(operation: Operation) -> str:
         case Lift():
             return "end every lease: no rule matches any more"
         case CloseLine(index=index):
-            return f"drain line {index}"
+            return f"drain emulated link {index}"
         case RemoveLine(index=index):
-            return f"remove line {index} when it is empty"
+            return f"remove emulated link {index} when it is empty"
         case StopPump():
             return "stop the pump"
         case RemoveHelper():
-            return "remove our own network namespace, and all that is in it"
+            return "remove Netweather's own network namespace and everything in it"
         case RemovePort():
             return "wait until nw0 and nwh are removed"

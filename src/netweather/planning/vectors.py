@@ -31,7 +31,7 @@ class _Vectors:
 def compile_tables(rules: tuple[FlatRule, ...], interfaces: tuple[Interface, ...]) -> Tables:
     """Compiles a list of rules, first match wins. Raises UsageError(code="too-many-rules")."""
     if len(rules) > MAX_RULES:
-        raise UsageError("too-many-rules", f"{len(rules)} rules on one target", f"the most is {MAX_RULES}", "merge rules")
+        raise UsageError("too-many-rules", f"{len(rules)} rules on one target", f"the maximum is {MAX_RULES}", "merge rules")
     vectors = _Vectors()
     general = [(i, r) for i, r in enumerate(rules) if r.connections is None]
     places = {

@@ -84,7 +84,7 @@ def find(log: str) -> tuple[list[Case], str]:
     begin = log.rfind(f"<{word}", 0, end) if word == "testsuites" else log.find("<testsuite") if word else -1
     if begin < 0:
         remedy = "print it at the Job's end: pytest --junit-xml=/tmp/out.xml; code=$?; cat /tmp/out.xml; exit $code"
-        raise NetweatherError("bad-junit", "the log has no JUnit XML", "no document of test suites was printed whole", remedy)
+        raise NetweatherError("bad-junit", "the log has no JUnit XML", "no complete document of test suites was printed", remedy)
     text = log[begin : end + len(f"</{word}>")]
     try:
         root = ElementTree.fromstring(text)  # it begins with its root, so that it can declare no entities that fill our memory

@@ -143,7 +143,7 @@ def files_of(condition: NetworkCondition) -> list[str]:
 
 def not_allowed(name: str, why: str) -> NetweatherError:
     """For who may not do what was asked."""
-    return NetweatherError("not-allowed", f"{name} may not do that", why, "ask who runs the agent for the right to it")
+    return NetweatherError("not-allowed", f"{name} may not do that", why, "ask the agent's administrator for the right")
 
 
 def _is_path(word: str) -> bool:

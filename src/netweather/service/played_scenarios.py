@@ -73,7 +73,7 @@ class Scenarios:
                 )
             over = [key for key, each in self._players.items() if each.progress.over]
             if len(self._players) - len(over) >= MOST:
-                raise NetweatherError("busy", f"{MOST} scenarios are being played", "that is the most", "wait for one to end")
+                raise NetweatherError("busy", f"{MOST} scenarios are being played", "that is the maximum", "wait for one to end")
             for key in over[: max(0, len(over) - MOST + 1)]:
                 del self._players[key]
             self._players.pop(name, None)

@@ -21,7 +21,7 @@ def proof(engine: Engine, progress: Progress, caller: Caller = DIRECT) -> Check:
     def check(target: Target, condition: NetworkCondition) -> list[Evidence]:
         def tell(share: float, text: str) -> None:
             if caller.gone():
-                what = f"{condition.name!r} on {target.reference} was not proved"
+                what = f"{condition.name!r} on {target.reference} was not verified"
                 raise NetweatherError(
                     "not-proved",
                     what,

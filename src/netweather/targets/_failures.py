@@ -52,7 +52,7 @@ def unknown_target(what: str, word: str, known: Iterable[str], noun: str, remedy
     names = sorted(set(known))
     close = nearest(word, names)
     if close:
-        why = f"the nearest {noun}: {', '.join(close)}"
+        why = f"similar {noun}: {', '.join(close)}"
     elif names:
         why = f"{noun}: {', '.join(names[:6])}{', …' if len(names) > 6 else ''}"
     else:

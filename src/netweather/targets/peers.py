@@ -128,7 +128,7 @@ def _of_host(name: str, target: Target | None) -> tuple[tuple[Address, ...], flo
         whose = f"in {target.name}" if target and inside else "on this machine"
         meant = bare_name(name)
         remedy = f"give its address, or write {meant} if you mean the container" if meant else "give its address"
-        why = f"{error.strerror or error}; it was looked up {whose}"
+        why = f"{error.strerror or error}; the name was looked up {whose}"
         raise NetweatherError("unresolvable-peer", f"the host {name!r} could not be resolved", why, remedy) from error
     return _reachable(name, answer.addresses), answer.ttl
 

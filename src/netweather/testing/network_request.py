@@ -87,7 +87,7 @@ def _flags(profile: str | None, words: Mapping[str, Any]) -> dict[str, FlagValue
             )
         flags["profile"] = profile
     if not any(flag.name in flags for flag in FLAGS if flag.group == "condition"):
-        why = "no word says what is to be wrong with the network"
+        why = "no keyword says how to degrade the network"
         raise UsageError("no-condition", "no condition is given", why, 'add one, such as delay="100ms", loss="1%" or "3g"')
     return flags
 

@@ -75,7 +75,7 @@ def test_the_answers_are_the_engines(client: Client, api: Api) -> None:
 
 def test_a_plan_in_words(client: Client) -> None:
     (done,) = client.set([load(SLOW)], dry_run=True)
-    assert done.results[0].plan[0].startswith("make our own")
+    assert done.results[0].plan[0].startswith("create Netweather's own")
     assert client.show() == []
 
 

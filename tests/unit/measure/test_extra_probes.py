@@ -69,7 +69,7 @@ def test_a_burst_is_twice_what_the_queue_holds() -> None:
     ("flags", "why"),
     [
         ({"limit": "50", "delay": "100ms", "loss": "1%"}, "hide"),
-        ({"limit": "50"}, "nothing waits"),
+        ({"limit": "50"}, "no packet waits"),
         ({"limit": "9000", "delay": "1s"}, "too long"),
         ({"limit": "1000", "rate": "64kbit"}, "too long"),
     ],

@@ -258,7 +258,7 @@ def test_a_template_that_nobody_checked_hurts_no_other_test() -> None:
 
 @pytest.mark.parametrize(
     ("spec", "namespace", "words"),
-    [({"networks": []}, "shop", "names 0 networks"), ({}, "kube-system", "no tests in the namespace kube-system")],
+    [({"networks": []}, "shop", "names 0 networks"), ({}, "kube-system", "kube-system is protected")],
 )
 def test_what_is_refused_is_explained(spec: Object, namespace: str, words: str) -> None:
     def message(api: FakeApi) -> str:

@@ -28,7 +28,7 @@ def test_the_nearest_names_contain_or_resemble_the_word() -> None:
 
 
 def test_an_unknown_target_names_what_there_is() -> None:
-    assert unknown_target("w", "aap", ["api"], "containers", "r").why == "the nearest containers: api"
+    assert unknown_target("w", "aap", ["api"], "containers", "r").why == "similar containers: api"
     assert unknown_target("w", "zz", ["b", "a"], "containers", "r").why == "containers: a, b"
     assert unknown_target("w", "zz", "abcdefgh", "containers", "r").why == "containers: a, b, c, d, e, f, …"
     assert unknown_target("w", "zz", [], "containers", "r").why == "no containers exist"

@@ -146,7 +146,7 @@ def _held(*, wait: bool, now: bool) -> Held:
         raise UsageError(
             "conflicting-flags",
             "wait and now are both given",
-            "now drops the packets that wait would let out",
+            "now drops held packets, and wait waits until they are sent",
             "leave one of them out",
         )
     return "wait" if wait else "drop" if now else "drain"

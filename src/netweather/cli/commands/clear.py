@@ -61,7 +61,9 @@ def command(
     _check(targets, name, owner, everything=everything)
     if wait and now:
         what = "--wait and --now are given"
-        raise UsageError("conflicting-flags", what, "--now drops the packets that --wait would let out", "leave one of them out")
+        raise UsageError(
+            "conflicting-flags", what, "--now drops held packets, and --wait waits until they are sent", "leave one of them out"
+        )
     held: Held = "wait" if wait else "drop" if now else "drain"
     answers = connected(Settings.load(), direct=direct).clear(targets, name, owner, held=held)
     failed = [each for each in answers if each.problem]

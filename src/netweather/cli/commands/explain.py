@@ -45,7 +45,7 @@ def command(*, direction: str | None, path_rtt: str | None, as_json: bool, **fla
     """
     words = given(flags)
     if not any(flag.group == "condition" and flag.name in words for flag in FLAGS):
-        why = "no option says what is to be wrong with the network"
+        why = "no option says how to degrade the network"
         raise UsageError("no-condition", "no condition is given", why, "add one, such as --delay 100ms or --profile 3g")
     explanation = _explained({**words, "direction": direction}, path_rtt)
     if as_json:

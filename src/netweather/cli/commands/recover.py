@@ -63,7 +63,7 @@ def _confirm(engine: Engine, others: list[Recovered]) -> None:
             "force-not-confirmed",
             "--force would remove conditions of another state directory",
             "\n".join(f"{each.target}: {_owner(engine, each)}" for each in others),
-            "end it where it was set (netweather clear), or add --yes",
+            "end them where they were set (netweather clear), or add --yes",
         )
 
 

@@ -136,7 +136,7 @@ def _from_file(file: str, flags: dict[str, FlagValue]) -> list[NetworkCondition]
 
     for name in flags:
         if name not in _WITH_FILE:
-            why = "the file says it"
+            why = "the file already contains the whole condition"
             raise UsageError("conflicting-flags", f"-f and --{name} are given", why, "write it in the file, or leave -f out")
     changes: dict[str, Any] = {}
     if "for" in flags:

@@ -50,7 +50,7 @@ def command(target: str | None, *, interface: str | None, lasting: str | None, o
 
     file = _file(output)
     if target is None and interface is None:
-        why = "without a TARGET it is this machine's own connections, over one interface"
+        why = "without a TARGET, record measures this machine's own connections over one interface"
         raise UsageError("missing-target", "no target and no interface is given", why, "name a TARGET, or an --interface")
     seconds = Duration.parse(lasting).seconds if lasting else None
     need_root()

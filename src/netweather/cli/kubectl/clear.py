@@ -75,7 +75,7 @@ def command(
 
     found, seen = Place(namespace, context, kubeconfig).ask(work)
     if not found and not everything:
-        what = f"no condition {name!r} is there" if name else f"no condition is there for {_listed(targets, selector)}"
+        what = f"no condition {name!r} exists" if name else f"no condition exists for {_listed(targets, selector)}"
         raise NetweatherError("no-such-condition", what, "", "`kubectl netweather show` lists them")
     names = [f"{each['metadata']['namespace']}/{each['metadata']['name']}" for each in found]
     if as_json:

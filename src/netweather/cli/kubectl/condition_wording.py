@@ -54,7 +54,10 @@ def _labels(text: str) -> dict[str, str]:
     pairs = [part.partition("=") for part in text.split(",") if part]
     if not pairs or any(not key or not equals for key, equals, _ in pairs):
         raise UsageError(
-            "bad-selector", f"{text[:60]!r} is not a label selector", "labels must be equal", "write -l app=shop,tier=web"
+            "bad-selector",
+            f"{text[:60]!r} is not a label selector",
+            "the plugin accepts only KEY=VALUE",
+            "write -l app=shop,tier=web",
         )
     return {key.strip(): value.strip().removeprefix("=") for key, _, value in pairs}
 

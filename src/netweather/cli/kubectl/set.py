@@ -95,7 +95,7 @@ def _check(named: Sequence[str], wanted: Mapping[str, FlagValue]) -> None:
         remedy = "name a pod, deployment/NAME, or labels: -l app=shop"
         raise UsageError("missing-target", "no TARGET is given", "", remedy)
     if not any(flag.group == "condition" and flag.name in wanted for flag in FLAGS):
-        why = "no option says what is to be wrong with the network"
+        why = "no option says how to degrade the network"
         remedy = "add one, such as --delay 100ms, --loss 1% or --block drop"
         raise UsageError("no-condition", "no condition is given", why, remedy)
 

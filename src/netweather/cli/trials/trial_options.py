@@ -58,7 +58,7 @@ def place_of(targets: Sequence[str], reach: Sequence[str], *, localhost: bool, d
 
     if targets and (reach or localhost):
         option = "--reach" if reach else "--localhost"
-        why = "with a target, COMMAND runs in the network where you are"
+        why = "with --target, COMMAND runs in the current network, not in its own"
         raise UsageError("conflicting-flags", f"--target and {option} are given", why, "leave one of them out")
     if targets:
         return Here(tuple(targets), connected(Settings.load(), direct=direct))

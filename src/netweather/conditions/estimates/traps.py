@@ -180,7 +180,7 @@ def _correlations(path: Path) -> Iterator[Trap]:
             if isinstance(part, LossRandom | Duplicate | Corrupt | Reorder) and part.correlation.ppb:
                 share = correlated_share(part.percent.fraction, part.correlation.fraction)
                 if abs(share - part.percent.fraction) > part.percent.fraction / 10:
-                    what = f"{way}: netem's correlation changes how much: {key} {part.percent} becomes about {share * 100:.2g}%"
+                    what = f"{way}: netem's correlation changes the share: {key} {part.percent} becomes about {share * 100:.2g}%"
                     yield Trap(
                         "correlation-changes-share", what, "leave it out, or take --loss-model burst or gemodel for losses"
                     )

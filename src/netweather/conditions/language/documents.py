@@ -99,7 +99,7 @@ def without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def too_large(what: str) -> UsageError:
     """For a text that would cost too much."""
-    most = f"the most is {MOST_CHARACTERS >> 20} MiB, {MOST_VALUES:,} values and {MOST_DEPTH} levels"
+    most = f"the maximum is {MOST_CHARACTERS >> 20} MiB, {MOST_VALUES:,} values and {MOST_DEPTH} levels"
     return UsageError("document-too-large", what, most, "split it, or write out less")
 
 

@@ -55,7 +55,9 @@ def read_back(engine: Engine, target: Target) -> Held:
         lines = [_netem_line(line, netems.get(line.index)) for line in datapath.lines if line.engine == "netem"]
         lines += _pump_lines(engine, target, [line for line in datapath.lines if line.engine == "pump"])
     for line in lines:
-        wrong += [f"line {line['index']} ({line['direction']} of {line['interface']}): {text}" for text in line["differences"]]
+        wrong += [
+            f"emulated link {line['index']} ({line['direction']} of {line['interface']}): {text}" for text in line["differences"]
+        ]
     plain = {
         "rulesDigest": f"{observed.rules or 0:016x}",
         "rulesDigestAsked": f"{digest_of(datapath.rules):016x}",

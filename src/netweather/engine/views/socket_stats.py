@@ -41,7 +41,7 @@ class Wanted:
         calls = {call for word in words for call in GROUPS.get(word, (word,))}
         if by_process and not calls:
             why = "TCP events happen when packets arrive; no process causes them"
-            raise UsageError("no-process", "--by-process needs calls", why, "add send or receive to --only")
+            raise UsageError("no-process", "--by-process needs a system call in --only", why, "add send or receive to --only")
         return cls(tuple(call for call in CALLS if call in calls), "tcp" in words, by_process)
 
     @property

@@ -18,8 +18,8 @@ def owner_of(identity: str, own: Path) -> str:
     """Who keeps a target whose journal is not in `own`: the process, its state directory, and the conditions there; in words."""
     for pid, state in _state_directories():
         if os.path.lexists(state / "targets" / identity) and not _same(state, own):
-            return f"{_conditions(Journal(state), identity)}, kept by process {pid} ({_command(pid)})"
-    return "no process that can be seen keeps it"
+            return f"{_conditions(Journal(state), identity)}, managed by process {pid} ({_command(pid)})"
+    return "managed by no visible process"
 
 
 def _conditions(journal: Journal, identity: str) -> str:

@@ -310,7 +310,7 @@ def _refused(number: int, log: str) -> NetweatherError:
     if os.geteuid() == 0:
         remedy = "`netweather doctor` says what this kernel lacks; a container needs --privileged"
     why = f"{os.strerror(number)}; the verifier: …{log.strip()[-500:]}" if log.strip() else os.strerror(number)
-    return NetweatherError("bpf-refused", "the kernel refused to load our BPF programs", why, remedy)
+    return NetweatherError("bpf-refused", "the kernel refused to load Netweather's BPF programs", why, remedy)
 
 
 def _take(library: Any, handle: Any) -> Object:

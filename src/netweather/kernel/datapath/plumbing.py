@@ -186,7 +186,9 @@ class Ways:
         """What steers, with the exits. Raises NetweatherError(code="no-port")."""
         self._find_programs()
         if self._steer is None or self._return is None:
-            raise NetweatherError("no-port", "the way to our own namespace is missing", "", "run `netweather recover`")
+            raise NetweatherError(
+                "no-port", "the connection to Netweather's own namespace is missing", "", "run `netweather recover`"
+            )
         return self._steer
 
     def _find_programs(self) -> None:
@@ -342,5 +344,5 @@ def differences(ways: Ways, lines: tuple[Line, ...]) -> list[str]:
     for line in asked:
         seen = found_there.get(line.index)
         found = ["no netem"] if seen is None else fields_that_differ(unpack(line.parameters), seen.netem)
-        wrong += [f"line {line.index}: {one}" for one in found]
+        wrong += [f"emulated link {line.index}: {one}" for one in found]
     return wrong

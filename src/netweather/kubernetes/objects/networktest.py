@@ -48,7 +48,9 @@ class NamedNetwork:
     def __post_init__(self) -> None:
         if not _LABEL.fullmatch(self.name):
             why = "small letters, digits and - are allowed, 63 at most: it names objects"
-            raise UsageError("bad-network", f"{self.name[:70]!r} is not a valid name of a network", why, "write such as slow-db")
+            raise UsageError(
+                "bad-network", f"{self.name[:70]!r} is not a valid name of a network", why, "write a name such as slow-db"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,12 +209,16 @@ def _check_names(words: Words) -> None:
         )
     for name in names:
         if names.count(name) > 1:
-            raise UsageError("bad-network", f"two networks are named {name}", "each is a column", "use another name")
+            raise UsageError(
+                "bad-network", f"two networks are named {name}", "each network is a column of the report", "use another name"
+            )
     for name in words.must_pass:
         if name not in names:
             raise unknown("unknown-network", name, names, "mustPass")
     if words.timeout.ns <= 0 or words.parallelism < 1:
-        raise UsageError("bad-network-test", "timeout and parallelism are at least 1", "no Job would run", "write timeout: 10m")
+        raise UsageError(
+            "bad-network-test", "timeout and parallelism must be at least 1", "no Job would run", "write timeout: 10m"
+        )
 
 
 def _tried(each: NamedNetwork, words: Words, spec: Mapping[str, Any], condition: object, index: int) -> TriedNetwork:
@@ -221,9 +227,9 @@ def _tried(each: NamedNetwork, words: Words, spec: Mapping[str, Any], condition:
     if condition is None and profile == PERFECT:
         return TriedNetwork(each.name, None, words.targets, each.variables)
     if each.name == PERFECT or (condition is not None and each.profile):
-        why = "perfect is the unchanged network" if each.name == PERFECT else "one of them says what is wrong"
+        why = "perfect is the unchanged network" if each.name == PERFECT else "its profile already says how it is degraded"
         raise UsageError(
-            "bad-network", f"{where}: {each.name} has a condition, too", why, "give it another name, or leave one out"
+            "bad-network", f"{where}: {each.name} needs no condition, but has one", why, "give it another name, or leave one out"
         )
     if condition is None:
         condition = {"rules": [{**({"to": spec["to"]} if spec.get("to") else {}), "condition": {"profile": profile}}]}
@@ -269,9 +275,9 @@ def _check_itself(template: Mapping[str, Any], tried: tuple[TriedNetwork, ...]) 
     for each in tried:
         for target in each.targets:
             if target.pod_selector is not None and not (target.workload or target.pod) and target.pod_selector.matches(labels):
-                why = "they start after the condition is in force"
+                why = "these pods start only after the condition is in force"
                 remedy = "give the Job's pods labels that no target selects"
-                raise UsageError("bad-network", f"{each.name}: its targets are the Job's own pods, too", why, remedy)
+                raise UsageError("bad-network", f"{each.name}: its targets include the Job's own pods", why, remedy)
 
 
 def _times(data: object) -> float | None:

@@ -74,7 +74,7 @@ class PodTarget:
 
     def __post_init__(self) -> None:
         if self.pod_selector is None and not self.workload and not self.pod:
-            why = "an empty target would be a guess"
+            why = "Netweather does not guess what an empty target means"
             raise UsageError(
                 "bad-pod-target", "a target selects no pods", why, "add podSelector ({} is every pod), workload or pod"
             )
@@ -110,8 +110,8 @@ class PodPeer:
             bool(self.dns),
         ]
         if sum(kinds) != 1:
-            why = "a peer is pods (of a zone), a Service, a cidr or a dns name"
-            raise UsageError("bad-peer", "a peer needs exactly one of these", why, "write each as an item of the list")
+            why = "the kinds are pods (podSelector, namespace, zone), service, cidr and dns"
+            raise UsageError("bad-peer", "a peer must be of exactly one kind", why, "write each peer as its own item of the list")
 
 
 @dataclass(frozen=True, slots=True)

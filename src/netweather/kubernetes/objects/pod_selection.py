@@ -57,7 +57,7 @@ def choose(
     """
     if condition.namespace in policy.protected:
         why = "the cluster itself runs there"
-        raise UsageError("protected-namespace", f"no conditions in the namespace {condition.namespace}", why, "use another one")
+        raise UsageError("protected-namespace", f"the namespace {condition.namespace} is protected", why, "use another one")
     found: dict[str, Pod] = {}
     warnings: list[str] = []
     left_out: list[str] = []
@@ -75,7 +75,7 @@ def choose(
         )
     allowed = max(policy.few, every * policy.most.ppb // _WHOLE)
     if len(found) > allowed:
-        why = f"of the {every} pods of the cluster one condition may take {policy.most}, {allowed}"
+        why = f"one condition may affect {policy.most} of the cluster's {every} pods: {allowed}"
         raise UsageError("too-many-pods", f"{len(found)} pods are selected", why, "select fewer, by count or share")
     return Chosen(tuple(sorted(found.values(), key=lambda pod: pod.key)), tuple(warnings))
 

@@ -185,8 +185,8 @@ def open_task(api: ContainerdApi, id: str, reference: Reference) -> Target:  # n
             raise NetweatherError(
                 "target-elsewhere",
                 f"the container {id} cannot be reached from this process",
-                f"process {task.pid} on this machine is not the container's, or its control group does not show it",
-                f"run netweather in the host's pid namespace; or name the process, when it is the right one: pid:{task.pid}",
+                f"process {task.pid} on this machine is not the container's, or its control group does not prove that",
+                f"run netweather in the host's pid namespace; or name the process yourself, if it is the container's: pid:{task.pid}",
             )
         task = now
     raise NetweatherError(

@@ -117,7 +117,7 @@ def main(arguments: list[str]) -> None:
     (beginning,) = arguments
     found = _STEM.fullmatch(beginning)
     if found is None:
-        sys.exit(f"{beginning} is no lab's name")
+        sys.exit(f"{beginning} is not the name of a lab")
     _wait_for_death(int(found[2]), int(found[3]))
     remove_forsaken(beginning)
 

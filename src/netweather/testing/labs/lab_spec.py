@@ -198,4 +198,4 @@ def _list(value: Any, where: str) -> list[Any]:
 
 def bad(what: str, why: str, remedy: str = "") -> UsageError:
     """The error of a lab that can't be."""
-    return UsageError("bad-lab", f"{what} is no lab's", why, remedy or "docs/lab.md has an example")
+    return UsageError("bad-lab", f"{what} is not valid in a lab", why, remedy or "docs/lab.md has an example")

@@ -76,6 +76,6 @@ def target_at(address: str, listings: list[Listing]) -> str:
     found = [listing.reference for listing in listings if address in map(str, listing.addresses)]
     if len(found) == 1:
         return found[0]
-    what = f"the Grid's node at {address} is {'not one' if found else 'no'} container of this machine"
+    what = f"the Grid's node at {address} is {'not exactly one' if found else 'no'} container of this machine"
     why = f"{', '.join(found)} have that address" if found else "its address belongs to no listed target"
     raise NetweatherError("unknown-node", what, why, "name the target yourself: see netweather targets")

@@ -60,7 +60,7 @@ class Submissions:
                 "submissions-unseen",
                 f"not every request to port {self.port} could be read",
                 "; ".join(sorted(self._unread)),
-                "HTTP/1 without TLS can be read: count at the server, or behind the proxy that terminates TLS",
+                "only HTTP/1 without TLS can be read: count at the server, or behind the proxy that terminates TLS",
             )
 
     def count(self, method: str, target: str = "") -> int:

@@ -172,7 +172,7 @@ def test_netem_is_read_back_and_what_was_changed_by_hand_is_told_field_by_field(
     (found,) = verify(rig.engine, rig.target, Wish())
     assert found.verdict == "FAIL"
     told = "; ".join(found.problems)
-    assert "line 0 (egress of eth0): limit: requested" in told
+    assert "emulated link 0 (egress of eth0): limit: requested" in told
     assert "latency_ns: requested 500000000, found 600000000" in told
     flood(rig)
     (shown,) = rig.engine.show(rig.target)

@@ -58,7 +58,7 @@ def test_several_or_none(api: Api) -> None:
 
 def test_a_dry_run_touches_nothing(api: Api) -> None:
     answer = api("PUT", "/v1/conditions/slow", params={"dryRun": "true"}, json=document("slow")).json()
-    assert answer["status"]["targets"][0]["plan"][0].startswith("make our own")
+    assert answer["status"]["targets"][0]["plan"][0].startswith("create Netweather's own")
     assert api.names() == []
 
 

@@ -85,7 +85,7 @@ def test_a_failure_is_told_and_the_others_are_cleared(run: Run, set_up: World, w
     outcome = run("clear", *words)
     assert outcome.code == 1
     assert outcome.out == "cleared 'two' on netns:b\n"
-    assert "error: netns:a: the kernel refused it [kernel-refused]\n" in outcome.err
+    assert "error: netns:a: the kernel refused the operation [kernel-refused]\n" in outcome.err
     assert ("[unknown-target]" in outcome.err) == ("netns:nobody" in words)
     assert set_up.kernel("b").attached == {}
 

@@ -35,7 +35,7 @@ def test_what_is_left_alone_is_told(run: Run, world: World) -> None:
     outcome = run("recover")
     assert outcome.out == "nothing was recovered: the notes say what was left alone\n"
     assert " ".join(outcome.err.split()) == (
-        f"note: left alone /run/netns/x: {ELSEWHERE} (no process that can be seen keeps it); --force removes it"
+        f"note: left alone /run/netns/x: {ELSEWHERE} (managed by no visible process); --force removes it"
     )
     assert run("recover", "--json").json[0]["recovered"] is False
 

@@ -62,7 +62,7 @@ def test_surprises_are_remarks(run: Run, world: World) -> None:
 def test_a_dry_run_prints_the_plan_and_does_nothing(run: Run, world: World) -> None:
     outcome = run("set", "netns:a", "--delay", "100ms", "--dry-run")
     assert outcome.out.startswith("would set 'default' on netns:a")
-    assert "    1. make our own network namespace for this target\n" in outcome.out
+    assert "    1. create Netweather's own network namespace for this target\n" in outcome.out
     assert max(map(len, outcome.out.splitlines())) <= 80
     assert world.kernel("a").attached == {}
     assert "no conditions" in run("show").out

@@ -53,7 +53,7 @@ def test_netem_is_read_back_field_by_field(bench: Bench) -> None:
     asked = kernel.lines[0]
     kernel.lines[0] = replace(asked, parameters=replace(unpack(asked.parameters), latency_ns=10**7).pack())
     held = readback.read_back(engine, target)
-    assert held.problems == ("line 0 (egress of eth0): latency_ns: requested 100000000, found 10000000",)
+    assert held.problems == ("emulated link 0 (egress of eth0): latency_ns: requested 100000000, found 10000000",)
     assert not held.broken
     assert held.plain["lines"][0]["held"]["latency_ns"] == 10**7
 

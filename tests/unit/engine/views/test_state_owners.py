@@ -36,7 +36,7 @@ def test_the_process_and_the_conditions_are_named(tmp_path: Path, keeper: subpro
     Journal(tmp_path / "theirs").write(Entry(WHOSE, [InForce(condition, {}, NEVER, 1, rules=())], state="made"))
     told = owner_of(WHOSE.identity, tmp_path / "ours")
     assert "'slow' of ci on docker:db" in told
-    assert f"kept by process {keeper.pid}" in told
+    assert f"managed by process {keeper.pid}" in told
     assert str(tmp_path / "theirs") in told
 
 
@@ -48,5 +48,5 @@ def test_a_journal_that_cannot_be_read_is_named_by_its_directory(tmp_path: Path,
 
 def test_nobody_is_told(tmp_path: Path, keeper: subprocess.Popen[bytes]) -> None:
     (tmp_path / "theirs" / "targets" / "4-77").mkdir(parents=True)
-    assert owner_of("4-78", tmp_path / "ours") == "no process that can be seen keeps it"
-    assert owner_of("4-77", tmp_path / "theirs") == "no process that can be seen keeps it"
+    assert owner_of("4-78", tmp_path / "ours") == "managed by no visible process"
+    assert owner_of("4-77", tmp_path / "theirs") == "managed by no visible process"

@@ -105,8 +105,8 @@ def test_unknown_services_get_the_nearest(engine: Engine, refused: Refused) -> N
     assert refused(lambda: names("compose:web")).why == "no running services exist"
     add(engine, "shop", "web")
     engine.add("other")
-    assert refused(lambda: names("compose:wbe")).why == "the nearest running services: web"
-    assert refused(lambda: names("compose:shpo/web")).why == "the nearest running services: shop/web"
+    assert refused(lambda: names("compose:wbe")).why == "similar running services: web"
+    assert refused(lambda: names("compose:shpo/web")).why == "similar running services: shop/web"
 
 
 def test_a_stopped_service_says_which_containers(engine: Engine, refused: Refused) -> None:

@@ -86,7 +86,7 @@ def test_labels_name_those_that_run(api: FakeApi) -> None:
 def test_what_is_not_there_does_not_run_or_is_several(api: FakeApi, refused: Refused) -> None:
     api.add("shop")
     api.add("shop-2", running=False)
-    assert refused(lambda: open_all(api, "containerd:default/shpo")).why == "the nearest containers with a process: shop, shop-2"
+    assert refused(lambda: open_all(api, "containerd:default/shpo")).why == "similar containers with a process: shop, shop-2"
     assert refused(lambda: open_all(api, "containerd:default/shop-2")).code == "target-not-running"
     assert refused(lambda: open_all(api, "containerd:default/sh")).code == "unknown-target"
 

@@ -56,7 +56,7 @@ def test_what_is_not_there_names_what_is(cri: Runtime, refused: Refused) -> None
     cri.add("shop/api-0")
     cri.add("shop/api-9", state=1)
     error = refused(lambda: open_all("pod:shop/api-1"))
-    assert (error.code, error.why) == ("unknown-target", "the nearest pods on this node: shop/api-0")
+    assert (error.code, error.why) == ("unknown-target", "similar pods on this node: shop/api-0")
     error = refused(lambda: open_all("pod:shop/api-9"))
     assert (error.code, error.why) == ("target-not-running", "shop/api-9")
 

@@ -51,7 +51,7 @@ def test_an_unknown_container_gets_the_nearest_running_ones(engine: Engine, refu
     engine.add("shop-app", "exited")
     error = refused(lambda: open_all("docker:shop-ap"))
     assert (error.code, error.exit_code) == ("unknown-target", 1)
-    assert error.why == "the nearest running containers: shop-api"
+    assert error.why == "similar running containers: shop-api"
 
 
 @pytest.mark.parametrize("word", ["ab", "ab" * 6, "ab" * 31])
@@ -161,7 +161,7 @@ def test_an_unknown_label_names_the_values_of_its_key(engine: Engine, refused: R
     assert refused(lambda: open_all("docker:label=tier=wbe")).why == "no labels on running containers exist"
     engine.add("a", labels={"tier": "db", "wbe": "x"})
     error = refused(lambda: open_all("docker:label=tier=wbe"))
-    assert (error.code, error.why) == ("unknown-target", "the nearest labels on running containers: tier=db")
+    assert (error.code, error.why) == ("unknown-target", "similar labels on running containers: tier=db")
 
 
 def test_a_labelled_container_that_vanishes_is_an_error(engine: Engine, refused: Refused) -> None:

@@ -40,7 +40,7 @@ def test_a_path_is_taken_as_it_is(named: NamedNamespaces) -> None:
 
 def test_an_unknown_name_gets_the_nearest(named: NamedNamespaces, refused: Refused) -> None:
     error = refused(lambda: named.open(parse("netns:dbb")))
-    assert (error.code, error.why) == ("unknown-target", "the nearest named namespaces: db")
+    assert (error.code, error.why) == ("unknown-target", "similar named namespaces: db")
     assert "'dbb'" in error.what
     error = refused(lambda: NamedNamespaces("/nonexistent").open(parse("netns:dbb")))
     assert error.why == "no named namespaces exist"

@@ -54,4 +54,4 @@ def test_while_it_waits_it_has_loaded_nothing() -> None:
 
 def test_it_takes_a_lab_and_nothing_else() -> None:
     done = subprocess.run([sys.executable, "-P", lab_keeper.__file__, "other"], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (1, "other is no lab's name\n")
+    assert (done.returncode, done.stderr) == (1, "other is not the name of a lab\n")

@@ -89,7 +89,7 @@ def test_what_is_no_lab(text: str, code: str, told: str) -> None:
 
 
 def test_a_name_twice_and_an_unknown_place() -> None:
-    with pytest.raises(UsageError, match="is no lab") as caught:
+    with pytest.raises(UsageError, match="not valid in a lab") as caught:
         make_spec(["a", "a"])
     assert caught.value.code == "bad-lab"
     with pytest.raises(UsageError) as caught:

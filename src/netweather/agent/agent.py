@@ -25,7 +25,7 @@ from netweather.agent.target_queues import TargetQueues
 from netweather.engine import Engine
 from netweather.engine.draining import LOOK_S, Held
 from netweather.engine.scenario_store import Playbook
-from netweather.engine.views.system_reports import doctor_document, listing_document
+from netweather.engine.views.system_reports import KernelReport
 from netweather.errors import NetweatherError
 from netweather.kernel.datapath.classifier_pool import Spares
 from netweather.kernel.datapath.seam import TargetKernel
@@ -36,6 +36,7 @@ from netweather.service.callers import ANYTHING, Caller
 from netweather.service.local import worth_telling
 from netweather.service.played_scenarios import Scenarios
 from netweather.settings import Settings
+from netweather.targets import Listing
 
 AGENT: Final = Caller("agent", ANYTHING, root=True, origin="the agent")
 THREADS: Final = 16
@@ -143,20 +144,21 @@ class Agent:
 
     # the rest of what the command line can do
 
-    def targets(self) -> dict[str, Any]:
-        """What there is to name, and which runtimes could not be asked."""
+    def targets(self) -> tuple[list[Listing], list[NetweatherError]]:
+        """Possible targets, and the errors of runtimes that could not be listed."""
         problems: list[NetweatherError] = []
-        found = runtimes.list_targets(problems.append)
-        return {"items": [listing_document(each) for each in found], "problems": [each.as_problem() for each in problems]}
+        return runtimes.list_targets(problems.append), problems
 
-    def doctor(self) -> dict[str, Any]:
+    def doctor(self) -> KernelReport:
         """What this kernel and host can do."""
-        from netweather.kernel.features.features import probe_all, works
+        from netweather.kernel.features.features import probe_all
 
-        findings = probe_all(self.settings.state)
-        return doctor_document(findings, works(findings))
+        return KernelReport.here(probe_all(self.settings.state))
 
-    def health(self) -> dict[str, Any]:
-        """That it is well, and for how long."""
-        uptime = round(time.monotonic() - self.started, 3)
-        return {"status": "ok", "version": version("netweather"), "targets": self.keeping.count, "uptimeSeconds": uptime}
+    @property
+    def version(self) -> str:
+        return version("netweather")
+
+    @property
+    def uptime_s(self) -> float:
+        return time.monotonic() - self.started

@@ -8,6 +8,7 @@ from netweather.agent.agent import Agent
 from netweather.conditions import load
 from netweather.errors import NetweatherError
 from netweather.service.callers import Caller
+from netweather.wire.machine_documents import HEALTH
 
 ROOT = Caller("root", frozenset({"read", "set", "host"}), root=True)
 SLOW = {"name": "slow", "targets": ["netns:a"], "rules": [{"condition": {"delay": "100ms"}}]}
@@ -39,12 +40,12 @@ def test_the_owner_of_a_users_is_the_user(agent: Agent) -> None:
 
 
 def test_health(agent: Agent) -> None:
-    assert agent.health()["status"] == "ok"
-    assert agent.health()["targets"] == 0
+    health = HEALTH.write(agent)
+    assert (health["status"], health["targets"], health["uptimeSeconds"] >= 0) == ("ok", 0, True)
 
 
 def test_doctor(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
     from netweather.kernel.features import features
 
     monkeypatch.setattr(features, "probe_all", lambda state: [])
-    assert agent.doctor()["features"] == []
+    assert agent.doctor().findings == []

@@ -15,16 +15,13 @@ from netweather.agent.api.dependencies import OurAgent, Reader, Setter, answers,
 from netweather.agent.events import Event, Listener
 from netweather.conditions.profiles import builtin_profiles, find_profile
 from netweather.engine.verification import Wish
-from netweather.engine.views.system_reports import profile_document
 from netweather.targets.runtimes.compose import Own
 from netweather.wire.evidence_documents import EVIDENCE_ITEMS
-from netweather.wire.schema_types import OPEN, TEXT, Scalar, items
+from netweather.wire.machine_documents import DOCTOR, EVENT, EVENT_STREAM, HEALTH, LISTINGS, PROFILE, PROFILES, REFERENCE
+from netweather.wire.schema_types import TEXT
 
 router = APIRouter(prefix="/v1", dependencies=[Depends(known_parameters)], tags=["machine"])
 
-_OBJECT: Final = OPEN
-_ITEMS: Final = items(OPEN, "", "")
-_REFERENCE: Final = Scalar({"type": "object", "properties": {"reference": {"type": "string"}}, "required": ["reference"]})
 _BEAT_S: Final = 15.0
 """Between two signs of life to who follows the events, when nothing happens."""
 
@@ -40,20 +37,20 @@ class VerifyRequest(BaseModel):
     samples: Annotated[int | None, Field(ge=10, le=1_000_000, description="packets each way")] = None
 
 
-@router.get("/health", summary="Whether the agent is well", responses=answers("it is", _OBJECT))
+@router.get("/health", summary="Whether the agent is well", responses=answers("it is", HEALTH))
 async def get_health(agent: OurAgent) -> JSONResponse:
     """For whoever watches the service; no token is needed."""
-    return JSONResponse(agent.health())
+    return JSONResponse(HEALTH.write(agent))
 
 
-@router.get("/targets", summary="List possible targets", responses=answers("containers and named namespaces", _ITEMS))
+@router.get("/targets", summary="List possible targets", responses=answers("containers and named namespaces", LISTINGS))
 async def get_targets(agent: OurAgent, who: Reader) -> JSONResponse:
     """Runtimes that could not be asked are told in `problems`."""
-    return JSONResponse(await agent.in_thread(agent.targets))
+    return JSONResponse(LISTINGS.write(await agent.in_thread(agent.targets)))
 
 
-@router.get("/targets/complete", summary="A reference with an id in full", responses=answers("it", _REFERENCE, 409))
-async def get_complete(
+@router.get("/targets/complete", summary="A reference with an id in full", responses=answers("it", REFERENCE, 409))
+async def complete_target(
     agent: OurAgent,
     who: Reader,
     target: Annotated[str, Query(min_length=1, max_length=1000)],
@@ -64,38 +61,44 @@ async def get_complete(
 
     A compose service gets its project: `project`, when that has the service or `only` is set, else the only one that has it.
     """
-    return JSONResponse({"reference": await agent.in_thread(agent.service(who).complete, target, Own(project, only))})
+    return JSONResponse(REFERENCE.write(await agent.in_thread(agent.service(who).complete, target, Own(project, only))))
 
 
-@router.get("/profiles", summary="The profiles", responses=answers("all of them", _ITEMS))
+@router.get("/profiles", summary="The profiles", responses=answers("all of them", PROFILES))
 async def get_profiles(who: Reader) -> JSONResponse:
     """Named conditions, with their sources."""
-    return JSONResponse({"items": [profile_document(profile) for profile in builtin_profiles().values()]})
+    return JSONResponse(PROFILES.write(list(builtin_profiles().values())))
 
 
-@router.get("/profiles/{name}", summary="One profile", responses=answers("it", _OBJECT, 404))
+@router.get("/profiles/{name}", summary="One profile", responses=answers("it", PROFILE, 404))
 async def get_profile(name: str, who: Reader) -> JSONResponse:
     """By its name or an alias."""
-    return JSONResponse(profile_document(find_profile(name)))
+    return JSONResponse(PROFILE.write(find_profile(name)))
 
 
-@router.get("/doctor", summary="What this kernel and host can do", responses=answers("each feature", _OBJECT))
+@router.get("/doctor", summary="What this kernel and host can do", responses=answers("each feature", DOCTOR))
 async def get_doctor(agent: OurAgent, who: Reader) -> JSONResponse:
     """Everything is tried in a namespace that is gone afterwards."""
-    return JSONResponse(await agent.for_targets(["doctor"], agent.doctor))  # a queue of its own: each takes seconds
+    report = await agent.for_targets(["doctor"], agent.doctor)  # a queue of its own: each takes seconds
+    return JSONResponse(DOCTOR.write(report))
 
 
 @router.post(
     "/verify", summary="Prove conditions", responses=answers("the evidence for each condition", EVIDENCE_ITEMS, 404, 409)
 )
-async def post_verify(wish: VerifyRequest, agent: OurAgent, who: Setter) -> JSONResponse:
+async def verify_conditions(wish: VerifyRequest, agent: OurAgent, who: Setter) -> JSONResponse:
     """Probe packets go through the very rules: about 10 seconds."""
     what = Wish(wish.name, wish.to, wish.peer, wish.samples)
     evidence = await agent.measured(agent.service(who).verify, wish.target, what)
     return JSONResponse(EVIDENCE_ITEMS.write(evidence))
 
 
-@router.get("/events", summary="What happens", responses=answers("until you go", TEXT, media="text/event-stream"))
+@router.get(
+    "/events",
+    summary="What happens",
+    response_class=StreamingResponse,
+    responses=answers("until you disconnect", EVENT_STREAM, media="text/event-stream"),
+)
 async def get_events(agent: OurAgent, who: Reader) -> StreamingResponse:
     """As server-sent events, from now on.
 
@@ -122,11 +125,13 @@ async def _stream(listener: Listener) -> AsyncIterator[bytes]:
 
 
 def _frame(event: Event) -> bytes:
-    data = json.dumps({"time": event.time, **event.data}, ensure_ascii=False)
+    data = json.dumps(EVENT.write(event), ensure_ascii=False)
     return f"id: {event.number}\nevent: {event.kind}\ndata: {data}\n\n".encode()
 
 
-@router.get("/metrics", summary="Figures for Prometheus", responses=answers("text", TEXT, media="text/plain"))
+@router.get(
+    "/metrics", summary="Figures for Prometheus", response_class=Response, responses=answers("text", TEXT, media="text/plain")
+)
 async def get_metrics(agent: OurAgent, who: Reader) -> Response:
     """Requests, their times, targets kept, and the process itself."""
     text: bytes = await agent.in_thread(agent.metrics.text)

@@ -49,12 +49,12 @@ async def delete_scenario(name: Name, agent: OurAgent, who: Setter) -> JSONRespo
 
 
 @router.post("/scenarios/{name}/pause", summary="Pause a scenario", responses=answers("it stands", PLAYED, 404, 409))
-async def post_pause(name: Name, agent: OurAgent, who: Setter) -> JSONResponse:
+async def pause_scenario(name: Name, agent: OurAgent, who: Setter) -> JSONResponse:
     """The timeline stands still, and what is in force stays."""
     return JSONResponse(await agent.in_thread(agent.service(who).turn_scenario, name, "pause"))
 
 
 @router.post("/scenarios/{name}/resume", summary="Go on with a scenario", responses=answers("it continues", PLAYED, 404, 409))
-async def post_resume(name: Name, agent: OurAgent, who: Setter) -> JSONResponse:
+async def resume_scenario(name: Name, agent: OurAgent, who: Setter) -> JSONResponse:
     """From where it stood."""
     return JSONResponse(await agent.in_thread(agent.service(who).turn_scenario, name, "resume"))

@@ -10,11 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from netweather.agent.api.dependencies import OurAgent, Reader, answers, known_parameters
 from netweather.engine.views.socket_stats import Wanted
-from netweather.wire.schema_types import Scalar
+from netweather.wire.schema_types import Named
 
 router = APIRouter(prefix="/v1", dependencies=[Depends(known_parameters)], tags=["stats"])
 
-_WATCH: Final = Scalar(
+_WATCH: Final = Named(
+    "StatsSession",
     {
         "type": "object",
         "properties": {
@@ -23,7 +24,7 @@ _WATCH: Final = Scalar(
             "items": {"type": "array", "items": {"type": "object", "required": ["target", "seconds", "calls", "missing"]}},
         },
         "required": ["id", "leaseSeconds", "items"],
-    }
+    },
 )
 Number = Annotated[str, Path(description="the number that POST returned", pattern=r"^[0-9a-f]{16}$")]
 

@@ -10,6 +10,7 @@ from netweather.cli.options import json_option
 from netweather.cli.output import say, say_json, styled, wrapped
 
 if TYPE_CHECKING:
+    from netweather.engine.views.system_reports import KernelReport
     from netweather.kernel.features.features import Finding
 
 _EXAMPLES = """
@@ -32,35 +33,31 @@ def command(*, modprobe: bool, as_json: bool) -> int:
     Exit 0: Netweather works on this machine; 1: it does not.
     """
     from netweather.connecting import need_root
-    from netweather.kernel.features.features import probe_all, works
+    from netweather.engine.views.system_reports import KernelReport
+    from netweather.kernel.features.features import probe_all
     from netweather.settings import Settings
 
     if modprobe:
         need_root()
     findings = probe_all(Settings.load().state, load=modprobe)
-    fine = works(findings)
+    report = KernelReport.here(findings)
     if as_json:
-        from netweather.engine.views.system_reports import doctor_document
+        from netweather.wire.machine_documents import DOCTOR
 
-        say_json(doctor_document(findings, fine))
+        say_json(DOCTOR.write(report))
     else:
-        _say(findings, fine)
-    return 0 if fine else 1
+        _say(report)
+    return 0 if report.works else 1
 
 
-def _say(findings: list[Finding], fine: bool) -> None:
-    from netweather.kernel.host_info import Host
-
-    host = Host.here()
+def _say(report: KernelReport) -> None:
+    host, findings = report.host, report.findings
     say(f"Linux {host.release} on {host.machine}{f', {host.title}' if host.title else ''}\n")
     for finding in findings:
         say(_lines(finding))
-    from netweather.engine.views.system_reports import lines_by
-
-    engine, why = lines_by(findings)
-    say("\n" + wrapped(f"--engine auto uses {engine}: {why}", "", "", sys.stdout))
+    say("\n" + wrapped(f"--engine auto uses {report.engine}: {report.why}", "", "", sys.stdout))
     missing = [finding.feature.name for finding in findings if finding.state != "yes" and finding.feature.need == "needed"]
-    if fine:
+    if report.works:
         say(f"\n{styled('Netweather works on this machine.', 'green', sys.stdout)}")
     else:
         what = f": {', '.join(missing)}" if missing else ": it needs tcx, or clsact and cls_bpf"

@@ -36,9 +36,9 @@ def command(name: str | None, *, as_json: bool) -> None:
     own = own_profiles(Settings.load().profiles)
     found = [find_profile(name, own)] if name else list({**builtin_profiles(), **own}.values())
     if as_json:
-        from netweather.engine.views.system_reports import profile_document
+        from netweather.wire.machine_documents import PROFILE
 
-        say_json([profile_document(profile) for profile in found])
+        say_json([PROFILE.write(profile) for profile in found])
     elif name:
         _say_one(found[0])
     else:

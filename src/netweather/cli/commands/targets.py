@@ -34,9 +34,9 @@ def command(as_json: bool) -> None:
     for problem in problems:
         remark("note", f"{problem.what}: {problem.why}" if problem.why else problem.what)
     if as_json:
-        from netweather.engine.views.system_reports import listing_document
+        from netweather.wire.machine_documents import LISTING
 
-        say_json([listing_document(listing) for listing in found])
+        say_json([LISTING.write(listing) for listing in found])
     elif found:
         _say_table(found)
     else:

@@ -35,11 +35,21 @@ def test_named_types_stand_once(api: Api) -> None:
     schema = api.app.openapi()
     components = schema["components"]["schemas"]
     assert references(schema) == {*components, *schema["components"]["responses"]}
-    assert {"NetworkCondition", "Rule", "Match", "Condition", "Problem", "Target", "Connection", "Evidence"} <= set(components)
+    assert {"NetworkCondition", "Rule", "Match", "Condition", "Problem", "Target", "Connection", "Evidence", "Event"} <= set(
+        components
+    )
     assert json.dumps(schema).count('"keepOrder": {') == 1
 
 
 def test_operations_have_plain_names(api: Api) -> None:
     names = [operation["operationId"] for methods in api.app.openapi()["paths"].values() for operation in methods.values()]
     assert len(set(names)) == len(names)
-    assert {"putConditions", "getConditions", "deleteConditions", "postVerify"} <= set(names)
+    assert {"putConditions", "getConditions", "deleteConditions", "verifyConditions"} <= set(names)
+
+
+def test_every_answer_has_a_type(api: Api) -> None:
+    operations = [each for methods in api.app.openapi()["paths"].values() for each in methods.values()]
+    contents = {each["operationId"]: each["responses"]["200"]["content"] for each in operations}
+    others = {name: found for name, found in contents.items() if "$ref" not in str(found)}
+    assert list(others) == ["getMetrics"]
+    assert [len(found) for found in contents.values()] == [1] * len(contents)

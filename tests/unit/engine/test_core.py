@@ -330,6 +330,15 @@ def test_a_namespace_that_got_the_inode_of_another_starts_anew(bench: Bench, mon
     assert entry.target.cookie == 8
 
 
+def test_clear_has_nothing_to_end_where_another_had_the_inode(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(namespace_search, "is_another", lambda fd, cookie: cookie != bench.kernel.cookie)
+    bench.kernel.cookie = 7
+    bench.set(name="old")
+    bench.kernel.__dict__.update(FakeKernel(cookie=8).__dict__)
+    assert bench.engine.clear(bench.target) == []
+    assert bench.engine.journal.identities() == []
+
+
 def test_without_a_cookie_the_inode_must_do(bench: Bench) -> None:
     """Kernels before 5.14 have none, and journals of an earlier version."""
     bench.set(name="one")

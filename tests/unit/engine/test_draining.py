@@ -6,13 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from netweather.engine.draining import DRAIN_NS, carry_out, taken
+from netweather.conditions import load
+from netweather.engine import entries
+from netweather.engine.draining import DRAIN_NS, carry_out, datapath, look, taken
 from netweather.journal import Entry
 from netweather.kernel import namespaces
 from netweather.kernel.datapath.fake import FakeKernel, FakeTarget
 from netweather.kernel.datapath.operations import CloseLine, Operation, RemoveLine, StopPump
-from netweather.kernel.datapath.spec import Interface, Line, RuleId
+from netweather.kernel.datapath.spec import NEVER, Interface, Line, RuleId
+from netweather.planning.rules import InForce, PlainRule, Slots
 from netweather.results import Rest, Whose
+from tests.unit.engine.conftest import Bench
 
 ENTRY = Entry(Whose("netns:a", "a", 1, 2, None, None, "netns"))
 CLOSED: list[Operation] = [CloseLine(0), CloseLine(1), RemoveLine(0), RemoveLine(1)]
@@ -54,3 +58,37 @@ def test_nothing_is_stopped_while_anything_is_held(kernel: FakeKernel) -> None:
 def test_lines_that_hold_packets_of_ended_conditions_are_not_given_away(kernel: FakeKernel) -> None:
     kernel.held = {0: 1}
     assert taken(replace(ENTRY, ended=5), FakeTarget(kernel)) == {0: 5 + DRAIN_NS}
+
+
+def test_nothing_is_settled_while_lines_drain(bench: Bench) -> None:
+    bench.set()
+    bench.kernel.held = dict.fromkeys(bench.kernel.lines, 3)
+    bench.engine.clear(bench.target)
+    settled: list[Entry] = []
+
+    def settle(entry: Entry) -> Rest:
+        settled.append(entry)
+        return Rest()
+
+    assert look(bench.engine, bench.target.identity, settle) == (False, 0)
+    assert settled == []
+    bench.kernel.held = {}
+    assert look(bench.engine, bench.target.identity, settle) == (True, 0)
+    assert len(settled) == 1
+
+
+@pytest.mark.parametrize("held", [0, 7])
+def test_a_netem_that_holds_packets_is_not_made_faster(held: int) -> None:
+    """netem can't re-time what it holds, and with a rate what comes next would wait behind that: it gets a fresh line."""
+
+    def entry(delay: str, slots: Slots) -> Entry:
+        condition = load({"rules": [{"direction": "egress", "condition": {"delay": delay, "rate": "1mbit"}}]})
+        active = InForce(condition, {}, NEVER, 1, (PlainRule(condition.rules[0], 0, "netem"),))
+        return replace(ENTRY, conditions=[active], slots=slots, interfaces=(Interface("eth0", 2, 0),))
+
+    before, slots = entries.datapath(entry("1s", Slots()))
+    kernel = FakeKernel(port=True, lines={line.index: line for line in before.lines}, held={0: held})
+    target = FakeTarget(kernel)
+    after = entry("1ms", slots)
+    assert [line.index for line in datapath(target, target.observe(), after).lines] == ([1] if held else [0])
+    assert list(after.draining) == ([0] if held else [])

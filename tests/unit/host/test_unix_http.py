@@ -78,7 +78,10 @@ def test_the_connection_that_was_opened_before_is_used(server: Server, http: Uni
 def test_a_connection_that_was_closed_is_not_used_again(server: Server, http: UnixHttp, answer: bytes) -> None:
     server.answers = [answer, GOOD]
     http.request("GET", "/", None, 5)
-    http.close() if b"Connection" in answer else _until_closed(http)
+    if b"Connection" in answer:
+        assert http._idle == []
+    else:
+        _until_closed(http)
     assert http.request("GET", "/", None, 5) == (200, b"{}")
     assert server.connections == 2
 

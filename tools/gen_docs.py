@@ -59,7 +59,7 @@ def stale() -> list[Path]:
 def cli_page() -> str:
     """All --help pages, as a terminal of 80 columns without colours shows them."""
     from netweather.cli.command_list import COMMANDS
-    from netweather.cli.kubectl.plugin_app import COMMANDS as PLUGIN
+    from netweather.cli.kubectl import COMMANDS as PLUGIN
 
     parts = ["# The command line", _MADE, "Errors and exit codes: [errors](../errors.md). Values: [conditions](conditions.md)."]
     parts += ["```text", help_page(()), "```"]
@@ -75,7 +75,7 @@ def help_page(words: tuple[str, ...], *, plugin: bool = False) -> str:
     import click
 
     from netweather.cli import app
-    from netweather.cli.kubectl import plugin_app as plugins
+    from netweather.cli import kubectl as plugins
 
     before = {name: os.environ.get(name) for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR")}
     os.environ |= {"COLUMNS": "80", "NO_COLOR": "1"}

@@ -1,18 +1,21 @@
-"""One run of a command on one network: how it ended, how long it took, what it printed, and the evidence for its network."""
+"""Runs of a command: one on one network (how it ended, what it printed, the evidence for the network), or one on each of several."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import IO, Any
 
 from netweather.errors import NetweatherError
+from netweather.reports.matrix import PERFECT, Cell, Matrix
 from netweather.reports.network_evidence import Evidence
-from netweather.reports.outcomes import Trial
+from netweather.reports.outcomes import Trial, cells_of, read
 from netweather.testing.network import Degraded, Network
 from netweather.testing.places import Place, Spot
 
@@ -20,6 +23,8 @@ LEASE = "30s"
 """How soon a condition ends by itself when we are killed; renewed while we live."""
 VARIABLE = "NETWEATHER_NETWORK"
 """Tells the command which network it is on."""
+Tell = Callable[[str, Trial | None], None]
+"""Is told a network's name before its run, with None, and after it."""
 _LOG = 1 << 20
 
 
@@ -84,3 +89,38 @@ def _printed(output: IO[bytes]) -> str:
 
 def _plain(evidence: Evidence, spot: Spot) -> dict[str, Any]:
     return {**evidence.plain(), "target": spot.words if evidence.target in spot.targets else evidence.target}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What is run, where. words: further words of each network's condition; junit: where COMMAND writes what its tests did."""
+
+    place: Place
+    command: tuple[str, ...]
+    words: Mapping[str, Any]
+    junit: Path | None = None
+    patience: float | None = None
+
+    def run(self, networks: Sequence[str], tell: Tell = lambda name, trial: None) -> Matrix:
+        """Each network once. Raises NetweatherError when one can't even be begun."""
+        title = shlex.join(self.command)
+        matrix = Matrix(f"{title if len(title) < 80 else title[:77] + '…'} on {len(networks)} networks")
+        for name in networks:
+            tell(name, None)
+            if self.junit is not None:
+                self.junit.unlink(missing_ok=True)
+            bad = name != PERFECT
+            wanted = Wanted(name, name if bad else None, self.words if bad else {}, bad=bad)
+            done = trial(self.place, wanted, self.command, patience=self.patience)
+            matrix.cells += self._cells(name, done)
+            tell(name, done)
+        return matrix
+
+    def _cells(self, network: str, done: Trial) -> list[Cell]:
+        cases = []
+        if self.junit is not None:
+            try:
+                cases = read(self.junit)
+            except NetweatherError as error:
+                done = replace(done, output=f"{done.output}\n{error}")
+        return cells_of(Path(self.command[0]).name, network, done, cases)

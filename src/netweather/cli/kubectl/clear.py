@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from netweather.cli import command_factory
 from netweather.cli.kubectl import condition_wording
@@ -15,12 +16,9 @@ from netweather.cli.kubectl.cluster_access import (
     Object,
     Place,
     chosen,
-    context_option,
-    kubeconfig_option,
-    name_option,
-    namespace_option,
     progress,
-    selector_option,
+    with_cluster,
+    with_targets,
 )
 from netweather.cli.options import json_option
 from netweather.cli.output import remark, say, say_json
@@ -35,27 +33,20 @@ kubectl netweather clear --all
 
 
 @command_factory.command("clear", examples=_EXAMPLES)
-@command_factory.argument("targets", metavar="TARGET", nargs=-1, help="POD, deployment/NAME, statefulset/NAME and similar")
-@selector_option
-@name_option
+@with_targets
 @command_factory.option("--all", "everything", is_flag=True, help="clear all conditions in the namespace")
 @command_factory.option("--all-namespaces", "-A", "everywhere", is_flag=True, help="with --all: clear all namespaces")
 @command_factory.option("--no-wait", is_flag=True, help="do not wait for the nodes")
-@namespace_option
-@context_option
-@kubeconfig_option
+@with_cluster
 @json_option
 def command(
-    targets: tuple[str, ...],
     *,
-    selector: tuple[str, ...],
+    targets: Sequence[Mapping[str, Any]],
     name: str,
     everything: bool,
     everywhere: bool,
     no_wait: bool,
-    namespace: str,
-    context: str,
-    kubeconfig: str,
+    place: Place,
     as_json: bool,
 ) -> None:
     """Deletes the conditions and scenarios of these targets, or the one with --name. Returns when no node has them in force.
@@ -63,19 +54,19 @@ def command(
     Without the right to read NodeConditions you cannot see the state of the nodes; the command then returns when the objects
     are deleted.
     """
-    whose = condition_wording.targets(targets, selector)
-    if not whose and not name and not everything:
+    if not targets and not name and not everything:
         raise UsageError("missing-target", "no TARGET is given", "", "name one, or --name NAME, or --all")
 
     async def work(api: Api) -> tuple[list[Object], bool]:
-        found = await chosen(api, whose, name, IN_TIME, everywhere=everywhere and everything)
+        found = await chosen(api, targets, name, IN_TIME, everywhere=everywhere and everything)
         for each in found:
             await _delete(api, each)
         return found, no_wait or await _gone(api, {each["metadata"]["uid"] for each in found})
 
-    found, seen = Place(namespace, context, kubeconfig).ask(work)
+    found, seen = place.ask(work)
     if not found and not everything:
-        what = f"no condition {name!r} exists" if name else f"no condition exists for {_listed(targets, selector)}"
+        whose = repr(name) if name else "for " + ", ".join(map(condition_wording.target_words, targets))
+        what = f"no condition {whose} exists"
         raise NetweatherError("no-such-condition", what, "", "`kubectl netweather show` lists them")
     names = [f"{each['metadata']['namespace']}/{each['metadata']['name']}" for each in found]
     if as_json:
@@ -89,10 +80,6 @@ def command(
 async def _delete(api: Api, found: Object) -> None:
     kind = SCENARIOS if found["kind"] == "NetworkScenario" else CONDITIONS
     await api.delete(kind, found["metadata"]["name"], found["metadata"]["namespace"])
-
-
-def _listed(targets: Sequence[str], selectors: Sequence[str]) -> str:
-    return ", ".join([*targets, *selectors])
 
 
 async def _gone(api: Api, uids: set[str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from netweather.cli import command_factory
+from netweather.cli.kubectl import condition_wording
 from netweather.errors import NetweatherError
 from netweather.kubernetes.objects.statuses import states_of
 from netweather.kubernetes.server.api import CONDITIONS, SCENARIOS, Api, Kind
@@ -22,15 +24,18 @@ IN_TIME: Final = (CONDITIONS, SCENARIOS)
 """The kinds that put something in force."""
 PANEL: Final = command_factory.PANELS[4]
 
-namespace_option = command_factory.option(
-    "--namespace", "-n", metavar="NAME", default="", panel=PANEL, help="same as for kubectl"
+_CLUSTER: Final = [
+    command_factory.option("--namespace", "-n", metavar="NAME", default="", panel=PANEL, help="same as for kubectl"),
+    command_factory.option("--context", metavar="NAME", default="", panel=PANEL, help="same as for kubectl"),
+    command_factory.option("--kubeconfig", metavar="FILE", default="", panel=PANEL, help="same as for kubectl"),
+]
+targets_argument = command_factory.argument(
+    "targets", metavar="TARGET", nargs=-1, help="POD, deployment/NAME, statefulset/NAME and similar"
 )
-context_option = command_factory.option("--context", metavar="NAME", default="", panel=PANEL, help="same as for kubectl")
-kubeconfig_option = command_factory.option("--kubeconfig", metavar="FILE", default="", panel=PANEL, help="same as for kubectl")
 selector_option = command_factory.option(
     "--selector", "-l", metavar="LABELS", multiple=True, help="choose pods by labels: app=shop,tier=web"
 )
-name_option = command_factory.option("--name", metavar="NAME", default="", help="name of the NetworkCondition")
+_name_option = command_factory.option("--name", metavar="NAME", default="", help="name of the NetworkCondition")
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,26 @@ class Place:
                 await api.close()
 
         return asyncio.run(run())
+
+
+def with_cluster(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A decorator: the options of a cluster, which the command gets as one `place`."""
+
+    @functools.wraps(function)
+    def command(*, namespace: str, context: str, kubeconfig: str, **more: Any) -> Any:
+        return function(place=Place(namespace, context, kubeconfig), **more)
+
+    return functools.reduce(lambda made, option: option(made), reversed(_CLUSTER), command)
+
+
+def with_targets(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A decorator: TARGET, --selector and --name; the command gets `targets` as the objects have them, and `name`."""
+
+    @functools.wraps(function)
+    def command(*, targets: Sequence[str], selector: Sequence[str], **more: Any) -> Any:
+        return function(targets=condition_wording.targets(targets, selector), **more)
+
+    return targets_argument(selector_option(_name_option(command)))
 
 
 async def apply(api: Api, found: Object) -> Object:

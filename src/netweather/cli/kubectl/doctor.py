@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import Final, Literal
 
 from netweather.cli import command_factory
-from netweather.cli.kubectl.cluster_access import Object, Place, context_option, kubeconfig_option, namespace_option
+from netweather.cli.kubectl.cluster_access import Object, Place, with_cluster
 from netweather.cli.options import json_option
 from netweather.cli.output import say, say_json
 from netweather.errors import NetweatherError
@@ -47,17 +47,15 @@ class Finding:
     default="netweather",
     help="namespace where Netweather is installed (default: netweather)",
 )
-@namespace_option
-@context_option
-@kubeconfig_option
+@with_cluster
 @json_option
-def command(*, installed: str, namespace: str, context: str, kubeconfig: str, as_json: bool) -> int:
+def command(*, installed: str, place: Place, as_json: bool) -> int:
     """Checks whether this cluster can apply conditions: API server, custom resource definitions, operator, an agent on each
     node, and your rights.
 
     Exit 0: it can; 1: something is missing; 3: a check was not possible.
     """
-    findings = Place(namespace, context, kubeconfig).ask(lambda api: look(api, installed))
+    findings = place.ask(lambda api: look(api, installed))
     if as_json:
         say_json([asdict(each) for each in findings])
     else:

@@ -11,13 +11,12 @@ from netweather.cli.kubectl.cluster_access import (
     Object,
     Place,
     apply,
-    context_option,
-    kubeconfig_option,
-    namespace_option,
     need_in_force,
     progress,
     selector_option,
     settled,
+    targets_argument,
+    with_cluster,
 )
 from netweather.cli.kubectl.verify import CODES, verdict
 from netweather.cli.options import given, json_option, with_flags
@@ -40,7 +39,7 @@ kubectl netweather set deployment/shop --profile 3g --dry-run
 
 
 @command_factory.command("set", examples=_EXAMPLES)
-@command_factory.argument("targets", metavar="TARGET", nargs=-1, help="POD, deployment/NAME, statefulset/NAME and similar")
+@targets_argument
 @selector_option
 @command_factory.option(
     "--pods", metavar="N|PERCENT", default="", help="only this number or share of each target's pods; always the same pods"
@@ -48,9 +47,7 @@ kubectl netweather set deployment/shop --profile 3g --dry-run
 @command_factory.option("--no-wait", is_flag=True, help="do not wait until the condition is in force")
 @command_factory.option("--verify", is_flag=True, help="measure the effect on the pods (exit 1: it is wrong)")
 @command_factory.option("--dry-run", is_flag=True, help="only print the object")
-@namespace_option
-@context_option
-@kubeconfig_option
+@with_cluster
 @json_option
 @with_flags("condition", "match", "common")
 def command(
@@ -61,9 +58,7 @@ def command(
     no_wait: bool,
     verify: bool,
     dry_run: bool,
-    namespace: str,
-    context: str,
-    kubeconfig: str,
+    place: Place,
     as_json: bool,
     **flags: Any,
 ) -> int:
@@ -80,7 +75,7 @@ def command(
     if dry_run:
         _print(condition, as_json=as_json)
         return 0
-    found = Place(namespace, context, kubeconfig).ask(lambda api: _put(api, condition, wait=not no_wait))
+    found = place.ask(lambda api: _put(api, condition, wait=not no_wait))
     if not no_wait:
         need_in_force(found)
     if as_json:

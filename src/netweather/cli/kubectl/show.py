@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from netweather.cli import command_factory
 from netweather.cli.kubectl import condition_wording
-from netweather.cli.kubectl.cluster_access import (
-    IN_TIME,
-    Object,
-    Place,
-    chosen,
-    context_option,
-    kubeconfig_option,
-    name_option,
-    namespace_option,
-    selector_option,
-)
+from netweather.cli.kubectl.cluster_access import IN_TIME, Object, Place, chosen, with_cluster, with_targets
 from netweather.cli.options import json_option
 from netweather.cli.output import say, say_json, say_table
 from netweather.errors import NetweatherError
@@ -29,31 +22,22 @@ _TITLES = ("NAME", "TARGETS", "PODS", "IN FORCE", "ENDS", "WHAT")
 
 
 @command_factory.command("show", examples=_EXAMPLES)
-@command_factory.argument("targets", metavar="TARGET", nargs=-1, help="POD, deployment/NAME, statefulset/NAME and similar")
-@selector_option
-@name_option
+@with_targets
 @command_factory.option("--all-namespaces", "-A", "everywhere", is_flag=True, help="list all namespaces")
-@namespace_option
-@context_option
-@kubeconfig_option
+@with_cluster
 @json_option
 def command(
-    targets: tuple[str, ...],
     *,
-    selector: tuple[str, ...],
+    targets: Sequence[Mapping[str, Any]],
     name: str,
     everywhere: bool,
-    namespace: str,
-    context: str,
-    kubeconfig: str,
+    place: Place,
     as_json: bool,
 ) -> None:
     """Lists conditions and scenarios: targets, number of pods where they are in force, end time, and how the network is
     degraded.
     """
-    whose = condition_wording.targets(targets, selector)
-
-    found = Place(namespace, context, kubeconfig).ask(lambda api: chosen(api, whose, name, IN_TIME, everywhere=everywhere))
+    found = place.ask(lambda api: chosen(api, targets, name, IN_TIME, everywhere=everywhere))
     if as_json:
         say_json(found)
     elif found:

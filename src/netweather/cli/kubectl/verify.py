@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from netweather.cli import command_factory
-from netweather.cli.kubectl import condition_wording
-from netweather.cli.kubectl.cluster_access import (
-    Object,
-    Place,
-    chosen,
-    context_option,
-    kubeconfig_option,
-    name_option,
-    namespace_option,
-    selector_option,
-)
+from netweather.cli.kubectl.cluster_access import Object, Place, chosen, with_cluster, with_targets
 from netweather.cli.options import json_option
 from netweather.cli.output import say, say_json
 from netweather.errors import NetweatherError
@@ -30,21 +21,14 @@ CODES: Final = {"PASS": 0, "FAIL": 1, "CAN'T TELL": 3}
 
 
 @command_factory.command("verify", examples=_EXAMPLES)
-@command_factory.argument("targets", metavar="TARGET", nargs=-1, help="POD, deployment/NAME, statefulset/NAME and similar")
-@selector_option
-@name_option
-@namespace_option
-@context_option
-@kubeconfig_option
+@with_targets
+@with_cluster
 @json_option
 def command(
-    targets: tuple[str, ...],
     *,
-    selector: tuple[str, ...],
+    targets: Sequence[Mapping[str, Any]],
     name: str,
-    namespace: str,
-    context: str,
-    kubeconfig: str,
+    place: Place,
     as_json: bool,
 ) -> int:
     """Checks for each condition whether it is in force on all of its pods, and lists the pods where it is not.
@@ -52,8 +36,7 @@ def command(
     Each node reads the condition back from its kernel and compares it. If the condition was set with `set --verify`, the node
     also measures the effect. Exit 0: PASS; 1: FAIL; 3: CAN'T TELL, because a condition is not in force yet.
     """
-    whose = condition_wording.targets(targets, selector)
-    found = Place(namespace, context, kubeconfig).ask(lambda api: chosen(api, whose, name))
+    found = place.ask(lambda api: chosen(api, targets, name))
     if not found:
         raise NetweatherError("no-such-condition", "no such condition exists", "", "`kubectl netweather show` lists them")
     results = [(each, *verdict(each)) for each in found]

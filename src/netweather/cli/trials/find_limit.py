@@ -82,8 +82,9 @@ def command(  # long: a line for each option
     was found, or COMMAND passes everywhere; 1: COMMAND fails even at GOOD (see --vary), or before --at-least; 3: results are
     too irregular to decide.
     """
+    from netweather.measure import plots
     from netweather.testing.limits import vary as varying
-    from netweather.testing.limits.limit_search import Search
+    from netweather.testing.limits.limit_search import Search, draw
 
     words = command_of(command, "find-limit")
     if vary is None:
@@ -94,9 +95,7 @@ def command(  # long: a line for each option
         raise UsageError("conflicting-flags", f"--vary {way.word} and --{way.word} are given", "", "leave one of them out")
     bound = varying.bound(way, at_least) if at_least else None
     if plot is not None:
-        from netweather.testing.limits import limit_plot
-
-        limit_plot.check(plot)
+        plots.check(plot)
     search = Search(
         place_of(target, reach, localhost=localhost, direct=direct), words, way, conditions,
         seconds_of(timeout), _odd(_count("repeats", repeats, 1, 1, 99)), _share(confidence),
@@ -107,7 +106,7 @@ def command(  # long: a line for each option
     except Stopped as stopped:
         return stopped.exit_code
     if plot is not None:
-        limit_plot.draw(found, plot)
+        draw(found, plot)
     if as_json:
         say_json(found.plain())
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,6 @@ from netweather.cli import command_factory
 from netweather.cli.options import direct_option, given, json_option, with_flags
 from netweather.cli.output import drawn, remark, say, say_json
 from netweather.cli.signals import Stopped, stopped_by_signals
-from netweather.cli.trials.cluster_matrix import matrix_in_cluster, refuse_others
 from netweather.cli.trials.trial_options import (
     CANT_TELL,
     command_argument,
@@ -39,6 +39,16 @@ netweather matrix --profiles perfect,4g,3g --must-pass perfect,4g \\
 # a NetworkTest in the cluster that KUBECONFIG names
 netweather matrix --kubernetes checkout.yaml --report checkout.html
 """
+
+_STATES = {
+    "Pending": "waits for its targets",
+    "Preparing": "is being put in force …",
+    "Running": "its Job runs …",
+    "Passed": "passed",
+    "Failed": "failed",
+    "TimedOut": "took too long",
+    "CantTell": "CAN'T TELL",
+}
 
 
 @command_factory.command("matrix", examples=_EXAMPLES)
@@ -86,7 +96,7 @@ def command(  # long: a line for each option
     """
     from netweather.reports.matrix import network_names
     from netweather.reports.matrix_pages import kind_of
-    from netweather.testing.matrix_run import Comparison
+    from netweather.testing.trials import Comparison
 
     most = _times(max_slowdown)
     paths = [Path(each) for each in report]
@@ -94,9 +104,9 @@ def command(  # long: a line for each option
         kind_of(path)
     if kubernetes is not None:
         others = {"COMMAND": command, "--profiles": profiles, "--target": target, "--reach": reach, "--localhost": localhost}
-        refuse_others({**others, "--junit": junit, "--timeout": timeout, "--direct": direct, "a match": given(flags)})
+        _refuse_others({**others, "--junit": junit, "--timeout": timeout, "--direct": direct, "a match": given(flags)})
         try:
-            matrix, wrong = matrix_in_cluster(kubernetes, _listed(must_pass), most, keep=keep)
+            matrix, wrong = _in_cluster(kubernetes, _listed(must_pass), most, keep=keep)
         except Stopped as stopped:
             return stopped.exit_code
         return _report(matrix, wrong, paths, as_json=as_json)
@@ -115,6 +125,33 @@ def command(  # long: a line for each option
     except Stopped as stopped:
         return stopped.exit_code
     return _report(matrix, matrix.shortcomings(needed, most), paths, as_json=as_json)
+
+
+def _refuse_others(given: Mapping[str, object]) -> None:
+    """What the file says can't be said beside it. given: options by their names. Raises UsageError conflicting-flags."""
+    for name, value in given.items():
+        if value not in (None, False, [], (), {}):
+            why = "the NetworkTest in the file says what runs, and on which networks"
+            raise UsageError("conflicting-flags", f"--kubernetes and {name} are given", why, "leave one of them out")
+
+
+def _in_cluster(file: str, must_pass: Sequence[str] | None, most: float | None, *, keep: bool) -> tuple[Matrix, list[str]]:
+    """The matrix, and its shortcomings: by the flags, or else by the file. Raises Stopped, NetweatherError."""
+    from netweather.testing.cluster_run import Interrupted, load_test, run
+
+    document = load_test(Path(file))
+    try:
+        test, matrix = run(document, _tell_state, keep=keep)
+    except Interrupted as stopped:
+        remark("!", "stopped: the NetworkTest is deleted, and its conditions end")
+        raise Stopped(stopped.number) from stopped
+    return matrix, matrix.shortcomings(must_pass or test.must_pass or None, most or test.max_slowdown)
+
+
+def _tell_state(cell: Mapping[str, Any]) -> None:
+    """A line for each state of a network."""
+    message = f": {cell['message']}" if cell.get("message") else ""
+    remark("network", f"{cell['network']}: {_STATES.get(cell['state'], cell['state'])}{message}")
 
 
 def _listed(names: str | None) -> list[str]:

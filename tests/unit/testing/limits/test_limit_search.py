@@ -11,7 +11,7 @@ import pytest
 
 from netweather.errors import NetweatherError
 from netweather.reports.outcomes import Trial
-from netweather.testing.limits import limit_plot, limit_search
+from netweather.testing.limits import limit_search
 from netweather.testing.limits.limit_search import Found, Run, Search
 from netweather.testing.limits.vary import parse
 from netweather.testing.trials import Wanted
@@ -67,8 +67,8 @@ def test_a_network_that_was_not_as_declared_ends_the_search(monkeypatch: pytest.
 @pytest.mark.parametrize("name", ["limit.svg", "limit.png"])
 def test_the_picture(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
     found = searched(monkeypatch, lambda seconds: seconds < 2.05)
-    limit_plot.draw(found, str(tmp_path / name))
+    limit_search.draw(found, str(tmp_path / name))
     data = (tmp_path / name).read_bytes()
     assert data.startswith(b"\x89PNG" if name.endswith("png") else b"<?xml")
     with pytest.raises(NetweatherError, match="can't be written"):
-        limit_plot.draw(found, str(tmp_path / "nowhere" / name))
+        limit_search.draw(found, str(tmp_path / "nowhere" / name))

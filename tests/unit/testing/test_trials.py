@@ -1,4 +1,4 @@
-"""testing/matrix_run.py: what a command's runs are in the matrix. What puts networks in force has tests of its own."""
+"""testing/trials.py: what a command's runs are in the matrix. What puts networks in force has tests of its own."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import pytest
 
 from netweather.reports.matrix import Cell
 from netweather.reports.outcomes import Trial
-from netweather.testing import matrix_run
-from netweather.testing.matrix_run import Comparison
-from netweather.testing.trials import Wanted
+from netweather.testing import trials
+from netweather.testing.trials import Comparison, Wanted
 
 EVIDENCE: dict[str, Any] = {"target": "docker:shop", "packets": 7}
 PLACE: Any = None
@@ -30,7 +29,7 @@ def compared(
             junit.write_text(written)
         return done
 
-    monkeypatch.setattr(matrix_run, "trial", trial)
+    monkeypatch.setattr(trials, "trial", trial)
     matrix = Comparison(PLACE, ("/usr/bin/buy", "-x"), {"to": "db"}, junit).run(networks)
     assert matrix.title.startswith("/usr/bin/buy -x on ")
     return matrix.cells, asked

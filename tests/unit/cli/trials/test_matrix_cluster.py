@@ -1,4 +1,4 @@
-"""cli/trials/cluster_matrix.py: `matrix --kubernetes`, up to where a cluster is asked."""
+"""cli/trials/matrix.py: `matrix --kubernetes`, up to where a cluster is asked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""testing/limits/limit_plot.py: what is in the picture."""
+"""testing/limits/limit_search.py: what is in the picture."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import re
 from pathlib import Path
 
 from netweather.testing.limits.bisection import find
-from netweather.testing.limits.limit_plot import draw
-from netweather.testing.limits.limit_search import Found, Run
+from netweather.testing.limits.limit_search import Found, Run, draw
 from netweather.testing.limits.vary import parse
 
 

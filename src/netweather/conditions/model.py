@@ -39,7 +39,7 @@ DEFAULT_LEASE: Final = Duration(600 * 10**9)
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """Every packet comes later by `time`, give or take `jitter`."""
+    """Every packet is delayed by `time`, and the delay varies by `jitter`."""
 
     SHORT: ClassVar[str] = "time"
     time: Duration = field(metadata=about("added delay of each packet", unit="time", example="100ms"))

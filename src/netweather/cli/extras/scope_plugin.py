@@ -38,7 +38,7 @@ sudo netweather scope-plugin --control clear --control end-all \\
     "profiles",
     metavar="NAME",
     multiple=True,
-    help="a profile for the control next-profile, of which each click sets the next one; repeatable",
+    help="a profile for the control next-profile (each click sets the next of these profiles); repeatable",
 )
 @command_factory.option(
     "--control", "panel", metavar="NAME", multiple=True, help="a control to show, instead of the default ones; repeatable"

@@ -83,7 +83,7 @@ def bound(vary: Vary, text: str) -> float:
 
 
 def _bad(text: str, why: str) -> UsageError:
-    remedy = "write --vary delay=0..5s, loss=0%..30% or rate=10mbit..64kbit: from the good end to the bad"
+    remedy = "write --vary delay=0..5s, loss=0%..30% or rate=10mbit..64kbit: the better value first"
     return UsageError("bad-range", f"{text[:60]!r} does not name a property and a range", why, remedy)
 
 

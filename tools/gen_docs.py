@@ -1,4 +1,4 @@
-"""Writes what comes from declarations: docs/reference/cli.md, conditions.md and scenarios.md, and Kubernetes' definitions of our kinds.
+"""Writes what comes from declarations: the pages of docs/reference but fidelity.md, and Kubernetes' definitions of our kinds.
 
 python -m tools.gen_docs          writes them
 python -m tools.gen_docs --check  exit 1 when one is stale
@@ -31,6 +31,8 @@ from netweather.conditions.model import (
 )
 from netweather.conditions.scenario import Flap, Ramp, Scenario, Step
 from netweather.kubernetes.objects.crds import manifest
+from netweather.wire.event_documents import EVENTS
+from netweather.wire.schema_types import REQUIRED
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 COMMAND: Final = "python -m tools.gen_docs"
@@ -44,6 +46,7 @@ def pages() -> dict[Path, str]:
         folder / "cli.md": cli_page(),
         folder / "conditions.md": conditions_page(),
         folder / "scenarios.md": scenarios_page(),
+        folder / "events.md": events_page(),
         ROOT / "deploy" / "kubernetes" / "base" / "crds.yaml": manifest(),
     }
 
@@ -115,6 +118,18 @@ def scenarios_page() -> str:
     for title, cls in (("The scenario", Scenario), ("A step", Step), ("ramp", Ramp), ("flap", Flap)):
         parts += [f"## {title}", (cls.__doc__ or "").strip().replace("\n    ", "\n"), _table(cls)]
     return _joined(parts)
+
+
+def events_page() -> str:
+    """Each kind of event with its data."""
+    about = (
+        "`GET /v1/events` of [the agent](../agent.md) streams them. The data of each event is a JSON object that also has `time`."
+    )
+    rows = ["| event | data | meaning |", "|---|---|---|"]
+    for kind, each in EVENTS.items():
+        data = (f"`{key}`{'' if one.default is REQUIRED else ' (optional)'}" for key, one in each.properties.items())
+        rows.append(f"| `{kind}` | {', '.join(data)} | {each.about} |")
+    return _joined(["# Events", _MADE, about, "\n".join(rows)])
 
 
 _INTRODUCTION: Final = """The same language exists as options, YAML, JSON and Python. Keys are in camelCase in YAML and JSON,

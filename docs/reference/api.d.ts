@@ -159,14 +159,73 @@ export type Duplicate = {
 /** The data of a server-sent event; its kind is the event's name. */
 export type Event = {
   time: string;
-  /** of the condition */
-  name?: string;
-  target?: string;
-  /** who changed it */
-  by?: string;
-  counters?: Record<string, unknown>;
-  scenario?: string;
+  name: string;
+  target: string;
+  owner: string;
+  by: string;
+} | {
+  time: string;
+  name: string;
+  target: string;
+  by: string;
+  counters: Record<string, number | null> | null;
+} | {
+  time: string;
+  name: string;
+  target: string;
+  counters: Record<string, number | null> | null;
+} | {
+  time: string;
+  name: string;
+  target: string;
+} | {
+  time: string;
+  name: string;
+  target: string;
+  why: string;
   owner?: string;
+} | {
+  time: string;
+  target: string;
+  packets: number;
+} | {
+  time: string;
+  target: string;
+  peers: Record<string, string[]>;
+} | {
+  time: string;
+  target: string;
+  connections: string[];
+  by: string;
+} | {
+  time: string;
+  scenario: string;
+  owner: string;
+  rounds: number;
+  seconds: number;
+} | {
+  time: string;
+  scenario: string;
+  owner: string;
+  atSeconds: number;
+  round: number;
+  set: string[];
+  cleared: string[];
+} | {
+  time: string;
+  scenario: string;
+  owner: string;
+} | {
+  time: string;
+  scenario: string;
+  owner: string;
+  atSeconds?: number;
+  round?: number;
+  why?: string;
+} | {
+  time: string;
+  scenario: string;
+  owner: string;
   why?: string;
 };
 

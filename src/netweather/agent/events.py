@@ -9,17 +9,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Self
 
+from netweather.wire.event_documents import check_event
+
 MOST_WAITING: Final = 1000
 """Events that a listener may be behind; a slower one is let go."""
 
 
 @dataclass(frozen=True)
 class Event:
-    """kind: condition-set, condition-cleared, condition-ended, condition-resumed, condition-failed, peers-changed,
-    connections-reset, scenario-started, -stepped, -paused, -resumed, -ended, -stopped, -failed.
-
-    number: they count up from the agent's start.
-    """
+    """kind, data: of wire.event_documents.EVENTS. number: they count up from the agent's start."""
 
     number: int
     kind: str
@@ -40,7 +38,8 @@ class Events:
         self._call = loop.call_soon_threadsafe
 
     def publish(self, kind: str, **data: Any) -> None:
-        """Tells everybody who listens."""
+        """Gives the event to all listeners. Raises ValueError for what wire.event_documents does not declare."""
+        check_event(kind, data)
         time = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         event = Event(next(self._numbers), kind, time, data)
         self._call(self._give, event)

@@ -1,4 +1,4 @@
-"""Documents about a machine: possible targets, profiles, what its kernel can do, the agent's health, events."""
+"""Documents about a machine: possible targets, profiles, what its kernel can do, the agent's health."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from netweather.wire.schema_types import (
     WHOLE,
     Components,
     ListOf,
-    Named,
     Nullable,
     ObjectType,
     Property,
@@ -134,38 +133,3 @@ HEALTH: Final[ObjectType[Any]] = ObjectType(
         "uptimeSeconds": computed(NUMBER, lambda agent: round(agent.uptime_s, 3)),
     },
 )
-
-
-def _of_event(event: Any) -> dict[str, Any]:
-    return {"time": event.time, **event.data}
-
-
-EVENT: Final = Named(
-    "Event",
-    {
-        "type": "object",
-        "description": "The data of a server-sent event; its kind is the event's name.",
-        "properties": {
-            "time": {"type": "string", "format": "date-time"},
-            "name": {"type": "string", "description": "of the condition"},
-            "target": {"type": "string"},
-            "by": {"type": "string", "description": "who changed it"},
-            "counters": {"type": "object"},
-            "scenario": {"type": "string"},
-            "owner": {"type": "string"},
-            "why": {"type": "string"},
-        },
-        "required": ["time"],
-    },
-    _of_event,
-)
-
-
-class _EventStream(Scalar):
-    """Server-sent events; each has an `Event` as its data."""
-
-    def schema(self, components: Components) -> Schema:
-        return {**self.described, "contentMediaType": "application/json", "contentSchema": EVENT.schema(components)}
-
-
-EVENT_STREAM: Final = _EventStream({"type": "string"})

@@ -13,16 +13,16 @@ def test_every_listener_hears_it() -> None:
     async def story() -> list[str]:
         bus = Events()
         bus.bind(asyncio.get_running_loop())
-        bus.publish("condition-set", name="before")
+        bus.publish("condition-resumed", name="before", target="netns:a")
         await asyncio.sleep(0)
         with bus.listen() as one, bus.listen() as two:
-            bus.publish("condition-set", name="slow")
+            bus.publish("condition-resumed", name="slow", target="netns:a")
             heard = [await one.next(), await two.next()]
             assert bus.listeners == 2
         assert bus.listeners == 0
         return [f"{each.number} {each.kind} {each.data['name']}" for each in heard if each]
 
-    assert asyncio.run(story()) == ["2 condition-set slow"] * 2
+    assert asyncio.run(story()) == ["2 condition-resumed slow"] * 2
 
 
 def test_who_is_too_slow_is_let_go() -> None:
@@ -30,7 +30,7 @@ def test_who_is_too_slow_is_let_go() -> None:
         bus = Events()
         listener = bus.listen()
         for _ in range(events.MOST_WAITING + 5):
-            bus.publish("condition-set")
+            bus.publish("scenario-paused", scenario="s", owner="")
         count = 0
         while await listener.next() is not None:
             count += 1

@@ -16,7 +16,8 @@ from netweather.errors import NetweatherError
 from netweather.kernel.features.features import FEATURES, Finding
 from netweather.kernel.host_info import Host
 from netweather.targets import Listing
-from netweather.wire.machine_documents import DOCTOR, EVENT, LISTING, LISTINGS, PROFILE, PROFILES, REFERENCE
+from netweather.wire.event_documents import EVENT
+from netweather.wire.machine_documents import DOCTOR, LISTING, LISTINGS, PROFILE, PROFILES, REFERENCE
 
 PLACE = Listing(
     "docker:a",

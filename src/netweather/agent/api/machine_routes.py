@@ -16,8 +16,9 @@ from netweather.agent.events import Event, Listener
 from netweather.conditions.profiles import builtin_profiles, find_profile
 from netweather.engine.verification import Wish
 from netweather.targets.runtimes.compose import Own
+from netweather.wire.event_documents import EVENT, EVENT_STREAM
 from netweather.wire.evidence_documents import EVIDENCE_ITEMS
-from netweather.wire.machine_documents import DOCTOR, EVENT, EVENT_STREAM, HEALTH, LISTINGS, PROFILE, PROFILES, REFERENCE
+from netweather.wire.machine_documents import DOCTOR, HEALTH, LISTINGS, PROFILE, PROFILES, REFERENCE
 from netweather.wire.schema_types import TEXT
 
 router = APIRouter(prefix="/v1", dependencies=[Depends(known_parameters)], tags=["machine"])
@@ -100,11 +101,7 @@ async def verify_conditions(wish: VerifyRequest, agent: OurAgent, who: Setter) -
     responses=answers("until you disconnect", EVENT_STREAM, media="text/event-stream"),
 )
 async def get_events(agent: OurAgent, who: Reader) -> StreamingResponse:
-    """As server-sent events, from now on.
-
-    condition-set, condition-cleared, condition-ended, condition-resumed, condition-failed, peers-changed, connections-reset,
-    scenario-started, -stepped, -paused, -resumed, -ended, -stopped, -failed.
-    """
+    """As server-sent events, from now on. docs/reference/events.md lists their kinds."""
     return StreamingResponse(
         _stream(agent.events.listen()), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
     )

@@ -157,7 +157,9 @@ class Node:
                 try:
                     engine.clear_known(identity, each.condition.name, owner=OWNER)
                     self.agent.keeping.look(identity)
-                    self.agent.events.publish("condition-cleared", name=each.condition.name, target=sandbox, by=OWNER)
+                    counted = self.agent.keeping.last_counters(identity, each.condition.name)
+                    what = {"name": each.condition.name, "target": sandbox, "by": OWNER}
+                    self.agent.events.publish("condition-cleared", **what, counters=counted)
                 except NetweatherError as error:
                     LOG.warning("%s on %s: %s", each.condition.name, sandbox, error)
 

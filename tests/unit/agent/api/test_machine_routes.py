@@ -35,13 +35,13 @@ def test_events_are_frames_that_end_with_the_agent() -> None:
     async def story() -> list[bytes]:
         bus = Events()
         listener = bus.listen()
-        bus.publish("condition-set", name="slow")
+        bus.publish("condition-resumed", name="slow", target="netns:a")
         bus.close()
         return [frame async for frame in machine_routes._stream(listener)]
 
     hello, event = asyncio.run(story())
     assert hello.startswith(b":")
-    assert event.startswith(b"id: 1\nevent: condition-set\ndata: {")
+    assert event.startswith(b"id: 1\nevent: condition-resumed\ndata: {")
     assert event.endswith(b"\n\n")
 
 

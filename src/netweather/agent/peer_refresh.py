@@ -5,7 +5,6 @@ Not here: what a word means (targets.peers), and how other addresses are put in 
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import os
 import threading
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from netweather.agent.events import Events
+from netweather.conditions.peer_kinds import is_address, is_reference
 from netweather.engine import Engine
 from netweather.engine.peer_update import repeer
 from netweather.errors import NetweatherError
@@ -22,7 +22,6 @@ from netweather.journal import Entry
 from netweather.results import Whose
 from netweather.targets import Target
 from netweather.targets.peers import Peers
-from netweather.targets.references import is_reference
 
 LOG: Final = logging.getLogger("netweather.agent")
 
@@ -30,15 +29,7 @@ LOG: Final = logging.getLogger("netweather.agent")
 def changing(entry: Entry) -> tuple[str, ...]:
     """The peers that the conditions name and that may mean something else later: all but addresses."""
     words = dict.fromkeys(word for each in entry.conditions for word in each.peers)
-    return tuple(word for word in words if not _is_address(word))
-
-
-def _is_address(word: str) -> bool:
-    try:
-        ipaddress.ip_network(word, strict=False)
-    except ValueError:
-        return False
-    return True
+    return tuple(word for word in words if not is_address(word))
 
 
 @dataclass

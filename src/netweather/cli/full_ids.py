@@ -34,11 +34,12 @@ def connected(settings: Settings, *, direct: bool = False) -> Service:
 
 def with_whole_id(service: Service, word: str) -> str:
     """A reference with an id in full, a compose service with its project; other words as they are, without asking anybody."""
+    from netweather.conditions.peer_kinds import is_reference
     from netweather.targets import ids
-    from netweather.targets.references import can_be_target, lacks_project
+    from netweather.targets.references import lacks_project
 
     beginning = ids.is_beginning(word.rpartition(":")[2].rpartition("/")[2])
-    return service.complete(word) if lacks_project(word) or (beginning and can_be_target(word)) else word
+    return service.complete(word) if lacks_project(word) or (beginning and is_reference(word)) else word
 
 
 class Completed:

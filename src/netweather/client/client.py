@@ -199,9 +199,8 @@ class Client:
 def parted(groups: Sequence[Group], template: NetworkCondition, *, one_way: bool) -> tuple[NetworkCondition, ...]:
     """The conditions of a partition. Raises UsageError bad-partition, repeated-member."""
     from netweather.conditions.partitions import partition
-    from netweather.targets.references import can_be_target
 
-    return partition(groups, template, can_be_target, one_way=one_way)
+    return partition(groups, template, one_way=one_way)
 
 
 def as_sent(conditions: Sequence[NetworkCondition], where: Where, profiles: Iterable[Path]) -> list[NetworkCondition]:

@@ -1,6 +1,6 @@
 """Who must drop whom: groups of targets that can't reach each other, as network conditions. Pure.
 
-    partition((("docker:a", "docker:b"), ("docker:c",)), template, is_target)      a and b can't reach c, nor c them
+    partition((("docker:a", "docker:b"), ("docker:c",)), template)      a and b can't reach c, nor c them
 Who stands in several groups is a bridge: it reaches everybody, and everybody reaches it (a partial partition). Each pair is cut
 at one of its ends, in both directions: at the one of the earlier group, unless only the other is a target. So an address can be
 the far side. Not here: what a reference means, and putting it in force.
@@ -15,6 +15,7 @@ from typing import Literal
 
 from netweather.conditions.match import Direction
 from netweather.conditions.model import Condition, NetworkCondition, Rule
+from netweather.conditions.peer_kinds import is_reference
 from netweather.errors import UsageError
 
 Group = Sequence[str]
@@ -25,7 +26,7 @@ NOTHING_ARRIVES = Rule(condition=Condition(block="drop"))
 def partition(
     groups: Sequence[Group],
     template: NetworkCondition,
-    is_target: Callable[[str], bool],
+    is_target: Callable[[str], bool] = is_reference,
     *,
     one_way: bool = False,
 ) -> tuple[NetworkCondition, ...]:

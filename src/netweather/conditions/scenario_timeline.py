@@ -15,6 +15,7 @@ from typing import Any, Final
 from netweather.conditions.declare import is_declared
 from netweather.conditions.model import Condition, NetworkCondition, Rule
 from netweather.conditions.partitions import NOTHING_ARRIVES, partition
+from netweather.conditions.peer_kinds import is_reference
 from netweather.conditions.scenario import Scenario, Step
 from netweather.conditions.validation import validate, validate_condition
 from netweather.errors import UsageError
@@ -58,7 +59,7 @@ class Stretch:
     conditions: tuple[NetworkCondition, ...]
 
 
-def timeline(scenario: Scenario, is_target: IsTarget) -> Timeline:
+def timeline(scenario: Scenario, is_target: IsTarget = is_reference) -> Timeline:
     """The moments of one round. is_target: as `partition` takes it.
 
     Raises UsageError: what validation says of the conditions, missing-key, missing-target, conflicting-fields, out-of-range.

@@ -19,6 +19,7 @@ from netweather.conditions.declare import Declared, declared_fields, is_declared
 from netweather.conditions.loss import LossBurst, LossGemodel, LossList, LossState
 from netweather.conditions.match import Match
 from netweather.conditions.model import DISTRIBUTIONS, Condition, NetworkCondition, Rule
+from netweather.conditions.peer_kinds import is_address
 from netweather.errors import UsageError, unknown
 from netweather.units import Duration
 
@@ -193,7 +194,7 @@ def _check_peer(peer: str, where: str) -> str | None:
 
     if not peer or re.search(r"[\s,]", peer) or not peer.isprintable():
         raise UsageError("bad-peer", f"{where}: {peer[:60]!r} is not a peer", "", "write an address, prefix, host name or target")
-    if not re.fullmatch(r"[0-9.]+(/.*)?|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(/.*)?", peer):
+    if not is_address(peer):
         return None
     try:
         return f"ipv{ip_network(peer).version}"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from netweather.conditions import Condition, Match, dump
 from netweather.conditions.estimates.effects import effects_of
+from netweather.conditions.peer_kinds import is_reference
 from netweather.conditions.profiles import directions
 from netweather.engine.core import Engine
 from netweather.engine.views.readback import Held, decided, read_back
@@ -26,7 +27,6 @@ from netweather.measure.session import Session
 from netweather.measure.trace_timeline import Moment, Timeline
 from netweather.results import Shown
 from netweather.targets import Target, parse, resolve_peers
-from netweather.targets.references import is_reference
 from netweather.targets.resolving import open_reference
 
 Progress = Callable[[float, str], None]

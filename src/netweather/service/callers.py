@@ -14,9 +14,9 @@ from typing import Any, Final
 from netweather import targets as runtimes
 from netweather.conditions import NetworkCondition
 from netweather.conditions.embedding import paths
+from netweather.conditions.peer_kinds import is_reference
 from netweather.errors import NetweatherError
 from netweather.targets import Target
-from netweather.targets.references import is_reference
 from netweather.targets.resolving import open_reference
 
 READ: Final = "read"

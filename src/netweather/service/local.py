@@ -15,6 +15,7 @@ from netweather import targets as runtimes
 from netweather.conditions import NetworkCondition
 from netweather.conditions.language.flags import match_to_short
 from netweather.conditions.partitions import Group, partition
+from netweather.conditions.peer_kinds import is_reference
 from netweather.conditions.scenario import Scenario
 from netweather.conditions.scenario_timeline import Timeline, timeline
 from netweather.engine import entries, verification
@@ -37,7 +38,7 @@ from netweather.service.played_scenarios import Scenarios
 from netweather.service.protocol import Heard, Turn, end_condition, unheard
 from netweather.service.set_verified import proof
 from netweather.targets import Target, ids
-from netweather.targets.references import can_be_target, is_reference, lacks_project
+from netweather.targets.references import lacks_project
 from netweather.wire.scenario_documents import PLAYED
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class LocalService:
     def partition(
         self, groups: Sequence[Group], template: NetworkCondition, *, one_way: bool = False, dry_run: bool = False
     ) -> list[Done]:
-        return self.set(partition(groups, template, can_be_target, one_way=one_way), dry_run=dry_run)
+        return self.set(partition(groups, template, one_way=one_way), dry_run=dry_run)
 
     def renew(self, conditions: Sequence[NetworkCondition]) -> None:
         """As `set` for what is in force, without a line in the log and an event each time."""
@@ -226,7 +227,7 @@ class LocalService:
     def run_scenario(self, scenario: Scenario, heard: Heard = unheard) -> dict[str, Any]:
         self.caller.need(SET)
         owned = replace(scenario, owner=self.caller.owner(scenario.owner))
-        line = timeline(owned, can_be_target)
+        line = timeline(owned)
         conditions = [each for moment in line.moments for each in moment.conditions]
         self.caller.need_no_files(conditions)
         with self.callbacks.audited(self.caller, "scenario-run", (), name=owned.name, owner=owned.owner, reason=owned.reason):
@@ -251,7 +252,7 @@ class LocalService:
         for page in self.played.pages():
             name, owner = page.scenario.name, page.scenario.owner
             try:
-                line = timeline(page.scenario, can_be_target)
+                line = timeline(page.scenario)
                 caller, refused = self._still(page, again)
             except (NetweatherError, KeyError, ValueError) as error:  # what another version wrote
                 self.played.forget(name, error)

@@ -19,11 +19,12 @@ from ipaddress import IPv6Address, ip_interface, ip_network
 from typing import TYPE_CHECKING, Final
 
 from netweather.clock import CLOCK, Clock
+from netweather.conditions.peer_kinds import is_reference
 from netweather.errors import NetweatherError, UsageError, target_is_gone
 from netweather.targets import _addresses, _names, _sockets
 from netweather.targets.following import Follower, Started, follow
 from netweather.targets.model import Address, Peer, Prefix, Target
-from netweather.targets.references import SCHEMES, bare_name, is_reference, parse
+from netweather.targets.references import SCHEMES, bare_name, parse
 from netweather.targets.resolving import open_reference
 
 if TYPE_CHECKING:

@@ -100,16 +100,6 @@ def parse(text: str) -> Reference:
     return Reference(head, rest, text)
 
 
-def is_reference(text: str) -> bool:
-    """Whether the words mean to be a target reference rather than an address or a host name: "host", or WORD:…"""
-    return text == "host" or re.match(r"[A-Za-z][A-Za-z0-9-]*:", text) is not None
-
-
-def can_be_target(text: str) -> bool:
-    """Whether the words are a target's rather than an address (also of IPv6, such as fd00::1) or a host name."""
-    return is_reference(text) and re.fullmatch(r"[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(/[0-9]+)?", text) is None
-
-
 def lacks_project(text: str) -> bool:
     """Whether the words are compose:SERVICE, which means another project in each folder."""
     return text.startswith("compose:") and "/" not in text

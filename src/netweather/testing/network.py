@@ -26,7 +26,6 @@ from netweather.results import Shown, Whose
 from netweather.service import Service
 from netweather.service.protocol import end_condition
 from netweather.settings import Settings
-from netweather.targets.references import can_be_target
 from netweather.testing.claims import claimed
 from netweather.testing.network_request import Wish, wish
 
@@ -299,7 +298,7 @@ class Network:
         words = {"block": "drop", **words}
         template = wish(None, {**words, "target": groups[0][0]}, name=_name(self.test), reason=self.test[:200], lease=self.lease)
         parts = []
-        for condition in partition(groups, template.condition, can_be_target, one_way=one_way):
+        for condition in partition(groups, template.condition, one_way=one_way):
             parts.append(Degraded(self.service, replace(template, condition=condition), self._tell, self._known))
         self.conditions += parts
         return Parted(parts)

@@ -13,7 +13,6 @@ from netweather.conditions.scenario import load_scenario_text
 from netweather.conditions.scenario_timeline import timeline
 from netweather.engine.scenario_runner import Bookmark, Key, Place, Player
 from netweather.errors import NetweatherError
-from netweather.targets.references import can_be_target
 from netweather.wire.scenario_documents import PLAYED
 from tests.support.clock import FakeClock
 
@@ -36,7 +35,7 @@ class Stage(Bookmark):
         self.fails: dict[str, str] = {}
         self.clock = FakeClock(NOW)
         scenario = load_scenario_text(f"name: s\ntargets: [netns:a]\n{more}steps:\n{steps}")
-        line = timeline(scenario, can_be_target)
+        line = timeline(scenario)
         self.player = Player(scenario, line, self, self, place=place, left=left, clock=self.clock)
 
     def put(self, conditions: Sequence[NetworkCondition]) -> None:

@@ -69,6 +69,9 @@ def test_the_first_single_address_of_the_match_is_the_peer(bench: Bench) -> None
     with verification._other(target, Match(to=("192.0.2.7",)), Wish(to="192.0.2.9")) as other:
         assert other is not None
         assert other.addresses == ("192.0.2.9",)
+    with verification._other(target, Match(to=("fd00::9",)), Wish()) as other:  # it begins as the words of a reference do
+        assert other is not None
+        assert other.addresses == ("fd00::9",)
     with verification._other(target, Match(to=("198.51.100.0/24",)), Wish()) as other:
         assert other is None
 

@@ -227,3 +227,10 @@ def test_a_partition_is_set_on_the_earlier_side_one_way_or_only_planned(service:
     (rule,) = shown.condition.rules
     assert (shown.target.reference, shown.condition.name) == ("netns:a", "split")
     assert (rule.match.to, rule.match.direction, rule.condition.block) == (("192.0.2.9",), "egress", "drop")
+
+
+@pytest.mark.parametrize("address", ["192.0.2.9", "2001:db8::9", "fd00::9"])
+def test_an_address_is_no_namespace_that_is_entered(service: LocalService, address: str) -> None:
+    """fd00::9 begins as the words of a reference do."""
+    asks = replace(service, caller=may("set:netns:a"))
+    assert asks.set([slow("netns:a", to=address)])

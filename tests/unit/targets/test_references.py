@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netweather.errors import UsageError
-from netweather.targets.references import SCHEMES, Reference, available, bare_name, is_reference, parse
+from netweather.targets.references import SCHEMES, Reference, available, bare_name, parse
 
 ID = "1eba527837985263db1587f2cafe483a43bed389d3a70d8dd630446320ab02f7"
 
@@ -134,10 +134,3 @@ def test_every_scheme_has_an_example_and_a_module() -> None:
         "cri",
         "containerd",
     ]
-
-
-@pytest.mark.parametrize(
-    ("text", "answer"), [("host", True), ("docker:x", True), ("dokcer:x", True), ("db", False), ("::1", False)]
-)
-def test_a_reference_is_told_from_a_name(text: str, answer: bool) -> None:
-    assert is_reference(text) is answer

@@ -175,9 +175,8 @@ def _tell_timeline(scenario: Scenario, *, as_json: bool) -> None:
     """What would come when. Raises UsageError."""
     from netweather.conditions.scenario import dump_scenario
     from netweather.conditions.scenario_timeline import timeline
-    from netweather.targets.references import can_be_target
 
-    found = timeline(scenario, can_be_target)
+    found = timeline(scenario)
     if as_json:
         moments = [{"atSeconds": moment.at / 1e9, "inForce": _in_force(moment.conditions)} for moment in found.moments]
         say_json({**dump_scenario(scenario), "status": {"secondsOfARound": found.length / 1e9, "moments": moments}})

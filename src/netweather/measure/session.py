@@ -19,13 +19,12 @@ from netweather.kernel.traffic.many_flows import Fan
 from netweather.kernel.traffic.probe_packets import TCP, UDP, Arrivals, Ends, Flow, Stream
 from netweather.kernel.traffic.round_trips import connect_times, echo_times
 from netweather.measure import extra_probes, patterns
-from netweather.measure.connection_share import FLOWS, Shared, fans_for
 from netweather.measure.evidence import Figure, Measured, Null, Series, Verdict
 from netweather.measure.expectation import ETHERNET, Expected, expect
 from netweather.measure.judging import Judge, judge_rate, judge_rtt, judge_stream
 from netweather.measure.null_measurement import ECHOES as NULL_ECHOES
 from netweather.measure.null_measurement import null_count, of_times, with_errors
-from netweather.measure.probe_flow import PROTOCOL_NAMES, candidates, icmp_of, rule_met, untouched
+from netweather.measure.probe_flow import FLOWS, PROTOCOL_NAMES, Shared, candidates, fans_for, icmp_of, rule_met, untouched
 from netweather.measure.statistics import Interval
 from netweather.measure.unmeasured import ROUND_TRIP, unmeasured
 

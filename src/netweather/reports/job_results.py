@@ -15,9 +15,8 @@ from netweather.errors import NetweatherError
 from netweather.kubernetes.objects.networktest import NetworkTest
 from netweather.kubernetes.objects.snapshot import time_of
 from netweather.kubernetes.reconcile.cells import FINAL
-from netweather.reports.drawing import MARKS
 from netweather.reports.matrix import Cell, Matrix
-from netweather.reports.matrix_pages import junit, plain
+from netweather.reports.matrix_pages import MARKS, junit, plain
 from netweather.reports.outcomes import Case, Trial, cells_of, find
 
 BUDGET: Final = 256 * 1024

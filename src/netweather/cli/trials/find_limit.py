@@ -140,7 +140,7 @@ def _share(text: str | None) -> float:
 
 
 def _progress(run: Run, way: Vary) -> None:
-    from netweather.reports.drawing import seconds
+    from netweather.reports.matrix_pages import seconds
 
     word = "fails" if run.failed else "passes"
     remark(f"{run.number:>3}", f"{way.word} {run.value}: {word} after {seconds(run.seconds)}")

@@ -177,7 +177,7 @@ class _Progress:
         self.count, self.number = count, 0
 
     def __call__(self, name: str, done: Trial | None) -> None:
-        from netweather.reports.drawing import seconds
+        from netweather.reports.matrix_pages import seconds
 
         if done is None:
             self.number += 1

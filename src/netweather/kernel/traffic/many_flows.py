@@ -1,6 +1,6 @@
 """Many flows of one target to one port of a peer, each worth a packet at a time: for rules that mean a share of the connections.
 
-Their ports are held meanwhile, so that nobody else's connections are meant. Not here: which of them meet a rule (measure.connection_share).
+Their ports are held meanwhile, so that nobody else's connections are meant. Not here: which of them meet a rule (measure.probe_flow).
 """
 
 from __future__ import annotations

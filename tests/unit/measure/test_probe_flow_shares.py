@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from netweather.kernel.traffic.probe_packets import UDP, Flow
-from netweather.measure.connection_share import ENOUGH, Shared, fans_for
+from netweather.measure.probe_flow import ENOUGH, Shared, fans_for
 
 
 class Fan:

@@ -1,12 +1,12 @@
-"""reports/drawing.py: what the pictures of the page show."""
+"""reports/matrix_pages.py: what the pictures of the page show."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-from netweather.reports.drawing import HIGH, WIDE, durations, packets, seconds
 from netweather.reports.matrix import Cell, Matrix
+from netweather.reports.matrix_pages import HIGH, WIDE, durations, packets, seconds
 
 
 def bars(svg: str, kind: str) -> list[tuple[float, float, float]]:

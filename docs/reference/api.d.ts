@@ -1,5 +1,14 @@
 // Made by `python -m tools.gen_types` from the agent's OpenAPI; change src/netweather/wire instead.
 
+/** System calls of one kind. */
+export type CallCounts = {
+  calls: number;
+  bytes: number;
+  /** by the name of the error */
+  errors: Record<string, number>;
+  latency?: Latency;
+};
+
 /** What `clear` did on one target. */
 export type ClearedTarget = {
   target: string;
@@ -134,7 +143,7 @@ export type Corrupt = {
   correlation?: string;
 };
 
-/** Every packet comes later by `time`, give or take `jitter`. */
+/** Every packet is delayed by `time`, and the delay varies by `jitter`. */
 export type Delay = {
   /** added delay of each packet (time) */
   time: string;
@@ -313,6 +322,18 @@ export type KernelReport = {
   features: KernelFeature[];
 };
 
+/** How long something took, in seconds. */
+export type Latency = {
+  mean: number;
+  p50: number;
+  p90: number;
+  p99: number;
+  /** upper bound of the longest */
+  atMost: number;
+  /** lower bound, upper bound, number */
+  bucketsNs: number[][];
+};
+
 /** How packets are lost. */
 export type Loss = {
   /** which loss model */
@@ -487,6 +508,17 @@ export type Problem = {
   remedy: string;
   /** of the HTTP response */
   status?: number;
+};
+
+/** System calls of one kind by one process. */
+export type ProcessCalls = {
+  pid: number;
+  name: string;
+  call: string;
+  calls: number;
+  errors: number;
+  bytes: number;
+  seconds: number;
 };
 
 /** A named condition for each direction, and where its figures come from. */
@@ -699,6 +731,18 @@ export type SocketProcess = {
   name: string;
 };
 
+/** What the sockets of one target did. */
+export type SocketStats = {
+  target: string;
+  seconds: number;
+  /** by the name of the call */
+  calls: Record<string, CallCounts>;
+  tcp?: TcpCounts;
+  processes?: ProcessCalls[];
+  /** tracepoints that this kernel does not have */
+  missing: string[];
+};
+
 /** What to count: see `netweather stats`. */
 export type StatsRequest = {
   /** whose sockets */
@@ -709,10 +753,11 @@ export type StatsRequest = {
   byProcess?: boolean;
 };
 
+/** What was counted since the session began. It ends when no client reads it for `leaseSeconds`. */
 export type StatsSession = {
   id: string;
   leaseSeconds: number;
-  items: (Record<string, unknown>)[];
+  items: SocketStats[];
 };
 
 /** The same as `inForce`, for tools of Kubernetes. */
@@ -803,6 +848,24 @@ export type TargetOutcome = {
   notes: string[];
   /** the operations in words; of a dry run */
   plan?: string[];
+};
+
+/** Connections and packets. null: this kernel does not count it. */
+export type TcpCounts = {
+  attempted: number | null;
+  opened: number | null;
+  accepted: number | null;
+  closed: number | null;
+  refused: number | null;
+  timedOut: number | null;
+  failed: number | null;
+  resetsReceived: number | null;
+  resetsSent: number | null;
+  retransmits: number | null;
+  drops: number | null;
+  /** by the kernel's name */
+  dropReasons: Record<string, number>;
+  connectTime?: Latency;
 };
 
 /** What the kernel's TCP knows of a connection. */

@@ -14,10 +14,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from netweather.engine.views.socket_stats import Stats, Wanted, stats_documents
+from netweather.engine.views.socket_stats import Stats, Wanted, readings
 from netweather.errors import NetweatherError
 from netweather.kernel.tracing.socket_counters import Counted
 from netweather.service.callers import Caller
+from netweather.wire.stats_documents import SESSION, StatsSession
 
 MOST: Final = 8
 """At a time: each has programs of its own."""
@@ -110,7 +111,7 @@ class Watches:
         return len(self._open)
 
     def _document(self, number: str, watch: _Watch, now: list[Counted]) -> dict[str, Any]:
-        return {"id": number, "leaseSeconds": self.lease_s, "items": stats_documents(watch.stats, now, watch.first)}
+        return SESSION.write(StatsSession(number, self.lease_s, readings(watch.stats, now, watch.first)))
 
     def _of(self, who: Caller, number: str) -> _Watch:
         with self._changed:

@@ -1,10 +1,10 @@
-"""What was counted of sockets, made into figures: differences of two readings, percentiles, plain data for JSON. Pure."""
+"""What was counted of sockets, made into figures: differences of two readings, percentiles. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Final
 
 from netweather.kernel.tracing import trace_layout
 from netweather.kernel.tracing.socket_counters import CallCounts, Counted, TcpCounts
@@ -83,61 +83,3 @@ def latency(total_ns: int, times: Sequence[int]) -> Latency | None:
         return None
     p50, p90, p99 = (percentile(times, share) or 0.0 for share in PERCENTILES)
     return Latency(total_ns / number / _S, p50, p90, p99, longest(times) or 0.0)
-
-
-# plain data
-
-
-def document(counted: Counted, seconds: float, reasons: Mapping[int, str], names: Mapping[int, str]) -> dict[str, Any]:
-    """For JSON: numbers are counts, bytes and seconds. reasons: the kernel's names; names: of processes."""
-    made: dict[str, Any] = {
-        "seconds": round(seconds, 3),
-        "calls": {call: _call_document(counts) for call, counts in counted.calls.items()},
-    }
-    if counted.tcp is not None:
-        made["tcp"] = _tcp_document(counted.tcp, reasons)
-    if counted.processes:
-        made["processes"] = [
-            {"pid": pid, "name": names.get(pid, ""), "call": call, "calls": counts.calls, "errors": counts.errors,
-             "bytes": counts.bytes, "seconds": counts.ns / _S}
-            for (pid, call), counts in sorted(counted.processes.items())
-        ]  # fmt: skip
-    return made
-
-
-def _call_document(counts: CallCounts) -> dict[str, Any]:
-    errors = {trace_layout.error_name(number): count for number, count in sorted(counts.errors_by.items())}
-    return {
-        "calls": counts.calls,
-        "bytes": counts.bytes,
-        "errors": errors,
-        **_times_document("latency", counts.ns, counts.times),
-    }
-
-
-def _tcp_document(tcp: TcpCounts, reasons: Mapping[int, str]) -> dict[str, Any]:
-    numbers = {
-        camel(each.name): getattr(tcp, each.name) for each in fields(tcp) if each.name not in ("connect_ns", "times", "reasons")
-    }
-    return {
-        **numbers,
-        "dropReasons": {reasons.get(number, str(number)): count for number, count in sorted(tcp.reasons.items())},
-        **_times_document("connectTime", tcp.connect_ns, tcp.times),
-    }
-
-
-def _times_document(name: str, total_ns: int, times: Sequence[int]) -> dict[str, Any]:
-    found = latency(total_ns, times)
-    if found is None:
-        return {}
-    buckets = [[*trace_layout.bounds(bucket), number] for bucket, number in enumerate(times) if number]
-    return {
-        name: {"mean": found.mean, "p50": found.p50, "p90": found.p90, "p99": found.p99, "atMost": found.at_most,
-               "bucketsNs": buckets}
-    }  # fmt: skip
-
-
-def camel(name: str) -> str:
-    """A field's name in JSON."""
-    first, *rest = name.split("_")
-    return first + "".join(word.title() for word in rest)

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from netweather.agent.api.machine_routes import VerifyRequest
+from netweather.agent.api.stats_routes import StatsRequest
 from netweather.client import calls
 from netweather.engine.verification import Wish
+from netweather.engine.views.socket_stats import Wanted
 from netweather.errors import NetweatherError, UsageError
 
 
@@ -23,6 +26,8 @@ def test_targets_are_repeated() -> None:
 def test_what_is_verified() -> None:
     call = calls.verify("netns:a", Wish("slow", samples=100))
     assert call.document == {"target": "netns:a", "name": "slow", "to": None, "peer": None, "samples": 100}
+    assert VerifyRequest.model_validate(call.document).samples == 100
+    assert StatsRequest.model_validate(calls.begin_stats("netns:a", Wanted(by_process=True)).document).by_process
 
 
 @pytest.mark.parametrize(("status", "kind"), [(400, UsageError), (409, NetweatherError)])

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from netweather.client.stats_reader import RemoteStats
-from netweather.engine.views.socket_stats import stats_documents
+from netweather.engine.views.socket_stats import readings as between
 from netweather.errors import NetweatherError
 from netweather.kernel.tracing.socket_counters import CallCounts, Counted, TcpCounts
-from netweather.observation.socket_figures import document
+from netweather.wire.stats_documents import SESSION, StatsSession
 from tests.support.readings import Readings
 from tests.unit.observation.test_socket_figures import counted, histogram
 
@@ -22,8 +23,8 @@ def remote(readings: Readings, *taken: Counted) -> RemoteStats:
     left = list(taken)
 
     def told(now: Counted) -> dict[str, Any]:
-        found = {"id": "ab", "items": stats_documents(readings, [now], [NOTHING])}
-        return json.loads(json.dumps(found))  # type: ignore[no-any-return]  # it is that dict
+        found = StatsSession("ab", 15.0, between(readings, [now], [NOTHING]))
+        return json.loads(json.dumps(SESSION.write(found)))  # type: ignore[no-any-return]  # it is that dict
 
     def end(number: str) -> dict[str, Any]:
         readings.close()
@@ -47,7 +48,10 @@ def test_what_was_counted_comes_back_to_the_last_digit() -> None:
     assert (list(stats.names), list(stats.missing)) == (["docker:shop"], ["syscalls/sys_enter_read"])
     assert found.calls == calls
     assert found.processes == whole.processes
-    assert document(found, 2.5, stats.reasons, stats.processes) == document(whole, 2.5, reasons, names)
+    assert found.tcp is not None
+    assert {stats.reasons[number]: count for number, count in found.tcp.reasons.items()} == {"NO_SOCKET": 1, "SOCKET_RCVBUFF": 8}
+    assert replace(found.tcp, reasons={}) == replace(tcp, reasons={})
+    assert stats.processes == names
     (later,) = stats.read()
     assert later.tcp is not None
     assert later.at_ns - found.at_ns == 500_000_000

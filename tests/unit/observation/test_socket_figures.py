@@ -6,8 +6,7 @@ import pytest
 
 from netweather.kernel.tracing.socket_counters import CallCounts, Counted, TcpCounts
 from netweather.kernel.tracing.trace_layout import BUCKETS, bounds
-from netweather.observation import socket_figures
-from netweather.observation.socket_figures import document, latency, longest, percentile, since
+from netweather.observation.socket_figures import latency, longest, percentile, since
 
 
 def histogram(*values: int) -> list[int]:
@@ -54,20 +53,3 @@ def test_what_came_between_two_readings() -> None:
     assert (between.tcp.opened, between.tcp.drops, between.tcp.reasons, sum(between.tcp.times)) == (2, 3, {6: 3}, 2)
     assert between.processes[7, "sendto"].calls == 2
     assert since(after, None) is after
-
-
-def test_a_document_has_names_for_numbers() -> None:
-    made = document(counted(10, 3, {6: 1}, {111: 1}), 2.0, {6: "SOCKET_RCVBUFF"}, {7: "nginx"})
-    assert made["calls"]["sendto"]["errors"] == {"ECONNREFUSED": 1}
-    assert made["calls"]["sendto"]["latency"]["bucketsNs"] == [[992, 1024, 3]]
-    assert made["tcp"]["dropReasons"] == {"SOCKET_RCVBUFF": 1}
-    assert (made["tcp"]["resetsReceived"], made["tcp"]["timedOut"]) == (0, 0)
-    assert made["processes"] == [
-        {"pid": 7, "name": "nginx", "call": "sendto", "calls": 3, "errors": 0, "bytes": 300, "seconds": 3e-6}
-    ]
-
-
-def test_a_document_without_tcp_has_none() -> None:
-    made = document(Counted(1, {}, None, {}), 1.0, {}, {})
-    assert made == {"seconds": 1.0, "calls": {}}
-    assert socket_figures.PERCENTILES == (0.5, 0.9, 0.99)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path
 from fastapi.responses import JSONResponse
@@ -10,22 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from netweather.agent.api.dependencies import OurAgent, Reader, answers, known_parameters
 from netweather.engine.views.socket_stats import Wanted
-from netweather.wire.schema_types import Named
+from netweather.wire.stats_documents import SESSION
 
 router = APIRouter(prefix="/v1", dependencies=[Depends(known_parameters)], tags=["stats"])
 
-_WATCH: Final = Named(
-    "StatsSession",
-    {
-        "type": "object",
-        "properties": {
-            "id": {"type": "string"},
-            "leaseSeconds": {"type": "number"},
-            "items": {"type": "array", "items": {"type": "object", "required": ["target", "seconds", "calls", "missing"]}},
-        },
-        "required": ["id", "leaseSeconds", "items"],
-    },
-)
 Number = Annotated[str, Path(description="the number that POST returned", pattern=r"^[0-9a-f]{16}$")]
 
 
@@ -38,20 +26,22 @@ class StatsRequest(BaseModel):
     by_process: Annotated[bool, Field(alias="byProcess", description="and which process did it")] = False
 
 
-@router.post("/stats", summary="Start a statistics session", responses=answers("begun; nothing is counted yet", _WATCH, 404, 409))
+@router.post(
+    "/stats", summary="Start a statistics session", responses=answers("begun; nothing is counted yet", SESSION, 404, 409)
+)
 async def post_stats(wanted: StatsRequest, agent: OurAgent, who: Reader) -> JSONResponse:
     """By programs on the kernel's tracepoints, until it is ended, or nobody has read it for `leaseSeconds`."""
     meant = Wanted.parse(wanted.only, by_process=wanted.by_process)
     return JSONResponse(await agent.in_thread(agent.watches.begin, who, wanted.target, meant))
 
 
-@router.get("/stats/{number}", summary="What was counted", responses=answers("since the beginning", _WATCH, 404))
+@router.get("/stats/{number}", summary="What was counted", responses=answers("since the beginning", SESSION, 404))
 async def get_stats(number: Number, agent: OurAgent, who: Reader) -> JSONResponse:
     """An item for each target, as `netweather stats --json` prints it. Who reads renews the lease."""
     return JSONResponse(await agent.in_thread(agent.watches.read, who, number))
 
 
-@router.delete("/stats/{number}", summary="End counting", responses=answers("ended: the last reading", _WATCH, 404))
+@router.delete("/stats/{number}", summary="End counting", responses=answers("ended: the last reading", SESSION, 404))
 async def delete_stats(number: Number, agent: OurAgent, who: Reader) -> JSONResponse:
     """The programs are gone on return."""
     return JSONResponse(await agent.in_thread(agent.watches.end, who, number))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from netweather.engine.views.socket_stats import stats_documents
+from netweather.engine.views.socket_stats import readings
 from netweather.kernel.waiting import pause
 from netweather.observation.socket_figures import since
 
@@ -72,7 +72,9 @@ class Watch:
     def documents(self, *, last: bool = False) -> list[dict[str, Any]]:
         """For JSON, one for each target: since the beginning, or of the last interval."""
         now, first = self._ends(last=last)
-        return stats_documents(self.stats, now, first)
+        from netweather.wire.stats_documents import READING
+
+        return [READING.write(each) for each in readings(self.stats, now, first)]
 
     def tables(self, *, rates: bool = True) -> list[Any]:
         """For people, as Rich draws them: the sums; with the rates of the last interval, or of all of it when that is over."""

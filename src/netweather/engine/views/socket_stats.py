@@ -9,13 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from netweather import targets as runtimes
 from netweather.errors import UsageError, unknown
-from netweather.kernel.tracing.socket_counters import Counted, SocketStats, drop_reasons, uncounted
+from netweather.kernel.tracing.socket_counters import Counted, SocketStats, drop_reasons
 from netweather.kernel.tracing.trace_layout import CALLS, RECEIVING, SENDING
-from netweather.observation.socket_figures import camel, document, since
+from netweather.observation.socket_figures import since
 
 GROUPS: Final[dict[str, tuple[str, ...]]] = {"send": SENDING, "receive": RECEIVING, "connect": CALLS[11:], "tcp": ()}
 """Words for several calls; tcp is none: connections and packets."""
@@ -115,12 +115,21 @@ def open_stats(reference: str, wanted: Wanted) -> OpenStats:
             raise
 
 
-def stats_documents(stats: Stats, now: Sequence[Counted], before: Sequence[Counted]) -> list[dict[str, Any]]:
-    """What came between two readings as plain data, an item for each target: `stats --json` prints one."""
-    found = []
-    for name, after, first in zip(stats.names, now, before, strict=True):
-        made = document(since(after, first), max(1, after.at_ns - first.at_ns) / 1e9, stats.reasons, stats.processes)
-        for field_name in uncounted(stats.missing) if "tcp" in made else ():
-            made["tcp"][camel(field_name)] = None
-        found.append({"target": name, **made, "missing": list(stats.missing)})
-    return found
+class Reading(NamedTuple):
+    """What was counted of one target in a time. missing, reasons, processes: as `Stats` has them."""
+
+    target: str
+    seconds: float
+    counted: Counted
+    missing: Sequence[str]
+    reasons: Mapping[int, str]
+    processes: Mapping[int, str]
+
+
+def readings(stats: Stats, now: Sequence[Counted], before: Sequence[Counted]) -> list[Reading]:
+    """What came between two readings, of each target."""
+    pairs = zip(stats.names, now, before, strict=True)
+    return [
+        Reading(name, max(1, after.at_ns - first.at_ns) / 1e9, since(after, first), stats.missing, stats.reasons, stats.processes)
+        for name, after, first in pairs
+    ]

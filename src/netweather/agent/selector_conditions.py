@@ -25,6 +25,7 @@ from netweather.service import Caller, LocalService
 from netweather.service.callers import DIRECT
 from netweather.targets import Target, alive, parse
 from netweather.targets.following import Started, follow
+from netweather.targets.references import scheme
 from netweather.units import Duration
 
 LOG: Final = logging.getLogger("netweather.agent")
@@ -32,8 +33,6 @@ _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 2.0
 _FINAL: Final = frozenset({"other-owner", "not-allowed"})
 """Failures that another try does not change."""
-FOLLOWED: Final = frozenset({"docker", "compose", "podman", "pod", "cri"})
-"""Kinds of references whose runtime tells of what starts. A namespace's name or a process stays what it is."""
 
 
 class Following(Protocol, AbstractContextManager[Any]):
@@ -93,7 +92,7 @@ class Standing:
             deadline = NEVER if condition.lease is FOREVER else now + condition.lease.ns
         with self._lock:
             for reference in condition.targets:
-                if parse(reference).scheme in FOLLOWED and not self._closed:
+                if scheme(parse(reference).scheme).starts and not self._closed:
                     self._orders[reference, condition.name] = Order(condition, deadline, caller.later)
                     self._follow(reference)
             self._wait_for_next_end()

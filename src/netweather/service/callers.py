@@ -17,13 +17,13 @@ from netweather.conditions.embedding import paths
 from netweather.conditions.peer_kinds import is_reference
 from netweather.errors import NetweatherError
 from netweather.targets import Target
+from netweather.targets.references import names_a_file
 from netweather.targets.resolving import open_reference
 
 READ: Final = "read"
 SET: Final = "set"
 HOST: Final = "host"
 ANYTHING: Final = frozenset({READ, SET, HOST})
-_PATH: Final = "netns:/"
 
 
 def _somebody_waits() -> bool:
@@ -128,7 +128,7 @@ DIRECT: Final = Caller("root", ANYTHING, root=True, files=True)
 
 def refuse_files(conditions: Iterable[NetworkCondition] = (), references: Iterable[str] = ()) -> None:
     """Raises NetweatherError(code="path-refused") for what names a file: a trace, a table, netns:/PATH."""
-    found = [word for word in references if _is_path(word)] + [path for each in conditions for path in files_of(each)]
+    found = [word for word in references if names_a_file(word)] + [path for each in conditions for path in files_of(each)]
     if found:
         why = "the agent opens no files for its clients"
         raise NetweatherError("path-refused", f"{found[0]!r} is a path", why, "as root, use `netweather … --direct`")
@@ -138,16 +138,12 @@ def files_of(condition: NetworkCondition) -> list[str]:
     """The files that a condition names, and the references with a path."""
     matches = [rule.match for rule in condition.rules] + list(condition.exclude)
     words = [*condition.targets, *(word for match in matches for word in match.to)]
-    return [*filter(_is_path, words), *paths(condition)]
+    return [*filter(names_a_file, words), *paths(condition)]
 
 
 def not_allowed(name: str, why: str) -> NetweatherError:
     """For who may not do what was asked."""
     return NetweatherError("not-allowed", f"{name} may not do that", why, "ask the agent's administrator for the right")
-
-
-def _is_path(word: str) -> bool:
-    return word.strip().startswith(_PATH)
 
 
 def _covers(scope: str, target: Target) -> bool:

@@ -33,7 +33,7 @@ class Target:
     dev, ino:  st_dev and st_ino of that descriptor: the identity.
     pid:       a process that lived in the namespace when it was opened (the container's first), in the caller's pid namespace.
     path:      a file that stands for the namespace: of netns:…, of host, and of containers where the engine's is visible.
-    runtime:   the scheme that found it: netns, pid, docker, compose or host.
+    runtime:   the name of the scheme that found it (references.SCHEMES).
     addresses: what the runtime says its addresses are; the namespace itself may have more (see `peers`).
     """
 

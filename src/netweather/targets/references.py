@@ -26,13 +26,21 @@ from netweather.targets._failures import nearest
 
 @dataclass(frozen=True)
 class Scheme:
-    """One kind of reference. module: the module of targets/ whose RUNTIME opens it; pattern: what may stand behind the colon."""
+    """One kind of reference. module: the module of targets/ whose RUNTIME opens it; pattern: what may stand behind the colon.
+
+    ids: a command line may write the beginning of an id; the runtime's `complete` writes it in full.
+    starts: the runtime reports what starts later, and conditions apply to it.
+    files: what begins with / is a file of this machine, which an agent does not open for its clients.
+    """
 
     name: str
     form: str
     example: str
     pattern: re.Pattern[str]
     module: str
+    ids: bool = False
+    starts: bool = False
+    files: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,17 +62,20 @@ _CONTAINERD: Final = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.-]*/(?:[A-Za-z0-9][A-Z
 _NETNS: Final = re.compile(r"/[^\0]+|(?!\.{1,2}$)[^/\0\s]{1,255}")
 
 SCHEMES: Final = (
-    Scheme("netns", "netns:NAME or netns:/PATH", "netns:db", _NETNS, "netns"),
+    Scheme("netns", "netns:NAME or netns:/PATH", "netns:db", _NETNS, "netns", files=True),
     Scheme("pid", "pid:N", "pid:4711", re.compile(r"0*[1-9][0-9]{0,9}"), "process"),
-    Scheme("docker", "docker:NAME, docker:ID or docker:label=KEY=VALUE", "docker:shop-api", _DOCKER, "docker"),
-    Scheme("compose", "compose:SERVICE or compose:PROJECT/SERVICE", "compose:shop/web", _COMPOSE, "compose"),
+    Scheme("docker", "docker:NAME, docker:ID or docker:label=KEY=VALUE", "docker:shop-api", _DOCKER, "docker", ids=True, starts=True),
+    Scheme("compose", "compose:SERVICE or compose:PROJECT/SERVICE", "compose:shop/web", _COMPOSE, "compose", starts=True),
     Scheme("host", "host", "host", re.compile(""), "host"),
-    Scheme("podman", "podman:NAME, podman:ID, podman:POD or podman:label=KEY=VALUE", "podman:shop-api", _DOCKER, "podman"),
-    Scheme("pod", "pod:NAMESPACE/NAME or pod:NAMESPACE/label=KEY=VALUE", "pod:shop/api-0", _POD, "cri"),
-    Scheme("cri", "cri:ID or cri:label=KEY=VALUE", "cri:1eba52", _CRI, "cri"),
+    Scheme(
+        "podman", "podman:NAME, podman:ID, podman:POD or podman:label=KEY=VALUE", "podman:shop-api", _DOCKER, "podman",
+        ids=True, starts=True,
+    ),
+    Scheme("pod", "pod:NAMESPACE/NAME or pod:NAMESPACE/label=KEY=VALUE", "pod:shop/api-0", _POD, "cri", starts=True),
+    Scheme("cri", "cri:ID or cri:label=KEY=VALUE", "cri:1eba52", _CRI, "cri", ids=True, starts=True),
     Scheme(
         "containerd", "containerd:NAMESPACE/ID or containerd:NAMESPACE/label=KEY=VALUE", "containerd:default/shop-api",
-        _CONTAINERD, "containerd",
+        _CONTAINERD, "containerd", ids=True,
     ),
 )  # fmt: skip
 """Every scheme: the one place that names them (help, errors and completion are made of it)."""
@@ -98,6 +109,12 @@ def parse(text: str) -> Reference:
     if not rest or not known.pattern.fullmatch(rest):
         raise UsageError("bad-target", f"{text!r} is not a target", f"the form is {known.form}", f"for example {known.example}")
     return Reference(head, rest, text)
+
+
+def names_a_file(text: str) -> bool:
+    """Whether the words are a reference with a path, such as netns:/run/netns/db."""
+    head, _, rest = text.strip().partition(":")
+    return head in _BY_NAME and _BY_NAME[head].files and rest.startswith("/")
 
 
 def lacks_project(text: str) -> bool:

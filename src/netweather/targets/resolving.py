@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from netweather.errors import NetweatherError
 from netweather.targets import _open_namespaces, ids
@@ -15,8 +15,6 @@ from netweather.targets.references import Reference, available, parse, scheme
 
 if TYPE_CHECKING:
     from netweather.targets.runtimes.compose import Own
-
-_WITH_IDS: Final = frozenset({"docker", "podman", "cri", "containerd"})
 
 
 def resolve(reference: str) -> list[Target]:
@@ -67,7 +65,7 @@ def complete(text: str, own: Own | None = None) -> str:
     reference = parse(text)
     if reference.scheme == "compose":
         return _with_project(reference, own)
-    if not ids.is_beginning(reference.rest.rpartition("/")[2]) or reference.scheme not in _WITH_IDS:
+    if not ids.is_beginning(reference.rest.rpartition("/")[2]) or not scheme(reference.scheme).ids:
         return text
     found: WithIds = importlib.import_module(f"netweather.targets.runtimes.{scheme(reference.scheme).module}").RUNTIME
     try:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netweather.errors import UsageError
-from netweather.targets.references import SCHEMES, Reference, available, bare_name, parse
+from netweather.targets.references import SCHEMES, Reference, available, bare_name, names_a_file, parse
 
 ID = "1eba527837985263db1587f2cafe483a43bed389d3a70d8dd630446320ab02f7"
 
@@ -119,10 +119,18 @@ def test_a_suggestion_for_a_bare_name_is_a_reference(text: str) -> None:
         parse(meant)
 
 
+@pytest.mark.parametrize(
+    ("text", "file"), [("netns:/a", True), (" netns:/a", True), ("netns:a", False), ("docker:/a", False), ("/a", False)]
+)
+def test_a_reference_with_a_path_names_a_file(text: str, file: bool) -> None:
+    assert names_a_file(text) is file
+
+
 def test_every_scheme_has_an_example_and_a_module() -> None:
     for scheme in SCHEMES:
         assert parse(scheme.example).scheme == scheme.name
-        assert hasattr(importlib.import_module(f"netweather.targets.runtimes.{scheme.module}"), "RUNTIME")
+        runtime = importlib.import_module(f"netweather.targets.runtimes.{scheme.module}").RUNTIME
+        assert not scheme.ids or hasattr(runtime, "complete")
     assert [scheme.name for scheme in available()] == [
         "netns",
         "pid",

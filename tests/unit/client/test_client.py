@@ -119,6 +119,16 @@ def test_files_are_sent_as_their_contents(client: Client, tmp_path: Path) -> Non
     assert str(trace) not in str(done.condition.rules[0].condition.trace)
 
 
+def test_own_profiles_are_sent_as_what_they_say(client: Client, tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text("office: {up: {delay: 5ms}, down: {delay: 6ms}}\n")
+    client.profiles = (tmp_path / "own.yaml",)
+    (done,) = client.set([load({**SLOW, "rules": [{"condition": {"profile": "office"}}]})])
+    assert [(rule.match.direction, rule.condition.profile) for rule in done.condition.rules] == [
+        ("egress", None),
+        ("ingress", None),
+    ]
+
+
 def test_what_the_api_has_besides(client: Client) -> None:
     assert client.look("health")["status"] == "ok"
     assert client.look("profiles/3g")["name"] == "3g"

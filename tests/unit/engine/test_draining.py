@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from netweather.conditions import load
+from netweather.conditions import NetworkCondition, load
 from netweather.engine import entries
 from netweather.engine.draining import DRAIN_NS, carry_out, datapath, look, taken
 from netweather.journal import Entry
@@ -58,6 +58,8 @@ def test_nothing_is_stopped_while_anything_is_held(kernel: FakeKernel) -> None:
 def test_lines_that_hold_packets_of_ended_conditions_are_not_given_away(kernel: FakeKernel) -> None:
     kernel.held = {0: 1}
     assert taken(replace(ENTRY, ended=5), FakeTarget(kernel)) == {0: 5 + DRAIN_NS}
+    others = replace(ENTRY, conditions=[InForce(NetworkCondition(), {}, NEVER, 1, ())], draining={1: 9})
+    assert taken(others, FakeTarget(kernel)) == {1: 9}
 
 
 def test_nothing_is_settled_while_lines_drain(bench: Bench) -> None:

@@ -12,7 +12,7 @@ from netweather.engine import entries
 from netweather.errors import NetweatherError
 from netweather.journal import Entry
 from netweather.kernel import namespaces
-from netweather.kernel.datapath.spec import MAX_INTERFACES, NEVER, LineId, Observed, RuleId
+from netweather.kernel.datapath.spec import MAX_INTERFACES, NEVER, LeftOut, LineId, Observed, RuleId
 from netweather.planning.rules import InForce, PlainRule, Slots
 from netweather.results import Whose
 from netweather.targets import Target
@@ -70,6 +70,16 @@ def test_none_and_too_many_interfaces_are_told() -> None:
     with pytest.raises(NetweatherError, match="no-interface") as caught:
         added(Entry(WHOSE), replace(ANY, rules=(Rule(Match(interfaces=("eth9",))),)))
     assert "eth0" in caught.value.why
+
+
+def test_what_is_left_out_is_meant_only_by_its_name_and_only_if_it_fits() -> None:
+    observed = replace(TWO, left_out=(LeftOut("wg0", 9, "a tunnel"), LeftOut("gre0", 10, "no frames", fit=False)))
+    assert [i.name for i in added(Entry(WHOSE), ANY, observed).interfaces] == ["eth0", "eth1"]
+    tunnel, unfit = (replace(ANY, rules=(Rule(Match(interfaces=(name,))),)) for name in ("wg0", "gre0"))
+    assert [(i.name, i.ifindex, i.upper) for i in added(Entry(WHOSE), tunnel, observed).interfaces] == [("wg0", 9, True)]
+    with pytest.raises(NetweatherError) as wrong:
+        added(Entry(WHOSE), unfit, observed)
+    assert wrong.value.code == "no-interface"
 
 
 @pytest.mark.parametrize("count", [1, 9, MAX_INTERFACES])

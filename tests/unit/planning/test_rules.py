@@ -101,6 +101,13 @@ def test_an_interface_that_is_not_there_is_passed_by() -> None:
     assert path.rules[0].places == frozenset()
 
 
+def test_an_interface_that_must_be_named_is_in_no_other_rule() -> None:
+    tunnel = Interface("wg0", 9, 1, upper=True)
+    named = Match(interfaces=("wg0",), direction="egress")
+    path, _ = flatten([active(Rule(Match(direction="egress"), DROP), Rule(named, DROP))], (ETH0, tunnel), no_parameters, Slots())
+    assert [rule.places for rule in path.rules] == [frozenset({(0, 0)}), frozenset({(1, 0)})]
+
+
 def test_the_parts_of_a_profile_are_one_rule_with_one_counter() -> None:
     parts = tuple(PlainRule(Rule(Match(direction=way), DELAY), 0, "pump") for way in ("egress", "ingress"))
     whole = InForce(

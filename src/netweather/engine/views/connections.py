@@ -249,6 +249,8 @@ def _rules_met(engine: Engine, identity: str, namespace: Namespace) -> Meets:
 
 def _slot_of(entry: Entry, namespace: Namespace) -> Callable[[str], int | None]:
     """By the interface that has a socket's own address; the routing table could say otherwise. None: not one that rules mean."""
+    if not entry.interfaces:  # all have left
+        return lambda address: None
     first = entry.interfaces[0].slot
     named = any(rule.match.interfaces for each in entry.conditions for rule in each.condition.rules)
     if len(entry.interfaces) == 1 and not named:

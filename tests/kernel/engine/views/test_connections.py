@@ -10,7 +10,7 @@ from contextlib import ExitStack, closing
 import pytest
 
 from netweather.conditions import Condition, Connection, Match
-from netweather.engine.views.connections import Chosen, Live, connections, reset
+from netweather.engine.views.connections import Chosen, Live, connections, reset, with_lives
 from netweather.errors import NetweatherError, UsageError
 from netweather.kernel.datapath.spec import RuleId
 from netweather.units import Percent
@@ -47,6 +47,16 @@ def live(rig: Rig, which: Chosen | None = None) -> dict[int, Live]:
 
 def port(made: socket.socket) -> int:
     return int(made.getsockname()[1])
+
+
+def test_of_a_target_whose_interfaces_have_left_all_is_still_listed(rig: Rig, connect: Open) -> None:
+    made = connect(80)[0]
+    rig.set(rule(delay(5)))
+    rig.net.client.run("ip", "link", "del", "eth0")
+    until(lambda: rig.engine.show(rig.target)[0].interfaces == (), 20, "the keeper has seen it")
+    assert live(rig)[port(made)].egress is None
+    (shown,) = with_lives(rig.engine, rig.engine.show(rig.target))
+    assert (shown.in_force, shown.interfaces) == (False, ())
 
 
 def test_each_has_the_rule_that_its_packets_meet(rig: Rig, connect: Open) -> None:

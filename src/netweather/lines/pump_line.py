@@ -170,6 +170,8 @@ def queue_size(rate_bps: int, in_flight_ns: int, limit: Duration | None = None) 
 
 def _with_limit(params: LineParams, condition: Condition, trace: Trace | None) -> LineParams:
     limit = condition.limit
+    if limit in (Packets(0), Size(0)):  # for the pump 0 is no limit; into a byte no packet fits
+        return replace(params, limit_bytes=1)
     if isinstance(limit, Size):
         return replace(params, limit_bytes=limit.bytes)
     if isinstance(limit, Packets):

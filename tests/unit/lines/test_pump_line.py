@@ -138,7 +138,7 @@ def test_queue_is_large_enough(condition: Condition, limit_bytes: int) -> None:
     assert (params.limit_packets, params.limit_bytes) == (0, limit_bytes)
 
 
-@pytest.mark.parametrize(("limit", "expected"), [(Packets(50), (50, 0)), (Size(10_000), (0, 10_000))])
+@pytest.mark.parametrize(("limit", "expected"), [(Packets(50), (50, 0)), (Size(10_000), (0, 10_000)), (Packets(0), (0, 1))])
 def test_queue_as_asked(limit: Packets | Size, expected: tuple[int, int]) -> None:
     params = params_for(Condition(rate=rate("1gbit"), limit=limit))
     assert (params.limit_packets, params.limit_bytes) == expected

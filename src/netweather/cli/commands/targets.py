@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from netweather.cli import command_factory
 from netweather.cli.options import json_option
 from netweather.cli.output import remark, say, say_json
+from netweather.targets.references import available
 
 if TYPE_CHECKING:
     from netweather.errors import NetweatherError
@@ -23,9 +24,8 @@ netweather targets --json | jq -r '.[].reference'
 def command(as_json: bool) -> None:
     """Lists possible TARGETs: containers, pods and named network namespaces.
 
-    The forms of a TARGET are docker:NAME, docker:ID, docker:label=KEY=VALUE, compose:[PROJECT/]SERVICE, podman:NAME,
-    pod:NAMESPACE/NAME, cri:ID, containerd:NAMESPACE/ID, netns:NAME, netns:/PATH, pid:N, and host (the host's own network).
-    Names must match exactly. An ID may be shortened to 12 or more hex digits.
+    The forms of a TARGET are FORMS.
+    The target host is the host's own network. Names must match exactly. An ID may be shortened to 12 or more hex digits.
     """
     from netweather.targets import list_targets
 
@@ -41,6 +41,9 @@ def command(as_json: bool) -> None:
         _say_table(found)
     else:
         say("no containers, pods or named network namespaces were found; pid:N names the namespace of a process")
+
+
+command.help = (command.help or "").replace("FORMS", "; ".join(each.form for each in available()))
 
 
 def _say_table(found: list[Listing]) -> None:

@@ -15,7 +15,6 @@ import time
 from concurrent.futures import Future
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler
-from queue import Empty, SimpleQueue
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Any
 
@@ -53,30 +52,6 @@ class Payment:
         return charge.result()
 
 
-class Payments:
-    """The shop's side of the payment service: connections that stay open."""
-
-    def __init__(self, address: str, port: int = PAYMENT_PORT) -> None:
-        self._address = address, port
-        self._free: SimpleQueue[HTTPConnection] = SimpleQueue()
-
-    def charge(self, order: str, key: str) -> Any:
-        """The payment service's answer."""
-        try:
-            connection = self._free.get_nowait()
-        except Empty:
-            connection = HTTPConnection(*self._address)
-        connection.request("POST", "/charges", json.dumps({"order": order}), {"Idempotency-Key": key} if key else {})
-        answer = json.loads(connection.getresponse().read())
-        self._free.put(connection)
-        return answer
-
-    def close(self) -> None:
-        """Closes the connections that are not in use."""
-        while not self._free.empty():
-            self._free.get().close()
-
-
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -112,7 +87,14 @@ def payment_handler(payment: Payment) -> type[_Handler]:
     return PaymentHandler
 
 
-def shop_handler(payments: Payments, *, idempotent: bool) -> type[_Handler]:
+def charged(payment: tuple[str, int], order: str, key: str) -> Any:
+    """The answer of the payment service at this address."""
+    with contextlib.closing(HTTPConnection(*payment)) as connection:
+        connection.request("POST", "/charges", json.dumps({"order": order}), {"Idempotency-Key": key} if key else {})
+        return json.loads(connection.getresponse().read())
+
+
+def shop_handler(payment: tuple[str, int], *, idempotent: bool) -> type[_Handler]:
     """A page and its files, a basket, a checkout, a stream of stock levels. idempotent: whether it is the fixed shop."""
 
     class ShopHandler(_Handler):
@@ -126,7 +108,7 @@ def shop_handler(payments: Payments, *, idempotent: bool) -> type[_Handler]:
             order = self.order()
             if self.path == "/checkout":
                 key = self.headers.get("Idempotency-Key", "") if idempotent else ""
-                self.as_json(201, payments.charge(order, key))
+                self.as_json(201, charged(payment, order, key))
             else:
                 self.as_json(200, {"items": 1})
 
@@ -177,9 +159,10 @@ def main(role: str, address: str, payment: str = "") -> None:
     if role == "payment":
         servers = [Server((address, PAYMENT_PORT), payment_handler(Payment()))]
     else:
-        payments = Payments(payment)
         servers = [Server((address, FLOOD_PORT), Flood)]
-        servers += [Server((address, p), shop_handler(payments, idempotent=kind == "fixed")) for kind, p in PORTS.items()]
+        servers += [
+            Server((address, p), shop_handler((payment, PAYMENT_PORT), idempotent=kind == "fixed")) for kind, p in PORTS.items()
+        ]
     for server in servers:
         server.start()
     threading.Event().wait()

@@ -322,16 +322,6 @@ class LineStats:
         """Packets that were to be lost."""
         return self.lost + self.lost_trace + self.dropped_limit + self.dropped_codel + self.dropped_mtu
 
-    @property
-    def mean_held_ns(self) -> float:
-        """How long a packet was inside, on average."""
-        return self.held_ns_sum / self.tx_packets if self.tx_packets else 0.0
-
-    @property
-    def mean_late_ns(self) -> float:
-        """How much later than asked a packet left, on average."""
-        return self.late_ns_sum / self.tx_packets if self.tx_packets else 0.0
-
 
 _STATS_CODES: Final = {
     f.name: {"state": "I", "config_error": "I", "late_us_log2": f"{HISTOGRAM}Q"}.get(f.name, "Q") for f in fields(LineStats)

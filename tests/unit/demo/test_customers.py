@@ -12,7 +12,7 @@ import pytest
 from netweather.demo import customers as module
 from netweather.demo import shop
 from netweather.demo.customers import Browser, Connection, Customers, Listener, download
-from netweather.demo.shop import FILES, Flood, Payment, Payments, Server, payment_handler, shop_handler
+from netweather.demo.shop import FILES, Flood, Payment, Server, payment_handler, shop_handler
 
 LOOPBACK = "127.0.0.1"
 HOST: Any = SimpleNamespace(call=lambda function: function())  # a lab's host that is this machine
@@ -137,8 +137,8 @@ def test_the_listener_counts_and_notices_the_end(serve: Callable[[Any], int]) ->
 
 def test_all_customers_buy_and_are_followed(serve: Callable[[Any], int], monkeypatch: pytest.MonkeyPatch) -> None:
     payment = Payment(0.0)
-    payments = Payments(LOOPBACK, serve(payment_handler(payment)))
-    ports = {kind: serve(shop_handler(payments, idempotent=kind == "fixed")) for kind in shop.PORTS}
+    ledger = LOOPBACK, serve(payment_handler(payment))
+    ports = {kind: serve(shop_handler(ledger, idempotent=kind == "fixed")) for kind in shop.PORTS}
     monkeypatch.setattr(shop, "PORTS", ports)
     made = Customers(HOST, LOOPBACK, 2)
     bought = made.buy("a")()
@@ -148,7 +148,6 @@ def test_all_customers_buy_and_are_followed(serve: Callable[[Any], int], monkeyp
     assert all(record.closed is None for record in made.records())
     made.close()
     made.listener._thread.join(10)
-    payments.close()
     assert made.listener.report()["broken"]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from netweather.demo import shop
-from netweather.demo.shop import FILES, PAGE, Flood, Payment, Payments, Server, payment_handler, shop_handler
+from netweather.demo.shop import FILES, PAGE, Flood, Payment, Server, payment_handler, shop_handler
 
 HOST = "127.0.0.1"
 
@@ -25,15 +25,13 @@ def payment() -> Payment:
 def ports(payment: Payment) -> Iterator[dict[str, int]]:
     servers = {"payment": Server((HOST, 0), payment_handler(payment)), "flood": Server((HOST, 0), Flood)}
     found = {name: server.start() for name, server in servers.items()}
-    payments = Payments(HOST, found["payment"])
     for kind in shop.PORTS:
-        servers[kind] = Server((HOST, 0), shop_handler(payments, idempotent=kind == "fixed"))
+        servers[kind] = Server((HOST, 0), shop_handler((HOST, found["payment"]), idempotent=kind == "fixed"))
         found[kind] = servers[kind].start()
     yield found
     for server in servers.values():
         server.shutdown()
         server.server_close()
-    payments.close()
 
 
 def asked(port: int, method: str, path: str, order: str = "", key: str = "") -> tuple[int, bytes]:

@@ -23,7 +23,7 @@ from netweather.kernel.waiting import until
 from netweather.results import Experienced, RuleCounters, Shown, Whose
 from netweather.scope.buttons import NAME, Wish, controls, panel
 from netweather.scope.picture import Painter
-from netweather.scope.plugin_paths import HELD_S, Plugin, make_app
+from netweather.scope.plugin_process import HELD_S, Plugin, make_app
 from netweather.scope.probe_report import Reporter
 from netweather.scope.steering import Steering
 from netweather.service import Service

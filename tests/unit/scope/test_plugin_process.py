@@ -10,8 +10,7 @@ import pytest
 
 from netweather.errors import UsageError
 from netweather.scope import plugin_process
-from netweather.scope.plugin_paths import Plugin
-from netweather.scope.plugin_process import Wanted
+from netweather.scope.plugin_process import Plugin, Wanted
 from netweather.scope.probe_report import Reporter
 from netweather.scope.steering import Steering
 from netweather.units import Duration

@@ -15,9 +15,9 @@ import pytest
 from netweather.conditions import NetworkCondition
 from netweather.errors import NetweatherError
 from netweather.results import Done
-from netweather.scope import plugin_paths as apps
+from netweather.scope import plugin_process as apps
 from netweather.scope.buttons import panel
-from netweather.scope.plugin_paths import HELD_S, Plugin, make_app
+from netweather.scope.plugin_process import HELD_S, Plugin, make_app
 from netweather.scope.probe_report import Reporter
 from netweather.scope.steering import Steering
 from tests.support.scope import Probe

@@ -26,6 +26,7 @@ def shown(kernel: TargetKernel, entry: Entry, desired: Datapath) -> list[Shown]:
     entry.conditions = entries.in_force(entry, observed)
     found = []
     for each in _as_written(entry, observed.hook):
+        alone = replace(entry, conditions=[c for c in entry.conditions if c.condition.name == each.condition.name])
         names = [RuleId(each.condition.name, number) for number in range(len(each.condition.rules))]
         rules = tuple(
             counters.of_rule([rule], [matched.get(entry.slots.counters.get(rule, -1), (0, 0, 0))], lines, entry.carried)
@@ -35,7 +36,7 @@ def shown(kernel: TargetKernel, entry: Entry, desired: Datapath) -> list[Shown]:
             replace(
                 each,
                 in_force=not wrong and each.remaining_ns != 0,
-                problems=(*wrong, *map(departed, entry.departed), *uncovered(entry, observed), *observed.hidden),
+                problems=(*wrong, *map(departed, entry.departed), *uncovered(alone, observed), *observed.hidden),
                 rules=rules,
                 unwanted_drops=drops,
                 notes=tuple(reach.notes(observed, each.condition)),

@@ -6,6 +6,7 @@ from netweather.journal import Entry
 from netweather.kernel.datapath.spec import NEVER, Action, Datapath, FlatRule, Interface, Line, Observed, Room, RuleId, digest_of
 from netweather.planning.rules import InForce
 from netweather.results import Whose
+from tests.unit.engine.conftest import Bench
 
 ETH0 = Interface("eth0", 2, 0)
 RULE = FlatRule(Action.LINE, 0, 0, frozenset({(0, 0)}), lines=(((0, 0), 0),))
@@ -61,3 +62,12 @@ def test_an_interface_that_came_later_is_named_when_the_condition_means_it() -> 
     assert uncovered(asked("eth0"), both) == ()
     assert len(uncovered(asked("eth1"), both)) == 1
     assert uncovered(asked(), Observed(interfaces=(("lan0", 2),))) == (), "a rename"
+
+
+def test_a_later_interface_concerns_the_conditions_that_mean_it(bench: Bench) -> None:
+    drop = Condition(block="drop")
+    bench.set(Rule(Match(interfaces=("eth0",)), drop), name="named")
+    bench.set(Rule(Match(), drop), name="all")
+    bench.kernel.interfaces["eth1"] = 3
+    found = {shown.condition.name: len(shown.problems) for shown in bench.engine.show(bench.target)}
+    assert found == {"named": 0, "all": 1}

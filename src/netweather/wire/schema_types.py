@@ -6,7 +6,6 @@ take long to make: a command line that sends one request needs these types. Not 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Generic, Protocol, TypeVar
 
@@ -243,8 +242,3 @@ def items(what: WireType, name: str, about: str) -> ObjectType[list[Any]]:
     return ObjectType(
         name, about, lambda items: list(items), {"items": Property(ListOf(what), _same, lambda read: {"items": read})}
     )
-
-
-def finite(value: float | None) -> float | None:
-    """The number, or None for one that JSON does not have."""
-    return value if value is not None and math.isfinite(value) else None

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from netweather.client import Client
-from netweather.host import service_sockets
+from tests.support.daemons import listens
 from tests.support.docker import Docker, privileged
 from tests.support.machine import SLOW
 from tests.support.repository import ROOT
@@ -56,7 +56,7 @@ def test_the_agent_of_the_image_changes_its_neighbours(docker: Docker, imported:
     with docker.container() as here, docker.container() as there:
         agent = docker("run", "-d", *options(docker, tmp_path), imported, *COMPOSE["command"])
         try:
-            until(lambda: socket.exists() and service_sockets.answers(socket), 60, docker("logs", agent, check=False))
+            until(lambda: listens(socket), 60, docker("logs", agent, check=False))
             said = netweather(docker, socket, "set", f"docker:{here}", "--delay", "40ms", "--for", "1m")
             assert "set 'default'" in said
             assert round_trip(docker, here, there) >= 80

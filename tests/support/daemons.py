@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tarfile
@@ -156,3 +157,9 @@ def busybox_tree(file: Path) -> None:
 
 if __name__ == "__main__":
     clean(Path(sys.argv[1]))
+
+
+def listens(path: Path) -> bool:
+    """Whether a process listens on a Unix socket."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        return probe.connect_ex(str(path)) == 0

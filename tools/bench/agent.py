@@ -15,8 +15,8 @@ from statistics import quantiles
 
 from netweather.client import Client
 from netweather.conditions import NetworkCondition
-from netweather.host import service_sockets
 from netweather.kernel.waiting import until
+from tests.support.daemons import listens
 from tests.support.netns import ip, remove
 from tools.bench.commands import bare_program, surroundings
 from tools.bench.figures import Rows, at_most, row
@@ -61,7 +61,7 @@ def running(state: Path) -> Iterator[Running]:
     environment = {**os.environ, "NETWEATHER_STATE": str(state), "NETWEATHER_AUDIT": str(state / "audit.log")}
     process = subprocess.Popen([PROGRAM, "agent"], env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        if not until(lambda: service_sockets.answers(state / "agent.sock"), PATIENCE_S):
+        if not until(lambda: listens(state / "agent.sock"), PATIENCE_S):
             raise RuntimeError("the agent does not start")
         made = Running(state, process)
         with made.client() as client:

@@ -117,18 +117,6 @@ def _cannot(host: str, port: int, error: OSError) -> NetweatherError:
     )
 
 
-def answers(path: Path) -> bool:
-    """Whether somebody listens on a Unix socket. Raises PermissionError when that may not be known."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        try:
-            probe.connect(str(path))
-        except PermissionError:
-            raise
-        except OSError:
-            return False
-    return True
-
-
 def as_many_files_as_possible() -> int:
     """Raises the limit of open descriptors to what is allowed; returns it."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -17,10 +17,10 @@ import pytest
 
 from netweather.client import Client
 from netweather.conditions import NetworkCondition, load
-from netweather.host import service_sockets
 from netweather.journal import Journal
 from netweather.settings import Settings
 from tests.support import dumps
+from tests.support.daemons import listens
 from tests.support.machine import SLOW
 from tests.support.netns import Lab, lab
 from tests.support.rig import until
@@ -67,7 +67,7 @@ class RealAgent:
     def answers(self) -> bool:
         assert self.process
         assert self.process.poll() is None, self.log.read_text()
-        if not service_sockets.answers(self.settings.socket):
+        if not listens(self.settings.socket):
             return False
         with self.client() as client:
             return bool(client.look("health")["status"] == "ok")

@@ -9,14 +9,15 @@ import pytest
 
 from netweather.errors import NetweatherError
 from netweather.host import service_sockets
+from tests.support.daemons import listens
 
 
 def test_a_unix_socket_that_only_root_may_use(tmp_path: Path) -> None:
     path = tmp_path / "run" / "agent.sock"
-    assert not service_sockets.answers(path)
+    assert not listens(path)
     with service_sockets.unix(path, None):
         assert path.stat().st_mode & 0o777 == 0o600
-        assert service_sockets.answers(path)
+        assert listens(path)
     assert not path.exists()
 
 
@@ -34,7 +35,7 @@ def test_one_listens_at_a_time_and_a_dead_ones_socket_is_replaced(tmp_path: Path
         with pytest.raises(NetweatherError) as wrong, service_sockets.unix(path, None):
             pass
         assert wrong.value.code == "agent-running"
-        assert service_sockets.answers(path)
+        assert listens(path)
 
 
 def test_a_socket_in_its_own_folder_takes_the_folder_with_it(tmp_path: Path) -> None:
@@ -42,7 +43,7 @@ def test_a_socket_in_its_own_folder_takes_the_folder_with_it(tmp_path: Path) -> 
     for _ in range(2):
         with service_sockets.unix_in_own_folder(path):
             assert (path.parent.stat().st_mode & 0o777, path.stat().st_mode & 0o777) == (0o700, 0o600)
-            assert service_sockets.answers(path)
+            assert listens(path)
         assert list((tmp_path / "plugins").iterdir()) == []
         path.parent.mkdir(mode=0o755)
         with socket.socket(socket.AF_UNIX) as dead:  # what a killed one leaves

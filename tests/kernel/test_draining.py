@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from statistics import median
 from typing import Any
 
 import pytest
@@ -112,15 +111,15 @@ def test_clear_does_not_wait_for_what_is_held(rig: Rig, what: str) -> None:
 
 
 def test_a_condition_takes_no_longer_to_clear_when_it_holds_packets(make_rig: MakeRig) -> None:
-    """Interleaved, the medians of both: what is held costs nothing (a bound that no speed of a machine moves)."""
+    """Interleaved, the quickest of both: what is held costs nothing (a bound that no speed of a machine moves)."""
     with make_rig() as rig:
         times: dict[int, list[float]] = {0: [], 100: []}
-        for _ in range(3):
+        for _ in range(4):
             for packets, found in times.items():
                 filled(rig, rate("9600bit"), packets)
                 found.append(seconds(lambda: rig.clear(held="drain")))
                 rig.clear(held="drop")
-        assert median(times[100]) <= 2 * median(times[0])
+        assert min(times[100]) <= 2 * min(times[0])
 
 
 @pytest.mark.parametrize("what", HELD)
@@ -206,7 +205,8 @@ def test_without_a_keeper_the_next_command_goes_on(rig: Rig) -> None:
 
 
 def test_many_conditions_that_drain_hold_up_nobody(rig: Rig) -> None:
-    """A set, a change, a show and a clear beside 20 lines that drain, and beside 20 that hold nothing."""
+    """A set, a change, a show and a clear beside 20 lines that drain, and beside 20 that hold nothing: the quickest of each, since
+    others make both slower."""
 
     def work() -> None:
         rig.set(rule(delay(5), direction="egress", ports=ports(8)), name="new")
@@ -217,14 +217,13 @@ def test_many_conditions_that_drain_hold_up_nobody(rig: Rig) -> None:
     numbers = range(100, 120)
     for number in numbers:
         rig.set(rule(delay(3_600_000), direction="egress", ports=ports(number)), name=f"c{number}")
-    idle = [seconds(work) for _ in range(3)]
+    idle = min(seconds(work) for _ in range(5))
     for number in numbers:
         with udp_client(rig.net.client, V4, number) as bulk:
             bulk.send(bytes(1000))
     rig.clear(held="drain")
     rig.set(rule(Condition(block="reject"), ports=ports(8)), name="other")
     assert len(draining(rig)) == 20
-    busy = [seconds(work) for _ in range(3)]
-    assert median(busy) <= 2 * median(idle)
+    assert min(seconds(work) for _ in range(5)) <= 2 * idle
     until(lambda: not draining(rig), DRAIN_S * 4, "the keeper drops what is left")
     assert rig.shown().in_force

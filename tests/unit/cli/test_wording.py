@@ -34,6 +34,7 @@ from netweather.units import Duration
             "rate 1mbit (overhead 14), queue of 100 packets, queue codel",
         ),
         ({"limit": "64kb", "slot": {"min": "10ms", "max": "20ms"}}, "queue of 64kb, slots of 10ms to 20ms"),
+        ({"rate": "1mbit", "limit": "500ms"}, "rate 1mbit, queue of 500ms"),
         ({"block": "drop"}, "block (drop)"),
         ({"profile": "3g", "mtu": 1300, "seed": 0}, "profile 3g, mtu 1300, seed 0"),
         ({"loss": "1%", "ecn": True, "trace": "./a.trace"}, "loss 1%, ecn, trace ./a.trace"),

@@ -101,6 +101,17 @@ def test_what_was_begun_by_another_word_stays(service: LocalService, world: Worl
     assert names(service) == [("netns:other", "one")]
 
 
+def test_only_a_clear_of_everything_stops_what_is_played(service: LocalService, monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped: list[object] = []
+    monkeypatch.setattr(type(service.played), "stop_all", lambda self, fits: stopped.append(fits))
+    service.set([slow("netns:a"), slow("netns:b")])
+    service.clear(name="default")
+    service.clear(["netns:a"])
+    assert stopped == []
+    service.clear()
+    assert len(stopped) == 1
+
+
 def test_a_name_that_is_nowhere(service: LocalService) -> None:
     service.set([slow("netns:a")])
     with pytest.raises(NetweatherError) as wrong:

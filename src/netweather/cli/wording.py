@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from netweather.conditions import FOREVER, Condition, Delay, Lease, LossRandom, Match, Rule
 from netweather.conditions.contents import label_of
-from netweather.units import Duration, Percent
+from netweather.units import Duration, Packets, Percent
 
 if TYPE_CHECKING:
     from netweather.results import Experienced, RuleCounters
@@ -27,7 +27,7 @@ def condition_words(condition: Condition) -> str:
         overhead = f" (overhead {condition.rate.overhead})" if condition.rate.overhead else ""
         parts.append(f"rate {condition.rate.bitrate}{overhead}")
     if condition.limit is not None:
-        parts.append(f"queue of {condition.limit}{' packets' if isinstance(condition.limit, int) else ''}")
+        parts.append(f"queue of {condition.limit}{' packets' if isinstance(condition.limit, Packets) else ''}")
     if condition.queue:
         parts.append(f"queue {condition.queue}")
     if condition.slot:

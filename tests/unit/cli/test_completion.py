@@ -11,7 +11,7 @@ import pytest
 import netweather.targets.resolving
 from netweather.cli import completion
 from netweather.errors import NetweatherError
-from netweather.targets import Listing
+from netweather.targets import SCHEMES, Listing
 from tests.unit.cli.conftest import Run
 
 PROGRAM = "import sys; from netweather.cli import main; sys.exit(main())"
@@ -88,17 +88,9 @@ def test_targets(monkeypatch: pytest.MonkeyPatch) -> None:
     web = Listing("docker:web", "docker", "web", "running", compose="shop/web")
     runtimes = {"docker": Runtime(web), "netns": Runtime(Listing("netns:db", "netns", "db", "present"))}
     monkeypatch.setattr(netweather.targets.resolving, "runtime", lambda name: runtimes.get(name, Runtime()))
-    assert [value for value, _ in completion.targets("")] == [
-        "netns:",
-        "pid:",
-        "docker:",
-        "compose:",
-        "host",
-        "podman:",
-        "pod:",
-        "cri:",
-        "containerd:",
-    ]
+    proposed = [value for value, _ in completion.targets("")]
+    assert [value.removesuffix(":") for value in proposed] == [each.name for each in SCHEMES]
+    assert {"netns:", "host"} <= {*proposed}
     assert {"docker:web", "compose:shop/web", "netns:db", "host"} <= {value for value, _ in completion.targets("d")}
     assert [value for value, _ in completion.targets("netns:")] == ["netns:db"]
     assert "compose:shop/web" in [value for value, _ in completion.targets("compose:s")]

@@ -140,8 +140,8 @@ def rules_of(rule: Rule, profile: Profile | None) -> tuple[Rule, ...]:
     if up is None or down is None or up == down:
         one = down if up is None else up
         return () if one is None else (dataclasses.replace(rule, condition=one),)
-    egress = Rule(dataclasses.replace(rule.match, direction="egress"), up, rule.priority)
-    ingress = Rule(dataclasses.replace(rule.match, direction="ingress"), down, rule.priority)
+    egress = dataclasses.replace(rule, match=dataclasses.replace(rule.match, direction="egress"), condition=up)
+    ingress = dataclasses.replace(rule, match=dataclasses.replace(rule.match, direction="ingress"), condition=down)
     return (egress, ingress)
 
 

@@ -4,7 +4,9 @@ import pytest
 
 from netweather.conditions import (
     Condition,
+    Match,
     NetworkCondition,
+    Rule,
     builtin_profiles,
     directions,
     expand,
@@ -15,6 +17,7 @@ from netweather.conditions import (
     load_rule,
     rule_from_flags,
 )
+from netweather.conditions.declare import declared_fields
 from netweather.errors import UsageError
 
 WANTED = {
@@ -176,3 +179,12 @@ def test_wrong_ones(text: str, code: str, says: str) -> None:
 
 def test_perfect_is_no_condition() -> None:
     assert find_profile("perfect").up == Condition()
+
+
+def test_the_rules_of_a_profile_have_all_else_of_the_rule() -> None:
+    asked = Rule(Match(to=("192.0.2.1",)), Condition(profile="3g"), priority=7)
+    ways = expand_rule(asked)
+    assert [each.match.direction for each in ways] == ["egress", "ingress"]
+    for field in declared_fields(Rule):
+        kept = {getattr(each, field.attribute) for each in ways} == {getattr(asked, field.attribute)}
+        assert kept or field.attribute in ("match", "condition"), field.attribute

@@ -132,8 +132,8 @@ def events_page() -> str:
     return _joined(["# Events", _MADE, about, "\n".join(rows)])
 
 
-_INTRODUCTION: Final = """The same language exists as options, YAML, JSON and Python. Keys are in camelCase in YAML and JSON,
-and in snake_case in Python. Zero is a valid value. `rtt: 200ms` is a delay of 100 ms in each direction. Netweather refuses
+_INTRODUCTION: Final = """You can write conditions as options, YAML, JSON or Python. Keys are in camelCase in YAML and JSON,
+and in snake_case in Python. 0 is a valid value, as in `loss: 0%`. `rtt: 200ms` is a delay of 100 ms in each direction. Netweather refuses
 contradictions and names the reason; see [errors](../errors.md)."""
 _SECTIONS: Final[tuple[tuple[str, type[Any]], ...]] = (
     ("The network condition", NetworkCondition),

@@ -549,7 +549,7 @@ export type Ramp = {
   every?: string;
 };
 
-/** At most `bitrate`, for each interface and each direction separately. Other packets wait in the queue. */
+/** At most `bitrate`, for each interface and each direction separately. Packets above this rate wait in the queue. */
 export type RateLimit = {
   /** maximum rate in bits per second; 0 means no limit, as in netem */
   bitrate: string;
@@ -572,7 +572,7 @@ export type Reorder = {
   gap?: number;
 };
 
-/** A match and its condition. The first rule that matches a packet wins: lowest priority, then order of creation. */
+/** A rule degrades the traffic that it matches. The first rule that matches a packet wins: lowest priority, then order of creation. */
 export type Rule = {
   /** the peer: any of these addresses, prefixes, host names or targets */
   to?: string[];

@@ -49,7 +49,7 @@ class LossGemodel:
 
 @dataclass(frozen=True, slots=True)
 class LossState:
-    """netem's four-state Markov model: 1 good, 2 good within a burst, 3 lost within a burst, 4 lost alone."""
+    """netem's four-state Markov model: 1 good, 2 received within a burst, 3 lost within a burst, 4 lost alone."""
 
     MODEL: ClassVar[str] = "state"
     p13: Percent = field(metadata=about("probability to change from good to lost within a burst", unit="percent", example="1%"))

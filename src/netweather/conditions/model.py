@@ -112,7 +112,7 @@ class Reorder:
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """At most `bitrate`, for each interface and each direction separately. Other packets wait in the queue."""
+    """At most `bitrate`, for each interface and each direction separately. Packets above this rate wait in the queue."""
 
     SHORT: ClassVar[str] = "bitrate"
     bitrate: Rate = field(
@@ -209,7 +209,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A match and its condition. The first rule that matches a packet wins: lowest priority, then order of creation."""
+    """A rule degrades the traffic that it matches. The first rule that matches a packet wins: lowest priority, then order of creation."""
 
     match: Match = field(default=Match(), metadata=about("the traffic that the rule matches", flat=True))
     condition: Condition = field(default=Condition(), metadata=about("how that traffic is degraded", always=True))

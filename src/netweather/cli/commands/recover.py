@@ -17,22 +17,24 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """
 sudo netweather recover
-# show conditions of other state directories, ask, and remove them
+# also remove conditions of other state directories, after a confirmation
 sudo netweather recover --force
 """
 
 
 @command_factory.command("recover", examples=_EXAMPLES)
-@command_factory.option("--force", is_flag=True, help="also remove conditions of other state directories, after a confirmation")
+@command_factory.option(
+    "--force", is_flag=True, help="also remove conditions that were set with another state directory, after a confirmation"
+)
 @command_factory.option("--yes", is_flag=True, help="do not ask for confirmation")
 @json_option
 def command(*, force: bool, yes: bool, as_json: bool) -> None:
     """Removes all Netweather devices and programs that no running process manages.
 
     Run it after a crash, or after a kill -9 of all Netweather processes. Conditions that a running process manages stay in
-    force and are listed. Leases end without this command: the kernel itself stops matching packets when a lease is over. With
-    --force, it also removes conditions of other state directories, such as those set in a container: it shows their owner and
-    asks for confirmation.
+    force and are listed. Leases end without this command: the kernel itself stops matching packets when a lease is over.
+    With --force, it also removes conditions that were set with another state directory (NETWEATHER_STATE), for example in a
+    container: it shows their owner and asks for confirmation.
     """
     need_root()
     from netweather.engine import Engine
@@ -61,7 +63,7 @@ def _confirm(engine: Engine, others: list[Recovered]) -> None:
     if answer not in ("y", "yes"):
         raise UsageError(
             "force-not-confirmed",
-            "--force would remove conditions of another state directory",
+            "--force would remove conditions that were set with another state directory",
             "\n".join(f"{each.target}: {_owner(engine, each)}" for each in others),
             "end them where they were set (netweather clear), or add --yes",
         )

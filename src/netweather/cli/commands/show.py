@@ -42,8 +42,9 @@ def command(targets: tuple[str, ...], *, watch: bool, direct: bool, as_json: boo
     """Shows the conditions in force on TARGETs, or on this whole machine.
 
     For each rule it shows the packets that matched and the packets that were dropped, by cause, since the condition was set.
-    Packets that Netweather's own devices dropped are red. With TARGETs it also summarises the TCP connections that each rule
-    matches: round-trip time and delivery rate, before the condition and now, and the segments retransmitted since.
+    Packets that Netweather lost although no condition requires it are red. With TARGETs it also summarises the TCP
+    connections that each rule matches: round-trip time and delivery rate, before the condition and now, and the segments
+    retransmitted since.
     """
     service = connected(Settings.load(), direct=direct)
     if watch:

@@ -61,8 +61,10 @@ _STATES = {
 @command_factory.option(
     "--report", metavar="FILE", multiple=True, help="write a report as .html, .md or .xml (JUnit); repeatable"
 )
-@command_factory.option("--must-pass", metavar="NAMES", help="networks on which all must pass (default: all networks)")
-@command_factory.option("--max-slowdown", metavar="TIMES", help="fail if a run takes over TIMES as long as on perfect")
+@command_factory.option(
+    "--must-pass", metavar="NAMES", help="networks on which COMMAND and all its tests must pass (default: all networks)"
+)
+@command_factory.option("--max-slowdown", metavar="TIMES", help="fail if a run takes more than TIMES times as long as on perfect")
 @timeout_option
 @command_factory.option("--kubernetes", metavar="FILE", help="run the NetworkTest in FILE in a Kubernetes cluster")
 @command_factory.option("--keep", is_flag=True, help="with --kubernetes: do not delete the NetworkTest afterwards")

@@ -157,7 +157,8 @@ _COMMON_FLAGS: Final = (
         "exclude",
         NetworkCondition,
         "MATCH",
-        help="traffic that no rule affects: dns, probes, ssh, a peer, or KEY=VALUE,… where KEY is an option that selects traffic",
+        help="traffic that no rule affects: dns, ssh, probes (health checks from the host), a peer, or KEY=VALUE,… where KEY is an option "
+        "that selects traffic",
     ),
     _flag("name", "common", "name", NetworkCondition, "NAME"),
     _flag("for", "common", "lease", NetworkCondition, "TIME|forever"),

@@ -71,7 +71,7 @@ class Words:
     junit: bool = field(
         default=False, metadata=about("the Job's log has JUnit XML, printed at its end: a row for each of its tests")
     )
-    must_pass: tuple[str, ...] = field(default=(), metadata=about("networks on which all must pass; all of them unless given"))
+    must_pass: tuple[str, ...] = field(default=(), metadata=about("networks on which the Job must pass; default: all networks"))
 
 
 @dataclass(frozen=True)

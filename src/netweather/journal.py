@@ -26,11 +26,11 @@ from typing import Any
 from netweather import journal_v1
 from netweather.conditions import NetworkCondition, Rule, dump, dump_rule, load, load_rule
 from netweather.errors import NetweatherError
-from netweather.kernel.datapath.spec import NEVER, Interface, LineId, Prefix, RuleId
+from netweather.kernel.datapath.spec import NEVER, Interface, LineId, RuleId, RulePrefix
 from netweather.kernel.waiting import until
-from netweather.planning.rules import InForce, PlainRule, Slots
+from netweather.planning.rules import Allocation, InForce, PlainRule
 from netweather.planning.vectors import normal_prefix
-from netweather.results import Whose
+from netweather.results import TargetRef
 
 VERSION = 2
 FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS))
@@ -46,9 +46,9 @@ class Entry:
     hook: where its programs are attached, "tcx" or "clsact"; "" when that is not known.
     """
 
-    target: Whose
+    target: TargetRef
     conditions: list[InForce] = field(default_factory=list)
-    slots: Slots = field(default_factory=Slots)
+    slots: Allocation = field(default_factory=Allocation)
     interfaces: tuple[Interface, ...] = ()
     hook: str = ""
     state: str = "making"
@@ -309,7 +309,7 @@ def _same(fd: int, path: Path) -> bool:
 def _copy(entry: Entry) -> Entry:
     """The same, to be changed by whoever has it; what is in it never changes."""
     found, slots = copy(entry), entry.slots
-    found.slots = Slots(dict(slots.lines), dict(slots.counters), dict(slots.leases), dict(slots.interfaces))
+    found.slots = Allocation(dict(slots.lines), dict(slots.counters), dict(slots.leases), dict(slots.interfaces))
     found.conditions, found.draining = list(entry.conditions), dict(entry.draining)
     return found
 
@@ -356,14 +356,14 @@ def _entry(document: dict[str, Any], identity: str) -> Entry:
     if document["version"] not in (1, VERSION):
         raise ValueError(f"version {document['version']}")
     document = journal_v1.upgraded(document) if document["version"] == 1 else document
-    whose = Whose(**document["target"])
+    whose = TargetRef(**document["target"])
     if whose.identity != identity:
         raise ValueError(f"it is the journal of {whose.identity}")
     slots = document["slots"]
     return Entry(
         target=whose,
         conditions=[_in_force(item, whose.reference) for item in document["conditions"]],
-        slots=Slots(
+        slots=Allocation(
             {LineId(RuleId(name, rule), *place): number for name, rule, *place, number in slots["lines"]},
             {RuleId(*rule): number for *rule, number in slots["counters"]},
             slots["leases"],
@@ -382,7 +382,7 @@ def _entry(document: dict[str, Any], identity: str) -> Entry:
 def _in_force(item: dict[str, Any], reference: str) -> InForce:
     """reference: the target's, of journals from before each condition had its own."""
     condition: NetworkCondition = load(item["document"])
-    peers: dict[str, tuple[Prefix, ...]] = {
+    peers: dict[str, tuple[RulePrefix, ...]] = {
         word: tuple(normal_prefix(p) for p in prefixes) for word, prefixes in item["peers"].items()
     }
     deadline = NEVER if item["deadline"] is None else item["deadline"]

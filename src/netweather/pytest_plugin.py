@@ -14,7 +14,7 @@ from netweather.errors import NetweatherError
 
 if TYPE_CHECKING:
     from netweather.reports.network_evidence import Evidence
-    from netweather.results import Whose
+    from netweather.results import TargetRef
     from netweather.service import Service
     from netweather.testing.labs.lab import Lab
     from netweather.testing.network import Network
@@ -29,7 +29,7 @@ LAB_MARK = (
     "beside the test"
 )
 _NETWORK = pytest.StashKey["Network"]()
-_KNOWN = pytest.StashKey[dict[tuple[str, ...], list["Whose"]]]()
+_KNOWN = pytest.StashKey[dict[tuple[str, ...], list["TargetRef"]]]()
 _SERVICE = pytest.StashKey["Service"]()
 _BROKEN = "netweather_error"
 PERFECT = "perfect"

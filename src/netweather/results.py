@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from netweather.conditions import NetworkCondition
     from netweather.errors import NetweatherError
     from netweather.kernel.datapath.operations import Operation
-    from netweather.measure import Evidence
+    from netweather.measure import ConditionEvidence
     from netweather.planning.rules import PlainRule
 
 
 @dataclass(frozen=True)
-class Whose:
+class TargetRef:
     """Enough of a target to find it again and to name it. cookie: its namespace's, by which it is told from a later one that has
     got the inode; 0 when it is not known."""
 
@@ -67,7 +67,7 @@ class Experienced:
 class SetResult:
     """What `set` did. operations: in order, also of a dry run. notes: what the user should know."""
 
-    target: Whose
+    target: TargetRef
     condition: NetworkCondition
     operations: tuple[Operation, ...]
     changed: bool
@@ -116,7 +116,7 @@ class RuleCounters:
 
 
 @dataclass(frozen=True)
-class Shown:
+class ConditionStatus:
     """One network condition as it stands. remaining_ns: of its lease, None for ever. in_force: the kernel holds all of it.
 
     problems: why it is not in force, or what else is wrong, in words. unwanted_drops: packets that our own devices dropped and
@@ -125,7 +125,7 @@ class Shown:
     notes: what is not wrong and yet to be known. lived: of each rule what its connections lived through, where somebody asked.
     """
 
-    target: Whose
+    target: TargetRef
     condition: NetworkCondition
     remaining_ns: int | None
     in_force: bool
@@ -214,13 +214,13 @@ class Recovered:
 
 
 @dataclass(frozen=True)
-class Done:
+class SetOutcome:
     """A network condition that was set, or would be, and what `set` did on each target."""
 
     condition: NetworkCondition
     results: tuple[SetResult, ...]
     dry_run: bool = False
-    evidence: tuple[Evidence, ...] = ()
+    evidence: tuple[ConditionEvidence, ...] = ()
     """What was measured, when it was to be proved."""
 
     @property

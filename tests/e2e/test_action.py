@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from netweather.kernel.datapath.pump_process import Process
+from netweather.kernel.datapath.pump_process import ProcessHandle
 from tests.kernel.cli.machine import Machine, machine
 from tests.support.machine import SLOW
 from tests.support.repository import ROOT
@@ -72,7 +72,7 @@ class Job:
         return address
 
     def stop(self) -> None:
-        process = Process.of(self.agent) if self.agent else None
+        process = ProcessHandle.of(self.agent) if self.agent else None
         if process is not None:
             process.signal(signal.SIGTERM)
             until(lambda: not process.alive, 20, "the agent has ended")

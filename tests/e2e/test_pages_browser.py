@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from netweather.reports.matrix import Cell, Matrix, Outcome
+from netweather.reports.matrix import Cell, CellOutcome, Matrix
 from netweather.reports.matrix_pages import write
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
@@ -27,7 +27,7 @@ def evidence(packets: int, dropped: int) -> dict[str, Any]:
     return {**found, "packets": packets, "dropped": dropped, "series": series}
 
 
-def cell(test: str, network: str, outcome: Outcome, seconds: float) -> Cell:
+def cell(test: str, network: str, outcome: CellOutcome, seconds: float) -> Cell:
     told = () if network == "perfect" else (evidence(400, 20),)
     return Cell(test, network, outcome, seconds, "</pre><script>throw 'not HTML'</script> & what it said", told)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from netweather.conditions import Condition
-from netweather.engine.verification import Wish, verify
+from netweather.engine.verification import VerifyOptions, verify
 from netweather.kernel import keeper_process
 from netweather.kernel.bpf.hooks import Clsact, best_hook
 from netweather.kernel.datapath.pump_file import ParamsFile
@@ -102,7 +102,7 @@ def check(rig: Rig, break_it: Callable[[Rig], str]) -> None:
     shown = rig.shown()
     assert not shown.in_force
     assert words in "; ".join(shown.problems)
-    (found,) = verify(rig.engine, rig.target, Wish(peer=f"netns:{rig.net.server.name}"))
+    (found,) = verify(rig.engine, rig.target, VerifyOptions(peer=f"netns:{rig.net.server.name}"))
     assert found.verdict == "FAIL"
     assert found.kernel["inForce"] is False
     assert words in "; ".join(found.problems)
@@ -150,7 +150,7 @@ def test_other_parameters_than_those_asked_for(make_rig: MakeRig) -> None:
             line = bytearray(file.parameters(0))
             line[-1] ^= 1
             file.write_line(0, bytes(line), {})
-        (found,) = verify(rig.engine, rig.target, Wish())
+        (found,) = verify(rig.engine, rig.target, VerifyOptions())
         assert "emulated link 0 (egress of eth0): the pump's parameters are damaged" in found.problems
         first, second = found.kernel["lines"]
         assert (first["held"], second["held"]) == (None, second["requested"])

@@ -19,7 +19,7 @@ from netweather.cli import main
 from netweather.conditions import FLAGS, load, network_condition_from_flags, network_condition_to_flags
 from netweather.engine import Engine, entries
 from netweather.kernel.datapath.pump_file import ParamsFile
-from netweather.lines.params import ONE, ConfigError, LineParams, LineStats, LossModel, Policy
+from netweather.lines.params import ONE, ConfigError, LineParams, LineStats, LossModel, QueuePolicy
 from netweather.settings import Settings
 from netweather.targets import Target, resolve
 from tests.support.netns import lab
@@ -71,9 +71,9 @@ CONDITIONS: tuple[Row, ...] = (
     ("--rate 2mbit --overhead -14", {"overhead": -14}),
     ("--rate 2mbit --limit 1000", {"limit_packets": 1000, "limit_bytes": 0}),
     ("--rate 2mbit --limit 64kb", {"limit_packets": 0, "limit_bytes": 64_000}),
-    ("--rate 2mbit --queue droptail", {"policy": Policy.DROPTAIL}),
-    ("--rate 2mbit --queue codel", {"policy": Policy.CODEL}),
-    ("--rate 2mbit --queue ecn", {"policy": Policy.CODEL_ECN}),
+    ("--rate 2mbit --queue droptail", {"policy": QueuePolicy.DROPTAIL}),
+    ("--rate 2mbit --queue codel", {"policy": QueuePolicy.CODEL}),
+    ("--rate 2mbit --queue ecn", {"policy": QueuePolicy.CODEL_ECN}),
     ("--slot 10ms", {"slot_min_ns": 10 * MS, "slot_max_ns": 10 * MS}),
     ("--slot min=10ms,max=20ms,packets=32,bytes=64kb", {"slot_max_ns": 20 * MS, "slot_packets": 32, "slot_bytes": 64_000}),
     ("--loss 3% --ecn", {"loss_ecn": True}),

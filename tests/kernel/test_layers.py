@@ -17,7 +17,7 @@ from ipaddress import IPv4Address, IPv6Address
 import pytest
 
 from netweather.conditions import Condition
-from netweather.engine.verification import Wish, verify
+from netweather.engine.verification import VerifyOptions, verify
 from netweather.errors import NetweatherError
 from netweather.measure import Verdict
 from tests.kernel.conftest import MakeRig
@@ -384,7 +384,7 @@ def test_what_verify_measures_at_a_router_holds_for_what_it_forwards(
 ) -> None:
     rig, end, server = router
     rig.set(rule(delay(DELAY_MS), direction=direction))
-    (evidence,) = verify(rig.engine, rig.target, Wish(peer=f"netns:{server.name}", samples=40))
+    (evidence,) = verify(rig.engine, rig.target, VerifyOptions(peer=f"netns:{server.name}", samples=40))
     figures = [figure for measured in evidence.measured for figure in measured.figures if figure.name == "delay"]
     assert {figure.direction for figure in figures} >= {"egress"}
     assert all(figure.verdict is not Verdict.FAIL for figure in figures)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from netweather.engine import peer_update
-from netweather.engine.verification import Wish, verify
+from netweather.engine.verification import VerifyOptions, verify
 from netweather.errors import NetweatherError
 from netweather.targets import Target, resolve, resolve_peers
 from netweather.targets.peers import Peers
@@ -142,7 +142,7 @@ def test_verify_asks_the_targets_own_servers(site: Site, tmp_path: Path, given: 
     rig = Rig(site.net, tmp_path / "state", reference=site.reference)
     try:
         rig.set(rule(delay(50), to=("db",), direction="egress"), lease=60)
-        (found,) = verify(rig.engine, rig.target, Wish(seconds=1, samples=10, **wish))
+        (found,) = verify(rig.engine, rig.target, VerifyOptions(seconds=1, samples=10, **wish))
     finally:
         rig.close()
     figures = {figure.name: figure for figure in found.measured[0].figures}

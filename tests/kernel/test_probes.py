@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from netweather.kernel.features import features, probes
-from netweather.kernel.features.features import FEATURES, Bench
-from netweather.kernel.host_info import Host
+from netweather.kernel.features.features import FEATURES, ProbeEnvironment
+from netweather.kernel.host_info import HostInfo
 from tests.support.netns import ip
 
 LATER = frozenset({"docker", "netem"})  # not this kernel's matter, or not needed
@@ -28,7 +28,7 @@ def test_this_machine_can_work(tmp_path: Path) -> None:
 
 
 def test_what_a_kernel_is_new_enough_for_it_has_unless_it_was_built_without(tmp_path: Path) -> None:
-    host = Host.here()
+    host = HostInfo.here()
     for finding in features.probe_all(tmp_path):
         feature = finding.feature
         if finding.state == "yes" or feature.name in LATER or not feature.minimum or host.version < version(feature.minimum):
@@ -53,7 +53,7 @@ def test_nothing_is_left(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
 def test_each_probe_answers_and_says_something(feature: features.Feature, tmp_path: Path) -> None:
-    bench = Bench(tmp_path, Host.here())
+    bench = ProbeEnvironment(tmp_path, HostInfo.here())
     try:
         finding = features.probe(feature, bench)
     finally:
@@ -64,15 +64,15 @@ def test_each_probe_answers_and_says_something(feature: features.Feature, tmp_pa
 
 def test_a_docker_host_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("DOCKER_HOST", "tcp://192.0.2.1:2375")
-    with pytest.raises(probes.Lacking, match="not on this machine"):
-        probes.docker(Bench(tmp_path, Host.here()))
+    with pytest.raises(probes.NotSupported, match="not on this machine"):
+        probes.docker(ProbeEnvironment(tmp_path, HostInfo.here()))
 
 
 def test_a_state_directory_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(probes.Lacking, match="cannot be written"):
-        probes.state_directory(Bench(tmp_path / "file" / "state", Host.here()))
+    with pytest.raises(probes.NotSupported, match="cannot be written"):
+        probes.state_directory(ProbeEnvironment(tmp_path / "file" / "state", HostInfo.here()))
 
 
 def test_locked_memory_counts_on_old_kernels_only(tmp_path: Path) -> None:
-    assert "5.11" in probes.memlock(Bench(tmp_path, Host("6.1.0", "x86_64")))
+    assert "5.11" in probes.memlock(ProbeEnvironment(tmp_path, HostInfo("6.1.0", "x86_64")))

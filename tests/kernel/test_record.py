@@ -15,7 +15,7 @@ import pytest
 from netweather.conditions.embedding import with_profile_files
 from netweather.conditions.language.flags import network_condition_from_flags, rule_from_flags
 from netweather.engine import verification
-from netweather.engine.verification import Wish
+from netweather.engine.verification import VerifyOptions
 from netweather.kernel.features import features
 from netweather.kernel.tracing.link_recorder import Learnt, Recorder
 from netweather.observation import profile_learning
@@ -80,7 +80,7 @@ def learn(line: Rig, program: str, *words: object) -> Learnt:
         return recorder.read()
 
 
-def saved(found: profile_learning.Line, folder: Path) -> Path:
+def saved(found: profile_learning.LearntLine, folder: Path) -> Path:
     from netweather.cli.extras.record import _write
 
     _write(folder / "home.yaml", found, "recorded in a test")
@@ -95,7 +95,7 @@ def set_again(line: Rig, file: Path, engine: str) -> None:
 
 def delays(line: Rig) -> dict[str, Sequence[float]]:
     """One-way delays of both directions, as `verify` measures them."""
-    wish = Wish(None, None, f"netns:{line.net.server.name}", 2000)
+    wish = VerifyOptions(None, None, f"netns:{line.net.server.name}", 2000)
     (evidence,) = verification.verify(line.engine, line.target, wish, lambda share, text: None)
     return {way: series.delays for each in evidence.measured for way, series in each.series.items()}
 
@@ -159,7 +159,7 @@ def test_losses_are_those_of_the_line(line: Rig, tmp_path: Path, engine: str, wo
     assert is_run(again, run, engine, 0.25)
 
 
-def is_run(found: profile_learning.Line, run: float, engine: str, share: float) -> bool:
+def is_run(found: profile_learning.LearntLine, run: float, engine: str, share: float) -> bool:
     """netem's line has single packets, those of eight connections among each other: what it loses in a row hits several of them."""
     if engine == "netem":
         return found.run is not None and 1 < found.run < 1.2 * run

@@ -13,20 +13,20 @@ SHOT, REDIRECT = 2, 7
 
 
 @pytest.fixture
-def steer() -> Iterator[libbpf.Object]:
+def steer() -> Iterator[libbpf.BpfObject]:
     loaded = libbpf.load(libbpf.built("steer"))
     yield loaded
     loaded.close()
 
 
-def test_what_carries_no_line_is_dropped(steer: libbpf.Object) -> None:
+def test_what_carries_no_line_is_dropped(steer: libbpf.BpfObject) -> None:
     assert libbpf.test_run(steer.programs["nw_steer"], bytes(64))[0] == SHOT
 
 
-def test_an_exit_without_a_line_drops(steer: libbpf.Object) -> None:
+def test_an_exit_without_a_line_drops(steer: libbpf.BpfObject) -> None:
     assert libbpf.test_run(steer.programs["nw_exit"], bytes(64))[0] == SHOT
 
 
-def test_an_exit_hands_back_what_came_out_of_its_line(steer: libbpf.Object) -> None:
+def test_an_exit_hands_back_what_came_out_of_its_line(steer: libbpf.BpfObject) -> None:
     steer.maps["exits"].update(struct.pack("=I", 1), struct.pack("=I", 5))  # a test run comes from lo, index 1
     assert libbpf.test_run(steer.programs["nw_exit"], bytes(64))[0] == REDIRECT

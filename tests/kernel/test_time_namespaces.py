@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from netweather.kernel import namespaces
-from netweather.kernel.datapath.pump_process import Process
+from netweather.kernel.datapath.pump_process import ProcessHandle
 from tests.kernel.agent.conftest import PROGRAM, real_agent
 from tests.support import dumps
 from tests.support.machine import SLOW
@@ -128,8 +128,10 @@ def test_the_clock_and_a_process_are_the_hosts() -> None:
         before = namespaces.boot_ns()
         assert process.stdout
         assert before < int(process.stdout.readline()) < namespaces.boot_ns()
-        seen = Process.of(process.pid)
-        script = f"from netweather.kernel.datapath.pump_process import Process; print(Process.of({process.pid}).start)"
+        seen = ProcessHandle.of(process.pid)
+        script = (
+            f"from netweather.kernel.datapath.pump_process import ProcessHandle; print(ProcessHandle.of({process.pid}).start)"
+        )
         told = subprocess.run(elsewhen(7200, PROGRAM[0], "-c", script), capture_output=True, text=True, check=True).stdout
         assert seen
         assert abs(int(told) - seen.start) <= 1

@@ -12,12 +12,12 @@ import pytest
 
 from netweather.conditions import NetworkCondition
 from netweather.conditions.language.flags import rule_from_flags
-from netweather.engine import Engine, Wanted, set_all
-from netweather.engine.verification import Wish, silent, verify
+from netweather.engine import Engine, Placement, set_all
+from netweather.engine.verification import VerifyOptions, silent, verify
 from netweather.errors import NetweatherError
 from netweather.kernel.datapath.pump_file import ParamsFile
 from netweather.lines.params import ONE, LineParams, LossModel
-from netweather.measure import Evidence, Figure, Verdict
+from netweather.measure import ConditionEvidence, Figure, Verdict
 from netweather.service.set_verified import proof
 from netweather.settings import Settings
 from netweather.targets import Target, resolve
@@ -52,10 +52,10 @@ class Bench:
     def set(self, **flags: Any) -> None:
         self.engine.set(self.target, self.condition(**flags))
 
-    def verify(self, *, tries: int = TRIES, **wish: Any) -> Evidence:
+    def verify(self, *, tries: int = TRIES, **wish: Any) -> ConditionEvidence:
         """Once more when this machine was too busy to measure."""
         for _ in range(tries):
-            (found,) = verify(self.engine, self.target, Wish(seconds=3, **wish))
+            (found,) = verify(self.engine, self.target, VerifyOptions(seconds=3, **wish))
             figures = [figure for measured in found.measured for figure in measured.figures]
             if not any(words in figure.why for figure in figures for words in ("too busy", "reaches beyond")):
                 break
@@ -81,16 +81,16 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
             target.close()
 
 
-def by_name(evidence: Evidence) -> dict[str, Figure]:
+def by_name(evidence: ConditionEvidence) -> dict[str, Figure]:
     """'delay egress' and so on."""
     return {f"{figure.name} {figure.direction}": figure for measured in evidence.measured for figure in measured.figures}
 
 
-def verdicts(evidence: Evidence) -> dict[str, str]:
+def verdicts(evidence: ConditionEvidence) -> dict[str, str]:
     return {name: str(figure.verdict) for name, figure in by_name(evidence).items()}
 
 
-def told(evidence: Evidence) -> str:
+def told(evidence: ConditionEvidence) -> str:
     return f"{evidence.problems} {by_name(evidence)}"
 
 
@@ -360,12 +360,12 @@ def test_a_probe_that_does_not_meet_the_rule_cannot_tell(bench: Bench) -> None:
 def test_set_verify_undoes_what_does_not_hold(bench: Bench) -> None:
     bench.set(delay="5ms")
 
-    def planted(target: Target, condition: NetworkCondition) -> Sequence[Evidence]:
+    def planted(target: Target, condition: NetworkCondition) -> Sequence[ConditionEvidence]:
         bench.plant(lambda params: replace(params, delay_ns=80 * MS))
         return proof(bench.engine, silent)(target, condition)
 
     with pytest.raises(NetweatherError) as caught:
-        set_all(bench.engine, [Wanted(bench.condition(delay="50ms"), (bench.target,))], check=planted)
+        set_all(bench.engine, [Placement(bench.condition(delay="50ms"), (bench.target,))], check=planted)
     assert caught.value.code == "not-proved"
     assert "80" in caught.value.why
     (shown,) = bench.engine.show(bench.target)
@@ -375,7 +375,7 @@ def test_set_verify_undoes_what_does_not_hold(bench: Bench) -> None:
 
 
 def test_set_verify_keeps_what_holds(bench: Bench) -> None:
-    wanted = Wanted(bench.condition(delay="50ms"), (bench.target,))
+    wanted = Placement(bench.condition(delay="50ms"), (bench.target,))
     (done,) = set_all(bench.engine, [wanted], check=proof(bench.engine, silent))
     (found,) = done.evidence
     assert found.verdict is Verdict.PASS, told(found)

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from netweather.conditions import load
-from netweather.results import Done, RuleCounters, SetResult, Shown, Whose
+from netweather.results import ConditionStatus, RuleCounters, SetOutcome, SetResult, TargetRef
 from netweather.wire import condition_documents as wire
 
 PROGRAM = (
@@ -25,10 +25,10 @@ PROGRAM = (
 )
 LIBRARIES = {"http", "httpx", "httpcore", "h11", "email", "ssl", "asyncio", "pydantic", "yaml", "cffi", "pyroute2"}
 ENGINE = ("engine", "service", "planning", "lines", "measure", "journal", "keeper", "agent", "testing", "demo")
-TARGET = Whose("netns:a", "a", 1, 2, None, None, "netns")
+TARGET = TargetRef("netns:a", "a", 1, 2, None, None, "netns")
 CONDITION = load({"name": "default", "targets": ["netns:a"], "rules": [{"condition": {"delay": "10ms", "loss": "1%"}}]})
-DONE = Done(CONDITION, (SetResult(TARGET, CONDITION, (), True, {}, ("eth0",), ("a note",), ("engine pump",)),))
-SHOWN = Shown(TARGET, CONDITION, 60 * 10**9, True, (), ("eth0",), {}, (RuleCounters(1, 100, 0),), 0, "pump")
+DONE = SetOutcome(CONDITION, (SetResult(TARGET, CONDITION, (), True, {}, ("eth0",), ("a note",), ("engine pump",)),))
+SHOWN = ConditionStatus(TARGET, CONDITION, 60 * 10**9, True, (), ("eth0",), {}, (RuleCounters(1, 100, 0),), 0, "pump")
 ANSWERS: dict[str, list[dict[str, Any]]] = {
     "PUT": [wire.DONE.write(DONE)],
     "GET": [wire.SHOWN.write(SHOWN)],

@@ -106,8 +106,8 @@ class Containerd:
     socket: Path
 
     @functools.cached_property
-    def _service(self) -> _grpc.Service:
-        return _grpc.Service(str(self.socket), "runtime.v1.RuntimeService", _grpc.compiled("runtime.v1", _TABLE), timeout=30)
+    def _service(self) -> _grpc.GrpcService:
+        return _grpc.GrpcService(str(self.socket), "runtime.v1.RuntimeService", _grpc.compiled("runtime.v1", _TABLE), timeout=30)
 
     def make(self, message: str, **fields: Any) -> Any:
         return self._service.messages[message](**fields)

@@ -14,10 +14,10 @@ import pytest
 
 from netweather.conditions import FOREVER, Condition, Delay, Match, NetworkCondition, PortRange, Rule
 from netweather.engine import Engine, recovery
-from netweather.engine.draining import DRAIN_S, Held
-from netweather.kernel.datapath.pump_process import Process
+from netweather.engine.draining import DRAIN_S, DrainMode
+from netweather.kernel.datapath.pump_process import ProcessHandle
 from netweather.kernel.namespace_search import every_namespace
-from netweather.results import Recovered, SetResult, Shown
+from netweather.results import ConditionStatus, Recovered, SetResult
 from netweather.settings import Settings
 from netweather.targets import Target, resolve
 from netweather.units import Duration
@@ -94,11 +94,11 @@ class Rig:
         length = FOREVER if lease is None else Duration(round(lease * SECOND))
         return self.engine.set(self.target, NetworkCondition(name=name, rules=rules, lease=length, **more))
 
-    def clear(self, name: str | None = None, held: Held = "wait") -> list[str]:
+    def clear(self, name: str | None = None, held: DrainMode = "wait") -> list[str]:
         """held: what becomes of packets in lines; unless given, everything is as before when this returns."""
         return replace(self.engine, held=held).clear(self.target, name)
 
-    def shown(self) -> Shown:
+    def shown(self) -> ConditionStatus:
         """The only condition in force."""
         (one,) = self.engine.show(self.target)
         return one
@@ -109,13 +109,13 @@ class Rig:
             only_in(patch, self.target)
             return (engine or self.engine).recover()
 
-    def process(self, name: str) -> Process | None:
+    def process(self, name: str) -> ProcessHandle | None:
         """The "pump" or "keeper", if it runs."""
         try:
             pid, start = map(int, (self.folder / f"{name}.pid").read_text().split())
         except (OSError, ValueError):
             return None
-        found = Process(pid, start)
+        found = ProcessHandle(pid, start)
         return found if found.alive else None
 
     def kill(self, *names: str) -> None:

@@ -19,18 +19,18 @@ from netweather.conditions.embedding import embedded
 from netweather.errors import NetweatherError
 from netweather.journal import Entry, Journal, replace_text
 from netweather.kernel.datapath.spec import NEVER, Interface, LineId, RuleId
-from netweather.planning.rules import InForce, PlainRule, Slots
-from netweather.results import Whose
+from netweather.planning.rules import Allocation, InForce, PlainRule
+from netweather.results import TargetRef
 from netweather.units import Duration
 
-WHOSE = Whose("docker:shop", "shop", 4, 4026532000, 17, None, "docker")
+WHOSE = TargetRef("docker:shop", "shop", 4, 4026532000, 17, None, "docker")
 CONDITION = NetworkCondition(name="slow", rules=(Rule(Match(to=("docker:db",)), Condition(delay=Delay(Duration(5)))),))
 SLOW = RuleId("slow", 0)
 RULES = (PlainRule(CONDITION.rules[0], 0, "pump", ("netem is not there",)),)
 ENTRY = Entry(
     WHOSE,
     [InForce(CONDITION, {"docker:db": (ip_network("192.0.2.7/32"), ip_network("2001:db8::7/128"))}, NEVER, 12, RULES)],
-    Slots({LineId(SLOW, "egress", "eth0", "pump"): 3}, {SLOW: 1}, {"slow": 0}, {"eth0": 0}),
+    Allocation({LineId(SLOW, "egress", "eth0", "pump"): 3}, {SLOW: 1}, {"slow": 0}, {"eth0": 0}),
     (Interface("eth0", 7, 0),),
     state="made",
 )
@@ -141,9 +141,9 @@ def test_locks_of_several_targets_come_and_go_at_once(tmp_path: Path) -> None:
 import sys
 from pathlib import Path
 from netweather.journal import Entry, Journal
-from netweather.results import Whose
+from netweather.results import TargetRef
 journal = Journal(Path(sys.argv[1]))
-whose = Whose("netns:a", "a", 4, int(sys.argv[2]), None, None, "netns")
+whose = TargetRef("netns:a", "a", 4, int(sys.argv[2]), None, None, "netns")
 for _ in range(400):
     with journal.locked(whose.identity):
         journal.write(Entry(whose))
@@ -318,7 +318,7 @@ def test_what_could_not_be_removed_counts_for_nothing_until_it_is_written_again(
 ) -> None:
     """On a read-only disk; the conditions in it have ended."""
     journal = Journal(tmp_path)
-    entry = Entry(Whose("netns:a", "a", 4, 7, None, "/run/netns/a", "netns"))
+    entry = Entry(TargetRef("netns:a", "a", 4, 7, None, "/run/netns/a", "netns"))
     journal.write(entry)
     with monkeypatch.context() as read_only:
         read_only.setattr(module.shutil, "rmtree", lambda *_, **__: None)

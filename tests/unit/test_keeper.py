@@ -15,8 +15,8 @@ from netweather.conditions import Condition, NetworkCondition, Rule
 from netweather.journal import Entry, Journal
 from netweather.keeper import RETRY_S, TURN_S, Keeper
 from netweather.kernel.datapath.spec import NEVER, LineId, RuleId
-from netweather.planning.rules import InForce, Slots
-from netweather.results import Whose
+from netweather.planning.rules import Allocation, InForce
+from netweather.results import TargetRef
 from tests.support.clock import FakeClock
 
 
@@ -46,7 +46,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Keep
     journal = Journal(tmp_path)
     fd = os.open("/proc/self/ns/net", os.O_RDONLY)
     status = os.fstat(fd)
-    whose = Whose("pid:1", "one", status.st_dev, status.st_ino, os.getpid(), None, "pid")
+    whose = TargetRef("pid:1", "one", status.st_dev, status.st_ino, os.getpid(), None, "pid")
     entry = Entry(
         whose, [InForce(NetworkCondition(rules=(Rule(condition=Condition(block="drop")),)), {}, NEVER, 1, ())], state="made"
     )
@@ -84,7 +84,7 @@ def test_a_target_that_is_gone(kept: tuple[Keeper, Remembering, Entry], monkeypa
 
 def test_a_device_that_was_deleted(kept: tuple[Keeper, Remembering, Entry], monkeypatch: pytest.MonkeyPatch) -> None:
     keeper, engine, entry = kept
-    engine.journal.write(replace(entry, slots=Slots(lines={LineId(RuleId("default", 0), "egress", "eth0", "pump"): 0})))
+    engine.journal.write(replace(entry, slots=Allocation(lines={LineId(RuleId("default", 0), "egress", "eth0", "pump"): 0})))
     monkeypatch.setattr(module, "names", lambda: ["lo", "eth0"])
     monkeypatch.setattr(keeper, "_pump_is_dead", lambda _: False)
     assert keeper.turn()

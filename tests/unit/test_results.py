@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from netweather.conditions import NetworkCondition, Rule
-from netweather.results import RuleCounters, Shown, Whose
+from netweather.results import ConditionStatus, RuleCounters, TargetRef
 
 
-def shown(*rules: RuleCounters) -> Shown:
-    target = Whose("netns:a", "a", 1, 2, None, None, "netns")
-    return Shown(target, NetworkCondition("slow", rules=(Rule(),) * len(rules)), None, True, (), (), {}, rules, 0, "pump")
+def shown(*rules: RuleCounters) -> ConditionStatus:
+    target = TargetRef("netns:a", "a", 1, 2, None, None, "netns")
+    return ConditionStatus(
+        target, NetworkCondition("slow", rules=(Rule(),) * len(rules)), None, True, (), (), {}, rules, 0, "pump"
+    )
 
 
 def test_a_condition_has_the_sums_of_its_rules_and_what_one_does_not_tell_is_unknown() -> None:

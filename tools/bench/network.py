@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from netweather.conditions import Condition, Delay, Match, NetworkCondition, PortRange, Rule
-from netweather.conditions import Engine as LineEngine
+from netweather.conditions import EngineName as LineEngine
 from netweather.engine import Engine
 from netweather.errors import NetweatherError
-from netweather.results import Shown
+from netweather.results import ConditionStatus
 from netweather.service import LocalService
 from netweather.settings import Settings
 from netweather.targets import Target, resolve
@@ -106,7 +106,7 @@ class Net:
         if problems:
             raise RuntimeError(f"the condition was not in force: {'; '.join(problems)}")
 
-    def _shown(self) -> list[Shown]:
+    def _shown(self) -> list[ConditionStatus]:
         return self.engine.show(self.target)
 
     def settle(self) -> None:

@@ -20,14 +20,14 @@ from netweather.errors import NetweatherError
 from netweather.host import service_sockets
 from netweather.kernel.sockets.netns_stats import Faring
 from netweather.kernel.waiting import until
-from netweather.results import Experienced, RuleCounters, Shown, Whose
-from netweather.scope.buttons import NAME, Wish, controls, panel
+from netweather.results import ConditionStatus, Experienced, RuleCounters, TargetRef
+from netweather.scope.buttons import NAME, ButtonState, controls, panel
 from netweather.scope.picture import Painter
 from netweather.scope.plugin_process import HELD_S, Plugin, make_app
 from netweather.scope.probe_report import Reporter
 from netweather.scope.steering import Steering
 from netweather.service import Service
-from netweather.targets.census import Container, State
+from netweather.targets.census import Container, ContainerState
 from netweather.units import Duration
 from tests.support.scope import Probe
 from tools.bench.figures import Rows, at_most, row
@@ -50,17 +50,17 @@ class Host:
         ids = [f"{number:064x}" for number in range(self.count)]
         return [Container(each, each[-6:], "docker", "running", f"docker:{each}", f"4-{int(each, 16)}") for each in ids], []
 
-    def states(self) -> tuple[dict[str, State], bool]:
+    def states(self) -> tuple[dict[str, ContainerState], bool]:
         return {each.id: each.state for each in self.look()[0]}, True
 
     def farings(self) -> dict[str, Faring]:
         return {f"4-{number}": Faring(3, 100_400.0, 3, 70_000 + time.monotonic_ns(), 5_000) for number in range(self.count)}
 
-    def show(self, references: Sequence[str] = (), *, lived: bool = False) -> list[Shown]:
-        rules = next(iter(controls([]).values())).change(Wish()).rules()
+    def show(self, references: Sequence[str] = (), *, lived: bool = False) -> list[ConditionStatus]:
+        rules = next(iter(controls([]).values())).change(ButtonState()).rules()
         return [
-            Shown(
-                Whose(f"docker:{number:064x}", "x", 4, number, None, None, "docker"),
+            ConditionStatus(
+                TargetRef(f"docker:{number:064x}", "x", 4, number, None, None, "docker"),
                 NetworkCondition(NAME, rules=rules), MINUTE.ns, True, (), ("eth0",), {}, (RuleCounters(7, 700, 1),), 0, "pump",
                 lived=(Experienced(3, 2, 310.0, 100_400.0, 3, None, None, None),),
             )

@@ -17,13 +17,13 @@ from netweather.agent.audit import Audit
 from netweather.agent.events import Events
 from netweather.agent.metrics import Metrics
 from netweather.agent.principals import Tokens, again
-from netweather.agent.selector_conditions import Standing
+from netweather.agent.selector_conditions import SelectorConditions
 from netweather.agent.service_callbacks import AgentCallbacks, Audited
 from netweather.agent.stats_sessions import Watches
 from netweather.agent.supervisor import LOOKS_A_SECOND, Keeping
 from netweather.agent.target_queues import TargetQueues
 from netweather.engine import Engine
-from netweather.engine.draining import LOOK_S, Held
+from netweather.engine.draining import LOOK_S, DrainMode
 from netweather.engine.scenario_store import Playbook
 from netweather.engine.views.system_reports import KernelReport
 from netweather.errors import NetweatherError
@@ -74,7 +74,7 @@ class Agent:
         self.engine = Engine(self.settings, opening, self.keeping.keep, devices_later=True, at_once=TARGETS)
         self.engine.counted = self.keeping.remember_counters
         later = partial(LocalService, self.engine, callbacks=Audited(self.audit))
-        self.standing = Standing(self.engine, self.events, service=later)
+        self.standing = SelectorConditions(self.engine, self.events, service=later)
         self.callbacks = AgentCallbacks(self.audit, self.events, self.keeping, self.standing, self.port)
         self.keeping.cleared = self.callbacks.cleared_elsewhere
         self.played = Scenarios(Playbook(self.settings.state))
@@ -102,7 +102,7 @@ class Agent:
         return await asyncio.get_running_loop().run_in_executor(self.pool, partial(function, *arguments, **named))
 
     async def clear(
-        self, caller: Caller, references: Sequence[str], name: str | None, owner: str | None, held: Held
+        self, caller: Caller, references: Sequence[str], name: str | None, owner: str | None, held: DrainMode
     ) -> list[Cleared]:
         """As the service's; who waits for packets to come out has no thread meanwhile."""
         service = self.service(caller)

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from netweather.agent.agent import Agent
-from netweather.agent.api.connection_protocol import Protocol
+from netweather.agent.api.connection_protocol import AgentProtocol
 from netweather.agent.api.http_app import make_app
-from netweather.agent.cluster.node_agent import Node
+from netweather.agent.cluster.node_agent import NodeAgent
 from netweather.agent.principals import GROUP, Tokens, of_owner
 from netweather.errors import UsageError
 from netweather.host import service_sockets
@@ -74,13 +74,15 @@ def run(settings: Settings, listen: Listen, node: str = "", daemonset: str = "")
             sockets.append((stack.enter_context(service_sockets.tcp(*listen.host_port)), tls))
         port = listen.host_port[1] if listen.host_port else None
         agent = Agent(settings, listen.tokens, port)
-        asyncio.run(_serve(agent, sockets, Node(agent, node, daemonset=daemonset) if node else None))
+        asyncio.run(_serve(agent, sockets, NodeAgent(agent, node, daemonset=daemonset) if node else None))
 
 
-async def _serve(agent: Agent, sockets: list[tuple[Any, dict[str, Any]]], node: Node | None) -> None:
+async def _serve(agent: Agent, sockets: list[tuple[Any, dict[str, Any]]], node: NodeAgent | None) -> None:
     agent.events.bind(asyncio.get_running_loop())
     app = make_app(agent)
-    servers = [(Server(app, GRACE_S, http=Protocol, timeout_keep_alive=KEEP_ALIVE_S, **tls), socket) for socket, tls in sockets]
+    servers = [
+        (Server(app, GRACE_S, http=AgentProtocol, timeout_keep_alive=KEEP_ALIVE_S, **tls), socket) for socket, tls in sockets
+    ]
 
     def stop() -> None:
         agent.events.close()

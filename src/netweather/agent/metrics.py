@@ -16,11 +16,11 @@ from prometheus_client.registry import Collector
 
 from netweather.errors import NetweatherError
 from netweather.kernel.sockets.netns_stats import Faring, farings
-from netweather.results import Shown, Whose
+from netweather.results import ConditionStatus, TargetRef
 
 LISTED: Final = 200
 """So many conditions have series of their own; the rest are counted."""
-Fares = Callable[[Iterable[Whose]], Mapping[tuple[int, int], Faring]]
+FareReader = Callable[[Iterable[TargetRef]], Mapping[tuple[int, int], Faring]]
 _BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0)
 
 
@@ -34,8 +34,8 @@ class Metrics:
         self,
         targets: Callable[[], int],
         listeners: Callable[[], int],
-        shown: Callable[[], Sequence[Shown]] = lambda: (),
-        fares: Fares = farings,
+        shown: Callable[[], Sequence[ConditionStatus]] = lambda: (),
+        fares: FareReader = farings,
     ) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter(
@@ -49,7 +49,7 @@ class Metrics:
         listening = Gauge("netweather_event_listeners", "clients that follow the events", registry=self.registry)
         listening.set_function(listeners)
         ProcessCollector(registry=self.registry)
-        self.conditions = Conditions(shown, fares)
+        self.conditions = ConditionMetrics(shown, fares)
         self.registry.register(self.conditions)
 
     def text(self) -> bytes:
@@ -57,15 +57,15 @@ class Metrics:
         return generate_latest(self.registry)
 
 
-class Conditions(Collector):
+class ConditionMetrics(Collector):
     """The conditions in force as series, read from the kernel when they are asked for."""
 
-    def __init__(self, shown: Callable[[], Sequence[Shown]], fares: Fares, listed: int = LISTED) -> None:
+    def __init__(self, shown: Callable[[], Sequence[ConditionStatus]], fares: FareReader, listed: int = LISTED) -> None:
         self.shown, self.fares, self.listed = shown, fares, listed
 
     def collect(self) -> Iterator[Metric]:
         """All of them; a reading that fails is a figure, too."""
-        found: list[Shown] = []
+        found: list[ConditionStatus] = []
         try:
             found = sorted(self.shown(), key=lambda each: (each.target.reference, each.target.identity, each.condition.name))
             readable = 1
@@ -85,7 +85,7 @@ class Conditions(Collector):
         yield from _of_targets(targets.values(), self.fares(targets.values()))
 
 
-def _of_conditions(listed: Sequence[Shown]) -> Iterator[Metric]:
+def _of_conditions(listed: Sequence[ConditionStatus]) -> Iterator[Metric]:
     labels = ["target", "identity", "name"]
     packets = CounterMetricFamily("netweather_condition_packets", "packets that its rules matched", labels=labels)
     size = CounterMetricFamily("netweather_condition_bytes", "bytes that its rules matched", labels=labels)
@@ -125,7 +125,7 @@ def _of_conditions(listed: Sequence[Shown]) -> Iterator[Metric]:
     yield from (packets, size, dropped, causes, effects, in_force, left, unwanted)
 
 
-def _of_targets(targets: Iterable[Whose], fares: Mapping[tuple[int, int], Faring]) -> Iterator[Metric]:
+def _of_targets(targets: Iterable[TargetRef], fares: Mapping[tuple[int, int], Faring]) -> Iterator[Metric]:
     """Of each network once, whatever it is called. One that is gone has none."""
     labels = ["target", "identity"]
     connections = GaugeMetricFamily(

@@ -19,7 +19,7 @@ from netweather.engine import Engine
 from netweather.engine.peer_update import repeer
 from netweather.errors import NetweatherError
 from netweather.journal import Entry
-from netweather.results import Whose
+from netweather.results import TargetRef
 from netweather.targets import Target
 from netweather.targets.peers import Peers
 
@@ -53,7 +53,7 @@ class Peering:
             asking = self._asking.get(identity)
             return asking.words if asking else ()
 
-    def follow(self, whose: Whose, fd: int, words: tuple[str, ...]) -> None:
+    def follow(self, whose: TargetRef, fd: int, words: tuple[str, ...]) -> None:
         """From now on these words are kept current for this target, in place of others; none: nothing is asked."""
         with self._lock:
             before = self._asking.pop(whose.identity, None)

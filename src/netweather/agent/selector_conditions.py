@@ -43,7 +43,7 @@ class Following(Protocol, AbstractContextManager[Any]):
 
 
 @dataclass(frozen=True)
-class Order:
+class SelectorOrder:
     """A condition for all that one reference names, until a deadline (boot time, or NEVER). caller: who set it."""
 
     condition: NetworkCondition
@@ -58,7 +58,7 @@ class Order:
         return replace(self.condition, lease=Duration(ns)) if ns > 0 else None
 
 
-class Standing:
+class SelectorConditions:
     """The orders, and a follower for each of their references. Every method may be called by any thread."""
 
     def __init__(
@@ -71,7 +71,7 @@ class Standing:
     ) -> None:
         self.engine, self.events, self.following, self.clock = engine, events, following, clock
         self.service = service or partial(LocalService, engine)
-        self._orders: dict[tuple[str, str], Order] = {}
+        self._orders: dict[tuple[str, str], SelectorOrder] = {}
         self._followers: dict[str, Following] = {}
         self._timed: tuple[int, Callable[[], None]] | None = None
         """When the next order is over, and what calls off waiting for that."""
@@ -93,7 +93,7 @@ class Standing:
         with self._lock:
             for reference in condition.targets:
                 if scheme(parse(reference).scheme).starts and not self._closed:
-                    self._orders[reference, condition.name] = Order(condition, deadline, caller.later)
+                    self._orders[reference, condition.name] = SelectorOrder(condition, deadline, caller.later)
                     self._follow(reference)
             self._wait_for_next_end()
 
@@ -109,7 +109,7 @@ class Standing:
 
     def withdraw(
         self, fits: Callable[[NetworkCondition], bool], references: Collection[str] = ()
-    ) -> dict[tuple[str, str], Order]:
+    ) -> dict[tuple[str, str], SelectorOrder]:
         """Ends the orders of these references, or of all, whose condition fits, and returns them. Whoever starts later gets
         nothing, and whoever has just got something loses it again."""
         with self._lock:
@@ -123,7 +123,7 @@ class Standing:
             self._let_go()
         return found
 
-    def restore(self, orders: Mapping[tuple[str, str], Order]) -> None:
+    def restore(self, orders: Mapping[tuple[str, str], SelectorOrder]) -> None:
         """They were not to be withdrawn."""
         with self._lock:
             for (reference, name), order in {} if self._closed else orders.items():

@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from netweather.agent.audit import Audit
 from netweather.agent.events import Events
-from netweather.agent.selector_conditions import Standing
+from netweather.agent.selector_conditions import SelectorConditions
 from netweather.agent.supervisor import Keeping
 from netweather.conditions import NetworkCondition
 from netweather.conditions.scenario import Scenario
-from netweather.engine import Cleared, Done, Listed, entries
+from netweather.engine import Cleared, SetOutcome, TargetSockets, entries
 from netweather.engine.safety import on_host, spare_port
 from netweather.service.callbacks import Callbacks, Fits, Order
 from netweather.service.callers import Caller
@@ -42,7 +42,7 @@ class AgentCallbacks(Audited):
 
     events: Events
     keeping: Keeping
-    standing: Standing
+    standing: SelectorConditions
     port: int | None = None
 
     def prepared(self, condition: NetworkCondition) -> NetworkCondition:
@@ -51,7 +51,7 @@ class AgentCallbacks(Audited):
     def changed(self, identity: str) -> None:
         self.keeping.look(identity)
 
-    def was_set(self, caller: Caller, done: Sequence[Done], *, renewed: bool) -> None:
+    def was_set(self, caller: Caller, done: Sequence[SetOutcome], *, renewed: bool) -> None:
         for each in done:
             self.standing.remember(each.condition, caller=caller)
             for result in () if renewed else each.results:
@@ -65,7 +65,7 @@ class AgentCallbacks(Audited):
                 counted = self.keeping.last_counters(each.identity, ended)
                 self.events.publish("condition-cleared", name=ended, target=each.target, by=caller.name, counters=counted)
 
-    def was_reset(self, caller: Caller, ended: Sequence[Listed]) -> None:
+    def was_reset(self, caller: Caller, ended: Sequence[TargetSockets]) -> None:
         for each in ended:
             names = [live.connection for live in each.connections]
             self.events.publish("connections-reset", target=each.target.reference, connections=names[:MOST_TOLD], by=caller.name)

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from netweather.engine.views.socket_stats import Stats, Wanted, readings
+from netweather.engine.views.socket_stats import CounterSelection, Stats, readings
 from netweather.errors import NetweatherError
 from netweather.kernel.tracing.socket_counters import Counted
 from netweather.service.callers import Caller
@@ -47,7 +47,7 @@ class Watches:
 
     def __init__(
         self,
-        begin: Callable[[Caller, str, Wanted], Stats],
+        begin: Callable[[Caller, str, CounterSelection], Stats],
         lease_s: float = LEASE_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -57,7 +57,7 @@ class Watches:
         self._changed = threading.Condition()
         self._ending: threading.Thread | None = None
 
-    def begin(self, who: Caller, reference: str, wanted: Wanted) -> dict[str, Any]:
+    def begin(self, who: Caller, reference: str, wanted: CounterSelection) -> dict[str, Any]:
         """Begins to count. Raises NetweatherError busy, and as `Service.stats`."""
         with self._changed:
             if len(self._open) + self._beginning >= MOST:

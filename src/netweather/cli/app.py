@@ -10,7 +10,7 @@ import click
 
 from netweather.cli import command_factory
 from netweather.cli import completion as completing
-from netweather.cli.command_list import COMMANDS, Entry
+from netweather.cli.command_list import COMMANDS, CommandEntry
 from netweather.cli.output import say
 from netweather.errors import UsageError
 
@@ -31,7 +31,7 @@ class Commands(command_factory.Command, click.Group):
     """Commands by name; only the one that is called is imported. examples: of the program; options: beside --version and --debug."""
 
     def __init__(
-        self, entries: Sequence[Entry], about: str, examples: str, options: Sequence[command_factory.Option] = ()
+        self, entries: Sequence[CommandEntry], about: str, examples: str, options: Sequence[command_factory.Option] = ()
     ) -> None:
         version = command_factory.Option(
             ["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="print the version"
@@ -73,7 +73,7 @@ class Commands(command_factory.Command, click.Group):
         return completing.items([(entry.name, entry.summary) for entry in self.entries.values()], incomplete)
 
 
-def _unknown_command(word: str, known: Sequence[str] | dict[str, Entry]) -> UsageError:
+def _unknown_command(word: str, known: Sequence[str] | dict[str, CommandEntry]) -> UsageError:
     from netweather.errors import unknown
 
     return unknown("unknown-command", word, known)

@@ -14,20 +14,23 @@ from netweather.kernel.waiting import pause
 
 if TYPE_CHECKING:
     from netweather.conditions import NetworkCondition
-    from netweather.results import Cleared, Done
+    from netweather.results import Cleared, SetOutcome
     from netweather.service import Service
 
 _LOOK_S: Final = 1.0
 
 
 def set_and_wait(
-    service: Service, conditions: list[NetworkCondition], put: Callable[[], list[Done]], tell: Callable[[list[Done]], None]
-) -> list[Done]:
+    service: Service,
+    conditions: list[NetworkCondition],
+    put: Callable[[], list[SetOutcome]],
+    tell: Callable[[list[SetOutcome]], None],
+) -> list[SetOutcome]:
     """Calls `put` (which leaves nothing when it fails), tells what came of it, waits, and clears it, however the waiting ends.
 
     Returns what `put` did; nothing when a signal came before its end.
     """
-    done: list[Done] | None = None
+    done: list[SetOutcome] | None = None
     with stopped_by_signals():
         try:
             done = put()

@@ -15,14 +15,14 @@ from netweather.settings import Settings
 
 if TYPE_CHECKING:
     from netweather.conditions import Match, NetworkCondition
-    from netweather.conditions.partitions import Group
+    from netweather.conditions.partitions import TargetGroup
     from netweather.conditions.scenario import Scenario
-    from netweather.engine import Chosen, Listed
-    from netweather.engine.draining import Held
-    from netweather.engine.verification import Progress, Wish
-    from netweather.engine.views.socket_stats import Stats, Wanted
-    from netweather.measure import Evidence
-    from netweather.results import Cleared, Done, Shown
+    from netweather.engine import SocketFilter, TargetSockets
+    from netweather.engine.draining import DrainMode
+    from netweather.engine.verification import ProgressCallback, VerifyOptions
+    from netweather.engine.views.socket_stats import CounterSelection, Stats
+    from netweather.measure import ConditionEvidence
+    from netweather.results import Cleared, ConditionStatus, SetOutcome
     from netweather.service import Service
     from netweather.service.protocol import Heard, Turn
 
@@ -55,42 +55,42 @@ class Completed:
         dry_run: bool = False,
         host: bool = False,
         verify: bool = False,
-        progress: Progress | None = None,
-    ) -> list[Done]:
+        progress: ProgressCallback | None = None,
+    ) -> list[SetOutcome]:
         more = {} if progress is None else {"progress": progress}
         meant = [self.condition(each) for each in conditions]
         return self.service.set(meant, dry_run=dry_run, host=host, verify=verify, **more)
 
     def partition(
-        self, groups: Sequence[Group], template: NetworkCondition, *, one_way: bool = False, dry_run: bool = False
-    ) -> list[Done]:
+        self, groups: Sequence[TargetGroup], template: NetworkCondition, *, one_way: bool = False, dry_run: bool = False
+    ) -> list[SetOutcome]:
         whole = [self.references(group) for group in groups]
         return self.service.partition(whole, template, one_way=one_way, dry_run=dry_run)
 
-    def show(self, references: Sequence[str] = (), *, lived: bool = False) -> list[Shown]:
+    def show(self, references: Sequence[str] = (), *, lived: bool = False) -> list[ConditionStatus]:
         return self.service.show(self.references(references), lived=lived)
 
     def clear(
-        self, references: Sequence[str] = (), name: str | None = None, owner: str | None = None, *, held: Held = "drain"
+        self, references: Sequence[str] = (), name: str | None = None, owner: str | None = None, *, held: DrainMode = "drain"
     ) -> list[Cleared]:
         return self.service.clear(self.references(references), name, owner, held=held)
 
     def complete(self, reference: str) -> str:
         return self.service.complete(reference)
 
-    def verify(self, reference: str, wish: Wish, progress: Progress | None = None) -> list[Evidence]:
+    def verify(self, reference: str, wish: VerifyOptions, progress: ProgressCallback | None = None) -> list[ConditionEvidence]:
         to, peer = (word and with_whole_id(self.service, word) for word in (wish.to, wish.peer))
         meant = replace(wish, to=to, peer=peer)
         more = () if progress is None else (progress,)
         return self.service.verify(with_whole_id(self.service, reference), meant, *more)
 
-    def connections(self, reference: str, which: Chosen | None = None) -> list[Listed]:
+    def connections(self, reference: str, which: SocketFilter | None = None) -> list[TargetSockets]:
         return self.service.connections(with_whole_id(self.service, reference), which and self._chosen(which))
 
-    def reset(self, reference: str, which: Chosen, *, host: bool = False) -> list[Listed]:
+    def reset(self, reference: str, which: SocketFilter, *, host: bool = False) -> list[TargetSockets]:
         return self.service.reset(with_whole_id(self.service, reference), self._chosen(which), host=host)
 
-    def stats(self, reference: str, wanted: Wanted) -> Stats:
+    def stats(self, reference: str, wanted: CounterSelection) -> Stats:
         return self.service.stats(with_whole_id(self.service, reference), wanted)
 
     def run_scenario(self, scenario: Scenario, heard: Heard | None = None) -> dict[str, Any]:
@@ -115,5 +115,5 @@ class Completed:
     def _match(self, match: Match) -> Match:
         return replace(match, to=tuple(self.references(match.to)))
 
-    def _chosen(self, which: Chosen) -> Chosen:
+    def _chosen(self, which: SocketFilter) -> SocketFilter:
         return replace(which, match=self._match(which.match), exclude=tuple(map(self._match, which.exclude)))

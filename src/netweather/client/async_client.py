@@ -14,14 +14,14 @@ from netweather.client.client import Where, as_sent, parted
 from netweather.client.https import CONNECT_S, contents, options, tls
 from netweather.conditions import NetworkCondition
 from netweather.conditions.embedding import own_profiles
-from netweather.conditions.partitions import Group
+from netweather.conditions.partitions import TargetGroup
 from netweather.conditions.scenario import Scenario, embedded_scenario
-from netweather.engine import Chosen, Listed
-from netweather.engine.draining import Held
-from netweather.engine.verification import Wish
-from netweather.engine.views.socket_stats import Wanted
-from netweather.measure import Evidence
-from netweather.results import Cleared, Done, Shown
+from netweather.engine import SocketFilter, TargetSockets
+from netweather.engine.draining import DrainMode
+from netweather.engine.verification import VerifyOptions
+from netweather.engine.views.socket_stats import CounterSelection
+from netweather.measure import ConditionEvidence
+from netweather.results import Cleared, ConditionStatus, SetOutcome
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ class AsyncClient:
 
     async def set(
         self, conditions: Sequence[NetworkCondition], *, dry_run: bool = False, host: bool = False, verify: bool = False
-    ) -> list[Done]:
+    ) -> list[SetOutcome]:
         """Puts conditions in force on the targets that they name: all, or none. host: the target `host` is meant.
 
         verify: each is measured; when one does not hold, all is as before, and it is not-proved.
@@ -46,12 +46,12 @@ class AsyncClient:
         return await self._send(calls.set_conditions(sent, dry_run=dry_run, host=host, verify=verify))
 
     async def partition(
-        self, groups: Sequence[Group], template: NetworkCondition, *, one_way: bool = False, dry_run: bool = False
-    ) -> list[Done]:
+        self, groups: Sequence[TargetGroup], template: NetworkCondition, *, one_way: bool = False, dry_run: bool = False
+    ) -> list[SetOutcome]:
         """Separates groups of targets, on all or on none. template: name, lease, owner and the one rule of its conditions."""
         return await self.set(parted(groups, template, one_way=one_way), dry_run=dry_run)
 
-    async def show(self, references: Sequence[str] = (), *, lived: bool = False) -> list[Shown]:
+    async def show(self, references: Sequence[str] = (), *, lived: bool = False) -> list[ConditionStatus]:
         """The conditions in force on these targets, or on all of the agent's machine.
 
         lived: with what the connections of each rule lived through.
@@ -59,7 +59,7 @@ class AsyncClient:
         return await self._send(calls.show(references, lived=lived))
 
     async def clear(
-        self, references: Sequence[str] = (), name: str | None = None, owner: str | None = None, *, held: Held = "drain"
+        self, references: Sequence[str] = (), name: str | None = None, owner: str | None = None, *, held: DrainMode = "drain"
     ) -> list[Cleared]:
         """Ends conditions: on these targets or all, of this name and owner or all. Traffic is normal on return.
 
@@ -72,19 +72,19 @@ class AsyncClient:
         """The reference with an id in full in place of its beginning, as a command line takes it."""
         return await self._send(calls.complete(reference))
 
-    async def verify(self, reference: str, wish: Wish | None = None) -> list[Evidence]:
+    async def verify(self, reference: str, wish: VerifyOptions | None = None) -> list[ConditionEvidence]:
         """The evidence for a target's conditions."""
         return await self._send(calls.verify(reference, wish))
 
-    async def connections(self, reference: str, which: Chosen | None = None) -> list[Listed]:
+    async def connections(self, reference: str, which: SocketFilter | None = None) -> list[TargetSockets]:
         """The connections of each target that is named: how they fare, whose they are, which rules they meet."""
         return await self._send(calls.connections([reference], which))
 
-    async def reset(self, reference: str, which: Chosen, *, host: bool = False) -> list[Listed]:
+    async def reset(self, reference: str, which: SocketFilter, *, host: bool = False) -> list[TargetSockets]:
         """Ends connections, and returns those. host: the target `host` is meant."""
         return await self._send(calls.reset([reference], which, host=host))
 
-    async def begin_stats(self, reference: str, wanted: Wanted | None = None) -> dict[str, Any]:
+    async def begin_stats(self, reference: str, wanted: CounterSelection | None = None) -> dict[str, Any]:
         """Begins to count what the sockets of each target that is named do. Returns the API's document, with the `id` to read it by."""
         return await self._send(calls.begin_stats(reference, wanted))
 

@@ -13,12 +13,12 @@ from netweather.errors import NetweatherError, UsageError
 if TYPE_CHECKING:
     from netweather.conditions import NetworkCondition
     from netweather.conditions.scenario import Scenario
-    from netweather.engine import Chosen, Listed
-    from netweather.engine.draining import Held
-    from netweather.engine.verification import Wish
-    from netweather.engine.views.socket_stats import Wanted
-    from netweather.measure import Evidence
-    from netweather.results import Cleared, Done, Shown
+    from netweather.engine import SocketFilter, TargetSockets
+    from netweather.engine.draining import DrainMode
+    from netweather.engine.verification import VerifyOptions
+    from netweather.engine.views.socket_stats import CounterSelection
+    from netweather.measure import ConditionEvidence
+    from netweather.results import Cleared, ConditionStatus, SetOutcome
 
 T = TypeVar("T")
 QUICK_S: Final = 60.0
@@ -53,7 +53,7 @@ class Call(Generic[T]):
 
 def set_conditions(
     conditions: Sequence[NetworkCondition], *, dry_run: bool, host: bool, verify: bool = False
-) -> Call[list[Done]]:
+) -> Call[list[SetOutcome]]:
     from netweather.wire.condition_documents import CONDITIONS, DONE_LIST
 
     query = [("dryRun", "true")] * dry_run + [("confirmHost", "true")] * host + [("verify", "true")] * verify
@@ -61,8 +61,8 @@ def set_conditions(
     return Call("PUT", "/v1/conditions", DONE_LIST.read, query, CONDITIONS.write(conditions), PROOFS_S if verify else QUICK_S)
 
 
-def show(references: Sequence[str], *, lived: bool = False) -> Call[list[Shown]]:
-    def read(answer: Any) -> list[Shown]:
+def show(references: Sequence[str], *, lived: bool = False) -> Call[list[ConditionStatus]]:
+    def read(answer: Any) -> list[ConditionStatus]:
         from netweather.wire.condition_documents import SHOWN_LIST
 
         return SHOWN_LIST.read(answer)
@@ -70,7 +70,7 @@ def show(references: Sequence[str], *, lived: bool = False) -> Call[list[Shown]]
     return Call("GET", "/v1/conditions", read, _targets(references) + [("lived", "true")] * lived)
 
 
-def clear(references: Sequence[str], name: str | None, owner: str | None, held: Held = "drain") -> Call[list[Cleared]]:
+def clear(references: Sequence[str], name: str | None, owner: str | None, held: DrainMode = "drain") -> Call[list[Cleared]]:
     def read(answer: Any) -> list[Cleared]:
         from netweather.wire.condition_documents import CLEARED_ITEMS
 
@@ -98,10 +98,10 @@ def complete(reference: str) -> Call[str]:
     return Call("GET", "/v1/targets/complete", read, [*_targets([reference]), *own])
 
 
-def verify(reference: str, wish: Wish | None) -> Call[list[Evidence]]:
+def verify(reference: str, wish: VerifyOptions | None) -> Call[list[ConditionEvidence]]:
     document = {"target": reference, **{key: getattr(wish, key, None) for key in ("name", "to", "peer", "samples")}}
 
-    def read(answer: Any) -> list[Evidence]:
+    def read(answer: Any) -> list[ConditionEvidence]:
         from netweather.wire.evidence_documents import EVIDENCE_ITEMS
 
         return EVIDENCE_ITEMS.read(answer)
@@ -109,19 +109,19 @@ def verify(reference: str, wish: Wish | None) -> Call[list[Evidence]]:
     return Call("POST", "/v1/verify", read, [], document, LONG_S)
 
 
-def connections(references: Sequence[str], which: Chosen | None) -> Call[list[Listed]]:
+def connections(references: Sequence[str], which: SocketFilter | None) -> Call[list[TargetSockets]]:
     return Call("GET", "/v1/connections", _all_listed, _targets(references) + _which(which))
 
 
-def reset(references: Sequence[str], which: Chosen, *, host: bool) -> Call[list[Listed]]:
+def reset(references: Sequence[str], which: SocketFilter, *, host: bool) -> Call[list[TargetSockets]]:
     query = _targets(references) + _which(which) + [("confirmHost", "true")] * host
     return Call("DELETE", "/v1/connections", _all_listed, query)
 
 
-def begin_stats(reference: str, wanted: Wanted | None) -> Call[dict[str, Any]]:
-    from netweather.engine.views.socket_stats import Wanted
+def begin_stats(reference: str, wanted: CounterSelection | None) -> Call[dict[str, Any]]:
+    from netweather.engine.views.socket_stats import CounterSelection
 
-    wanted = wanted or Wanted()
+    wanted = wanted or CounterSelection()
     document = {"target": reference, "only": wanted.words, "byProcess": wanted.by_process}
     return Call("POST", "/v1/stats", _as_it_comes, [], document)
 
@@ -134,13 +134,13 @@ def end_stats(number: str) -> Call[dict[str, Any]]:
     return Call("DELETE", f"/v1/stats/{_segment(number)}", _as_it_comes)
 
 
-def _all_listed(answer: Any) -> list[Listed]:
+def _all_listed(answer: Any) -> list[TargetSockets]:
     from netweather.wire.connection_documents import CONNECTION_ITEMS
 
     return CONNECTION_ITEMS.read(answer)
 
 
-def _which(which: Chosen | None) -> list[tuple[str, str]]:
+def _which(which: SocketFilter | None) -> list[tuple[str, str]]:
     """As the API spells which connections are meant."""
     if which is None:
         return []

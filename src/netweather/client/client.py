@@ -18,14 +18,14 @@ from netweather.host.unix_http import UnixHttp
 if TYPE_CHECKING:
     from netweather.client.calls import Call
     from netweather.conditions import NetworkCondition
-    from netweather.conditions.partitions import Group
+    from netweather.conditions.partitions import TargetGroup
     from netweather.conditions.scenario import Scenario
-    from netweather.engine import Chosen, Listed
-    from netweather.engine.draining import Held
-    from netweather.engine.verification import Progress, Wish
-    from netweather.engine.views.socket_stats import Stats, Wanted
-    from netweather.measure import Evidence
-    from netweather.results import Cleared, Done, Shown
+    from netweather.engine import SocketFilter, TargetSockets
+    from netweather.engine.draining import DrainMode
+    from netweather.engine.verification import ProgressCallback, VerifyOptions
+    from netweather.engine.views.socket_stats import CounterSelection, Stats
+    from netweather.measure import ConditionEvidence
+    from netweather.results import Cleared, ConditionStatus, SetOutcome
 
 T = TypeVar("T")
 _UNIX: Final = "unix://"
@@ -98,8 +98,8 @@ class Client:
         dry_run: bool = False,
         host: bool = False,
         verify: bool = False,
-        progress: Progress | None = None,
-    ) -> list[Done]:
+        progress: ProgressCallback | None = None,
+    ) -> list[SetOutcome]:
         """Puts conditions in force on the targets that they name: all, or none. host: the target `host` is meant.
 
         verify: each is measured; when one does not hold, all is as before, and it is not-proved.
@@ -110,12 +110,12 @@ class Client:
         return self._send(calls.set_conditions(sent, dry_run=dry_run, host=host, verify=verify))
 
     def partition(
-        self, groups: Sequence[Group], template: NetworkCondition, *, one_way: bool = False, dry_run: bool = False
-    ) -> list[Done]:
+        self, groups: Sequence[TargetGroup], template: NetworkCondition, *, one_way: bool = False, dry_run: bool = False
+    ) -> list[SetOutcome]:
         """Separates groups of targets, on all or on none. template: name, lease, owner and the one rule of its conditions."""
         return self.set(parted(groups, template, one_way=one_way), dry_run=dry_run)
 
-    def show(self, references: Sequence[str] = (), *, lived: bool = False) -> list[Shown]:
+    def show(self, references: Sequence[str] = (), *, lived: bool = False) -> list[ConditionStatus]:
         """The conditions in force on these targets, or on all of the agent's machine.
 
         lived: with what the connections of each rule lived through.
@@ -123,7 +123,7 @@ class Client:
         return self._send(calls.show(references, lived=lived))
 
     def clear(
-        self, references: Sequence[str] = (), name: str | None = None, owner: str | None = None, *, held: Held = "drain"
+        self, references: Sequence[str] = (), name: str | None = None, owner: str | None = None, *, held: DrainMode = "drain"
     ) -> list[Cleared]:
         """Ends conditions: on these targets or all, of this name and owner or all. Traffic is normal on return.
 
@@ -136,21 +136,23 @@ class Client:
         """The reference with an id in full in place of its beginning, as a command line takes it."""
         return self._send(calls.complete(reference))
 
-    def verify(self, reference: str, wish: Wish | None = None, progress: Progress | None = None) -> list[Evidence]:
+    def verify(
+        self, reference: str, wish: VerifyOptions | None = None, progress: ProgressCallback | None = None
+    ) -> list[ConditionEvidence]:
         """The evidence for a target's conditions."""
         if progress is not None:
             progress(0.0, "measured by the agent")
         return self._send(calls.verify(reference, wish))
 
-    def connections(self, reference: str, which: Chosen | None = None) -> list[Listed]:
+    def connections(self, reference: str, which: SocketFilter | None = None) -> list[TargetSockets]:
         """The connections of each target that is named: how they fare, whose they are, which rules they meet."""
         return self._send(calls.connections([reference], which))
 
-    def reset(self, reference: str, which: Chosen, *, host: bool = False) -> list[Listed]:
+    def reset(self, reference: str, which: SocketFilter, *, host: bool = False) -> list[TargetSockets]:
         """Ends connections, and returns those. host: the target `host` is meant."""
         return self._send(calls.reset([reference], which, host=host))
 
-    def stats(self, reference: str, wanted: Wanted | None = None) -> Stats:
+    def stats(self, reference: str, wanted: CounterSelection | None = None) -> Stats:
         """Begins to count what the sockets of each target that is named do; the caller closes it."""
         from netweather.client.stats_reader import RemoteStats
 
@@ -196,7 +198,7 @@ class Client:
         self.close()
 
 
-def parted(groups: Sequence[Group], template: NetworkCondition, *, one_way: bool) -> tuple[NetworkCondition, ...]:
+def parted(groups: Sequence[TargetGroup], template: NetworkCondition, *, one_way: bool) -> tuple[NetworkCondition, ...]:
     """The conditions of a partition. Raises UsageError bad-partition, repeated-member."""
     from netweather.conditions.partitions import partition
 

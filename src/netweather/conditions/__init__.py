@@ -28,7 +28,7 @@ from netweather.conditions.model import (
     Corrupt,
     Delay,
     Duplicate,
-    Engine,
+    EngineName,
     Forever,
     Lease,
     NetworkCondition,
@@ -42,7 +42,7 @@ from netweather.conditions.model import (
 if TYPE_CHECKING:
     from netweather.conditions.distributions import (
         SCALE,
-        Measured,
+        MeasuredDistribution,
         delay_at,
         format_table,
         from_samples,
@@ -78,7 +78,7 @@ if TYPE_CHECKING:
 _LAZY = {
     "distributions": (
         "SCALE",
-        "Measured",
+        "MeasuredDistribution",
         "delay_at",
         "format_table",
         "from_samples",
@@ -159,7 +159,7 @@ __all__ = [
     "Delay",
     "Direction",
     "Duplicate",
-    "Engine",
+    "EngineName",
     "Exclude",
     "Explanation",
     "FLAGS",
@@ -179,7 +179,7 @@ __all__ = [
     "LossRandom",
     "LossState",
     "Match",
-    "Measured",
+    "MeasuredDistribution",
     "NetworkCondition",
     "PortRange",
     "Profile",

@@ -38,7 +38,7 @@ Table = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MeasuredDistribution:
     """A distribution taken from samples: `time` is their mean, `jitter` their standard deviation, `table` their shape.
 
     clipped: how many entries were further than four jitters away, and were set to that.
@@ -120,7 +120,7 @@ def format_table(table: Table, comment: str = "") -> str:
     return "\n".join(lines) + "\n"
 
 
-def from_samples(samples: Sequence[Duration]) -> Measured:
+def from_samples(samples: Sequence[Duration]) -> MeasuredDistribution:
     """The distribution of measured one-way delays; at least two that differ. Raises UsageError bad-samples."""
     delays = sorted(sample.ns for sample in samples)
     if len(delays) < 2 or delays[0] == delays[-1]:
@@ -131,7 +131,7 @@ def from_samples(samples: Sequence[Duration]) -> Measured:
     exact = [(_quantile(delays, share) - mean) / sigma * SCALE for share in _shares()]
     clipped = sum(not LOWEST <= round(value) <= HIGHEST for value in exact)
     table = tuple(max(LOWEST, min(HIGHEST, round(value))) for value in exact)
-    return Measured(Duration(round(mean)), Duration(round(sigma)), table, clipped)
+    return MeasuredDistribution(Duration(round(mean)), Duration(round(sigma)), table, clipped)
 
 
 def _quantile(ordered: Sequence[int], share: float) -> float:
@@ -154,5 +154,15 @@ def _shifted(entry: int, jitter_ns: int) -> int:
     return (entry * jitter_ns * 2 + SCALE) // (2 * SCALE)
 
 
-__all__ = ["ENTRIES", "MOST_ENTRIES", "SCALE", "Measured", "Table", "delay_at", "format_table", "from_samples", "load_table"]
+__all__ = [
+    "ENTRIES",
+    "MOST_ENTRIES",
+    "SCALE",
+    "MeasuredDistribution",
+    "Table",
+    "delay_at",
+    "format_table",
+    "from_samples",
+    "load_table",
+]
 __all__ += ["parse_table", "table_of"]

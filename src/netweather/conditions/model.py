@@ -17,7 +17,7 @@ from netweather.conditions.match import Match
 from netweather.units import Duration, Limit, Packets, Percent, Rate, Size
 
 Block = Literal["drop", "reject"]
-Engine = Literal["auto", "netem", "pump"]
+EngineName = Literal["auto", "netem", "pump"]
 Queue = Literal["droptail", "codel", "ecn"]
 DISTRIBUTIONS: Final = ("uniform", "normal", "pareto", "paretonormal")
 NO_TIME: Final = Duration(0)
@@ -234,7 +234,7 @@ class NetworkCondition:
     reason: str = field(
         default="", metadata=about("purpose of the condition, free text", example="checkout must survive a slow database")
     )
-    engine: Engine = field(
+    engine: EngineName = field(
         default="auto",
         metadata=about(
             "what delays and drops packets: the kernel's netem, Netweather's own pump, or auto, which chooses", example="auto"

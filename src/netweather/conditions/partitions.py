@@ -18,13 +18,13 @@ from netweather.conditions.model import Condition, NetworkCondition, Rule
 from netweather.conditions.peer_kinds import is_reference
 from netweather.errors import UsageError
 
-Group = Sequence[str]
+TargetGroup = Sequence[str]
 Cut = tuple[str, str, Direction]
 NOTHING_ARRIVES = Rule(condition=Condition(block="drop"))
 
 
 def partition(
-    groups: Sequence[Group],
+    groups: Sequence[TargetGroup],
     template: NetworkCondition,
     is_target: Callable[[str], bool] = is_reference,
     *,
@@ -48,7 +48,7 @@ def partition(
     return tuple(replace(template, targets=tuple(targets), rules=rules) for rules, targets in alike.items())
 
 
-def _check(groups: Sequence[Group]) -> None:
+def _check(groups: Sequence[TargetGroup]) -> None:
     if len(groups) < 2 or not all(groups):
         why = "a partition needs at least two groups, and no group may be empty"
         raise UsageError("bad-partition", "there are too few groups", why, "name them: docker:a,docker:b docker:c")
@@ -63,7 +63,7 @@ def _check(groups: Sequence[Group]) -> None:
                 raise UsageError("repeated-member", f"{word!r} appears twice in one group", "", "remove one")
 
 
-def _cuts(groups: Sequence[Group], is_target: Callable[[str], bool], direction: Literal["egress", "both"]) -> Iterator[Cut]:
+def _cuts(groups: Sequence[TargetGroup], is_target: Callable[[str], bool], direction: Literal["egress", "both"]) -> Iterator[Cut]:
     """(where, from whom, which way) of each pair that shares no group, once."""
     homes: dict[str, set[int]] = {}
     for number, group in enumerate(groups):
@@ -90,4 +90,4 @@ def _cuts(groups: Sequence[Group], is_target: Callable[[str], bool], direction: 
         )
 
 
-__all__ = ["NOTHING_ARRIVES", "Group", "partition"]
+__all__ = ["NOTHING_ARRIVES", "TargetGroup", "partition"]

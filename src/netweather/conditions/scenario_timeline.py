@@ -28,7 +28,7 @@ IsTarget = Callable[[str], bool]
 
 
 @dataclass(frozen=True)
-class Moment:
+class ScenarioMoment:
     """From `at` (ns from the round's start) on, these conditions are in force, and no others of the scenario."""
 
     at: int
@@ -36,13 +36,13 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class Timeline:
+class ScenarioTimeline:
     """One round: moments in order, the first at 0, and its length in ns."""
 
-    moments: tuple[Moment, ...]
+    moments: tuple[ScenarioMoment, ...]
     length: int
 
-    def at(self, ns: int) -> tuple[Moment, int]:
+    def at(self, ns: int) -> tuple[ScenarioMoment, int]:
         """What is in force then, and when it is over: ns from the round's start."""
         place = bisect_right(self.moments, ns, key=lambda moment: moment.at)
         return self.moments[place - 1], self.moments[place].at if place < len(self.moments) else self.length
@@ -59,13 +59,13 @@ class Stretch:
     conditions: tuple[NetworkCondition, ...]
 
 
-def timeline(scenario: Scenario, is_target: IsTarget = is_reference) -> Timeline:
+def timeline(scenario: Scenario, is_target: IsTarget = is_reference) -> ScenarioTimeline:
     """The moments of one round. is_target: as `partition` takes it.
 
     Raises UsageError: what validation says of the conditions, missing-key, missing-target, conflicting-fields, out-of-range.
     """
     found, length = stretches(scenario, is_target)
-    return Timeline(tuple(_moments(_edges(found, length), found)), length)
+    return ScenarioTimeline(tuple(_moments(_edges(found, length), found)), length)
 
 
 def stretches(scenario: Scenario, is_target: IsTarget) -> tuple[list[Stretch], int]:
@@ -97,7 +97,7 @@ def _edges(found: list[Stretch], length: int) -> list[int]:
     return sorted({0, *(edge for each in found for edge in (each.begin, each.end) if edge < length)})
 
 
-def _moments(edges: list[int], stretches: list[Stretch]) -> Iterator[Moment]:
+def _moments(edges: list[int], stretches: list[Stretch]) -> Iterator[ScenarioMoment]:
     """What is there at each edge, in the order of the steps."""
     coming = sorted(enumerate(stretches), key=lambda each: -each[1].begin)
     there: dict[int, Stretch] = {}
@@ -106,7 +106,7 @@ def _moments(edges: list[int], stretches: list[Stretch]) -> Iterator[Moment]:
             number, stretch = coming.pop()
             there[number] = stretch
         there = {number: each for number, each in sorted(there.items()) if each.end > edge}
-        yield Moment(edge, tuple(condition for each in there.values() for condition in each.conditions))
+        yield ScenarioMoment(edge, tuple(condition for each in there.values() for condition in each.conditions))
 
 
 def _length(scenario: Scenario) -> int:
@@ -223,4 +223,4 @@ def _even(one: int, other: int, number: int, parts: int) -> int:
     return one + (other - one) * number // parts
 
 
-__all__ = ["MOST_MOMENTS", "Moment", "Stretch", "Timeline", "between", "stretches", "timeline"]
+__all__ = ["MOST_MOMENTS", "ScenarioMoment", "Stretch", "ScenarioTimeline", "between", "stretches", "timeline"]

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from netweather.demo.customers import PATIENCE_S
-from netweather.demo.findings import Network, Outcome, Report, Result, names, networks
+from netweather.demo.findings import DemoReport, Network, Result, ShopOutcome, names, networks
 from netweather.demo.shop import PROCESSING_S
 from netweather.demo.story import FAST, FULL, Plan, Story
 
@@ -22,7 +22,7 @@ WIDTH = 80
 SHOPS = ("naive", "fixed")
 
 
-def run(*, fast: bool, colours: bool, quiet: bool) -> Report:
+def run(*, fast: bool, colours: bool, quiet: bool) -> DemoReport:
     """Runs the demo and shows it; quiet: only its progress, on stderr. Raises NetweatherError."""
     pace = FAST if fast else FULL
     total_s = 2.0 + sum(sum(Plan(one.asked, pace).steps.values()) for one in networks())
@@ -123,7 +123,7 @@ def seen_cells(result: Result) -> tuple[str, str, str]:
     return f"{milliseconds(seen.rtt_ms)}, {milliseconds(seen.rtt_p95_ms)} ms", lost, megabits(seen.goodput)
 
 
-def outcome_cell(outcome: Outcome) -> tuple[Text, Text]:
+def outcome_cell(outcome: ShopOutcome) -> tuple[Text, Text]:
     """The checkout's time, and what the ledger says; the worst that happened to any customer stands out."""
     took = Text(f"{outcome.seconds:.2f} s" + (", retry" if outcome.retried else ""))
     many = outcome.customers > 1
@@ -136,7 +136,7 @@ def outcome_cell(outcome: Outcome) -> tuple[Text, Text]:
     return took, Text(f"no answer {_of(outcome.customers - outcome.told, outcome)}".strip(), "yellow")
 
 
-def _of(count: int, outcome: Outcome) -> str:
+def _of(count: int, outcome: ShopOutcome) -> str:
     return f"{count}/{outcome.customers}" if outcome.customers > 1 else ""
 
 
@@ -159,7 +159,7 @@ def megabits(rate: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def conclusions(report: Report) -> Group:
+def conclusions(report: DemoReport) -> Group:
     """What it means, in a few lines, and what to do next."""
     lines = [_naive(report), _fixed(report), _changes(report), _left(report)]
     return Group(Text(), *(_bullet(ok, text) for ok, text in lines), Text(), *_next())
@@ -171,7 +171,7 @@ def _bullet(ok: bool, text: str) -> Text:
     return Text.assemble(mark, " ", "\n  ".join(textwrap.wrap(text, WIDTH - 2)))
 
 
-def _naive(report: Report) -> tuple[bool, str]:
+def _naive(report: DemoReport) -> tuple[bool, str]:
     caught = report.caught("naive")
     if not caught:
         return False, "The naive shop's double purchase was not seen this time. That is what the demo is for."
@@ -184,7 +184,7 @@ def _naive(report: Report) -> tuple[bool, str]:
     )
 
 
-def _fixed(report: Report) -> tuple[bool, str]:
+def _fixed(report: DemoReport) -> tuple[bool, str]:
     if caught := report.caught("fixed"):
         return False, f"The fixed shop sold twice as well, on {names(caught)}: its idempotency key does not work."
     retried = sum(result.outcomes["fixed"].retried for result in report.results)
@@ -194,7 +194,7 @@ def _fixed(report: Report) -> tuple[bool, str]:
     )
 
 
-def _changes(report: Report) -> tuple[bool, str]:
+def _changes(report: DemoReport) -> tuple[bool, str]:
     found, stream = report.connections, report.stream
     ok = not (found.broken or stream["broken"] or stream["missing"])
     hung_up = f" {found.hung_up} were closed by browsers after their timeout." if found.hung_up else ""
@@ -205,7 +205,7 @@ def _changes(report: Report) -> tuple[bool, str]:
     )
 
 
-def _left(report: Report) -> tuple[bool, str]:
+def _left(report: DemoReport) -> tuple[bool, str]:
     faulty = [result for result in report.results if result.faults]
     seen = f"Not as asked: {'; '.join(f'{r.network.name}, {fault}' for r in faulty for fault in r.faults)}."
     if report.left:

@@ -90,7 +90,7 @@ class Lost:
 
 
 @dataclass(frozen=True)
-class Seen:
+class NetworkFindings:
     """What was measured on one network. rtt_between: the true median is there, 999 times in 1000.
 
     goodput: bits a second of a TCP download that lasted `download_trips` round trips (None: the network adds no delay).
@@ -105,7 +105,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ShopOutcome:
     """What happened to one shop's customers on one network. charged: how often each was, by the payment service's ledger.
 
     seconds: the median checkout; told: customers who saw that it worked; retried: those whose browser repeated the request.
@@ -135,9 +135,9 @@ class Result:
     """One network. set_ms: how long it took to put it in force; problems: those that `show` reports."""
 
     network: Network
-    seen: Seen
+    seen: NetworkFindings
     page_s: float
-    outcomes: Mapping[str, Outcome]
+    outcomes: Mapping[str, ShopOutcome]
     set_ms: float
     problems: tuple[str, ...] = ()
     unwanted_drops: int = 0
@@ -163,7 +163,7 @@ class Connections:
 
 
 @dataclass(frozen=True)
-class Report:
+class DemoReport:
     """The whole demo. back_ms: the round trip after all was removed; left: what was not removed."""
 
     results: list[Result]
@@ -192,7 +192,7 @@ class Report:
         return found
 
 
-def faults(asked: Asked, seen: Seen) -> list[str]:
+def faults(asked: Asked, seen: NetworkFindings) -> list[str]:
     """What was measured and can't come from the condition; this machine may add a few ms, and take some speed."""
     found = []
     if seen.rtt_between.high < asked.rtt_ms * 0.97 or seen.rtt_between.low > asked.rtt_ms * 1.1 + 5:
@@ -214,14 +214,14 @@ def names(results: Iterable[Result]) -> str:
     return f"{', '.join(listed)} and {last}" if listed else last
 
 
-def outcomes(purchases: Iterable[Mapping[str, Any]], ledger: Iterable[Mapping[str, Any]]) -> dict[str, Outcome]:
+def outcomes(purchases: Iterable[Mapping[str, Any]], ledger: Iterable[Mapping[str, Any]]) -> dict[str, ShopOutcome]:
     """Each shop's outcome: what its customers saw, and how often the ledger has their orders."""
     charges = Counter(charge["order"] for charge in ledger)
     by_shop: dict[str, list[Mapping[str, Any]]] = {}
     for purchase in purchases:
         by_shop.setdefault(purchase["shop"], []).append(purchase)
     return {
-        shop: Outcome(
+        shop: ShopOutcome(
             seconds=median(one["seconds"] for one in made),
             told=sum(one["told"] for one in made),
             retried=sum(len(one["attempts"]) > 1 for one in made),
@@ -241,7 +241,7 @@ def followed(at_first: Sequence[Record], at_last: Sequence[Record], through: Ite
     )
 
 
-def document(report: Report) -> dict[str, Any]:
+def document(report: DemoReport) -> dict[str, Any]:
     """The report as JSON objects."""
     return {
         "ok": not report.shortcomings,

@@ -13,9 +13,9 @@ from typing import Any
 from netweather.conditions import NetworkCondition
 from netweather.demo import shop
 from netweather.demo.customers import LIMIT_S, Connection, Customers, download
-from netweather.demo.findings import Asked, Lost, Network, Report, Result, Seen, followed, networks, outcomes
+from netweather.demo.findings import Asked, DemoReport, Lost, Network, NetworkFindings, Result, followed, networks, outcomes
 from netweather.errors import NetweatherError
-from netweather.kernel.traffic.probe_packets import SMALLEST, UDP, Ends, Flow, Stream
+from netweather.kernel.traffic.probe_packets import SMALLEST, UDP, Ends, Flow, ProbeStream
 from netweather.kernel.traffic.round_trips import echo_times
 from netweather.kernel.waiting import pause
 from netweather.measure.statistics import quantile, quantile_interval
@@ -33,7 +33,7 @@ MOST_PROBES_S = 2000
 PART_FOR_PROBES = 0.4
 """Probes for loss take this part of the network's rate at most, or they would make the loss themselves."""
 
-Step = Callable[[str, float], None]
+StoryStep = Callable[[str, float], None]
 """Is called with what comes next, and with the seconds that it should take."""
 
 
@@ -66,7 +66,7 @@ class Plan:
         self.trips = pace.rtt_probes * (2 if jitter else 1)
         self.spacing_s = max(pace.rtt_spacing_s, 1.5 * jitter)
         per_second = min(MOST_PROBES_S, slowest * PART_FOR_PROBES / PROBE_BITS)
-        self.loss = Stream(round(pace.loss_s * per_second), per_second, SMALLEST)
+        self.loss = ProbeStream(round(pace.loss_s * per_second), per_second, SMALLEST)
         self.download_s = max(pace.download_s, pace.download_trips * rtt)
         self.streams = max(STREAMS, min(MOST_STREAMS, round((asked.rate_down or 0) * rtt / STREAM_BITS)))
         page = 4 * rtt + (100_000 * 8 / asked.rate_down if asked.rate_down else 0)
@@ -83,13 +83,13 @@ class Plan:
 class Story:
     """One run. step: see Step; add: is given each network's result."""
 
-    def __init__(self, pace: Pace, step: Step, add: Callable[[Result], None]) -> None:
+    def __init__(self, pace: Pace, step: StoryStep, add: Callable[[Result], None]) -> None:
         self.pace, self.step, self.add = pace, step, add
         self.lab = Lab("client", "shop", "payment", links=[("client", "shop"), ("shop", "payment")])
         self._on_their_way_s = 0.0  # how long packets of the network before are still to come
         self.customers: Customers
 
-    def run(self) -> Report:
+    def run(self) -> DemoReport:
         """Everything. Raises NetweatherError; all that it made is removed then, and also at the end."""
         begin = time.monotonic()
         self.step("making a network, a shop and its customers", 1.0)
@@ -109,7 +109,7 @@ class Story:
         address, ready, *more = arguments
         self.lab[host].start(sys.executable, "-P", "-m", shop.__name__, host, address, *more, ready=ready)
 
-    def _through(self) -> Report:
+    def _through(self) -> DemoReport:
         results = []
         for network in networks():
             results.append(self._on(network))
@@ -119,7 +119,7 @@ class Story:
         back = quantile(self._trips(20, 0.01, 0.5), 0.5)
         through = [result.network.name for result in results]
         connections = followed(self.customers.at_first, self.customers.records(), through)
-        return Report(results, connections, self.customers.listener.report(), back, 0.0)
+        return DemoReport(results, connections, self.customers.listener.report(), back, 0.0)
 
     def _on(self, network: Network) -> Result:
         plan = Plan(network.asked, self.pace)
@@ -144,7 +144,7 @@ class Story:
         self._settle(plan, network.asked)
         between = quantile_interval(trips, 0.5)
         trips_of_download = plan.download_s * 1e3 / network.asked.rtt_ms if network.asked.rtt_ms else None
-        seen = Seen(quantile(trips, 0.5), quantile(trips, 0.95), between, lost, goodput, trips_of_download)
+        seen = NetworkFindings(quantile(trips, 0.5), quantile(trips, 0.95), between, lost, goodput, trips_of_download)
         return Result(network, seen, page_s, bought, set_ms, *self._shown(network))
 
     # the network

@@ -1,22 +1,22 @@
 """The engine: observe, plan, apply, read back, restore; and its answers. Not here: what people see (front ends)."""
 
 from netweather.engine.core import Engine
-from netweather.engine.transaction import Wanted, opened, set_all
-from netweather.engine.views.connections import Chosen, Listed, Live
-from netweather.results import Cleared, Done, Recovered, RuleCounters, SetResult, Shown
+from netweather.engine.transaction import Placement, opened, set_all
+from netweather.engine.views.connections import SocketFilter, SocketInfo, TargetSockets
+from netweather.results import Cleared, ConditionStatus, Recovered, RuleCounters, SetOutcome, SetResult
 
 __all__ = [
     "Cleared",
-    "Done",
+    "SetOutcome",
     "Engine",
-    "Listed",
-    "Live",
+    "TargetSockets",
+    "SocketInfo",
     "Recovered",
     "RuleCounters",
     "SetResult",
-    "Shown",
-    "Wanted",
-    "Chosen",
+    "ConditionStatus",
+    "Placement",
+    "SocketFilter",
     "opened",
     "set_all",
 ]

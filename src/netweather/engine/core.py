@@ -16,7 +16,7 @@ from pathlib import Path
 from netweather.conditions import NetworkCondition, validate
 from netweather.conditions.embedding import embedded, own_profiles
 from netweather.engine import draining, engine_choice, entries, recovery
-from netweather.engine.draining import Dropped, Held, ignore
+from netweather.engine.draining import DrainMode, Dropped, ignore
 from netweather.engine.safety import spare_own_session
 from netweather.engine.views import counters, reach
 from netweather.engine.views.reach import unreached
@@ -33,7 +33,7 @@ from netweather.kernel.waiting import pause
 from netweather.planning.plan import describe, plan
 from netweather.planning.rule_lookup import overlaps
 from netweather.planning.rules import InForce, PlainRule
-from netweather.results import Cleared, Recovered, Rest, RuleCounters, SetResult, Shown, Whose
+from netweather.results import Cleared, ConditionStatus, Recovered, Rest, RuleCounters, SetResult, TargetRef
 from netweather.settings import Settings
 from netweather.targets import Target
 
@@ -60,7 +60,7 @@ class Engine:
     open_kernel: Callable[[int, Path, str | None], TargetKernel] = RealTarget
     keep: Callable[[Path, int, Path], None] | None = None
     devices_later: bool = False
-    held: Held = "drain"
+    held: DrainMode = "drain"
     dropped: Dropped = ignore
     counted: Callable[[str, dict[str, RuleCounters]], None] | None = None
     at_once: int = 1
@@ -204,7 +204,7 @@ class Engine:
                 )
         return rest
 
-    def show(self, target: Target | None = None) -> list[Shown]:
+    def show(self, target: Target | None = None) -> list[ConditionStatus]:
         """The conditions in force on a target, or on all of them; ended ones are swept away first.
 
         Of all, one that can't be looked at has its problem in its answer.
@@ -213,7 +213,7 @@ class Engine:
         identities = self.journal.identities() if target is None else [target.identity]
         return [shown for identity in identities for shown in self._show(identity, alone=target is not None)]
 
-    def _show(self, identity: str, *, alone: bool) -> list[Shown]:
+    def _show(self, identity: str, *, alone: bool) -> list[ConditionStatus]:
         try:
             return self._read_back(identity)
         except (NetweatherError, OSError) as error:
@@ -223,7 +223,7 @@ class Engine:
                 raise
             return unread(entries.readable(self.journal, identity) or entries.unreadable(identity), recovery.told(error))
 
-    def _read_back(self, identity: str) -> list[Shown]:
+    def _read_back(self, identity: str) -> list[ConditionStatus]:
         with self.journal.locked(identity, SHOW_PATIENCE_S):
             entry = self.journal.read(identity)
             if entry is None:
@@ -339,7 +339,7 @@ class Engine:
             what = f"{', '.join(entries.names_of(gone))} ended, but this could not be written: {error.what}"
             return Rest(), NetweatherError(error.code, what, error.why, "what ended stays ended; make the directory writable")
 
-    def finish(self, cleared: Cleared, held: Held) -> Cleared:
+    def finish(self, cleared: Cleared, held: DrainMode) -> Cleared:
         """Returns when nothing drains any more on a target that was cleared: in its time ("wait"), or dropped now ("drop").
 
         Whatever was to be removed in the background is removed then. The journal is free while it waits.
@@ -351,7 +351,7 @@ class Engine:
                 pause(draining.LOOK_S)
         return cleared
 
-    def look(self, cleared: Cleared, held: Held) -> tuple[bool, Cleared]:
+    def look(self, cleared: Cleared, held: DrainMode) -> tuple[bool, Cleared]:
         """One look of `finish`, which does not wait: whether nothing drains any more, and what is known then."""
         if not cleared.identity or cleared.problem:
             return True, cleared
@@ -420,7 +420,7 @@ class Engine:
             entry = self.journal.read(identity)
             return entry is not None and draining.still_drains(self, entry, fd)
 
-    def _expire_unknown(self, whose: Whose, fd: int) -> bool:
+    def _expire_unknown(self, whose: TargetRef, fd: int) -> bool:
         """The same without a journal that can be read: what the kernel holds decides."""
         if recovery.in_force(self, whose, fd):
             return True
@@ -442,7 +442,7 @@ class Engine:
             replace(self, held="drop")._settle(entry, fd)
             return True
 
-    def kernel(self, whose: Whose, fd: int, hook: str) -> TargetKernel:
+    def kernel(self, whose: TargetRef, fd: int, hook: str) -> TargetKernel:
         """The seam's side of a target, which the caller closes; to be used while its journal is locked.
 
         hook: as the target's journal has it. What is in force stays where it is attached, whatever the settings of whoever comes

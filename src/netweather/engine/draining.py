@@ -24,7 +24,7 @@ from netweather.results import Rest
 if TYPE_CHECKING:
     from netweather.engine.core import Engine
 
-Held = Literal["drain", "wait", "drop"]
+DrainMode = Literal["drain", "wait", "drop"]
 """What becomes of held packets: they drain later, they drain and the caller waits for it, or they are dropped now."""
 DRAIN_S: Final = 10.0
 DRAIN_NS: Final = round(DRAIN_S * 1e9)

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from netweather.conditions import Condition, Rule
-from netweather.conditions.model import Engine as Asked
+from netweather.conditions.model import EngineName as Asked
 from netweather.errors import NetweatherError
-from netweather.kernel.datapath.spec import Direction, Engine
+from netweather.kernel.datapath.spec import Engine, PacketDirection
 from netweather.kernel.features import features
 from netweather.lines import netem_line, pump_line
-from netweather.planning.rules import Look, PlainRule
+from netweather.planning.rules import LineSpec, PlainRule
 
 NO_NETEM = "netem is not there"
 PUMP_ONLY = netem_line.PUMP_ONLY
@@ -57,11 +57,11 @@ def chosen(rules: Iterable[tuple[int, Rule]], asked: Asked) -> tuple[PlainRule, 
     return tuple(found)
 
 
-def look(condition: Condition, direction: Direction, engine: Engine) -> Look:
+def look(condition: Condition, direction: PacketDirection, engine: Engine) -> LineSpec:
     """What the line of this condition and direction must look like."""
     if engine == "netem":
-        return Look(netem_line.netem_for(condition, direction).pack(), (), netem_line.whole(condition))
-    return Look(*pump_line.line_parameters(condition, direction))
+        return LineSpec(netem_line.netem_for(condition, direction).pack(), (), netem_line.whole(condition))
+    return LineSpec(*pump_line.line_parameters(condition, direction))
 
 
 def engines(rules: Iterable[PlainRule]) -> str:

@@ -12,23 +12,23 @@ from netweather.engine import engine_choice
 from netweather.errors import NetweatherError
 from netweather.journal import Entry, Journal
 from netweather.kernel import namespaces
-from netweather.kernel.datapath.spec import MAX_INTERFACES, NEVER, Datapath, Interface, Observed, Prefix
+from netweather.kernel.datapath.spec import MAX_INTERFACES, NEVER, Datapath, Interface, Observed, RulePrefix
 from netweather.kernel.namespace_search import open_namespace
-from netweather.planning.rules import InForce, PlainRule, Slots, flatten
+from netweather.planning.rules import Allocation, InForce, PlainRule, flatten
 from netweather.planning.vectors import normal_prefix
-from netweather.results import Whose
+from netweather.results import TargetRef
 from netweather.targets import Target, resolve_peers
 
 
-def whose(target: Target) -> Whose:
+def whose(target: Target) -> TargetRef:
     """What the journal keeps of a target."""
-    return Whose(target.reference, target.name, target.dev, target.ino, target.pid, target.path, target.runtime)
+    return TargetRef(target.reference, target.name, target.dev, target.ino, target.pid, target.path, target.runtime)
 
 
-def unknown(identity: str) -> Whose:
+def unknown(identity: str) -> TargetRef:
     """What is known of a target whose journal is lost."""
     dev, _, ino = identity.partition("-")
-    return Whose("", f"namespace {ino}", int(dev), int(ino), None, None, "netns")
+    return TargetRef("", f"namespace {ino}", int(dev), int(ino), None, None, "netns")
 
 
 def entry_or_remains(journal: Journal, identity: str) -> Entry:
@@ -57,7 +57,7 @@ def is_lost(journal: Journal, identity: str) -> bool:
         return True
 
 
-def opened(whose: Whose) -> contextlib.AbstractContextManager[int | None]:
+def opened(whose: TargetRef) -> contextlib.AbstractContextManager[int | None]:
     """A descriptor of the target's namespace; None when it is gone."""
     hints = [whose.path] if whose.path else []
     hints += [f"/proc/{whose.pid}/ns/net"] if whose.pid else []
@@ -68,7 +68,7 @@ def added(
     before: Entry,
     condition: NetworkCondition,
     rules: tuple[PlainRule, ...],
-    peers: dict[str, tuple[Prefix, ...]],
+    peers: dict[str, tuple[RulePrefix, ...]],
     observed: Observed,
     reference: str = "",
     draining: dict[int, int] | None = None,
@@ -93,7 +93,7 @@ def added(
     active = InForce(condition, peers, deadline, old.created if old else now, rules, reference)
     others = [c for c in in_force if c.condition.name != condition.name]
     # Without a condition the lines that are there are nobody's: an agent lets them stand for a while, and they serve anew.
-    slots = before.slots if before.conditions else Slots(interfaces=before.slots.interfaces)
+    slots = before.slots if before.conditions else Allocation(interfaces=before.slots.interfaces)
     entry = Entry(before.target, [*others, active], slots, before.interfaces, observed.hook, draining=draining or {})
     entry.interfaces = interfaces(entry, observed)
     entry.departed = ()
@@ -101,7 +101,7 @@ def added(
     return entry
 
 
-def datapath(entry: Entry) -> tuple[Datapath, Slots]:
+def datapath(entry: Entry) -> tuple[Datapath, Allocation]:
     """What the kernel has to hold for an entry, and the slots that it takes. Raises NetweatherError for more than there is room for."""
     owners = sorted({c.condition.owner for c in entry.conditions if c.condition.owner})
     names = ", ".join(c.condition.name for c in entry.conditions)
@@ -244,7 +244,7 @@ def _renamed(active: InForce, new: dict[str, str]) -> InForce:
     )
 
 
-def resolved(condition: NetworkCondition, target: Target) -> dict[str, tuple[Prefix, ...]]:
+def resolved(condition: NetworkCondition, target: Target) -> dict[str, tuple[RulePrefix, ...]]:
     """The prefixes of every peer that a condition names, by its word; host names as the target's own resolver knows them.
 
     Raises what `targets.resolve_peers` raises.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from netweather.engine.core import Engine
-from netweather.kernel.datapath.spec import Prefix
+from netweather.kernel.datapath.spec import RulePrefix
 from netweather.planning.rules import InForce
 from netweather.planning.vectors import normal_prefix
 from netweather.targets import Target
@@ -18,7 +18,7 @@ def words(engine: Engine, target: Target) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for each in entry.conditions for word in each.peers)) if entry else ()
 
 
-def repeer(engine: Engine, target: Target, peers: Mapping[str, tuple[Prefix, ...]]) -> bool:
+def repeer(engine: Engine, target: Target, peers: Mapping[str, tuple[RulePrefix, ...]]) -> bool:
     """Lets every condition on a target mean these addresses by those words; whether anything changed.
 
     Words that no condition names are left out. Returns when the kernel was read back. Raises NetweatherError; nothing is changed then.
@@ -26,6 +26,6 @@ def repeer(engine: Engine, target: Target, peers: Mapping[str, tuple[Prefix, ...
     return engine.rewrite(target, lambda conditions: [_meaning(each, peers) for each in conditions])
 
 
-def _meaning(active: InForce, peers: Mapping[str, tuple[Prefix, ...]]) -> InForce:
+def _meaning(active: InForce, peers: Mapping[str, tuple[RulePrefix, ...]]) -> InForce:
     told = {word: tuple(normal_prefix(str(prefix)) for prefix in peers[word]) for word in active.peers if word in peers}
     return replace(active, peers={**active.peers, **told})

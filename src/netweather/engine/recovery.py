@@ -19,7 +19,7 @@ from netweather.kernel.datapath.seam import TargetKernel
 from netweather.kernel.datapath.spec import Observed
 from netweather.kernel.namespace_search import every_namespace
 from netweather.kernel.waiting import pause
-from netweather.results import Recovered, Whose
+from netweather.results import Recovered, TargetRef
 
 if TYPE_CHECKING:
     from netweather.engine.core import Engine
@@ -30,7 +30,7 @@ ELSEWHERE = "in force or being set, but not from this state directory"
 
 
 @contextlib.contextmanager
-def seen(engine: Engine, whose: Whose, fd: int) -> Iterator[tuple[TargetKernel, Entry, Observed]]:
+def seen(engine: Engine, whose: TargetRef, fd: int) -> Iterator[tuple[TargetKernel, Entry, Observed]]:
     """The seam, what the journal has of this namespace, and what the kernel is seen to hold; to be used under the journal's lock.
 
     The journal may be of a namespace that is gone and had the same inode, when nobody was there to end what was in force in it, or
@@ -146,7 +146,7 @@ def _sweep_unknown(engine: Engine, identity: str, *, orphans: bool) -> list[Reco
     return [Recovered(entry.target.name, "remains, of which no journal could be read")]
 
 
-def in_force(engine: Engine, whose: Whose, fd: int) -> bool:
+def in_force(engine: Engine, whose: TargetRef, fd: int) -> bool:
     """Whether the kernel holds a lease of this target's that is not over."""
     with engine.kernel(whose, fd, "") as kernel:
         now = namespaces.boot_ns()
@@ -161,13 +161,13 @@ def strays(engine: Engine, force: Collection[str]) -> list[Recovered]:
     """
     dead: dict[str, Observed] = {}
 
-    def note(whose: Whose, kernel: TargetKernel, seen: Observed) -> None:
+    def note(whose: TargetRef, kernel: TargetKernel, seen: Observed) -> None:
         if not seen.alive and whose.name not in force:
             dead[whose.identity] = seen
 
     taken: list[Recovered] = []
 
-    def take(whose: Whose, kernel: TargetKernel, seen: Observed) -> None:
+    def take(whose: TargetRef, kernel: TargetKernel, seen: Observed) -> None:
         if whose.name not in force and dead.get(whose.identity) != seen:
             taken.append(Recovered(whose.name, ELSEWHERE, taken=False, forcible=True, identity=whose.identity))
             return
@@ -182,11 +182,11 @@ def strays(engine: Engine, force: Collection[str]) -> list[Recovered]:
     return taken + [Recovered(path, f"skipped: {why}", taken=False) for path, why in skipped.items()]
 
 
-def _visit(engine: Engine, act: Callable[[Whose, TargetKernel, Observed], None]) -> dict[str, str]:
+def _visit(engine: Engine, act: Callable[[TargetRef, TargetKernel, Observed], None]) -> dict[str, str]:
     """Calls `act` for each namespace with something of ours that no journal here knows. Returns the paths that it skipped, and why."""
     known, skipped = set(engine.journal.identities()), dict[str, str]()
     for path, dev, ino, fd in every_namespace(skipped):
-        whose = Whose(path, path, dev, ino, None, path, "netns")
+        whose = TargetRef(path, path, dev, ino, None, path, "netns")
         if whose.identity in known:
             continue
         try:

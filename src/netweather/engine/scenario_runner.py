@@ -16,12 +16,12 @@ from typing import Any, Final, Literal, Protocol
 from netweather.clock import CLOCK, Clock
 from netweather.conditions import NetworkCondition
 from netweather.conditions.scenario import Scenario
-from netweather.conditions.scenario_timeline import Moment, Timeline
+from netweather.conditions.scenario_timeline import ScenarioMoment, ScenarioTimeline
 from netweather.errors import NetweatherError, reason, target_is_gone
 
-State = Literal["playing", "paused", "ended", "stopped", "failed"]
+ScenarioState = Literal["playing", "paused", "ended", "stopped", "failed"]
 _NO_ROUND: Final = 1 << 62
-Key = tuple[str, str]
+PlacedName = tuple[str, str]
 """(target's words, condition's name)."""
 
 
@@ -42,13 +42,13 @@ class Stage(Protocol):
 
 
 @dataclass(frozen=True)
-class Progress:
+class ScenarioProgress:
     """Where it is: seconds from the round's start, the round from 1, and what is in force: names by target."""
 
-    state: State
+    state: ScenarioState
     at: float
     round: int
-    in_force: tuple[Key, ...]
+    in_force: tuple[PlacedName, ...]
     problem: NetweatherError | None = None
     why: str = ""
     """Of its end, when that needs telling and is no problem."""
@@ -59,7 +59,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Place:
+class ScenarioPosition:
     """Where a scenario stands: in a round (from 1) that began then, held since then or going on (None); in seconds of boot time.
 
     It holds whoever dies: boot time goes on.
@@ -81,7 +81,7 @@ class Place:
 class Bookmark:
     """Where a scenario stands, for the next player. This one is lost with its process."""
 
-    def write(self, place: Place) -> None:
+    def write(self, place: ScenarioPosition) -> None:
         """Replaces what it says."""
 
     def remove(self) -> None:
@@ -102,19 +102,19 @@ class Player:
     def __init__(
         self,
         scenario: Scenario,
-        timeline: Timeline,
+        timeline: ScenarioTimeline,
         stage: Stage,
         mark: Bookmark | None = None,
         *,
-        place: Place | None = None,
-        left: Iterable[Key] = (),
+        place: ScenarioPosition | None = None,
+        left: Iterable[PlacedName] = (),
         clock: Clock = CLOCK,
     ) -> None:
         self.scenario, self.timeline, self.clock = scenario, timeline, clock
         self._stage, self._mark, self._begins = stage, mark or Bookmark(), place is None
         self._changed = threading.Condition()
-        self._place = place or Place(1, clock.boot())
-        self._ended: State | None = None
+        self._place = place or ScenarioPosition(1, clock.boot())
+        self._ended: ScenarioState | None = None
         self._stop = self._stop_for_now = False
         self._begun = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"scenario {scenario.name}", daemon=True)
@@ -124,10 +124,10 @@ class Player:
         self._why = ""
 
     @property
-    def progress(self) -> Progress:
+    def progress(self) -> ScenarioProgress:
         with self._changed:
             at = 0.0 if self._ended else self._now()[1]
-            return Progress(self._state, at, self._round, tuple(sorted(self._held)), self._problem, self._why)
+            return ScenarioProgress(self._state, at, self._round, tuple(sorted(self._held)), self._problem, self._why)
 
     def pause(self) -> None:
         """The timeline stands still; what is in force stays so. Raises NetweatherError(code="not-playing")."""
@@ -164,7 +164,7 @@ class Player:
 
     def run(self) -> None:
         """Plays it to its end. Raises the NetweatherError of what could not be put in force; all is taken back then, too."""
-        ended: State = "failed"
+        ended: ScenarioState = "failed"
         try:
             self._start()
             ended = self._play()
@@ -177,7 +177,7 @@ class Player:
     # inside: the thread that runs
 
     @property
-    def _state(self) -> State:
+    def _state(self) -> ScenarioState:
         return self._ended or ("playing" if self._place.held is None else "paused")
 
     def _now(self) -> tuple[int, float]:
@@ -197,7 +197,7 @@ class Player:
             if self._place.held is not None:
                 self._stage.tell("scenario-paused", {})
 
-    def _play(self) -> State:
+    def _play(self) -> ScenarioState:
         """Until its end, or until `stop`."""
         before: tuple[int, int] | None = None
         while True:
@@ -219,7 +219,7 @@ class Player:
             else:
                 self._renew()
 
-    def _become(self, moment: Moment) -> None:
+    def _become(self, moment: ScenarioMoment) -> None:
         wanted = {(target, each.name): replace(each, targets=(target,)) for each in moment.conditions for target in each.targets}
         new = [condition for key, condition in wanted.items() if self._held.get(key) != condition]
         over = [key for key in self._held if key not in wanted]
@@ -254,7 +254,7 @@ class Player:
     def _renewed(self) -> None:
         self._renew_at = self.clock.boot() + self.scenario.lease.seconds / 3
 
-    def _finish(self, ended: State) -> None:
+    def _finish(self, ended: ScenarioState) -> None:
         failed: NetweatherError | None = None
         for target, name in list(self._held):
             try:
@@ -269,7 +269,7 @@ class Player:
         self._stage.tell(f"scenario-{ended}", {"why": why} if why else {})
         self._begun.set()
 
-    def _turn(self, before: State, after: State) -> None:
+    def _turn(self, before: ScenarioState, after: ScenarioState) -> None:
         with self._changed:
             if self._state != before:
                 raise NetweatherError(
@@ -298,4 +298,4 @@ def _joined(conditions: list[NetworkCondition]) -> list[NetworkCondition]:
     return [replace(each, targets=tuple(targets)) for each, targets in alike.items()]
 
 
-__all__ = ["Bookmark", "Place", "Player", "Progress", "Stage"]
+__all__ = ["Bookmark", "ScenarioPosition", "Player", "ScenarioProgress", "Stage"]

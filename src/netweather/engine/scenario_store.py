@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from netweather.conditions.scenario import Scenario, dump_scenario, load_scenario
-from netweather.engine.scenario_runner import Bookmark, Place
+from netweather.engine.scenario_runner import Bookmark, ScenarioPosition
 from netweather.errors import NetweatherError
 from netweather.journal import replace_text
 
@@ -20,12 +20,12 @@ VERSION: Final = 1
 
 
 @dataclass(frozen=True)
-class Page:
+class StoredScenario:
     """One scenario: where it stands, and who asked for it, as plain data of the agent's."""
 
     scenario: Scenario
     asker: dict[str, Any]
-    place: Place
+    place: ScenarioPosition
 
 
 class Playbook:
@@ -42,19 +42,21 @@ class Playbook:
         """Whether it has a page."""
         return self._path(name).exists()
 
-    def read(self, name: str) -> Page:
+    def read(self, name: str) -> StoredScenario:
         """Raises NetweatherError(code="broken-journal")."""
         path = self._path(name)
         try:
             document = json.loads(path.read_text())
             if document["version"] != VERSION:
                 raise ValueError(f"version {document['version']}")
-            return Page(load_scenario(document["scenario"]), dict(document["asker"]), Place(**document["place"]))
+            return StoredScenario(
+                load_scenario(document["scenario"]), dict(document["asker"]), ScenarioPosition(**document["place"])
+            )
         except (OSError, ValueError, KeyError, TypeError, NetweatherError) as error:
             why = repr(error)[:200]
             raise NetweatherError("broken-journal", f"{path} cannot be read", why, "play the scenario again") from error
 
-    def write(self, page: Page) -> None:
+    def write(self, page: StoredScenario) -> None:
         """Replaces its page, so that a reader sees the old one or the new one. Raises NetweatherError(code="no-state")."""
         path = self._path(page.scenario.name)
         document = {
@@ -93,8 +95,8 @@ class PageMark(Bookmark):
     scenario: Scenario
     asker: dict[str, Any]
 
-    def write(self, place: Place) -> None:
-        self.book.write(Page(self.scenario, self.asker, place))
+    def write(self, place: ScenarioPosition) -> None:
+        self.book.write(StoredScenario(self.scenario, self.asker, place))
 
     def remove(self) -> None:
         self.book.forget(self.scenario.name)

@@ -14,9 +14,9 @@ from netweather import targets as runtimes
 from netweather.conditions import Condition, NetworkCondition
 from netweather.engine.views import before_after
 from netweather.errors import NetweatherError, UsageError
-from netweather.measure import Evidence
+from netweather.measure import ConditionEvidence
 from netweather.planning.rules import InForce, PlainRule
-from netweather.results import Done, SetResult
+from netweather.results import SetOutcome, SetResult
 from netweather.targets import Target
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Placement:
     """A network condition, and the open targets it is for."""
 
     condition: NetworkCondition
@@ -32,7 +32,7 @@ class Wanted:
 
 
 @contextlib.contextmanager
-def opened(conditions: Iterable[NetworkCondition]) -> Iterator[list[Wanted]]:
+def opened(conditions: Iterable[NetworkCondition]) -> Iterator[list[Placement]]:
     """The conditions with their targets open. Raises what `targets.resolve_all` raises."""
     with contextlib.ExitStack() as stack:
         wanted = []
@@ -40,12 +40,12 @@ def opened(conditions: Iterable[NetworkCondition]) -> Iterator[list[Wanted]]:
             targets = runtimes.resolve_all(condition.targets)
             for target in targets:
                 stack.enter_context(target)
-            wanted.append(Wanted(condition, tuple(targets)))
+            wanted.append(Placement(condition, tuple(targets)))
         _refuse_repeated(wanted)
         yield wanted
 
 
-def _refuse_repeated(wanted: list[Wanted]) -> None:
+def _refuse_repeated(wanted: list[Placement]) -> None:
     """Two conditions of one name on one target: the second would silently replace the first."""
     seen: set[tuple[str, str]] = set()
     for one in wanted:
@@ -57,13 +57,13 @@ def _refuse_repeated(wanted: list[Wanted]) -> None:
             seen.add(key)
 
 
-Check = Callable[[Target, NetworkCondition], Sequence[Evidence]]
-_Set = tuple[SetResult, Sequence[Evidence]]
+Check = Callable[[Target, NetworkCondition], Sequence[ConditionEvidence]]
+_Set = tuple[SetResult, Sequence[ConditionEvidence]]
 Undo = list[tuple[str, Callable[[], object]]]
 """What puts each target back that was changed, with its reference."""
 
 
-def set_all(engine: Engine, wanted: list[Wanted], *, dry_run: bool = False, check: Check | None = None) -> list[Done]:
+def set_all(engine: Engine, wanted: list[Placement], *, dry_run: bool = False, check: Check | None = None) -> list[SetOutcome]:
     """Sets everything, or nothing: when one target fails, those already done are put back as they were.
 
     check: called for each target once it is set, one after the other; what it raises undoes everything, too.
@@ -80,7 +80,7 @@ def set_all(engine: Engine, wanted: list[Wanted], *, dry_run: bool = False, chec
             each = _on_each(work, one.targets, engine.at_once if check is None else 1)
             results = tuple(replace(result, notes=tuple(dict.fromkeys(_notes(result)))) for result, _ in each)
             condition = results[0].condition if results else one.condition
-            done.append(Done(condition, results, dry_run, tuple(proof for _, found in each for proof in found)))
+            done.append(SetOutcome(condition, results, dry_run, tuple(proof for _, found in each for proof in found)))
     except BaseException as error:
         failures = [] if dry_run else _take_back(undo)
         if isinstance(error, NetweatherError) and several:

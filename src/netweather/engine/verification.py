@@ -15,21 +15,21 @@ from netweather.conditions.estimates.effects import effects_of
 from netweather.conditions.peer_kinds import is_reference
 from netweather.conditions.profiles import directions
 from netweather.engine.core import Engine
-from netweather.engine.views.readback import Held, decided, read_back
+from netweather.engine.views.readback import ReadBack, decided, read_back
 from netweather.errors import NetweatherError, UsageError
 from netweather.kernel.datapath.spec import RuleId
 from netweather.kernel.namespaces import Namespace
 from netweather.kernel.traffic.round_trips import source
 from netweather.lines.traces import load_trace
-from netweather.measure import Evidence, Expected, Figure, Measured, Verdict, expect
+from netweather.measure import ConditionEvidence, Expected, Figure, Measured, Verdict, expect
 from netweather.measure.probe_flow import may_meet
 from netweather.measure.session import Session
-from netweather.measure.trace_timeline import Moment, Timeline
-from netweather.results import Shown
+from netweather.measure.trace_timeline import TraceMoment, TraceTimeline
+from netweather.results import ConditionStatus
 from netweather.targets import Target, parse, resolve_peers
 from netweather.targets.resolving import open_reference
 
-Progress = Callable[[float, str], None]
+ProgressCallback = Callable[[float, str], None]
 
 
 def silent(share: float, text: str) -> None:
@@ -37,7 +37,7 @@ def silent(share: float, text: str) -> None:
 
 
 @dataclass(frozen=True)
-class Wish:
+class VerifyOptions:
     """What to verify, and how. to: an address or host name; peer: a reference that can be entered; seconds: about how long.
 
     nearby: of addresses whose network can be entered, its reference; such a peer of a rule is taken before the others.
@@ -64,12 +64,14 @@ class Other:
     words: str = ""
 
 
-def verify(engine: Engine, target: Target, wish: Wish | None = None, progress: Progress = silent) -> list[Evidence]:
+def verify(
+    engine: Engine, target: Target, wish: VerifyOptions | None = None, progress: ProgressCallback = silent
+) -> list[ConditionEvidence]:
     """The evidence for a target's conditions, or for the one that is named.
 
     Raises NetweatherError no-such-condition when there is none, and what resolving a peer raises.
     """
-    wish = wish or Wish()
+    wish = wish or VerifyOptions()
     found = [each for each in engine.show(target) if wish.name in (None, each.condition.name)]
     if not found:
         what = f"no condition{f' {wish.name!r}' if wish.name else ''} is in force on {target.reference}"
@@ -96,7 +98,9 @@ def verify(engine: Engine, target: Target, wish: Wish | None = None, progress: P
     return evidence
 
 
-def _evidence(engine: Engine, target: Target, shown: Shown, held: Held, measured: tuple[Measured, ...]) -> Evidence:
+def _evidence(
+    engine: Engine, target: Target, shown: ConditionStatus, held: ReadBack, measured: tuple[Measured, ...]
+) -> ConditionEvidence:
     expected = []
     for number, rule in enumerate(shown.condition.rules):
         for way, condition in zip(("egress", "ingress"), directions(rule), strict=True):
@@ -117,12 +121,12 @@ def _evidence(engine: Engine, target: Target, shown: Shown, held: Held, measured
         "unwantedDrops": drops,
         "queueDrops": after.queue_drops if after else 0,
     }
-    return Evidence(
+    return ConditionEvidence(
         target.reference, shown.condition.name, dump(shown.condition), tuple(expected), kernel, tuple(wrong), measured
     )
 
 
-def _one(engine: Engine, target: Target, name: str) -> Shown | None:
+def _one(engine: Engine, target: Target, name: str) -> ConditionStatus | None:
     return next((each for each in engine.show(target) if each.condition.name == name), None)
 
 
@@ -130,8 +134,8 @@ def _one(engine: Engine, target: Target, name: str) -> Shown | None:
 
 
 def _measure(  # long: the steps of one rule, in their order
-    engine: Engine, target: Target, namespace: Namespace, held: Held, shown: Shown, number: int, wish: Wish, seconds: float,
-    tell: Progress,
+    engine: Engine, target: Target, namespace: Namespace, held: ReadBack, shown: ConditionStatus, number: int, wish: VerifyOptions,
+    seconds: float, tell: ProgressCallback,
 ) -> Measured:  # fmt: skip
     rule = shown.condition.rules[number]
     if held.broken:
@@ -165,7 +169,7 @@ def _counted(engine: Engine, target: Target, name: str, number: int) -> int:
     return found.rules[number].packets if found else 0
 
 
-def timeline(condition: Condition) -> Timeline | None:
+def timeline(condition: Condition) -> TraceTimeline | None:
     """What a condition's trace says of each moment; None without one, or when its file can't be read any more."""
     if condition.trace is None:
         return None
@@ -175,7 +179,7 @@ def timeline(condition: Condition) -> Timeline | None:
         return None
     usual = effects_of(condition)
     moments = tuple(
-        Moment(
+        TraceMoment(
             row.time_ns / 1e9,
             usual.median_delay if row.delay_ns is None else row.delay_ns / 1e9,
             usual.loss if row.loss is None else row.loss.fraction,
@@ -184,13 +188,13 @@ def timeline(condition: Condition) -> Timeline | None:
         for row in trace.rows
     )
     if moments:
-        return Timeline(trace.period_ns / 1e9, moments)
+        return TraceTimeline(trace.period_ns / 1e9, moments)
     ends = [*trace.opportunities[1:], trace.opportunities[0] + trace.period_ns]
     waiting = max(end - start for start, end in zip(trace.opportunities, ends, strict=True))
-    return Timeline(trace.period_ns / 1e9, (), float(trace.mean_rate_bps), waiting / 1e9)
+    return TraceTimeline(trace.period_ns / 1e9, (), float(trace.mean_rate_bps), waiting / 1e9)
 
 
-def _lines(held: Held, rule_id: RuleId, way: str) -> list[int]:
+def _lines(held: ReadBack, rule_id: RuleId, way: str) -> list[int]:
     """The lines of one rule in a direction, one for each interface."""
     return [line.index for line in held.datapath.lines if line.rule_id == rule_id and line.direction == way]
 
@@ -201,7 +205,7 @@ def _cannot(number: int, expected: dict[str, Expected], why: str) -> Measured:
 
 
 @contextlib.contextmanager
-def _other(target: Target, match: Match, wish: Wish) -> Iterator[Other | None]:
+def _other(target: Target, match: Match, wish: VerifyOptions) -> Iterator[Other | None]:
     """The peer to probe with: --peer, --to, or the first of the match that is one; open while it is used.
 
     A host name is what the target's own resolver makes of it, as it was when the condition was set.
@@ -223,7 +227,7 @@ def _other(target: Target, match: Match, wish: Wish) -> Iterator[Other | None]:
         yield found
 
 
-def _peers(match: Match, wish: Wish) -> list[str | None]:
+def _peers(match: Match, wish: VerifyOptions) -> list[str | None]:
     """Those of a rule, in the order in which they are tried."""
     if not match.to:
         return [wish.anybody]
@@ -231,7 +235,7 @@ def _peers(match: Match, wish: Wish) -> list[str | None]:
 
 
 @contextlib.contextmanager
-def _entered(word: str, wish: Wish) -> Iterator[Namespace | None]:
+def _entered(word: str, wish: VerifyOptions) -> Iterator[Namespace | None]:
     targets = open_reference(parse(word), as_peer=True)
     try:
         if not wish.may_enter(targets):

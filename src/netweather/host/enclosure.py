@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Final, Self
 
 from netweather.host import wiring
-from netweather.host.forwarding import Forwarder, Place
-from netweather.host.local_services import Service
-from netweather.host.user_command import Started, start
+from netweather.host.forwarding import Forwarder, SocketAddress
+from netweather.host.local_services import HostService
+from netweather.host.user_command import RunningCommand, start
 from netweather.kernel import namespaces
-from netweather.kernel.datapath.pump_process import Process
+from netweather.kernel.datapath.pump_process import ProcessHandle
 from netweather.kernel.netlink import links
 
 HOST: Final = "169.254.77.1"
@@ -35,7 +35,7 @@ DNS_PORT: Final = 53
 
 
 @dataclass(frozen=True)
-class Way:
+class ReachedService:
     """A service elsewhere that is to be reached. name: "" when it is given by address; address: IPv4."""
 
     name: str
@@ -50,7 +50,7 @@ class Enclosure:
     Raises OSError.
     """
 
-    def __init__(self, ways: Sequence[Way] = (), *, localhost: bool = False) -> None:
+    def __init__(self, ways: Sequence[ReachedService] = (), *, localhost: bool = False) -> None:
         self.ways, self.localhost = tuple(ways), localhost
         self._stack = contextlib.ExitStack()
 
@@ -84,15 +84,15 @@ class Enclosure:
         """The namespace as a target, for as long as it is held here."""
         return f"netns:/proc/{os.getpid()}/fd/{self.inside.fd}"
 
-    def _fixed(self) -> dict[Place, Service]:
-        fixed = {("tcp", way.address, way.port): Service("tcp", way.port, way.address) for way in self.ways}
+    def _fixed(self) -> dict[SocketAddress, HostService]:
+        fixed = {("tcp", way.address, way.port): HostService("tcp", way.port, way.address) for way in self.ways}
         server = nameserver()
         if server:
             for kind in ("tcp", "udp"):
-                fixed[kind, HOST, DNS_PORT] = Service(kind, DNS_PORT, server)
+                fixed[kind, HOST, DNS_PORT] = HostService(kind, DNS_PORT, server)
         return fixed
 
-    def _changed(self, place: Place, served: bool) -> None:
+    def _changed(self, place: SocketAddress, served: bool) -> None:
         """What this machine serves is no longer this namespace's own loopback's."""
         kind, address, port = place
         if address == LOOPBACK:
@@ -112,7 +112,7 @@ class Enclosure:
                     os.chmod(file.name, 0o644)
                     namespaces.bind(file.name, path)
 
-    def start(self, command: Sequence[str], environment: Mapping[str, str], output: int | None = None) -> Started:
+    def start(self, command: Sequence[str], environment: Mapping[str, str], output: int | None = None) -> RunningCommand:
         """Starts a command inside, as `commands.start` does."""
         return self.inside.run(lambda: start(command, environment, output))
 
@@ -133,7 +133,7 @@ class Enclosure:
             for pid in found:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-            if not any(map(Process.of, found)):
+            if not any(map(ProcessHandle.of, found)):
                 return
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from netweather.host import local_services
-from netweather.host.local_services import Service
+from netweather.host.local_services import HostService
 from netweather.host.tcp_relay import CHUNK, Relays
 from netweather.kernel.namespaces import Namespace
 
@@ -21,7 +21,7 @@ LOOK_S: Final = 0.2
 """How often new services of the host are looked for."""
 IDLE_S: Final = 60.0
 """After this long without a datagram an exchange by UDP is over."""
-Place = tuple[str, str, int]
+SocketAddress = tuple[str, str, int]
 """Kind (tcp, udp), address and port."""
 
 
@@ -36,12 +36,12 @@ class Forwarder:
         self,
         inside: Namespace,
         addresses: Sequence[str],
-        fixed: dict[Place, Service],
-        changed: Callable[[Place, bool], None] = lambda place, served: None,
+        fixed: dict[SocketAddress, HostService],
+        changed: Callable[[SocketAddress, bool], None] = lambda place, served: None,
     ) -> None:
         self.inside, self.addresses, self.fixed, self.changed = inside, tuple(addresses), fixed, changed
         self._relays = Relays()
-        self._serving: dict[Place, Callable[[], None]] = {}
+        self._serving: dict[SocketAddress, Callable[[], None]] = {}
 
     def __enter__(self) -> Forwarder:
         self._relays.__enter__()
@@ -79,7 +79,7 @@ class Forwarder:
                 self._serving[place] = self._serve(place, wanted[place])
                 self.changed(place, True)
 
-    def _serve(self, place: Place, service: Service) -> Callable[[], None]:
+    def _serve(self, place: SocketAddress, service: HostService) -> Callable[[], None]:
         kind, address, port = place
         if kind == "tcp":
             listening = self.inside.run(lambda: socket.create_server((address, port), backlog=512))
@@ -103,7 +103,7 @@ def _bound(address: str, port: int) -> socket.socket:
 class Exchanges:
     """Datagrams to one service: for each of its clients a socket of its own, so that answers find back."""
 
-    def __init__(self, bound: socket.socket, service: Service, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, bound: socket.socket, service: HostService, loop: asyncio.AbstractEventLoop) -> None:
         self.bound, self.service, self.loop = bound, service, loop
         self._clients: dict[tuple[str, int], tuple[socket.socket, float]] = {}
         loop.add_reader(bound, self._from_clients)

@@ -13,7 +13,7 @@ _RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 @dataclass(frozen=True, order=True)
-class Service:
+class HostService:
     """A port somebody listens on. kind: "tcp" or "udp"; address: where it is reached from the same machine."""
 
     kind: str
@@ -21,18 +21,18 @@ class Service:
     address: str
 
 
-def services(pid: int | str = "self") -> dict[tuple[str, int], Service]:
+def services(pid: int | str = "self") -> dict[tuple[str, int], HostService]:
     """The services in the network of a process, one for each kind and port: those on IPv4 before those on IPv6 alone.
 
     UDP has no listening: what is bound, has no peer, and is below the range that clients are given ports of, is a service.
     """
-    found: dict[tuple[str, int], Service] = {}
+    found: dict[tuple[str, int], HostService] = {}
     clients = int(_RANGE.read_text().split()[0])
     for name in ("tcp", "udp", "tcp6", "udp6"):
         kind = name[:3]
         for address, port in _waiting(pid, name):
             if kind == "tcp" or port < clients:
-                found.setdefault((kind, port), Service(kind, port, _reached(address)))
+                found.setdefault((kind, port), HostService(kind, port, _reached(address)))
     return found
 
 

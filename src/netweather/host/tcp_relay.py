@@ -19,11 +19,11 @@ from netweather.kernel.namespaces import Namespace
 T = TypeVar("T")
 CHUNK: Final = 1 << 16
 PATIENCE_S: Final = 30.0
-Place = tuple[str, int]
+TcpAddress = tuple[str, int]
 """Address (a host name, too, where the caller's own namespace connects), and port."""
 
 
-Lead = Callable[[bytes, bool], Place | None]
+Lead = Callable[[bytes, bool], TcpAddress | None]
 """Given a connection's first bytes, and whether no more will come for now: where it leads; None: more bytes are needed to tell."""
 FIRST_S: Final = 10.0
 """How long it may take to say them; one that waits to be spoken to is led by what it has said."""
@@ -67,7 +67,7 @@ class Relays:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def serve(self, listening: socket.socket, to: Place | Lead, connect_in: Namespace | None = None) -> Callable[[], None]:
+    def serve(self, listening: socket.socket, to: TcpAddress | Lead, connect_in: Namespace | None = None) -> Callable[[], None]:
         """Carries each connection that a socket takes. Returns what ends that, and closes the socket. Both are called in the thread."""
         listening.setblocking(False)
         self.loop.add_reader(listening, self._accept, listening, to, connect_in)
@@ -78,7 +78,7 @@ class Relays:
 
         return close
 
-    def _accept(self, listening: socket.socket, to: Place | Lead, connect_in: Namespace | None) -> None:
+    def _accept(self, listening: socket.socket, to: TcpAddress | Lead, connect_in: Namespace | None) -> None:
         with contextlib.suppress(OSError):  # whoever came has gone again
             near, _ = listening.accept()
             near.setblocking(False)
@@ -94,14 +94,14 @@ class Relay:
 
     def __init__(
         self,
-        at: Place,
-        to: Place | Lead,
+        at: TcpAddress,
+        to: TcpAddress | Lead,
         *,
         listen_in: Namespace | None = None,
         connect_in: Namespace | None = None,
     ) -> None:
         listening = _in(listen_in, lambda: socket.create_server(at, backlog=128))
-        self.address: Place = listening.getsockname()[:2]
+        self.address: TcpAddress = listening.getsockname()[:2]
         self._relays = Relays().__enter__()
         self._close = self._relays.call(lambda: self._relays.serve(listening, to, connect_in))
 
@@ -121,7 +121,7 @@ def _in(namespace: Namespace | None, make: Callable[[], socket.socket]) -> socke
     return make() if namespace is None else namespace.run(make)
 
 
-async def _carry(near: socket.socket, to: Place | Lead, connect_in: Namespace | None) -> None:
+async def _carry(near: socket.socket, to: TcpAddress | Lead, connect_in: Namespace | None) -> None:
     """Both directions of a connection, with their ends; what the other end refuses or resets is reset."""
     try:
         near_in, near_out = await asyncio.open_connection(sock=near, limit=CHUNK)
@@ -146,7 +146,7 @@ async def _carry(near: socket.socket, to: Place | Lead, connect_in: Namespace | 
                 _reset(far_out)
 
 
-async def _led(near: asyncio.StreamReader, lead: Lead) -> tuple[Place, bytes]:
+async def _led(near: asyncio.StreamReader, lead: Lead) -> tuple[TcpAddress, bytes]:
     """Where it leads, and what was read for that. Raises OSError."""
     words, last = b"", False
     while (place := lead(words, last)) is None:
@@ -160,7 +160,7 @@ async def _led(near: asyncio.StreamReader, lead: Lead) -> tuple[Place, bytes]:
     return place, words
 
 
-async def _connected(to: Place, connect_in: Namespace | None) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def _connected(to: TcpAddress, connect_in: Namespace | None) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     if connect_in is None:
         return await asyncio.open_connection(*to, limit=CHUNK)
     family = socket.AF_INET6 if ":" in to[0] else socket.AF_INET

@@ -21,7 +21,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(frozen=True)
-class Started:
+class RunningCommand:
     """A command that runs. own_session: it can't be reached by the terminal's Ctrl-C, and ends with all that it started."""
 
     process: subprocess.Popen[bytes]
@@ -57,7 +57,7 @@ class Started:
         self.process.wait()
 
 
-def start(command: Sequence[str], environment: Mapping[str, str], output: int | None = None) -> Started:
+def start(command: Sequence[str], environment: Mapping[str, str], output: int | None = None) -> RunningCommand:
     """Starts a command. output: the file for all that it prints, and then it has no input; None: it has our terminal.
 
     It is killed when the calling thread ends. Raises NetweatherError(code="command-not-found").
@@ -85,4 +85,4 @@ def start(command: Sequence[str], environment: Mapping[str, str], output: int | 
             raise
         why = error.strerror or str(error)
         raise NetweatherError("command-not-found", f"{command[0]!r} can't be run", why, "check its name and path") from error
-    return Started(process, own)
+    return RunningCommand(process, own)

@@ -27,7 +27,7 @@ NO_MODULES: Final = "this kernel's modules are not here: in a container mount /l
 
 
 @dataclass(frozen=True)
-class Host:
+class HostInfo:
     """release: of the kernel; configuration: its options without CONFIG_ ("y", "m"; absent: not set), None when not to be read;
     distribution: os-release's ID and ID_LIKE; title: its PRETTY_NAME."""
 
@@ -39,7 +39,7 @@ class Host:
     modules: Path = field(default=Path("/lib/modules"))
 
     @classmethod
-    def here(cls) -> Host:
+    def here(cls) -> HostInfo:
         """This machine."""
         system = os.uname()
         words = _os_release()

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from netweather.kernel.datapath.pump_process import Process, stop, wait_gone
+from netweather.kernel.datapath.pump_process import ProcessHandle, stop, wait_gone
 
 AGENT = "agent"
 """Stands behind the numbers in keeper.pid when the keeper is an agent, which keeps others too and is never ended for one."""
@@ -24,12 +24,12 @@ def _words(directory: Path, name: str) -> list[str]:
         return []
 
 
-def _process(directory: Path, name: str) -> Process | None:
+def _process(directory: Path, name: str) -> ProcessHandle | None:
     try:
         pid, start = (int(word) for word in _words(directory, name)[:2])
     except ValueError:
         return None
-    process = Process(pid, start)
+    process = ProcessHandle(pid, start)
     return process if process.alive else None
 
 
@@ -56,7 +56,7 @@ def claim(directory: Path, kind: str = AGENT) -> bool:
     """
     process = _process(directory, "keeper.pid")
     if process is None:
-        process = Process.of(os.getpid())
+        process = ProcessHandle.of(os.getpid())
         if process is None or not directory.is_dir():
             return False
         draft = directory / "keeper.pid.new"
@@ -81,7 +81,7 @@ def ensure(directory: Path, namespace_fd: int, state: Path) -> None:
             cwd="/",
             env={**os.environ, "NETWEATHER_STATE": str(state)},
         )
-    process = Process.of(child.pid)
+    process = ProcessHandle.of(child.pid)
     if process is not None:
         (directory / "keeper.pid").write_text(f"{process.pid} {process.start}")
     child.returncode = 0  # it outlives us on purpose: Popen is not to warn

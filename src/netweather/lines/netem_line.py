@@ -12,11 +12,11 @@ from netweather.conditions.distributions import load_table, table_of
 from netweather.conditions.loss import Loss, LossBurst, LossEvery, LossGemodel, LossList, LossRandom, LossState
 from netweather.conditions.model import Condition, Delay
 from netweather.conditions.queues import FRAME, room
-from netweather.kernel.netlink.netem_attributes import CERTAIN, MOST_JITTER_NS, FourStates, GilbertElliott, Netem, Slots
+from netweather.kernel.netlink.netem_attributes import CERTAIN, MOST_JITTER_NS, FourStates, GilbertElliott, Netem, NetemSlots
 from netweather.lines.pump_line import INGRESS_SALT
 from netweather.units import Duration, Packets, Percent, Size
 
-Direction = Literal["egress", "ingress"]
+NetemDirection = Literal["egress", "ingress"]
 LEAST_LIMIT: Final = 10_000  # packets; netem's own 1,000 is too few for 100 Mbit/s and 200 ms
 MOST_LIMIT: Final = 1_000_000
 FASTEST_BPS: Final = 10 * 10**9  # what passes when no rate is asked: enough for one CPU
@@ -83,7 +83,7 @@ def whole(condition: Condition) -> bool:
     return plain and (delay is None or not delay.jitter.ns)
 
 
-def netem_for(condition: Condition, direction: Direction = "egress") -> Netem:
+def netem_for(condition: Condition, direction: NetemDirection = "egress") -> Netem:
     """What the line of this condition and direction must hold. Raises UsageError for a table that can't be used."""
     made = _loss(Netem(), condition.loss)
     made = _with_delay(made, condition.delay)
@@ -148,7 +148,7 @@ def _with_rate(made: Netem, condition: Condition) -> Netem:
         made = replace(made, rate=max(1, (bits + 4) // 8) if bits else 0, packet_overhead=condition.rate.overhead)
     if condition.slot is not None:
         slot = condition.slot
-        slots = Slots(
+        slots = NetemSlots(
             slot.minimum.ns,
             (slot.maximum or slot.minimum).ns,
             min(slot.packets.count, 2**31 - 1) if slot.packets is not None else 0,

@@ -22,7 +22,7 @@ HISTOGRAM: Final = 24
 ONE: Final = 2**32
 
 
-class Flag(IntFlag):
+class ParameterFlag(IntFlag):
     """enum nw_flag."""
 
     SEEDED = 1
@@ -44,7 +44,7 @@ class LossModel(IntEnum):
     LIST = 6
 
 
-class Policy(IntEnum):
+class QueuePolicy(IntEnum):
     """enum nw_policy: what a full queue does."""
 
     DROPTAIL = 0
@@ -52,7 +52,7 @@ class Policy(IntEnum):
     CODEL_ECN = 2
 
 
-class State(IntEnum):
+class LineState(IntEnum):
     """enum nw_state: of a line, in its statistics."""
 
     ABSENT = 0
@@ -157,7 +157,7 @@ class LineParams:
     overhead: int = 0
     cell_size: int = 0
     cell_overhead: int = 0
-    policy: Policy = Policy.DROPTAIL
+    policy: QueuePolicy = QueuePolicy.DROPTAIL
     limit_packets: int = 0
     limit_bytes: int = 0
     codel_target_ns: int = 5_000_000
@@ -174,13 +174,13 @@ class LineParams:
     mtu: int = 0
 
     @property
-    def flags(self) -> Flag:
-        flags = Flag(0)
-        flags |= Flag.SEEDED if self.seed is not None else Flag(0)
-        flags |= Flag.KEEP_ORDER if self.keep_order else Flag(0)
-        flags |= Flag.DELAY_TABLE if self.delay_table else Flag(0)
-        flags |= Flag.SLOT_TABLE if self.slot_table else Flag(0)
-        return flags | (Flag.LOSS_ECN if self.loss_ecn else Flag(0))
+    def flags(self) -> ParameterFlag:
+        flags = ParameterFlag(0)
+        flags |= ParameterFlag.SEEDED if self.seed is not None else ParameterFlag(0)
+        flags |= ParameterFlag.KEEP_ORDER if self.keep_order else ParameterFlag(0)
+        flags |= ParameterFlag.DELAY_TABLE if self.delay_table else ParameterFlag(0)
+        flags |= ParameterFlag.SLOT_TABLE if self.slot_table else ParameterFlag(0)
+        return flags | (ParameterFlag.LOSS_ECN if self.loss_ecn else ParameterFlag(0))
 
     def tables(self) -> dict[str, bytes]:
         """What stands beside the block: `delay`, `slot`, `list` and `trace`, those that are used."""
@@ -229,16 +229,16 @@ class LineParams:
             count = int(code[:-1] or 1)
             values[name] = tuple(raw[:count]) if count > 1 else raw[0]
             del raw[:count]
-        flags = Flag(int(str(values.pop("flags"))))
-        values["seed"] = values["seed"] if Flag.SEEDED in flags else None
-        values["keep_order"] = Flag.KEEP_ORDER in flags
-        values["loss_ecn"] = Flag.LOSS_ECN in flags
+        flags = ParameterFlag(int(str(values.pop("flags"))))
+        values["seed"] = values["seed"] if ParameterFlag.SEEDED in flags else None
+        values["keep_order"] = ParameterFlag.KEEP_ORDER in flags
+        values["loss_ecn"] = ParameterFlag.LOSS_ECN in flags
         values["loss_model"] = LossModel(int(str(values["loss_model"])))
-        values["policy"] = Policy(int(str(values["policy"])))
+        values["policy"] = QueuePolicy(int(str(values["policy"])))
         for name in ("list_count", "trace_bytes", "trace_crc", "delay_table_crc", "slot_table_crc", "list_crc"):
             del values[name]
-        values["delay_table"] = _numbers("h", tables.get("delay", b"")) if Flag.DELAY_TABLE in flags else ()
-        values["slot_table"] = _numbers("h", tables.get("slot", b"")) if Flag.SLOT_TABLE in flags else ()
+        values["delay_table"] = _numbers("h", tables.get("delay", b"")) if ParameterFlag.DELAY_TABLE in flags else ()
+        values["slot_table"] = _numbers("h", tables.get("slot", b"")) if ParameterFlag.SLOT_TABLE in flags else ()
         values["losses"] = _numbers("I", tables.get("list", b""))
         values["trace"] = tables.get("trace", b"")
         return cls(**values)  # type: ignore[arg-type]  # the layout's names and types are the dataclass's
@@ -258,7 +258,7 @@ class LineStats:
     """
 
     generation: int
-    state: State
+    state: LineState
     config_error: ConfigError
     applied_generation: int
     seed_used: int
@@ -308,7 +308,7 @@ class LineStats:
                 strict=True,
             )
         )
-        values["state"] = State(values["state"])
+        values["state"] = LineState(values["state"])
         values["config_error"] = ConfigError(values["config_error"])
         return cls(**values, late_us_log2=raw[_ARRAY : _ARRAY + HISTOGRAM])
 

@@ -22,14 +22,14 @@ from netweather.conditions.loss import (
 )
 from netweather.conditions.model import Condition, Delay
 from netweather.conditions.queues import room
-from netweather.lines.params import LIST_SIZE, ONE, TABLE_SIZE, LineParams, LossModel, Policy
+from netweather.lines.params import LIST_SIZE, ONE, TABLE_SIZE, LineParams, LossModel, QueuePolicy
 from netweather.lines.traces import Trace, load_trace
 from netweather.units import Duration, Packets, Percent, Size
 
-Direction = Literal["egress", "ingress"]
+PumpDirection = Literal["egress", "ingress"]
 
 RHO_ONE: Final = 2**32 - 1
-POLICIES: Final = {"droptail": Policy.DROPTAIL, "codel": Policy.CODEL, "ecn": Policy.CODEL_ECN}
+POLICIES: Final = {"droptail": QueuePolicy.DROPTAIL, "codel": QueuePolicy.CODEL, "ecn": QueuePolicy.CODEL_ECN}
 TAIL: Final = 4  # sigmas of jitter that a table can add
 INGRESS_SALT: Final = 0x9E3779B97F4A7C15  # both directions of one seed must not lose the same packets
 
@@ -46,13 +46,13 @@ def unsupported(condition: Condition) -> list[str]:
     return reasons
 
 
-def line_parameters(condition: Condition, direction: Direction) -> tuple[bytes, tuple[tuple[str, bytes], ...]]:
+def line_parameters(condition: Condition, direction: PumpDirection) -> tuple[bytes, tuple[tuple[str, bytes], ...]]:
     """The parameter block, and the tables that belong beside it, for the kernel seam's Line."""
     params = params_for(condition, direction)
     return params.pack(), tuple(params.tables().items())
 
 
-def params_for(condition: Condition, direction: Direction = "egress") -> LineParams:
+def params_for(condition: Condition, direction: PumpDirection = "egress") -> LineParams:
     """What the line of this condition and direction must do. Raises UsageError for a trace or table that can't be used."""
     trace = load_trace(condition.trace) if condition.trace is not None else None
     given: dict[str, Any] = {
@@ -73,7 +73,7 @@ def params_for(condition: Condition, direction: Direction = "egress") -> LinePar
     return _with_limit(LineParams(**given), condition, trace)
 
 
-def _seed(seed: int | None, direction: Direction) -> int | None:
+def _seed(seed: int | None, direction: PumpDirection) -> int | None:
     if seed is None or direction == "egress":
         return seed
     return (seed + INGRESS_SALT) % 2**64

@@ -103,7 +103,7 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class ConditionEvidence:
     """One network condition on one target. requested: its document; kernel: what was read back; problems: what is wrong there."""
 
     target: str
@@ -125,7 +125,7 @@ class Evidence:
         return worst(measured.verdict for measured in self.measured)
 
 
-def in_words(evidence: Evidence) -> str:
+def in_words(evidence: ConditionEvidence) -> str:
     """What the verdict rests on, in a line: first what is wrong, then what can't be told, then what was asked for and seen."""
     figures = [figure for measured in evidence.measured for figure in measured.figures if figure.asked or figure.why]
     ordered = [each for verdict in (Verdict.FAIL, Verdict.CANT_TELL, Verdict.PASS) for each in figures if each.verdict is verdict]
@@ -133,7 +133,7 @@ def in_words(evidence: Evidence) -> str:
     return "; ".join([*evidence.problems, *map(_figure_words, ordered), f"{packets} packets matched its rules"])
 
 
-def open_questions(evidence: Evidence) -> str:
+def open_questions(evidence: ConditionEvidence) -> str:
     """What could not be measured, and why: 'rate egress, rate ingress: round trips do not show it'; '' when all could."""
     reasons: dict[str, list[str]] = {}
     for figure in (figure for measured in evidence.measured for figure in measured.figures):

@@ -12,7 +12,7 @@ from netweather.conditions.estimates.effects import bit_rate, correlated_share, 
 from netweather.conditions.loss import LossBurst, LossGemodel, LossList, LossRandom, LossState
 from netweather.kernel.traffic.probe_packets import SMALLEST
 from netweather.measure.statistics import Draws, Interval
-from netweather.measure.trace_timeline import Timeline
+from netweather.measure.trace_timeline import TraceTimeline
 
 ETHERNET: Final = 14
 HEADERS: Final = ETHERNET + 20 + 8
@@ -42,7 +42,7 @@ class Expected:
     unknown: dict[str, str]
     size: int
     marked: float = 0.0
-    timeline: Timeline | None = None
+    timeline: TraceTimeline | None = None
     framing: int = HEADERS
 
     def fitted(self, headers: int, largest: int | None = None) -> Expected:
@@ -160,7 +160,7 @@ class Expected:
         }
 
 
-def expect(condition: Condition, timeline: Timeline | None = None) -> Expected:
+def expect(condition: Condition, timeline: TraceTimeline | None = None) -> Expected:
     """What to expect of one direction's condition; a profile must have been replaced by what it says, a trace's file been read."""
     size = LARGE if condition.corrupt else SMALL
     blocked = condition.block is not None
@@ -221,7 +221,7 @@ def _spread(condition: Condition) -> float:
     return (1 + alike) / (1 - alike) if 0 < alike < 1 else 1.0
 
 
-def _unknown(condition: Condition, timeline: Timeline | None) -> dict[str, str]:
+def _unknown(condition: Condition, timeline: TraceTimeline | None) -> dict[str, str]:
     found: dict[str, str] = {}
     delay = condition.delay
     if delay and delay.correlation.ppb:

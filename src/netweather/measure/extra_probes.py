@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from netweather.conditions.estimates.effects import FRAME, queue_packets
 from netweather.kernel.traffic.bypass import both_ways
-from netweather.kernel.traffic.probe_packets import SMALLEST, TCP, UDP, Ends, Stream
+from netweather.kernel.traffic.probe_packets import SMALLEST, TCP, UDP, Ends, ProbeStream
 from netweather.kernel.traffic.round_trips import refusals
 from netweather.measure import patterns
 from netweather.measure.evidence import Figure, Null, Series, Verdict
@@ -21,7 +21,7 @@ from netweather.measure.probe_flow import PROTOCOL_NAMES, candidates
 from netweather.units import Size
 
 if TYPE_CHECKING:
-    from netweather.measure.session import Found, Session
+    from netweather.measure.session import Session, SessionFindings
 
 SIZED: Final = 40
 LONGEST_QUEUE: Final = 5000
@@ -33,7 +33,7 @@ REFUSALS: Final = 5
 DISCARD: Final = 9
 
 
-def measure(session: Session, found: Found, ends: Ends) -> None:
+def measure(session: Session, found: SessionFindings, ends: Ends) -> None:
     """All that a direction's condition asks for, one after the other."""
     for way, expected in session.expected.items():
         if expected.blocked:
@@ -49,14 +49,14 @@ def measure(session: Session, found: Found, ends: Ends) -> None:
             _sizes(session, found, ends, way, expected)
 
 
-def without(session: Session, found: Found, ends: Ends) -> None:
+def without(session: Session, found: SessionFindings, ends: Ends) -> None:
     """The same each direction by itsession."""
     before, number = session.counted(), null_count(session.expected.values(), PACKETS)
     size = min(each.size for each in session.expected.values())
     try:
         session.check_passable()
         with both_ways(ends, session.namespace) as past:
-            seen = past.exchange({way: Stream(number, PPS, size) for way in session.expected}, 0.2)
+            seen = past.exchange({way: ProbeStream(number, PPS, size) for way in session.expected}, 0.2)
     except OSError as error:
         found.nulls += [
             Null(way, None, None, why=f"it can't be measured here: {error.strerror or error}") for way in session.expected
@@ -66,7 +66,7 @@ def without(session: Session, found: Found, ends: Ends) -> None:
     found.apart += session.counted() - before
 
 
-def refused(session: Session, found: Found, way: str) -> None:
+def refused(session: Session, found: SessionFindings, way: str) -> None:
     """Whether who is blocked gets an answer. Who begins is the target, or the peer for what comes in."""
     begins, other = (session.namespace, session.remote) if way == "egress" else (session.peer, session.local)
     for flow in candidates(replace(session.match, tcp_flags=None), session.local, session.remote):
@@ -84,11 +84,11 @@ def refused(session: Session, found: Found, way: str) -> None:
         return
 
 
-def _cannot(found: Found, name: str, way: str, unit: str, asked: float | None, why: str) -> None:
+def _cannot(found: SessionFindings, name: str, way: str, unit: str, asked: float | None, why: str) -> None:
     found.figures.append(Figure(name, way, unit, asked, None, None, Verdict.CANT_TELL, 0, why))
 
 
-def _slots(session: Session, found: Found, ends: Ends, way: str, expected: Expected) -> None:
+def _slots(session: Session, found: SessionFindings, ends: Ends, way: str, expected: Expected) -> None:
     slot = expected.condition.slot
     assert slot is not None
     longest, frame = (slot.maximum or slot.minimum).seconds, expected.size + expected.framing
@@ -99,10 +99,10 @@ def _slots(session: Session, found: Found, ends: Ends, way: str, expected: Expec
         slot, limited = replace(slot, packets=None, bytes=None), None
     if expected.rate is not None:
         pace = min(pace, 0.5 * expected.rate / frame / 8)
-    stream = Stream(max(20, int(pace * seconds)), pace, expected.size)
+    stream = ProbeStream(max(20, int(pace * seconds)), pace, expected.size)
     if limited:
         most = slot.packets.count if slot.packets else -(-slot.bytes.bytes // frame) if slot.bytes else 1
-        stream = Stream(min(8000, int(most * seconds / longest)) or 1, AT_ONCE, expected.size)
+        stream = ProbeStream(min(8000, int(most * seconds / longest)) or 1, AT_ONCE, expected.size)
     session.tell(0.8, "batches for the slots")
     seen = ends.exchange({way: stream}, session.late + longest + _PATIENCE)[way]
     found.sent += len(seen.sent)
@@ -110,7 +110,7 @@ def _slots(session: Session, found: Found, ends: Ends, way: str, expected: Expec
     found.figures += patterns.judge_slots(way, slot, seen, spacing, frame)
 
 
-def _limit(session: Session, found: Found, ends: Ends, way: str, expected: Expected) -> None:
+def _limit(session: Session, found: SessionFindings, ends: Ends, way: str, expected: Expected) -> None:
     """A burst of twice what the queue holds."""
     limit = expected.condition.limit
     frame = expected.size + expected.framing
@@ -128,7 +128,7 @@ def _limit(session: Session, found: Found, ends: Ends, way: str, expected: Expec
         _cannot(found, "limit", way, "packets", room, why)
         return
     session.tell(0.85, "a burst for the queue")
-    seen = ends.exchange({way: Stream(2 * room + 50, AT_ONCE, expected.size)}, session.late + _PATIENCE)[way]
+    seen = ends.exchange({way: ProbeStream(2 * room + 50, AT_ONCE, expected.size)}, session.late + _PATIENCE)[way]
     found.sent += len(seen.sent)
     seconds = (seen.sent[-1] - seen.sent[0]) / 1e9
     leaving = 1 / expected.wire(expected.size) if expected.wire(expected.size) else 0.0
@@ -137,7 +137,7 @@ def _limit(session: Session, found: Found, ends: Ends, way: str, expected: Expec
     found.figures.append(patterns.judge_limit(way, room, seen, leaving))
 
 
-def _rate_over_time(session: Session, found: Found, ends: Ends, way: str, expected: Expected) -> None:
+def _rate_over_time(session: Session, found: SessionFindings, ends: Ends, way: str, expected: Expected) -> None:
     timeline = expected.timeline
     assert timeline is not None
     asked = timeline.mean_rate
@@ -153,7 +153,7 @@ def _rate_over_time(session: Session, found: Found, ends: Ends, way: str, expect
         _cannot(found, "rate", way, "bit/s", asked, why)
         return
     session.tell(0.9, "a period of the trace")
-    stream = Stream(max(20, int(pps * seconds)), pps, size)
+    stream = ProbeStream(max(20, int(pps * seconds)), pps, size)
     seen = ends.exchange({way: stream}, session.late + timeline.period + _PATIENCE)[way]
     found.sent += len(seen.sent)
     figure, series = patterns.judge_rate_over_time(way, expected, seen, size)
@@ -162,7 +162,7 @@ def _rate_over_time(session: Session, found: Found, ends: Ends, way: str, expect
     found.series[way] = replace(old, rates=series.rates, rate_asked=series.rate_asked)
 
 
-def _sizes(session: Session, found: Found, ends: Ends, way: str, expected: Expected) -> None:
+def _sizes(session: Session, found: SessionFindings, ends: Ends, way: str, expected: Expected) -> None:
     mtu = expected.condition.mtu
     assert mtu is not None
     payload = mtu - ends.flow.headers
@@ -175,7 +175,7 @@ def _sizes(session: Session, found: Found, ends: Ends, way: str, expected: Expec
     count = max(5, min(SIZED, int(0.05 * session.seconds * pps)))
     session.tell(0.95, "sizes for the MTU")
     patience = session.late + _PATIENCE
-    fitting = ends.exchange({way: Stream(count, pps, payload)}, patience)[way]
-    larger = ends.exchange({way: Stream(count, pps, payload + 1)}, patience)[way]
+    fitting = ends.exchange({way: ProbeStream(count, pps, payload)}, patience)[way]
+    larger = ends.exchange({way: ProbeStream(count, pps, payload + 1)}, patience)[way]
     found.sent += 2 * count - fitting.refused - larger.refused
     found.figures.append(patterns.judge_mtu(way, mtu, fitting, larger))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from netweather.kernel.traffic.probe_packets import Arrivals
+from netweather.kernel.traffic.probe_packets import ProbeResult
 from netweather.measure import statistics
 from netweather.measure.evidence import Figure, Series, Verdict
 from netweather.measure.expectation import Expected
@@ -44,7 +44,7 @@ class Judge:
 
     direction: str
     expected: Expected
-    arrivals: Arrivals
+    arrivals: ProbeResult
     base: float = 0.0
     figures: list[Figure] = field(default_factory=list)
 
@@ -242,7 +242,7 @@ class Judge:
         return Series(tuple(self.delays), tuple(model), tuple(statistics.runs(self.lost)), self.expected.run_length)
 
 
-def judge_stream(direction: str, expected: Expected, arrivals: Arrivals, base: float = 0.0) -> tuple[list[Figure], Series]:
+def judge_stream(direction: str, expected: Expected, arrivals: ProbeResult, base: float = 0.0) -> tuple[list[Figure], Series]:
     """The figures of one direction. base: the median delay there without the condition (s)."""
     judge = Judge(direction, expected, arrivals, base)
     if arrivals.refused > len(arrivals.sent) // 100 and not expected.blocked:
@@ -257,7 +257,7 @@ def judge_stream(direction: str, expected: Expected, arrivals: Arrivals, base: f
     return judge.figures, judge.series(model)
 
 
-def judge_rate(direction: str, expected: Expected, arrivals: Arrivals, size: int, offered: float) -> tuple[Figure, Series]:
+def judge_rate(direction: str, expected: Expected, arrivals: ProbeResult, size: int, offered: float) -> tuple[Figure, Series]:
     """The rate between the first arrival and the last of a burst. offered: bits a second that were sent."""
     asked = expected.rate or 0.0
     times = sorted(arrived for _, _, arrived in arrivals.seen)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from netweather.kernel.traffic.probe_packets import Arrivals
+from netweather.kernel.traffic.probe_packets import ProbeResult
 from netweather.measure import statistics
 from netweather.measure.evidence import Figure, Null
 from netweather.measure.expectation import Expected
@@ -40,7 +40,7 @@ def of_times(direction: str, times: Sequence[float], sent: int) -> Null:
     )
 
 
-def of_arrivals(direction: str, arrivals: Arrivals) -> Null:
+def of_arrivals(direction: str, arrivals: ProbeResult) -> Null:
     first: dict[int, float] = {}
     for number, sent, arrived in arrivals.seen:
         first.setdefault(number, (arrived - sent) / 1e9)

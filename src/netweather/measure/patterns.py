@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Final
 
 from netweather.conditions.model import Slot
-from netweather.kernel.traffic.probe_packets import Arrivals
+from netweather.kernel.traffic.probe_packets import ProbeResult
 from netweather.measure import statistics
 from netweather.measure.evidence import Figure, Series, Verdict
 from netweather.measure.expectation import Expected
@@ -18,7 +18,7 @@ SHORTEST_SLOT: Final = 0.004
 """Between shorter ones than this the machine's own scheduling can't be told from a slot."""
 
 
-def judge_mtu(direction: str, mtu: int, fitting: Arrivals, larger: Arrivals) -> Figure:
+def judge_mtu(direction: str, mtu: int, fitting: ProbeResult, larger: ProbeResult) -> Figure:
     """Packets of the MTU arrive, and those that are one byte larger never do."""
     count = len(fitting.sent) + len(larger.sent)
     if fitting.refused or larger.refused:
@@ -33,7 +33,7 @@ def judge_mtu(direction: str, mtu: int, fitting: Arrivals, larger: Arrivals) -> 
     return figure("MTU", direction, "bytes", mtu, mtu, None, Verdict.PASS, count, "")
 
 
-def judge_listed(direction: str, expected: Expected, decided: Sequence[tuple[int, int]], arrivals: Arrivals) -> Figure:
+def judge_listed(direction: str, expected: Expected, decided: Sequence[tuple[int, int]], arrivals: ProbeResult) -> Figure:
     """Just the packets of a list are lost. decided: of each line that it may be, the number of the latest packet before and after."""
     count, sent = len(expected.listed), len(arrivals.sent)
     moved = [(before, after - before) for before, after in decided if after != before]
@@ -61,7 +61,7 @@ def judge_listed(direction: str, expected: Expected, decided: Sequence[tuple[int
     return told(Verdict.PASS, "", len(asked), len(lost))
 
 
-def judge_slots(direction: str, slot: Slot, arrivals: Arrivals, spacing: float, frame: int) -> list[Figure]:
+def judge_slots(direction: str, slot: Slot, arrivals: ProbeResult, spacing: float, frame: int) -> list[Figure]:
     """Packets come in batches: the time from one to the next, and how large they are. spacing: between two sent, s; frame: bytes."""
     shortest, longest = slot.minimum.seconds, (slot.maximum or slot.minimum).seconds
     asked = (shortest + longest) / 2
@@ -111,7 +111,7 @@ def _batches(times: Sequence[int], apart: float) -> list[list[int]]:
     return found
 
 
-def judge_limit(direction: str, limit: int, arrivals: Arrivals, leaving: float) -> Figure:
+def judge_limit(direction: str, limit: int, arrivals: ProbeResult, leaving: float) -> Figure:
     """How many of a sudden burst the queue had room for. leaving: packets a second that left it meanwhile."""
     seconds = (arrivals.sent[-1] - arrivals.sent[0]) / 1e9
     seen = len({number for number, _, _ in arrivals.seen})
@@ -125,7 +125,7 @@ def judge_limit(direction: str, limit: int, arrivals: Arrivals, leaving: float) 
     return figure("limit", direction, "packets", limit, seen, interval, verdict, len(arrivals.sent), why)
 
 
-def judge_rate_over_time(direction: str, expected: Expected, arrivals: Arrivals, size: int) -> tuple[Figure, Series]:
+def judge_rate_over_time(direction: str, expected: Expected, arrivals: ProbeResult, size: int) -> tuple[Figure, Series]:
     """The mean rate over whole periods of a trace."""
     timeline = expected.timeline
     assert timeline is not None

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from netweather.errors import NetweatherError, UsageError
-from netweather.measure.evidence import Evidence, Series, Verdict, worst
+from netweather.measure.evidence import ConditionEvidence, Series, Verdict, worst
 from netweather.measure.statistics import quantile
 
 KINDS = (".svg", ".png")
@@ -41,7 +41,7 @@ def _matplotlib() -> Any:
     return matplotlib.pyplot
 
 
-def draw(evidence: Sequence[Evidence], path: str) -> None:
+def draw(evidence: Sequence[ConditionEvidence], path: str) -> None:
     """Writes the picture: a row for each rule and direction. Raises NetweatherError unwritable-file."""
     rows = [
         (f"{each.name}, rule {measured.rule + 1}, {way}", series)
@@ -101,7 +101,7 @@ _LOOKS: Final = {
 }
 
 
-def _head(figure: Any, evidence: Sequence[Evidence]) -> None:
+def _head(figure: Any, evidence: Sequence[ConditionEvidence]) -> None:
     """Whose network, which conditions, and the verdict in its colour."""
     whose = dict.fromkeys(each.target for each in evidence)
     verdict = worst(each.verdict for each in evidence)

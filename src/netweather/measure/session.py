@@ -16,7 +16,7 @@ from netweather.kernel.namespaces import Namespace
 from netweather.kernel.netlink.links import way_out
 from netweather.kernel.traffic.bypass import echoes
 from netweather.kernel.traffic.many_flows import Fan
-from netweather.kernel.traffic.probe_packets import TCP, UDP, Arrivals, Ends, Flow, Stream
+from netweather.kernel.traffic.probe_packets import TCP, UDP, Ends, Flow, ProbeResult, ProbeStream
 from netweather.kernel.traffic.round_trips import connect_times, echo_times
 from netweather.measure import extra_probes, patterns
 from netweather.measure.evidence import Figure, Measured, Null, Series, Verdict
@@ -36,7 +36,7 @@ _PATIENCE = 0.4
 
 
 @dataclass
-class Found:
+class SessionFindings:
     """What a session saw, before the counters are known. sent: packets that should have met the rule.
 
     nulls: the path without the condition; apart: by how much that moved the rule's counter.
@@ -86,9 +86,9 @@ class Session:
         """Whether both ends can be looked at; the target itself is no other end."""
         return self.peer is not None and self.namespace.identity != self.peer.identity
 
-    def run(self) -> Found:
+    def run(self) -> SessionFindings:
         """Sends it all."""
-        found = Found()
+        found = SessionFindings()
         self._fit(Flow(UDP, self.local, self.remote).headers)
         self.tell(0.02, "looking for a flow that the rule matches")
         base = self._round_trips(found)
@@ -113,7 +113,7 @@ class Session:
 
     # round trips
 
-    def _round_trips(self, found: Found) -> float | None:
+    def _round_trips(self, found: SessionFindings) -> float | None:
         """Measures them when a kind of them meets the rule; returns the path's own, when something shows it."""
         blocked = any(each.blocked for each in self.expected.values())
         base = None if blocked and self.peer is not None else self._base()
@@ -154,7 +154,7 @@ class Session:
             where = found.name if found else "an interface that carries no condition"
             raise OSError(errno.EOPNOTSUPP, f"packets leave by {where}, and the rule matches them on an interface below it")
 
-    def _null_round_trip(self, found: Found) -> Null:
+    def _null_round_trip(self, found: SessionFindings) -> Null:
         """The path without the condition; and whether an ingress block stops the answers to echoes that no egress block stops."""
         before, number = self.counted(), null_count(self.expected.values(), NULL_ECHOES)
         try:
@@ -172,7 +172,7 @@ class Session:
         found.apart += self.counted() - before
         return null
 
-    def _blocked_answers(self, found: Found, answered: int, received: int) -> None:
+    def _blocked_answers(self, found: SessionFindings, answered: int, received: int) -> None:
         verdict = Verdict.FAIL if received else Verdict.PASS
         why = f"{received} of {answered} answers came through" if received else ""
         found.figures.append(Figure("block", "ingress", "share", 1.0, 1 - received / answered, None, verdict, answered, why))
@@ -210,7 +210,7 @@ class Session:
                 return statistics.median(times)
         return None if self.peer is None else 0.0
 
-    def _no_round_trip(self, found: Found) -> None:
+    def _no_round_trip(self, found: SessionFindings) -> None:
         why = "this rule matches no ICMP echo or TCP connect, or another rule also matches their packets"
         if self.match.share is not None:
             why = "the rule matches only a share of the connections, and one round trip does not show which"
@@ -218,7 +218,7 @@ class Session:
         found.figures.append(_untold("RTT", "round trip", "s", why))
 
     def _judge_round_trips(
-        self, found: Found, ways: dict[str, Expected], times: list[float], count: int, base: float | None, probe: str
+        self, found: SessionFindings, ways: dict[str, Expected], times: list[float], count: int, base: float | None, probe: str
     ) -> None:
         up, down = ways["egress"], ways["ingress"]
         if any(each.condition.block == "reject" for each in ways.values()) and probe.startswith("TCP"):
@@ -232,7 +232,7 @@ class Session:
             return
         found.figures.append(judge_rtt(times, count, up, down, base, probe))
         if self.peer is None and (_missed(up)[1] or _missed(down)[1]) and not (up.marked or down.marked):
-            arrivals = Arrivals(tuple(range(count)), ())
+            arrivals = ProbeResult(tuple(range(count)), ())
             judge = Judge("round trip", up, arrivals)
             asked = Interval(*(1 - (1 - a) * (1 - b) for a, b in zip(_missed(up), _missed(down), strict=True)))
             judge.share("loss", count - len(times), count, asked, spread=max(up.spread, down.spread))
@@ -240,7 +240,7 @@ class Session:
 
     # one way
 
-    def _streams(self, found: Found, peer: Namespace, base: float | None) -> None:
+    def _streams(self, found: SessionFindings, peer: Namespace, base: float | None) -> None:
         ends = self._open(peer) if self.match.share is None else self._open_shared(found, peer, self.match.share.fraction)
         if isinstance(ends, str):
             found.figures += [_untold("all", way, "", ends) for way in self.expected]
@@ -284,7 +284,7 @@ class Session:
             why = "another rule matches all possible probe packets"
         return why
 
-    def _open_shared(self, found: Found, peer: Namespace, asked: float) -> Ends | str:
+    def _open_shared(self, found: SessionFindings, peer: Namespace, asked: float) -> Ends | str:
         """Both ends of one of the connections that are meant; on the way to it, which share of them is."""
         way, shared = next(iter(self.expected)), Shared()
         self.tell(0.1, "many connections")
@@ -306,7 +306,7 @@ class Session:
         if shared.flows:
             found.sent += shared.met
             found.probes.append(f"{shared.flows} connections with a packet each")
-            judge = Judge(way, expect(Condition()), Arrivals((), ()))
+            judge = Judge(way, expect(Condition()), ProbeResult((), ()))
             judge.share("share", shared.met, shared.flows, Interval(asked, asked))
             found.figures += judge.figures
         if shared.flow is None:
@@ -316,12 +316,12 @@ class Session:
         except OSError as error:
             return f"the probe's ports cannot be reserved: {error.strerror or error}"
 
-    def _stream(self, expected: Expected) -> Stream:
+    def _stream(self, expected: Expected) -> ProbeStream:
         pace = expected.pace()
         count = self.samples or expected.count(0.4 * self.seconds)
-        return Stream(count, pace, expected.size)
+        return ProbeStream(count, pace, expected.size)
 
-    def _rates(self, found: Found, ends: Ends) -> None:
+    def _rates(self, found: SessionFindings, ends: Ends) -> None:
         limited = {way: each for way, each in self.expected.items() if each.rate is not None}
         if not limited:
             return
@@ -340,7 +340,7 @@ class Session:
 
     # together
 
-    def conclude(self, found: Found, number: int, moved: int, dropped: int) -> Measured:
+    def conclude(self, found: SessionFindings, number: int, moved: int, dropped: int) -> Measured:
         """The figures, unless the rule's counter says that the probe's packets didn't meet it."""
         probe = "; ".join(found.probes) or "nothing was sent"
         figures = tuple(with_errors(found.figures, found.nulls))
@@ -363,7 +363,7 @@ def _untold(name: str, direction: str, unit: str, why: str) -> Figure:
     return Figure(name, direction, unit, None, None, None, Verdict.CANT_TELL, 0, why)
 
 
-def burst(expected: Expected, seconds: float, largest: int = LARGEST) -> Stream:
+def burst(expected: Expected, seconds: float, largest: int = LARGEST) -> ProbeStream:
     """One and a half times the rate, for so long; packets as large as may be, and at least some 40 of them.
 
     largest: the payload that the path takes in one piece.
@@ -374,4 +374,4 @@ def burst(expected: Expected, seconds: float, largest: int = LARGEST) -> Stream:
     bits = (size + expected.headers) * 8
     pps = 1.5 * rate / max(1, bits)
     count = int(min(pps * seconds, BURST_PACKETS, BURST_BYTES / size))
-    return Stream(max(20, count), pps, size)
+    return ProbeStream(max(20, count), pps, size)

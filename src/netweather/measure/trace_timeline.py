@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class TraceMoment:
     """From `start` (s) on: the delay (s), the share lost, the rate (bit/s; None: no limit)."""
 
     start: float
@@ -21,15 +21,15 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class Timeline:
+class TraceTimeline:
     """A period (s) and what it is made of: moments; or opportunities, of which the mean rate and the longest wait (s) count."""
 
     period: float
-    moments: tuple[Moment, ...] = ()
+    moments: tuple[TraceMoment, ...] = ()
     opportunities_rate: float | None = None
     waiting: float = 0.0
 
-    def at(self, seconds: float) -> Moment:
+    def at(self, seconds: float) -> TraceMoment:
         """What holds then; before the first moment the last one, of the period before."""
         place = bisect_right([moment.start for moment in self.moments], seconds % self.period)
         return self.moments[place - 1]
@@ -111,7 +111,7 @@ class Timeline:
             found += [last - at] if number >= count else []
         return found
 
-    def _lengths(self) -> list[tuple[Moment, float]]:
+    def _lengths(self) -> list[tuple[TraceMoment, float]]:
         if not self.moments:
             return []
         ends = [*(moment.start for moment in self.moments[1:]), self.period + self.moments[0].start]

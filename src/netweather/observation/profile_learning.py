@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from netweather.conditions.distributions import Measured, from_samples
+from netweather.conditions.distributions import MeasuredDistribution, from_samples
 from netweather.errors import NetweatherError, UsageError
 from netweather.kernel.tracing import trace_layout
 from netweather.kernel.tracing.link_recorder import Learnt
@@ -28,7 +28,7 @@ Source = Literal["handshakes", "calm", "busy"]
 
 
 @dataclass(frozen=True)
-class Line:
+class LearntLine:
     """What a line is like. An unknown part is None, and `unknown` says why, by its name: delay, loss, rate.
 
     delay: of each direction. trips: how many round trips it is of. median: of the round trips, in seconds. loss: the share of
@@ -36,7 +36,7 @@ class Line:
     trips are.
     """
 
-    delay: Measured | None
+    delay: MeasuredDistribution | None
     trips: int
     median: float
     loss: float | None
@@ -46,7 +46,7 @@ class Line:
     unknown: dict[str, str]
 
 
-def line(learnt: Learnt) -> Line:
+def line(learnt: Learnt) -> LearntLine:
     """The line's parts, as far as enough was seen."""
     unknown: dict[str, str] = {}
     trips, source = _trips(learnt)
@@ -54,7 +54,7 @@ def line(learnt: Learnt) -> Line:
     delay = _delay(trips, source, unknown)
     loss, run = _loss(learnt, unknown)
     middle = quantile(trips, 0.5) / 1e9 if sum(trips) else 0.0
-    return Line(delay, sum(trips), middle, loss, run, rate, source, unknown)
+    return LearntLine(delay, sum(trips), middle, loss, run, rate, source, unknown)
 
 
 def _trips(learnt: Learnt) -> tuple[Sequence[int], Source]:
@@ -70,7 +70,7 @@ def _trips(learnt: Learnt) -> tuple[Sequence[int], Source]:
     return [one + other for one, other in zip(calm, learnt.busy, strict=True)], "busy"
 
 
-def _delay(trips: Sequence[int], source: Source, unknown: dict[str, str]) -> Measured | None:
+def _delay(trips: Sequence[int], source: Source, unknown: dict[str, str]) -> MeasuredDistribution | None:
     """Half of the round trips' mean each way, and as much spread that two ways together have the round trips': 1/sqrt(2) of it.
 
     Of busy connections half of the shortest: the others hold the queue that they made themselves.
@@ -80,7 +80,7 @@ def _delay(trips: Sequence[int], source: Source, unknown: dict[str, str]) -> Mea
         return None
     if source == "busy":
         unknown["jitter"] = "there were only busy connections, and their round-trip times include their own queues"
-        return Measured(Duration(round(quantile(trips, _EMPTY) / 2)), Duration(0), (), 0)
+        return MeasuredDistribution(Duration(round(quantile(trips, _EMPTY) / 2)), Duration(0), (), 0)
     samples = list(spread(trips))
     mean = sum(samples) / len(samples)
     halves = [Duration(max(0, round(mean / 2 + (sample - mean) / math.sqrt(2)))) for sample in samples]
@@ -132,7 +132,7 @@ def _rate(learnt: Learnt, unknown: dict[str, str]) -> Rate | None:
 # the profile
 
 
-def profile(name: str, found: Line, table: str, source: str) -> dict[str, Any]:
+def profile(name: str, found: LearntLine, table: str, source: str) -> dict[str, Any]:
     """For YAML, as docs/profiles.md has it. table: the name of the file with the delays. Raises NetweatherError nothing-learnt."""
     both: dict[str, Any] = {}
     if found.delay is not None:

@@ -26,7 +26,7 @@ MOST: Final = 10_000
 _LONGEST_MESSAGE: Final = 1000  # of core/v1's 1024
 
 
-class Events:
+class EventWriter:
     """Those of one operator."""
 
     def __init__(self, api: Api, clock: Callable[[], float] = time.monotonic) -> None:

@@ -16,11 +16,11 @@ from netweather.errors import NetweatherError, UsageError
 from netweather.kubernetes.objects.networktest import TEST_LABEL, InvalidTest, NetworkTest, networktest_of, report_name
 from netweather.kubernetes.objects.snapshot import Space, text_of, time_of
 from netweather.kubernetes.reconcile import jobs, progress
-from netweather.kubernetes.reconcile.cells import Planned, Seen, Step, plan
-from netweather.kubernetes.reconcile.jobs import Object
+from netweather.kubernetes.reconcile.cells import NextStep, ObservedTest, Planned, plan
+from netweather.kubernetes.reconcile.jobs import KubeObject
 from netweather.kubernetes.server import api as kinds
 from netweather.kubernetes.server.api import Api, said
-from netweather.kubernetes.server.informer import Followed
+from netweather.kubernetes.server.informer import Informer
 from netweather.operator.operator import Operator
 from netweather.reports.job_results import BUDGET, documents, kept, matrix_of, results_of, verdict
 from netweather.reports.outcomes import Trial
@@ -44,7 +44,7 @@ class Trials:
         self._dirty = asyncio.Event()
         self._told = ""
         """The failure that was told last: it is tried again for as long as it lasts, and told once."""
-        self.tests: Followed[Parsed] = Followed(kinds.TESTS, _parsed, self._dirty.set)
+        self.tests: Informer[Parsed] = Informer(kinds.TESTS, _parsed, self._dirty.set)
 
     async def run(self) -> None:
         """For ever."""
@@ -89,7 +89,7 @@ class Trials:
             except ANY as error:
                 await self._explain(each.test, status, error)
 
-    async def _look(self, test: NetworkTest, status: Mapping[str, Any]) -> Seen:
+    async def _look(self, test: NetworkTest, status: Mapping[str, Any]) -> ObservedTest:
         labels = f"{TEST_LABEL}={test.name}"
         if test.namespace in self.operator.policy.protected:
             raise UsageError(
@@ -98,7 +98,7 @@ class Trials:
         if status.get("observedGeneration", test.generation) != test.generation:
             why, remedy = "its results would mix two versions of the test", "delete it, and create it again"
             raise UsageError("bad-network-test", "the test was changed while it ran", why, remedy)
-        return Seen(
+        return ObservedTest(
             test,
             datetime.now(UTC),
             jobs.owned(await self.api.labelled(kinds.CONDITIONS, test.namespace, labels), test),
@@ -129,7 +129,7 @@ class Trials:
             for each in part.get("conditions") or ()
         )
 
-    async def _carry_on(self, seen: Seen, planned: Planned, status: Mapping[str, Any]) -> None:
+    async def _carry_on(self, seen: ObservedTest, planned: Planned, status: Mapping[str, Any]) -> None:
         for step in planned.steps:
             await self._step(seen, step)
         result = None
@@ -141,7 +141,7 @@ class Trials:
         if planned.steps:
             self._dirty.set()
 
-    async def _step(self, seen: Seen, step: Step) -> None:
+    async def _step(self, seen: ObservedTest, step: NextStep) -> None:
         test, network = seen.test, step.network
         name = test.object_name(network.name)
         LOG.info(
@@ -161,12 +161,12 @@ class Trials:
             except NetweatherError as error:
                 if not said(error) or self._is_young(test):  # what it says may be over in a moment
                     raise
-                await self._gather(seen, Step("gather", network, f"no {made['kind']}: {error.why}"))
+                await self._gather(seen, NextStep("gather", network, f"no {made['kind']}: {error.why}"))
 
     def _is_young(self, test: NetworkTest) -> bool:
         return datetime.now(UTC) < time_of(test.created) + timedelta(seconds=SETTLES_S)
 
-    async def _gather(self, seen: Seen, step: Step) -> None:
+    async def _gather(self, seen: ObservedTest, step: NextStep) -> None:
         """What a Job said, into the ConfigMap: from then on it is never asked again."""
         test, name = seen.test, step.network.name
         job, condition = seen.jobs.get(name), seen.conditions.get(name)
@@ -180,7 +180,7 @@ class Trials:
         }
         await self._keep(test, kept(test, name, done, facts))
 
-    async def _trial(self, seen: Seen, step: Step, job: Object | None, condition: Object | None) -> Trial:
+    async def _trial(self, seen: ObservedTest, step: NextStep, job: KubeObject | None, condition: KubeObject | None) -> Trial:
         evidence = (jobs.evidence(condition, job, seen.now),) if condition is not None and job is not None else ()
         if job is None:
             return Trial(None, 0.0, "", evidence, step.problem or "its Job was deleted")

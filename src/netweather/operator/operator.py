@@ -12,7 +12,7 @@ from typing import Any, Final
 from netweather.conditions.language.loading import API_VERSION
 from netweather.errors import NetweatherError
 from netweather.kubernetes.objects import node_objects
-from netweather.kubernetes.objects.pod_selection import Policy
+from netweather.kubernetes.objects.pod_selection import PodPolicy
 from netweather.kubernetes.objects.profile_objects import profile_of, profile_status
 from netweather.kubernetes.objects.snapshot import (
     Snapshot,
@@ -28,9 +28,9 @@ from netweather.kubernetes.reconcile import condition_status
 from netweather.kubernetes.reconcile.node_plans import Resolution, resolve
 from netweather.kubernetes.server import api as kinds
 from netweather.kubernetes.server.api import Api
-from netweather.kubernetes.server.informer import Followed
+from netweather.kubernetes.server.informer import Informer
 from netweather.operator.election import Election
-from netweather.operator.event_writer import Events
+from netweather.operator.event_writer import EventWriter
 
 LOG: Final = logging.getLogger("netweather.operator")
 GATHERS_S: Final = 0.05
@@ -42,24 +42,24 @@ WRITES_AT_ONCE: Final = 10
 class Operator:
     """One operator. election: whether it is the one that writes, of several."""
 
-    def __init__(self, api: Api, policy: Policy | None = None, election: Election | None = None) -> None:
-        self.api, self.policy, self.election = api, policy or Policy(), election
+    def __init__(self, api: Api, policy: PodPolicy | None = None, election: Election | None = None) -> None:
+        self.api, self.policy, self.election = api, policy or PodPolicy(), election
         self._dirty = asyncio.Event()
         self._told = ""
         """The failure that was told last: it is tried again for as long as it lasts, and told once."""
-        self.events = Events(api)
+        self.events = EventWriter(api)
         changed = self._dirty.set
-        self.conditions = Followed(kinds.CONDITIONS, lambda found: (condition_of(found), found.get("status") or {}), changed)
-        self.scenarios = Followed(kinds.SCENARIOS, lambda found: (scenario_of(found), found.get("status") or {}), changed)
-        self.profiles = Followed(kinds.PROFILES, lambda found: (profile_of(found), found.get("status") or {}), changed)
-        self.machines = Followed(kinds.MACHINES, zone_of, changed)
-        self.pods = Followed(kinds.PODS, pod_of, changed)
-        self.services = Followed(kinds.SERVICES, lambda found: service_addresses(found), changed)
-        self.slices = Followed(kinds.SLICES, slice_of, changed)
-        self.nodes = Followed(kinds.NODES, lambda found: (found.get("spec") or {}, found.get("status") or {}), changed)
+        self.conditions = Informer(kinds.CONDITIONS, lambda found: (condition_of(found), found.get("status") or {}), changed)
+        self.scenarios = Informer(kinds.SCENARIOS, lambda found: (scenario_of(found), found.get("status") or {}), changed)
+        self.profiles = Informer(kinds.PROFILES, lambda found: (profile_of(found), found.get("status") or {}), changed)
+        self.machines = Informer(kinds.MACHINES, zone_of, changed)
+        self.pods = Informer(kinds.PODS, pod_of, changed)
+        self.services = Informer(kinds.SERVICES, lambda found: service_addresses(found), changed)
+        self.slices = Informer(kinds.SLICES, slice_of, changed)
+        self.nodes = Informer(kinds.NODES, lambda found: (found.get("spec") or {}, found.get("status") or {}), changed)
 
     @property
-    def _followed(self) -> tuple[Followed[Any], ...]:
+    def _followed(self) -> tuple[Informer[Any], ...]:
         asked = (self.conditions, self.scenarios, self.profiles)
         return *asked, self.pods, self.services, self.slices, self.machines, self.nodes
 
@@ -132,7 +132,7 @@ class Operator:
             yield from self._status_write(self.profiles, key, before, profile_status(own, before, now))
 
     def _status_write(
-        self, followed: Followed[Any], key: tuple[str, str], before: dict[str, Any], after: dict[str, Any]
+        self, followed: Informer[Any], key: tuple[str, str], before: dict[str, Any], after: dict[str, Any]
     ) -> Iterable[Callable[[], Awaitable[None]]]:
         """What writes a status, when it is another than before, and tells of what is new in it."""
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from netweather.errors import NetweatherError
-from netweather.kubernetes.objects.pod_selection import Policy
+from netweather.kubernetes.objects.pod_selection import PodPolicy
 from netweather.kubernetes.server.api import Api
 from netweather.operator.election import Election
 from netweather.operator.network_tests import Trials
@@ -19,7 +19,7 @@ from netweather.serving import at_end, log_to_stderr
 class Options:
     """identity, namespace: of the lease that the leader holds; none without a namespace, for the only operator there is."""
 
-    policy: Policy
+    policy: PodPolicy
     identity: str = ""
     namespace: str = ""
 

@@ -20,15 +20,15 @@ from netweather.kernel.datapath.spec import (
     MAX_RULES,
     Action,
     Datapath,
-    Direction,
     Engine,
     ExactConnection,
     FlatRule,
     Interface,
     Line,
     LineId,
-    Prefix,
+    PacketDirection,
     RuleId,
+    RulePrefix,
 )
 from netweather.planning.vectors import wide
 
@@ -41,7 +41,7 @@ PROTOCOLS: dict[str, frozenset[int]] = {
 
 
 @dataclass(frozen=True)
-class Look:
+class LineSpec:
     """What a line must look like: `parameters`, `tables` and `whole` as in the seam's Line."""
 
     parameters: bytes
@@ -49,7 +49,7 @@ class Look:
     whole: bool = False
 
 
-LineMaker = Callable[[Condition, Direction, Engine], Look]
+LineCompiler = Callable[[Condition, PacketDirection, Engine], LineSpec]
 """The direction matters only to a condition with a seed."""
 
 
@@ -76,7 +76,7 @@ class InForce:
     """
 
     condition: NetworkCondition
-    peers: Mapping[str, tuple[Prefix, ...]]
+    peers: Mapping[str, tuple[RulePrefix, ...]]
     deadline: int
     created: int
     rules: tuple[PlainRule, ...]
@@ -84,7 +84,7 @@ class InForce:
 
 
 @dataclass
-class Slots:
+class Allocation:
     """Which number each line, counter, lease and interface has: kept from one plan to the next, so that what stays isn't moved."""
 
     lines: dict[LineId, int] = field(default_factory=dict)
@@ -120,7 +120,7 @@ class _Allocator(Generic[K]):
 @dataclass
 class _Build:
     interfaces: tuple[Interface, ...]
-    make_line: LineMaker
+    make_line: LineCompiler
     lines_before: _Allocator[LineId]
     counters: _Allocator[RuleId]
     leases: _Allocator[str]
@@ -131,11 +131,11 @@ class _Build:
 def flatten(
     conditions: Iterable[InForce],
     interfaces: tuple[Interface, ...],
-    make_line: LineMaker,
-    slots: Slots,
+    make_line: LineCompiler,
+    slots: Allocation,
     alias: str = "",
     busy: Collection[int] = (),
-) -> tuple[Datapath, Slots]:
+) -> tuple[Datapath, Allocation]:
     """The datapath of these conditions, and the slots it uses. busy: lines that still hold packets of what has ended.
 
     An interface that a rule names and that is not there is passed by. Raises UsageError (too many rules, lines).
@@ -156,7 +156,7 @@ def flatten(
     for active in ordered:
         if active.condition.name in build.leases.now:
             leases[build.leases.now[active.condition.name]] = active.deadline
-    used = Slots(build.lines_before.now, build.counters.now, build.leases.now, {i.name: i.slot for i in interfaces})
+    used = Allocation(build.lines_before.now, build.counters.now, build.leases.now, {i.name: i.slot for i in interfaces})
     return Datapath(interfaces, tuple(build.lines), tuple(build.rules), tuple(leases), alias), used
 
 
@@ -184,7 +184,7 @@ def _action(condition: Condition) -> Action:
 
 
 def _make_lines(build: _Build, rule_id: RuleId, rule: Rule, engine: Engine) -> Iterable[tuple[tuple[int, int], int]]:
-    looks: dict[Direction, Look] = {}
+    looks: dict[PacketDirection, LineSpec] = {}
     for slot, number in sorted(_places(build, rule.match)):
         interface = next(i for i in build.interfaces if i.slot == slot)
         direction = DIRECTIONS[number]

@@ -11,7 +11,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import NamedTuple
 
 from netweather.errors import UsageError
-from netweather.kernel.datapath.spec import MAX_RULES, Action, ExactConnection, FlatRule, Interface, Prefix, Tables
+from netweather.kernel.datapath.spec import MAX_RULES, Action, ExactConnection, FlatRule, Interface, RulePrefix, Tables
 
 ANY4 = IPv4Network("0.0.0.0/0")
 ANY6 = IPv6Network("::/0")
@@ -64,11 +64,11 @@ def _means_every_frame(rule: FlatRule) -> bool:
     )
 
 
-def _peers(rules: tuple[FlatRule, ...], vectors: _Vectors) -> dict[Prefix, int]:
+def _peers(rules: tuple[FlatRule, ...], vectors: _Vectors) -> dict[RulePrefix, int]:
     """Longest prefix wins in the trie, so each prefix carries the rules of all the prefixes around it."""
     if all(rule.peers is None and rule.family is None and rule.connections is None for rule in rules):
         return {}
-    accepts: dict[Prefix, int] = {ANY4: 0, ANY6: 0}
+    accepts: dict[RulePrefix, int] = {ANY4: 0, ANY6: 0}
     for i, rule in enumerate(rules):
         if rule.connections is not None:
             continue
@@ -83,8 +83,8 @@ def _peers(rules: tuple[FlatRule, ...], vectors: _Vectors) -> dict[Prefix, int]:
     return {prefix: vectors.id(vector) for prefix, vector in accepts.items()}
 
 
-def _prefixes(rule: FlatRule) -> list[Prefix]:
-    every: list[Prefix] = [ANY4, ANY6] if rule.peers is None else list(rule.peers)
+def _prefixes(rule: FlatRule) -> list[RulePrefix]:
+    every: list[RulePrefix] = [ANY4, ANY6] if rule.peers is None else list(rule.peers)
     return [p for p in every if rule.family is None or p.version == rule.family]
 
 
@@ -191,7 +191,7 @@ def wide(address: str) -> bytes:
     return parsed.packed if parsed.version == 6 else bytes(10) + b"\xff\xff" + parsed.packed
 
 
-def normal_prefix(text: str) -> Prefix:
+def normal_prefix(text: str) -> RulePrefix:
     """A prefix as the trie takes it: an IPv4-mapped IPv6 prefix is IPv4's."""
     prefix = ip_network(text, strict=False)
     if isinstance(prefix, IPv6Network) and prefix.network_address.ipv4_mapped and prefix.prefixlen >= 96:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from netweather.reports.matrix import Cell, Matrix, Outcome
+from netweather.reports.matrix import Cell, CellOutcome, Matrix
 from netweather.reports.matrix_pages import table, write
 
 PLACE = "network-matrix"
@@ -90,7 +90,7 @@ class Collector:
 
 
 def _cell(test: str, network: str, reports: list[pytest.TestReport]) -> Cell:
-    outcome: Outcome = "passed"
+    outcome: CellOutcome = "passed"
     for report in reports:
         if report.failed:
             theirs = report.when == "call" and not getattr(report, "netweather_error", False)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from netweather.conditions.profiles import find_profile
 from netweather.errors import UsageError
 
-Outcome = Literal["passed", "failed", "error", "skipped"]
+CellOutcome = Literal["passed", "failed", "error", "skipped"]
 PERFECT = "perfect"
 """The network as it is: what the others are compared with."""
 
@@ -20,7 +20,7 @@ class Cell:
 
     test: str
     network: str
-    outcome: Outcome
+    outcome: CellOutcome
     seconds: float
     log: str = ""
     evidence: tuple[dict[str, Any], ...] = ()

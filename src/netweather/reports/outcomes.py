@@ -10,7 +10,7 @@ from typing import Any, Final
 from xml.etree import ElementTree
 
 from netweather.errors import NetweatherError
-from netweather.reports.matrix import Cell, Outcome
+from netweather.reports.matrix import Cell, CellOutcome
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def cells_of(name: str, network: str, done: Trial, cases: Sequence[Case] = ()) -
 
 def _whole(name: str, network: str, done: Trial) -> Cell:
     """The command itself, as a test."""
-    outcome: Outcome = "passed" if done.passed else "failed"
+    outcome: CellOutcome = "passed" if done.passed else "failed"
     log = done.output
     if done.problem:
         outcome, log = "error", f"{log}\n{done.problem}"
@@ -62,7 +62,7 @@ class Case:
     """One test: its name (with its class), how it ended, seconds, and what it printed or why it failed."""
 
     test: str
-    outcome: Outcome
+    outcome: CellOutcome
     seconds: float
     log: str
 
@@ -96,8 +96,8 @@ def find(log: str) -> tuple[list[Case], str]:
 
 
 def _case(element: ElementTree.Element) -> Case:
-    outcome: Outcome = "passed"
-    kinds: dict[str, Outcome] = {"failure": "failed", "error": "failed", "skipped": "skipped"}
+    outcome: CellOutcome = "passed"
+    kinds: dict[str, CellOutcome] = {"failure": "failed", "error": "failed", "skipped": "skipped"}
     parts = []
     for child in element:
         if child.tag in kinds:

@@ -42,7 +42,7 @@ _ICONS: Final = {
 
 
 @dataclass(frozen=True)
-class Wish:
+class ButtonState:
     """What the plugin has on a container: a profile, or a delay and a loss of what it sends and a rate each way. Empty: nothing."""
 
     delay: Duration | None = None
@@ -52,7 +52,7 @@ class Wish:
 
     def rules(self) -> tuple[Rule, ...]:
         """As rules; none when nothing is asked for."""
-        if self == Wish():
+        if self == ButtonState():
             return ()
         if self.profile:
             return (Rule(condition=Condition(profile=self.profile)),)
@@ -63,13 +63,13 @@ class Wish:
         return (sent,) if rate is None else (sent, Rule(Match(direction="ingress"), Condition(rate=rate)))
 
 
-def wish_of(condition: NetworkCondition | None) -> Wish:
+def wish_of(condition: NetworkCondition | None) -> ButtonState:
     """What a condition says of what the container sends, as far as the plugin has a button for it."""
     sent = [rule.condition for rule in condition.rules if rule.match.direction != "ingress"] if condition else []
     if not sent:
-        return Wish()
+        return ButtonState()
     first = sent[0]
-    return Wish(
+    return ButtonState(
         delay=first.delay.time if first.delay else None,
         loss=first.loss.percent if isinstance(first.loss, LossRandom) else None,
         rate=first.rate.bitrate if first.rate else None,
@@ -78,14 +78,14 @@ def wish_of(condition: NetworkCondition | None) -> Wish:
 
 
 @dataclass(frozen=True)
-class Control:
+class Button:
     """A button. change: what becomes of what the plugin has; an empty wish ends it. whole: it ends what others set, too."""
 
     id: str
     human: str
     icon: str
     rank: int
-    change: Callable[[Wish], Wish]
+    change: Callable[[ButtonState], ButtonState]
     whole: bool = False
     confirmation: str = ""
 
@@ -95,41 +95,41 @@ class Control:
         return {"id": self.id, "human": self.human, "icon": self.icon, "rank": self.rank, **more}
 
 
-def _delay(text: str) -> Callable[[Wish], Wish]:
+def _delay(text: str) -> Callable[[ButtonState], ButtonState]:
     return lambda wish: replace(wish, delay=Duration.parse(text), profile="")
 
 
-def _loss(text: str) -> Callable[[Wish], Wish]:
+def _loss(text: str) -> Callable[[ButtonState], ButtonState]:
     return lambda wish: replace(wish, loss=Percent.parse(text), profile="")
 
 
-def _rate(text: str) -> Callable[[Wish], Wish]:
+def _rate(text: str) -> Callable[[ButtonState], ButtonState]:
     return lambda wish: replace(wish, rate=Rate.parse(text), profile="")
 
 
-def _nothing(wish: Wish) -> Wish:
-    return Wish()
+def _nothing(wish: ButtonState) -> ButtonState:
+    return ButtonState()
 
 
 LEGACY: Final = (
-    Control("traffic-control-table-clear", "Clear traffic control settings", "fa-times-circle", 19, _nothing),
-    Control("traffic-control-table-slow", "Traffic speed: slow", "fa-hourglass-1", 20, _delay("2000ms")),
-    Control("traffic-control-table-medium", "Traffic speed: medium", "fa-hourglass-2", 21, _delay("1000ms")),
-    Control("traffic-control-table-fast", "Traffic speed: fast", "fa-hourglass-3", 22, _delay("500ms")),
-    Control("traffic-control-table-pkt-drop-low", "Packet drop: low", "fa-cut", 23, _loss("10%")),
+    Button("traffic-control-table-clear", "Clear traffic control settings", "fa-times-circle", 19, _nothing),
+    Button("traffic-control-table-slow", "Traffic speed: slow", "fa-hourglass-1", 20, _delay("2000ms")),
+    Button("traffic-control-table-medium", "Traffic speed: medium", "fa-hourglass-2", 21, _delay("1000ms")),
+    Button("traffic-control-table-fast", "Traffic speed: fast", "fa-hourglass-3", 22, _delay("500ms")),
+    Button("traffic-control-table-pkt-drop-low", "Packet drop: low", "fa-cut", 23, _loss("10%")),
 )
 _MORE: Final = (
-    Control("traffic-control-bandwidth-medium", "Bandwidth: 1 Mbit/s", "fa-battery-2", 25, _rate("1mbit")),
-    Control(
+    Button("traffic-control-bandwidth-medium", "Bandwidth: 1 Mbit/s", "fa-battery-2", 25, _rate("1mbit")),
+    Button(
         "traffic-control-end-all", "End every network condition", "fa-power-off", 26, _nothing, whole=True,
         confirmation="End every network condition of this container, also those that others have set?",
     ),
-    Control("traffic-control-bandwidth-high", "Bandwidth: 10 Mbit/s", "fa-battery-3", 27, _rate("10mbit")),
-    Control("traffic-control-bandwidth-low", "Bandwidth: 128 kbit/s", "fa-battery-1", 28, _rate("128kbit")),
+    Button("traffic-control-bandwidth-high", "Bandwidth: 10 Mbit/s", "fa-battery-3", 27, _rate("10mbit")),
+    Button("traffic-control-bandwidth-low", "Bandwidth: 128 kbit/s", "fa-battery-1", 28, _rate("128kbit")),
 )  # fmt: skip
 
 
-def controls(profiles: Iterable[Profile], steps: Iterable[str] = ()) -> dict[str, Control]:
+def controls(profiles: Iterable[Profile], steps: Iterable[str] = ()) -> dict[str, Button]:
     """All controls by id: the original's five, the next profile, bandwidth, and each profile whose name can be part of an id.
 
     steps: the names of the profiles that the control `next-profile` sets in turn; those of STEPS unless given.
@@ -142,7 +142,7 @@ def controls(profiles: Iterable[Profile], steps: Iterable[str] = ()) -> dict[str
     return {each.id: each for each in (*LEGACY, *following, *_MORE, *whole)}
 
 
-def panel(found: Mapping[str, Control], names: Iterable[str] = ()) -> tuple[str, ...]:
+def panel(found: Mapping[str, Button], names: Iterable[str] = ()) -> tuple[str, ...]:
     """The ids of the controls with these names, by rank; those of PANEL unless given. Raises UsageError(code="unknown-control")."""
     by_name = {name_of(key): key for key in found}
     chosen = list(names)
@@ -159,15 +159,15 @@ def name_of(id: str) -> str:  # noqa: A002 - Scope's word
     return next((id.removeprefix(prefix) for prefix in _PREFIXES if id.startswith(prefix)), id)
 
 
-def _next_of(turns: tuple[str, ...]) -> Control:
-    def change(wish: Wish) -> Wish:
+def _next_of(turns: tuple[str, ...]) -> Button:
+    def change(wish: ButtonState) -> ButtonState:
         at = turns.index(wish.profile) + 1 if wish.profile in turns else 0
-        return Wish(profile=turns[at % len(turns)])
+        return ButtonState(profile=turns[at % len(turns)])
 
-    return Control("next-profile", f"Next network: {', '.join(turns)}", "fa-step-forward", 24, change)
+    return Button("next-profile", f"Next network: {', '.join(turns)}", "fa-step-forward", 24, change)
 
 
-def _of_profile(profile: Profile, rank: int) -> Control:
+def _of_profile(profile: Profile, rank: int) -> Button:
     human = f"Network: {profile.name} ({profile.title})" if profile.title != profile.name else f"Network: {profile.name}"
-    wish = Wish(profile=profile.name)
-    return Control(f"traffic-control-profile-{profile.name}", human, _ICONS.get(profile.name, "fa-signal"), rank, lambda _: wish)
+    wish = ButtonState(profile=profile.name)
+    return Button(f"traffic-control-profile-{profile.name}", human, _ICONS.get(profile.name, "fa-signal"), rank, lambda _: wish)

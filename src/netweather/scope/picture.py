@@ -14,9 +14,9 @@ from typing import Final, Protocol
 
 from netweather.errors import NetweatherError, reason
 from netweather.kernel.sockets.netns_stats import Faring
-from netweather.results import Shown
+from netweather.results import ConditionStatus
 from netweather.service import Service
-from netweather.targets.census import Container, State
+from netweather.targets.census import Container, ContainerState
 
 LOG: Final = logging.getLogger("netweather.scope")
 PAUSE_S: Final = 1.0
@@ -26,14 +26,14 @@ ENDED_S: Final = 20.0
 """How long an ended condition is kept: Scope's app shows what it was last told for 15 s, whatever later reports leave out."""
 SHARE: Final = 0.25
 """Of one processor's time at most, however many containers there are."""
-Conditions = Mapping[str, tuple["Standing", ...]]
+ConditionsByTarget = Mapping[str, tuple["SeenCondition", ...]]
 
 
 @dataclass(frozen=True)
-class Standing:
+class SeenCondition:
     """A condition on one target, as seen at a time (seconds since the epoch). ended_at: when it was no longer there."""
 
-    shown: Shown
+    shown: ConditionStatus
     seen_at: float
     ended_at: float | None = None
 
@@ -57,14 +57,14 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Fares:
+class NetworkFigures:
     """How one network fares, as seen at a time. again_per_s: segments sent again."""
 
     faring: Faring
     seen_at: float
     again_per_s: float | None = None
 
-    def after(self, before: Fares | None) -> Fares:
+    def after(self, before: NetworkFigures | None) -> NetworkFigures:
         """The same with its rate since it was seen before."""
         if before is None or self.seen_at <= before.seen_at or self.faring.retransmits < before.faring.retransmits:
             return self
@@ -80,18 +80,18 @@ class Picture:
     """
 
     containers: tuple[Container, ...] = ()
-    conditions: Conditions = field(default_factory=dict)
+    conditions: ConditionsByTarget = field(default_factory=dict)
     problem: str = ""
-    fares: Mapping[str, Fares] = field(default_factory=dict)
-    ended: Conditions = field(default_factory=dict)
+    fares: Mapping[str, NetworkFigures] = field(default_factory=dict)
+    ended: ConditionsByTarget = field(default_factory=dict)
 
-    def of(self, container: Container) -> tuple[Standing, ...]:
+    def of(self, container: Container) -> tuple[SeenCondition, ...]:
         return self.conditions.get(container.identity or "", ())
 
-    def ended_of(self, container: Container) -> tuple[Standing, ...]:
+    def ended_of(self, container: Container) -> tuple[SeenCondition, ...]:
         return self.ended.get(container.id, ())
 
-    def fares_of(self, container: Container) -> Fares | None:
+    def fares_of(self, container: Container) -> NetworkFigures | None:
         return self.fares.get(container.identity or "")
 
 
@@ -100,7 +100,7 @@ class Looks(Protocol):
 
     def look(self) -> tuple[list[Container], list[NetweatherError]]: ...
 
-    def states(self) -> tuple[Mapping[str, State], bool]: ...
+    def states(self) -> tuple[Mapping[str, ContainerState], bool]: ...
 
     def farings(self) -> Mapping[str, Faring]: ...
 
@@ -149,7 +149,7 @@ class Painter:
         """Looks at everything once. What fails leaves the rest as it was, and is told in the picture."""
         containers, problems = self.census.look()
         fares = self._fares(self.census.farings())
-        shown: list[Shown] | None = None
+        shown: list[ConditionStatus] | None = None
         began = time.monotonic()
         try:
             shown = self.service.show(lived=True)
@@ -181,23 +181,23 @@ class Painter:
             if containers != self._picture.containers:
                 self._picture = self._with_ended(replace(self._picture, containers=containers))
 
-    def _unless_newer(self, found: Conditions, began: float) -> Conditions:
+    def _unless_newer(self, found: ConditionsByTarget, began: float) -> ConditionsByTarget:
         """What was found, but of targets that were looked at since it was begun what was seen then."""
         self._pressed = {identity: at for identity, at in self._pressed.items() if at > began}
         now = self._picture.conditions
         old = {identity: each for identity, each in found.items() if identity not in self._pressed}
         return old | {identity: now[identity] for identity in self._pressed if identity in now}
 
-    def _fares(self, farings: Mapping[str, Faring]) -> dict[str, Fares]:
+    def _fares(self, farings: Mapping[str, Faring]) -> dict[str, NetworkFigures]:
         now, before = self.clock(), self._picture.fares
-        return {identity: Fares(faring, now).after(before.get(identity)) for identity, faring in farings.items()}
+        return {identity: NetworkFigures(faring, now).after(before.get(identity)) for identity, faring in farings.items()}
 
-    def _standing(self, shown: Iterable[Shown]) -> dict[str, tuple[Standing, ...]]:
+    def _standing(self, shown: Iterable[ConditionStatus]) -> dict[str, tuple[SeenCondition, ...]]:
         now = self.clock()
-        found: dict[str, tuple[Standing, ...]] = {}
+        found: dict[str, tuple[SeenCondition, ...]] = {}
         for each in shown:
             identity = each.target.identity
-            found[identity] = (*found.get(identity, ()), Standing(each, now))
+            found[identity] = (*found.get(identity, ()), SeenCondition(each, now))
         return found
 
     def _with_ended(self, picture: Picture) -> Picture:
@@ -213,7 +213,7 @@ class Painter:
         return replace(picture, ended={container: many for container, many in found.items() if many})
 
 
-def _in_state(container: Container, state: State) -> Container:
+def _in_state(container: Container, state: ContainerState) -> Container:
     """The container in a state that it was just seen in. One that has started since the last look has no known network yet."""
     if state == container.state:
         return container

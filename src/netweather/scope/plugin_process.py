@@ -27,9 +27,9 @@ from starlette.routing import Route
 from netweather.conditions import Profile
 from netweather.errors import NetweatherError, UsageError
 from netweather.host import service_sockets
-from netweather.scope.buttons import BESIDE_DOCKERS, Control, controls, name_of, panel
+from netweather.scope.buttons import BESIDE_DOCKERS, Button, controls, name_of, panel
 from netweather.scope.picture import Painter, Picture
-from netweather.scope.probe_report import Asked, Reporter
+from netweather.scope.probe_report import Reporter, ReportRequest
 from netweather.scope.steering import Steering, one_line
 from netweather.service import Service
 from netweather.serving import Server, at_end, log_to_stderr
@@ -48,7 +48,7 @@ SILENCE_S: Final = 30.0
 
 
 @dataclass(frozen=True)
-class Wanted:
+class PluginSettings:
     """What `netweather scope-plugin` was told. profiles: those that have controls, by name; steps: those that `next-profile` sets.
 
     panel: the names of the controls that the page shows. before_1_13: for a Scope before 1.13.
@@ -74,7 +74,7 @@ class Wanted:
         return self.root / self.id / f"{self.id}.sock"
 
 
-def run(settings: Settings, service: Service, wanted: Wanted) -> None:
+def run(settings: Settings, service: Service, wanted: PluginSettings) -> None:
     """Serves until SIGTERM or SIGINT. What it set stays until its lease is over.
 
     Raises NetweatherError plugin-running, cannot-listen.
@@ -188,11 +188,11 @@ class Plugin:
         now, picture = time.monotonic(), self.steering.painter.picture
         if self._last and self._last[1] == probe and self._last[2] is picture and now - self._last[0] < FRESH_S:
             return self._last[3]
-        made = self.reporter.report(picture, Asked(probe, datetime.now(UTC)))
+        made = self.reporter.report(picture, ReportRequest(probe, datetime.now(UTC)))
         self._last = (now, probe, picture, made)
         return made
 
-    async def press(self, container: Container, control: Control) -> str:
+    async def press(self, container: Container, control: Button) -> str:
         """Presses a button. Returns what went wrong, or "": also when it is not known yet, and then the container's table tells."""
         self._last = None
         doing = asyncio.get_running_loop().run_in_executor(
@@ -213,7 +213,7 @@ class Plugin:
         """The report of the containers that a button changed."""
         picture = self.steering.painter.picture
         changed = [each for each in picture.containers if each.id == container.id or each.identity == container.identity]
-        found: dict[str, Any] = json.loads(self.reporter.report(picture, Asked(probe, datetime.now(UTC)), changed))
+        found: dict[str, Any] = json.loads(self.reporter.report(picture, ReportRequest(probe, datetime.now(UTC)), changed))
         return found
 
 

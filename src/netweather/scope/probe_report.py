@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from typing import Any, Final
 
-from netweather.scope.buttons import ROOM, SUFFIX, Control
-from netweather.scope.picture import Picture, Standing
+from netweather.scope.buttons import ROOM, SUFFIX, Button
+from netweather.scope.picture import Picture, SeenCondition
 from netweather.scope.summary import UNSET, hidden, properties, row, sentence
 from netweather.targets.census import Container
 
@@ -52,7 +52,7 @@ _ABOUT: Final = "Adds traffic controls to the running Docker containers, and tho
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReportRequest:
     """Who asks, and when. probe: the probe's id."""
 
     probe: str
@@ -73,12 +73,12 @@ class Reporter:
     """
 
     plugin: str
-    controls: Mapping[str, Control]
+    controls: Mapping[str, Button]
     notes: Mapping[str, str] = field(default_factory=dict)
     panel: tuple[str, ...] = ()
     before_1_13: bool = False
 
-    def report(self, picture: Picture, asked: Asked, only: Iterable[Container] | None = None) -> bytes:
+    def report(self, picture: Picture, asked: ReportRequest, only: Iterable[Container] | None = None) -> bytes:
         """The whole report; only: with these containers alone, as after a click."""
         chosen = [each for each in (picture.containers if only is None else only) if _is_told(each)]
         tops = _tops(picture)
@@ -126,7 +126,7 @@ class Reporter:
     def _is_told_of(self, container: Container, picture: Picture) -> bool:
         return bool(picture.of(container) or picture.ended_of(container) or self.notes.get(container.id))
 
-    def _node(self, container: Container, picture: Picture, asked: Asked, tops: Mapping[str, float]) -> str:
+    def _node(self, container: Container, picture: Picture, asked: ReportRequest, tops: Mapping[str, float]) -> str:
         standing, note, now = picture.of(container), self._note(container, picture), asked.now.timestamp()
         values = {
             "nw-summary": sentence(standing, note, now),
@@ -137,11 +137,11 @@ class Reporter:
         }
         return self._with_controls(container, asked, values, {"metrics": _metrics(container, picture, tops, asked)})
 
-    def _brief(self, container: Container, asked: Asked) -> str:
+    def _brief(self, container: Container, asked: ReportRequest) -> str:
         """A node with its controls and no more."""
         return self._with_controls(container, asked, {}, {})
 
-    def _with_controls(self, container: Container, asked: Asked, values: dict[str, str], more: dict[str, Any]) -> str:
+    def _with_controls(self, container: Container, asked: ReportRequest, values: dict[str, str], more: dict[str, Any]) -> str:
         """A node as the report has it: its key and what stands there."""
         active = _active(container, self.panel)
         if not self.before_1_13:
@@ -174,7 +174,7 @@ def _active(container: Container, panel: tuple[str, ...]) -> list[str]:
     return [*(panel[: ROOM - len(dockers)] if alive else ()), *dockers]
 
 
-def _ends(standing: tuple[Standing, ...]) -> str:
+def _ends(standing: tuple[SeenCondition, ...]) -> str:
     """When the network is as before."""
     ends = [each.ends_at for each in standing]
     if not ends:
@@ -183,11 +183,11 @@ def _ends(standing: tuple[Standing, ...]) -> str:
     return f"{datetime.fromtimestamp(max(known), UTC):%m-%d %H:%M} UTC" if len(known) == len(ends) else "never"
 
 
-def _rows(standing: tuple[Standing, ...], hides: set[str], now: float) -> dict[str, str]:
+def _rows(standing: tuple[SeenCondition, ...], hides: set[str], now: float) -> dict[str, str]:
     return {f"{CONDITIONS}{each.name}___{column}": value for each in standing for column, value in row(each, hides, now).items()}
 
 
-def _metrics(container: Container, picture: Picture, tops: Mapping[str, float], asked: Asked) -> dict[str, Any]:
+def _metrics(container: Container, picture: Picture, tops: Mapping[str, float], asked: ReportRequest) -> dict[str, Any]:
     """Each with one sample, and the same scale for all containers, by which the page fills them."""
     degraded = any(each.shown.in_force for each in picture.of(container))
     fares = picture.fares_of(container)

@@ -15,7 +15,7 @@ from typing import Final
 from netweather.conditions import NetworkCondition
 from netweather.errors import NetweatherError, UsageError
 from netweather.results import Cleared
-from netweather.scope.buttons import NAME, SUFFIX, Control, wish_of
+from netweather.scope.buttons import NAME, SUFFIX, Button, wish_of
 from netweather.scope.picture import Painter
 from netweather.service import Service
 from netweather.targets.census import Container
@@ -29,7 +29,7 @@ class Pressed:
     """A button that was pressed. turn: set when nothing pressed before it is still to be done."""
 
     container: Container
-    control: Control
+    control: Button
     turn: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -43,7 +43,7 @@ class Steering:
 
     service: Service
     painter: Painter
-    controls: Mapping[str, Control]
+    controls: Mapping[str, Button]
     lease: Duration
     owner: str = ""
     notes: dict[str, str] = field(default_factory=dict)
@@ -69,13 +69,13 @@ class Steering:
             )
         return found
 
-    def control(self, id: str) -> Control:  # noqa: A002 - Scope's word
+    def control(self, id: str) -> Button:  # noqa: A002 - Scope's word
         """The button of that id. Raises UsageError(code="unknown-control")."""
         if id not in self.controls:
             raise UsageError("unknown-control", f"the plugin has no control {id[:100]!r}", "", "use one that the report lists")
         return self.controls[id]
 
-    def asked(self, container: Container, control: Control) -> Pressed:
+    def asked(self, container: Container, control: Button) -> Pressed:
         """A button was pressed: its turn comes after those pressed before on the same network, and the note says so until then."""
         pressed = Pressed(container, control)
         with self._lock:
@@ -115,7 +115,7 @@ class Steering:
             else:
                 del self.notes[id]
 
-    def _change(self, container: Container, control: Control) -> str:
+    def _change(self, container: Container, control: Button) -> str:
         """Returns what is to be known of it."""
         reference = container.reference
         if control.whole:

@@ -10,8 +10,8 @@ from typing import Final
 
 from netweather.conditions import LossRandom, Match, Rule
 from netweather.conditions.language.flags import rule_to_flags
-from netweather.results import Experienced, Shown
-from netweather.scope.picture import Standing
+from netweather.results import ConditionStatus, Experienced
+from netweather.scope.picture import SeenCondition
 
 UNSET: Final = "-"
 _NAMELESS: Final = ("profile", "delay", "loss", "rate")
@@ -23,7 +23,7 @@ _EVERYTHING: Final = {each.name: getattr(Match(), each.name) for each in fields(
 class Applied:
     """A rule, and the condition that it belongs to."""
 
-    standing: Standing
+    standing: SeenCondition
     rule: Rule
 
     def hides(self, other: Applied) -> bool:
@@ -38,7 +38,7 @@ class Applied:
         return all(getattr(self.rule.match, name) == every for name, every in _EVERYTHING.items())
 
 
-def applied(standing: Iterable[Standing], direction: str) -> list[Applied]:
+def applied(standing: Iterable[SeenCondition], direction: str) -> list[Applied]:
     """The rules that can match packets of a direction, the first that wins first; without those that an earlier one hides."""
     rules = [
         Applied(each, rule)
@@ -54,19 +54,19 @@ def applied(standing: Iterable[Standing], direction: str) -> list[Applied]:
     return found
 
 
-def main(standing: Iterable[Standing], direction: str) -> Applied | None:
+def main(standing: Iterable[SeenCondition], direction: str) -> Applied | None:
     """What applies to most traffic of a direction: the rule for all of it, else the first one."""
     found = applied(standing, direction)
     return next((each for each in found if each.is_for_all), found[0] if found else None)
 
 
-def hidden(standing: tuple[Standing, ...]) -> set[str]:
+def hidden(standing: tuple[SeenCondition, ...]) -> set[str]:
     """The names of the conditions in force none of whose rules can match a packet, because others come first."""
     seen = {each.standing.name for direction in ("egress", "ingress") for each in applied(standing, direction)}
     return {each.name for each in standing if each.shown.in_force and each.shown.condition.rules} - seen
 
 
-def properties(standing: tuple[Standing, ...]) -> dict[str, str]:
+def properties(standing: tuple[SeenCondition, ...]) -> dict[str, str]:
     """The rows of the original's table, of what applies to most of what the container sends. "-": nothing of the kind."""
     rule = main(standing, "egress")
     delay = rule.rule.condition.delay if rule else None
@@ -77,7 +77,7 @@ def properties(standing: tuple[Standing, ...]) -> dict[str, str]:
     }
 
 
-def sentence(standing: tuple[Standing, ...], note: str, now: float) -> str:
+def sentence(standing: tuple[SeenCondition, ...], note: str, now: float) -> str:
     """All of it in one line: "500 ms, 10 %, 9 min left". "-": nothing is in force, and there is nothing to know."""
     parts = []
     sent = main(standing, "egress")
@@ -90,7 +90,7 @@ def sentence(standing: tuple[Standing, ...], note: str, now: float) -> str:
     return "; ".join([*([", ".join(parts)] if parts else []), *wrong, *([note] if note else [])]) or UNSET
 
 
-def left(standing: Standing, now: float) -> str:
+def left(standing: SeenCondition, now: float) -> str:
     """How long the lease still is."""
     if standing.ends_at is None:
         return "no end"
@@ -101,7 +101,7 @@ def left(standing: Standing, now: float) -> str:
     )
 
 
-def row(standing: Standing, hides: set[str], now: float) -> dict[str, str]:
+def row(standing: SeenCondition, hides: set[str], now: float) -> dict[str, str]:
     """A condition's cells."""
     shown = standing.shown
     owner = f" ({shown.condition.owner})" if shown.condition.owner else ""
@@ -113,14 +113,14 @@ def row(standing: Standing, hides: set[str], now: float) -> dict[str, str]:
     }
 
 
-def _causes(shown: Shown) -> str:
+def _causes(shown: ConditionStatus) -> str:
     """' (95 loss, 5 queue; 3 duplicated)': why packets were lost, and what else was done to packets."""
     parts = (", ".join(f"{n} {name}" for name, n in found.items() if n) for found in (shown.causes, shown.effects))
     told = "; ".join(filter(None, parts))
     return f" ({told})" if told else ""
 
 
-def _state(standing: Standing, hides: set[str], now: float) -> str:
+def _state(standing: SeenCondition, hides: set[str], now: float) -> str:
     if standing.ended_at is not None:
         return "ended"
     if not standing.shown.in_force:
@@ -128,11 +128,11 @@ def _state(standing: Standing, hides: set[str], now: float) -> str:
     return f"hidden, {left(standing, now)}" if standing.name in hides else left(standing, now)
 
 
-def _problem(shown: Shown) -> str:
+def _problem(shown: ConditionStatus) -> str:
     return "; ".join(shown.problems) or "not in force"
 
 
-def _by_rule(shown: Shown, told: Callable[[Experienced], str]) -> str:
+def _by_rule(shown: ConditionStatus, told: Callable[[Experienced], str]) -> str:
     """In the rules' order, as in the column `what`."""
     if not any(shown.lived or ()):
         return UNSET

@@ -11,8 +11,8 @@ from typing import Any
 
 from netweather.conditions import NetworkCondition
 from netweather.conditions.scenario import Scenario
-from netweather.engine.views.connections import Listed
-from netweather.results import Cleared, Done
+from netweather.engine.views.connections import TargetSockets
+from netweather.results import Cleared, SetOutcome
 from netweather.service.callers import Caller
 
 Order = tuple[str, str]
@@ -36,13 +36,13 @@ class Callbacks:
     def changed(self, identity: str) -> None:
         """Something was done to a target, or tried."""
 
-    def was_set(self, caller: Caller, done: Sequence[Done], *, renewed: bool) -> None:
+    def was_set(self, caller: Caller, done: Sequence[SetOutcome], *, renewed: bool) -> None:
         """Conditions are in force. renewed: they were, and have a new lease."""
 
     def was_cleared(self, caller: Caller, answers: Sequence[Cleared], orders: Collection[Order]) -> None:
         """Conditions have ended. orders: by which words they had been set."""
 
-    def was_reset(self, caller: Caller, ended: Sequence[Listed]) -> None:
+    def was_reset(self, caller: Caller, ended: Sequence[TargetSockets]) -> None:
         """Connections have been ended."""
 
     def orders_withdrawn(self, fits: Fits, references: Collection[str]) -> AbstractContextManager[Collection[Order]]:

@@ -14,23 +14,23 @@ from typing import TYPE_CHECKING, Any
 from netweather import targets as runtimes
 from netweather.conditions import NetworkCondition
 from netweather.conditions.language.flags import match_to_short
-from netweather.conditions.partitions import Group, partition
+from netweather.conditions.partitions import TargetGroup, partition
 from netweather.conditions.peer_kinds import is_reference
 from netweather.conditions.scenario import Scenario
-from netweather.conditions.scenario_timeline import Timeline, timeline
+from netweather.conditions.scenario_timeline import ScenarioTimeline, timeline
 from netweather.engine import entries, verification
 from netweather.engine.core import Engine
-from netweather.engine.draining import Held
-from netweather.engine.scenario_runner import Key, Player
-from netweather.engine.scenario_store import Page, Playbook
-from netweather.engine.transaction import Wanted, opened, set_all
-from netweather.engine.verification import Progress, Wish, silent
-from netweather.engine.views.connections import Chosen, Listed, connections, reset, with_lives
+from netweather.engine.draining import DrainMode
+from netweather.engine.scenario_runner import PlacedName, Player
+from netweather.engine.scenario_store import Playbook, StoredScenario
+from netweather.engine.transaction import Placement, opened, set_all
+from netweather.engine.verification import ProgressCallback, VerifyOptions, silent
+from netweather.engine.views.connections import SocketFilter, TargetSockets, connections, reset, with_lives
+from netweather.engine.views.socket_stats import CounterSelection as Counting
 from netweather.engine.views.socket_stats import Stats, open_stats
-from netweather.engine.views.socket_stats import Wanted as Counting
 from netweather.errors import NetweatherError, UsageError
-from netweather.measure import Evidence
-from netweather.results import Cleared, Done, Shown
+from netweather.measure import ConditionEvidence
+from netweather.results import Cleared, ConditionStatus, SetOutcome
 from netweather.service.callbacks import Callbacks
 from netweather.service.callers import ANYTHING, DIRECT, READ, SET, Caller
 from netweather.service.end_conditions import Clearing
@@ -61,8 +61,8 @@ class LocalService:
         dry_run: bool = False,
         host: bool = False,
         verify: bool = False,
-        progress: Progress = silent,
-    ) -> list[Done]:
+        progress: ProgressCallback = silent,
+    ) -> list[SetOutcome]:
         self.caller.need(SET)
         owned = [self.callbacks.prepared(replace(each, owner=self.caller.owner(each.owner))) for each in conditions]
         self.caller.need_no_files(owned)
@@ -79,8 +79,8 @@ class LocalService:
         return done
 
     def partition(
-        self, groups: Sequence[Group], template: NetworkCondition, *, one_way: bool = False, dry_run: bool = False
-    ) -> list[Done]:
+        self, groups: Sequence[TargetGroup], template: NetworkCondition, *, one_way: bool = False, dry_run: bool = False
+    ) -> list[SetOutcome]:
         return self.set(partition(groups, template, one_way=one_way), dry_run=dry_run)
 
     def renew(self, conditions: Sequence[NetworkCondition]) -> None:
@@ -90,7 +90,7 @@ class LocalService:
         self.callbacks.was_set(self.caller, done, renewed=True)
 
     @contextmanager
-    def _allowed(self, conditions: Sequence[NetworkCondition]) -> Iterator[tuple[list[Wanted], list[Target]]]:
+    def _allowed(self, conditions: Sequence[NetworkCondition]) -> Iterator[tuple[list[Placement], list[Target]]]:
         """Conditions with their targets open, all of which the caller may change, and their peers may look into."""
         with opened(conditions) as wanted:
             targets = [target for one in wanted for target in one.targets]
@@ -110,7 +110,7 @@ class LocalService:
         with self.callbacks.audited(self.caller, "set-later", [condition], container=target.name):
             pass
 
-    def show(self, references: Sequence[str] = (), *, lived: bool = False) -> list[Shown]:
+    def show(self, references: Sequence[str] = (), *, lived: bool = False) -> list[ConditionStatus]:
         self.caller.need(READ)
         self.caller.need_no_files((), references)
         if references:
@@ -122,7 +122,7 @@ class LocalService:
         return with_lives(self.engine, shown) if lived else shown
 
     def clear(
-        self, references: Sequence[str] = (), name: str | None = None, owner: str | None = None, *, held: Held = "drain"
+        self, references: Sequence[str] = (), name: str | None = None, owner: str | None = None, *, held: DrainMode = "drain"
     ) -> list[Cleared]:
         ended = self.end(references, name, owner)
         return worth_telling(references, [self.engine.finish(each, held) for each in ended])
@@ -165,8 +165,10 @@ class LocalService:
         ]
         return begun[0] if len(begun) == 1 and reference not in known else found
 
-    def verify(self, reference: str, wish: Wish | None = None, progress: Progress = silent) -> list[Evidence]:
-        wish = wish or Wish()
+    def verify(
+        self, reference: str, wish: VerifyOptions | None = None, progress: ProgressCallback = silent
+    ) -> list[ConditionEvidence]:
+        wish = wish or VerifyOptions()
         words = [word for word in (wish.peer, wish.to) if word and is_reference(word)]
         self.caller.need_no_files((), [reference, *words])
         with ExitStack() as stack:
@@ -176,10 +178,10 @@ class LocalService:
             entering = replace(wish, may_enter=self.caller.may_change)
             return [each for one in found for each in verification.verify(self.engine, one, entering, progress)]
 
-    def connections(self, reference: str, which: Chosen | None = None) -> list[Listed]:
-        return self.connections_of([reference], which or Chosen())
+    def connections(self, reference: str, which: SocketFilter | None = None) -> list[TargetSockets]:
+        return self.connections_of([reference], which or SocketFilter())
 
-    def connections_of(self, references: Sequence[str], which: Chosen) -> list[Listed]:
+    def connections_of(self, references: Sequence[str], which: SocketFilter) -> list[TargetSockets]:
         """The connections of several targets."""
         self.caller.need(READ)
         self.caller.need_no_files((), [*references, *_peers(which)])
@@ -187,10 +189,10 @@ class LocalService:
             found = [stack.enter_context(one) for one in runtimes.resolve_all(references)]
             return [connections(self.engine, one, which) for one in found]
 
-    def reset(self, reference: str, which: Chosen, *, host: bool = False) -> list[Listed]:
+    def reset(self, reference: str, which: SocketFilter, *, host: bool = False) -> list[TargetSockets]:
         return self.reset_on([reference], which, host=host)
 
-    def reset_on(self, references: Sequence[str], which: Chosen, *, host: bool = False) -> list[Listed]:
+    def reset_on(self, references: Sequence[str], which: SocketFilter, *, host: bool = False) -> list[TargetSockets]:
         """Ends connections of several targets; one of several that has none is no error."""
         self.caller.need_no_files((), [*references, *_peers(which)])
         with (
@@ -205,8 +207,8 @@ class LocalService:
         self.callbacks.was_reset(self.caller, ended)
         return ended
 
-    def _reset(self, targets: Sequence[Target], which: Chosen) -> list[Listed]:
-        ended: list[Listed] = []
+    def _reset(self, targets: Sequence[Target], which: SocketFilter) -> list[TargetSockets]:
+        ended: list[TargetSockets] = []
         none: list[NetweatherError] = []
         for target in targets:
             try:
@@ -263,7 +265,7 @@ class LocalService:
                 mark, left = self.played.bookmark(page.scenario, page.asker), self._in_force(page.scenario, line)
                 self.played.go_on(Player(page.scenario, line, stage, mark, place=page.place, left=left))
 
-    def _still(self, page: Page, again: Callable[[dict[str, Any]], Caller]) -> tuple[Caller, NetweatherError | None]:
+    def _still(self, page: StoredScenario, again: Callable[[dict[str, Any]], Caller]) -> tuple[Caller, NetweatherError | None]:
         """The caller of then with the rights of now, or why the scenario may not go on."""
         try:
             caller = again(page.asker)
@@ -273,7 +275,7 @@ class LocalService:
             return self.caller, error
         return caller, None
 
-    def _in_force(self, scenario: Scenario, line: Timeline) -> Collection[Key]:
+    def _in_force(self, scenario: Scenario, line: ScenarioTimeline) -> Collection[PlacedName]:
         """What of a scenario is in force, whoever put it there."""
         names = {each.name for moment in line.moments for each in moment.conditions}
         journal = self.engine.journal
@@ -338,7 +340,7 @@ def worth_telling(references: Sequence[str], answers: Sequence[Cleared]) -> list
     return [each for each in answers if references or each.names or each.problem or each.held or not each.identity]
 
 
-def _peers(which: Chosen) -> list[str]:
+def _peers(which: SocketFilter) -> list[str]:
     return [word for match in (which.match, *which.exclude) for word in match.to]
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from netweather.conditions.scenario import Scenario
 from netweather.engine.scenario_runner import Bookmark, Player
-from netweather.engine.scenario_store import Page, PageMark, Playbook
+from netweather.engine.scenario_store import PageMark, Playbook, StoredScenario
 from netweather.errors import NetweatherError
 
 LOG: Final = logging.getLogger("netweather.agent")
@@ -44,9 +44,9 @@ class Scenarios:
         """asker: who may go on with it."""
         return Bookmark() if self.book is None else PageMark(self.book, scenario, asker)
 
-    def pages(self) -> list[Page]:
+    def pages(self) -> list[StoredScenario]:
         """What a process before played. Those that can't be read are told in the log, and forgotten."""
-        found: list[Page] = []
+        found: list[StoredScenario] = []
         if (book := self.book) is not None:
             for name in book.names():
                 try:

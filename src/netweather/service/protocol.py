@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal, Protocol
 
 from netweather.conditions import NetworkCondition
-from netweather.conditions.partitions import Group
+from netweather.conditions.partitions import TargetGroup
 from netweather.conditions.scenario import Scenario
-from netweather.engine.draining import Held
-from netweather.engine.verification import Progress, Wish, silent
-from netweather.engine.views.connections import Chosen, Listed
-from netweather.engine.views.socket_stats import Stats, Wanted
+from netweather.engine.draining import DrainMode
+from netweather.engine.verification import ProgressCallback, VerifyOptions, silent
+from netweather.engine.views.connections import SocketFilter, TargetSockets
+from netweather.engine.views.socket_stats import CounterSelection, Stats
 from netweather.errors import NetweatherError, has_ended
-from netweather.measure import Evidence
-from netweather.results import Cleared, Done, Shown
+from netweather.measure import ConditionEvidence
+from netweather.results import Cleared, ConditionStatus, SetOutcome
 
 Turn = Literal["pause", "resume", "stop"]
 Heard = Callable[[str, dict[str, Any]], None]
@@ -35,23 +35,23 @@ class Service(Protocol):
         dry_run: bool = False,
         host: bool = False,
         verify: bool = False,
-        progress: Progress = silent,
-    ) -> list[Done]:
+        progress: ProgressCallback = silent,
+    ) -> list[SetOutcome]:
         """Puts conditions in force on the targets that they name: all, or none. host: the target `host` is meant.
 
         verify: each is measured, which `progress` hears of; when one does not hold, all is as before, and it is not-proved.
         """
 
     def partition(
-        self, groups: Sequence[Group], template: NetworkCondition, *, one_way: bool = False, dry_run: bool = False
-    ) -> list[Done]:
+        self, groups: Sequence[TargetGroup], template: NetworkCondition, *, one_way: bool = False, dry_run: bool = False
+    ) -> list[SetOutcome]:
         """Separates groups of targets: sets the conditions of `conditions.partitions.partition` on all targets, or on none."""
 
-    def show(self, references: Sequence[str] = (), *, lived: bool = False) -> list[Shown]:
+    def show(self, references: Sequence[str] = (), *, lived: bool = False) -> list[ConditionStatus]:
         """The conditions in force on these targets, or on all. lived: with what the connections of each rule lived through."""
 
     def clear(
-        self, references: Sequence[str] = (), name: str | None = None, owner: str | None = None, *, held: Held = "drain"
+        self, references: Sequence[str] = (), name: str | None = None, owner: str | None = None, *, held: DrainMode = "drain"
     ) -> list[Cleared]:
         """Ends conditions on these targets, or on all: those of this name and owner, or all.
 
@@ -64,16 +64,16 @@ class Service(Protocol):
         """The reference with an id in full in place of its beginning, and a compose service with its project: for words of a
         command line (`targets.complete`)."""
 
-    def verify(self, reference: str, wish: Wish, progress: Progress = silent) -> list[Evidence]:
+    def verify(self, reference: str, wish: VerifyOptions, progress: ProgressCallback = silent) -> list[ConditionEvidence]:
         """The evidence for a target's conditions."""
 
-    def connections(self, reference: str, which: Chosen | None = None) -> list[Listed]:
+    def connections(self, reference: str, which: SocketFilter | None = None) -> list[TargetSockets]:
         """The connections of each target that is named."""
 
-    def reset(self, reference: str, which: Chosen, *, host: bool = False) -> list[Listed]:
+    def reset(self, reference: str, which: SocketFilter, *, host: bool = False) -> list[TargetSockets]:
         """Ends connections, and returns those; host: the target `host` is meant."""
 
-    def stats(self, reference: str, wanted: Wanted) -> Stats:
+    def stats(self, reference: str, wanted: CounterSelection) -> Stats:
         """Begins to count what the sockets of targets do; the caller closes it."""
 
     def run_scenario(self, scenario: Scenario, heard: Heard = unheard) -> dict[str, Any]:

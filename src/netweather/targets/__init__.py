@@ -5,7 +5,7 @@ or entered for more than opening an rtnetlink socket, and nothing is known of co
 """
 
 from netweather.targets._failures import CODES
-from netweather.targets.following import Event, Follower, Gone, Started, follow
+from netweather.targets.following import Follower, Gone, Started, TargetEvent, follow
 from netweather.targets.liveness import alive, exit_descriptor, is_named, occupants
 from netweather.targets.model import Address, Listing, Peer, Prefix, Runtime, Target
 from netweather.targets.references import SCHEMES, Reference, Scheme, parse
@@ -15,7 +15,7 @@ __all__ = [
     "CODES",
     "SCHEMES",
     "Address",
-    "Event",
+    "TargetEvent",
     "Follower",
     "Gone",
     "Listing",

@@ -14,7 +14,7 @@ from netweather.targets.model import Address, Target
 
 
 @dataclass(frozen=True)
-class Interface:
+class NamespaceInterface:
     """One interface of a namespace. ours: Netweather made it; addresses: its own, not its peer's."""
 
     name: str
@@ -25,7 +25,7 @@ class Interface:
 
 
 @dataclass(frozen=True)
-class Seen:
+class NamespaceAddresses:
     """What a look into a namespace showed: its addresses and interface names; note: why nothing, "" when it could be read."""
 
     addresses: tuple[Address, ...] = ()
@@ -33,7 +33,7 @@ class Seen:
     note: str = ""
 
 
-def interfaces_in(netns_fd: int) -> tuple[Interface, ...]:
+def interfaces_in(netns_fd: int) -> tuple[NamespaceInterface, ...]:
     """All interfaces of a namespace by index, loopback too.
 
     Raises NetweatherError: cannot-enter-namespace, target-changed (the lists kept changing while they were read).
@@ -47,7 +47,7 @@ def interfaces_in(netns_fd: int) -> tuple[Interface, ...]:
         what, why = "the interfaces could not be listed", "they kept changing while they were read"
         raise NetweatherError("target-changed", what, why, "try again") from error
     return tuple(
-        Interface(
+        NamespaceInterface(
             one.name, one.ifindex, one.hardware == links.ARPHRD_LOOPBACK, one.ours,
             tuple(address for index, address in addresses if index == one.ifindex),
         )
@@ -55,7 +55,7 @@ def interfaces_in(netns_fd: int) -> tuple[Interface, ...]:
     )  # fmt: skip
 
 
-def addresses_of(interfaces: Iterable[Interface]) -> tuple[Address, ...]:
+def addresses_of(interfaces: Iterable[NamespaceInterface]) -> tuple[Address, ...]:
     """Every address that others can reach, each once: link-local ones too, and a service's address on lo. See `ordered`."""
     return ordered(address for interface in interfaces for address in interface.addresses if not address.is_loopback)
 
@@ -65,7 +65,7 @@ def ordered(addresses: Iterable[Address]) -> tuple[Address, ...]:
     return tuple(sorted(set(addresses), key=lambda address: (address.version, int(address))))
 
 
-def look(target: Target) -> Seen:
+def look(target: Target) -> NamespaceAddresses:
     """The target's addresses and interfaces for a listing, without lo and Netweather's own; a failure becomes the note.
 
     Link-local IPv6 addresses are listed only when there is nothing else: they mean nothing to who reads the list elsewhere.
@@ -73,11 +73,11 @@ def look(target: Target) -> Seen:
     try:
         interfaces = interfaces_in(target.netns_fd)
     except (NetweatherError, OSError) as error:
-        return Seen(target.addresses, (), str(error.why if isinstance(error, NetweatherError) else error))
+        return NamespaceAddresses(target.addresses, (), str(error.why if isinstance(error, NetweatherError) else error))
     names = tuple(each.name for each in interfaces if not (each.loopback or each.ours))
     addresses = ordered((*addresses_of(interfaces), *target.addresses))
     listed = tuple(address for address in addresses if not (address.version == 6 and address.is_link_local))
-    return Seen(listed or addresses, names)
+    return NamespaceAddresses(listed or addresses, names)
 
 
 def plain(text: str) -> Address | None:

@@ -27,7 +27,7 @@ _PATIENCE: Final = 5.0
 
 
 @dataclass(frozen=True)
-class Answer:
+class ResolvedName:
     """addresses: of both families, each once; ttl: seconds for which they are good, by the shortest TTL of the records."""
 
     addresses: tuple[Address, ...]
@@ -42,7 +42,7 @@ class Configuration:
     resolv_conf: str
 
 
-def look_up(name: str, target: Target) -> Answer:
+def look_up(name: str, target: Target) -> ResolvedName:
     """The addresses of a host name, asked as the target's own processes would.
 
     Raises OSError (its strerror says why, such as that the name does not exist) and NetweatherError cannot-enter-namespace.
@@ -50,7 +50,7 @@ def look_up(name: str, target: Target) -> Answer:
     found = configuration(target)
     written = in_hosts(found.hosts, name)
     if written:
-        return Answer(written, HOSTS_TTL)
+        return ResolvedName(written, HOSTS_TTL)
     with Namespace(target.netns_fd) as namespace:
         return namespace.run(lambda: _ask(name, found.resolv_conf))
 
@@ -92,7 +92,7 @@ def _processes(target: Target) -> Iterator[int]:
 def _of_process(pid: int, target: Target) -> Configuration | None:
     """None when the process is gone, is elsewhere, or has neither file: a pod's first process is from an image of its own."""
     try:
-        with _open_namespaces.Process(pid) as process, process.root() as root:
+        with _open_namespaces.ProcessEntry(pid) as process, process.root() as root:
             texts = [_rootfs.read_inside(root, path) for path in ("/etc/hosts", "/etc/resolv.conf")]
     except (NetweatherError, OSError):
         return None
@@ -111,7 +111,7 @@ def _own(*paths: str) -> str:
     return ""
 
 
-def _ask(name: str, resolv_conf: str) -> Answer:
+def _ask(name: str, resolv_conf: str) -> ResolvedName:
     """Both families from the name servers; in the thread whose network they are to be asked from."""
     import dns.exception
     import dns.resolver
@@ -138,7 +138,7 @@ def _ask(name: str, resolv_conf: str) -> Answer:
     # A family without an answer may be there in a moment; a name that is not there at all fails twice in the same words.
     if not found:
         raise OSError(0, failures[0] if failures else "it has neither A nor AAAA records")
-    return Answer(tuple(dict.fromkeys(found)), _AGAIN if failures else min(max(min(ttls), SHORTEST), LONGEST))
+    return ResolvedName(tuple(dict.fromkeys(found)), _AGAIN if failures else min(max(min(ttls), SHORTEST), LONGEST))
 
 
 def _without_zones(resolv_conf: str) -> str:

@@ -31,7 +31,7 @@ _PF_KTHREAD: Final = 0x00200000
 _FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 
-class Process:
+class ProcessEntry:
     """A process held by its /proc directory; a context manager. Raises NetweatherError unknown-target when there is none."""
 
     def __init__(self, pid: int) -> None:
@@ -41,7 +41,7 @@ class Process:
         except OSError as error:
             raise self._gone() from error
 
-    def __enter__(self) -> Process:
+    def __enter__(self) -> ProcessEntry:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -190,7 +190,7 @@ def open_of_process(
     none; it becomes the target's when it is visible from here. Raises NetweatherError needs-root.
     """
     try:
-        with Process(pid) as process:
+        with ProcessEntry(pid) as process:
             groups = process.control_groups()
             fd = process.open_network()
     except NetweatherError as error:

@@ -11,7 +11,7 @@ from ipaddress import IPv6Address, ip_address
 
 from netweather.targets.model import Address
 
-Stream = socket.socket
+UnixStream = socket.socket
 
 
 def unix_stream(path: str, timeout: float) -> socket.socket:

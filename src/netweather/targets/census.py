@@ -19,7 +19,7 @@ from netweather.targets.liveness import is_named
 from netweather.targets.model import Target
 from netweather.targets.resolving import resolve
 
-State = Literal["running", "paused", "stopped"]
+ContainerState = Literal["running", "paused", "stopped"]
 _PATIENCE_S: Final = 10.0
 """Until what can be no target is tried again."""
 _LASTING: Final = ("host-namespace", "target-elsewhere", "needs-root")
@@ -28,18 +28,18 @@ _AT_ONCE: Final = 8
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListedContainer:
     """What an engine's list says of a container. reference: names whose network it has: its own, or its pod's sandbox."""
 
     id: str
     name: str
     runtime: Literal["docker", "cri"]
-    state: State
+    state: ContainerState
     reference: str
 
 
 @dataclass(frozen=True)
-class Container(Listed):
+class Container(ListedContainer):
     """The same, with the identity of its namespace; None when that could not be opened, and then `note` says why."""
 
     identity: str | None = None
@@ -47,7 +47,7 @@ class Container(Listed):
 
 
 @dataclass(frozen=True)
-class _Found:
+class _Opened:
     """Where a namespace was found: a `Located`."""
 
     dev: int
@@ -56,23 +56,25 @@ class _Found:
     path: str | None
 
 
-def docker_containers() -> list[Listed]:
+def docker_containers() -> list[ListedContainer]:
     """Those of Docker that run, are paused or have stopped. Raises NetweatherError as DockerApi does."""
     from netweather.targets.runtimes._dockerapi import DockerApi
 
-    states: Mapping[str, State] = {"running": "running", "paused": "paused", "exited": "stopped", "dead": "stopped"}
+    states: Mapping[str, ContainerState] = {"running": "running", "paused": "paused", "exited": "stopped", "dead": "stopped"}
     found = DockerApi.from_environment().containers(every=True)
     return [
-        Listed(each.id, each.name, "docker", states[each.state], f"docker:{each.id}") for each in found if each.state in states
+        ListedContainer(each.id, each.name, "docker", states[each.state], f"docker:{each.id}")
+        for each in found
+        if each.state in states
     ]
 
 
-def cri_containers() -> list[Listed]:
+def cri_containers() -> list[ListedContainer]:
     """Those of the CRI runtime that run. Raises NetweatherError as CriApi does."""
     from netweather.targets.runtimes._criapi import CriApi
 
     found = CriApi.from_environment().containers()
-    return [Listed(each.id, each.name, "cri", "running", f"cri:{each.sandbox}") for each in found if each.running]
+    return [ListedContainer(each.id, each.name, "cri", "running", f"cri:{each.sandbox}") for each in found if each.running]
 
 
 SOURCES: Final = (docker_containers, cri_containers)
@@ -83,12 +85,12 @@ class Census:
 
     def __init__(
         self,
-        sources: Iterable[Callable[[], list[Listed]]] = SOURCES,
+        sources: Iterable[Callable[[], list[ListedContainer]]] = SOURCES,
         open_targets: Callable[[str], list[Target]] = resolve,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sources, self._open, self._clock = tuple(sources), open_targets, clock
-        self._found: dict[str, _Found] = {}
+        self._found: dict[str, _Opened] = {}
         self._failed: dict[str, tuple[float, str]] = {}  # by reference: when to try again, and why not
 
     def look(self) -> tuple[list[Container], list[NetweatherError]]:
@@ -105,7 +107,7 @@ class Census:
                 list(pool.map(self._look_up, wanted))
         return [self._container(each) for each in listed], problems
 
-    def states(self) -> tuple[dict[str, State], bool]:
+    def states(self) -> tuple[dict[str, ContainerState], bool]:
         """The state of each container by its id, as the engines list them now, and whether all engines answered. For any thread."""
         listed, problems = self._list()
         return {each.id: each.state for each in listed}, not problems
@@ -114,8 +116,8 @@ class Census:
         """How the networks of the last look's containers fare, by identity; without those that are gone by now."""
         return {f"{dev}-{ino}": faring for (dev, ino), faring in farings(self._found.values()).items()}
 
-    def _list(self) -> tuple[list[Listed], list[NetweatherError]]:
-        listed: list[Listed] = []
+    def _list(self) -> tuple[list[ListedContainer], list[NetweatherError]]:
+        listed: list[ListedContainer] = []
         problems = []
         for source in self._sources:
             try:
@@ -135,9 +137,9 @@ class Census:
             return
         for target in targets:
             with target:
-                self._found[reference] = _Found(target.dev, target.ino, target.pid, target.path)
+                self._found[reference] = _Opened(target.dev, target.ino, target.pid, target.path)
 
-    def _container(self, each: Listed) -> Container:
+    def _container(self, each: ListedContainer) -> Container:
         found = self._found.get(each.reference)
         note = ""
         with suppress(KeyError):

@@ -47,7 +47,7 @@ class Gone:
     name: str
 
 
-Event = Started | Gone
+TargetEvent = Started | Gone
 
 
 class Follower:
@@ -70,14 +70,14 @@ class Follower:
         self._missing: set[str] = set()
         self._failing = False
         self._patience = watch.every
-        self._events: Generator[Event, None, None] = self._follow()
+        self._events: Generator[TargetEvent, None, None] = self._follow()
         self._listener = threading.Thread(target=self._listen, name=f"follow {reference}", daemon=True)
         self._listener.start()
 
-    def __iter__(self) -> Iterator[Event]:
+    def __iter__(self) -> Iterator[TargetEvent]:
         return self
 
-    def __next__(self) -> Event:
+    def __next__(self) -> TargetEvent:
         return next(self._events)
 
     def __enter__(self) -> Follower:
@@ -115,7 +115,7 @@ class Follower:
 
     # the consumer's thread
 
-    def _follow(self) -> Generator[Event, None, None]:
+    def _follow(self) -> Generator[TargetEvent, None, None]:
         try:
             while (changed := self._wait()) is not None:
                 yield from _handed_over(self._compare(changed))
@@ -134,7 +134,7 @@ class Follower:
                 hint = self._hints.get_nowait()
         return None if self._closed.is_set() else changed
 
-    def _compare(self, changed: set[str]) -> list[Event]:
+    def _compare(self, changed: set[str]) -> list[TargetEvent]:
         """What came and went since the last look; keys that changed are opened again, even when they are still there."""
         try:
             present = self._watch.present()
@@ -156,7 +156,7 @@ class Follower:
         gone = sorted(before - {identity for identity, _ in self._held.values()})
         return [*(Gone(identity, self._names.pop(identity)) for identity in gone), *self._started(opened.values(), before)]
 
-    def _started(self, opened: Iterable[Target], before: set[str]) -> Iterator[Event]:
+    def _started(self, opened: Iterable[Target], before: set[str]) -> Iterator[TargetEvent]:
         """Those whose namespace was not known; the others are closed."""
         for target in opened:
             if target.identity in before:
@@ -200,7 +200,7 @@ class Follower:
         return opened
 
 
-def _handed_over(events: list[Event]) -> Iterator[Event]:
+def _handed_over(events: list[TargetEvent]) -> Iterator[TargetEvent]:
     """One by one; targets that nobody asks for any more are closed."""
     try:
         while events:

@@ -122,7 +122,9 @@ def _of_reference(text: str) -> tuple[Address, ...]:
 def _of_host(name: str, target: Target | None) -> tuple[tuple[Address, ...], float]:
     inside = target is not None and target.runtime != "host"
     try:
-        answer = _names.look_up(name, target) if target and inside else _names.Answer(tuple(_sockets.look_up(name)), _OWN_TTL)
+        answer = (
+            _names.look_up(name, target) if target and inside else _names.ResolvedName(tuple(_sockets.look_up(name)), _OWN_TTL)
+        )
     except UnicodeError as error:
         raise _bad(name, "it cannot be a host name", "") from error
     except OSError as error:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from netweather.errors import NetweatherError
 from netweather.kernel.waiting import pause
-from netweather.results import Whose
+from netweather.results import TargetRef
 
 PATIENCE_S = 300.0
 TURN_S = 0.02
@@ -36,7 +36,7 @@ _held: dict[str, _Held] = {}
 
 
 @contextlib.contextmanager
-def claimed(targets: tuple[Whose, ...], *, shared: bool = False, patience: float = PATIENCE_S) -> Iterator[None]:
+def claimed(targets: tuple[TargetRef, ...], *, shared: bool = False, patience: float = PATIENCE_S) -> Iterator[None]:
     """Holds the targets. This process may claim again what it holds: a test degrades one target twice.
 
     Raises NetweatherError(code="target-busy") after `patience` seconds.
@@ -48,7 +48,7 @@ def claimed(targets: tuple[Whose, ...], *, shared: bool = False, patience: float
 
 
 @contextlib.contextmanager
-def _claimed(target: Whose, shared: bool, patience: float) -> Iterator[None]:
+def _claimed(target: TargetRef, shared: bool, patience: float) -> Iterator[None]:
     held = _held.get(target.identity)
     if held is None:
         fd = _opened(target)
@@ -68,7 +68,7 @@ def _claimed(target: Whose, shared: bool, patience: float) -> Iterator[None]:
             os.close(held.fd)
 
 
-def _opened(target: Whose) -> int:
+def _opened(target: TargetRef) -> int:
     """A descriptor that means this target, for every process of this user."""
     for path in (target.path, f"/proc/{target.pid}/ns/net" if target.pid else None):
         if path is None:
@@ -82,7 +82,7 @@ def _opened(target: Whose) -> int:
     return _file(target)
 
 
-def _file(target: Whose) -> int:
+def _file(target: TargetRef) -> int:
     folder = Path(tempfile.gettempdir(), f"netweather-claims-{os.getuid()}")
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.is_symlink() or folder.stat().st_uid != os.getuid():
@@ -91,7 +91,7 @@ def _file(target: Whose) -> int:
     return os.open(folder / target.identity, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
 
-def _lock(fd: int, target: Whose, shared: bool, patience: float) -> None:
+def _lock(fd: int, target: TargetRef, shared: bool, patience: float) -> None:
     deadline = time.monotonic() + patience
     while True:
         try:

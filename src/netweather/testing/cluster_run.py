@@ -27,7 +27,7 @@ ANSWERS_S: Final = 45.0
 AWAY_S: Final = 60.0
 """So long the API server may be away."""
 STOPS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-Tell = Callable[[Mapping[str, Any]], None]
+StatusReporter = Callable[[Mapping[str, Any]], None]
 """Is told a cell of the status whenever it has another state."""
 
 
@@ -60,7 +60,7 @@ def load_test(path: Path) -> dict[str, Any]:
     return {**document, "metadata": dict(metadata)}
 
 
-def run(document: dict[str, Any], tell: Tell, *, keep: bool = False) -> tuple[NetworkTest, Matrix]:
+def run(document: dict[str, Any], tell: StatusReporter, *, keep: bool = False) -> tuple[NetworkTest, Matrix]:
     """Runs it. keep: it stays in the cluster. Raises Interrupted, NetweatherError: test-exists, no-operator, test-refused, and as Api."""
     return asyncio.run(_run(document, tell, keep=keep))
 
@@ -86,7 +86,7 @@ class _Stop:
         self.number = self.number or number
 
 
-async def _run(document: dict[str, Any], tell: Tell, *, keep: bool) -> tuple[NetworkTest, Matrix]:
+async def _run(document: dict[str, Any], tell: StatusReporter, *, keep: bool) -> tuple[NetworkTest, Matrix]:
     stop = _Stop()
     api = await Api.connect()
     try:
@@ -100,7 +100,7 @@ async def _run(document: dict[str, Any], tell: Tell, *, keep: bool) -> tuple[Net
 
 
 async def _made_and_followed(
-    api: Api, document: dict[str, Any], tell: Tell, stop: _Stop, *, keep: bool
+    api: Api, document: dict[str, Any], tell: StatusReporter, stop: _Stop, *, keep: bool
 ) -> tuple[NetworkTest, Matrix]:
     namespace = document["metadata"].get("namespace") or api.namespace
     made = await _created(api, document, namespace)
@@ -133,7 +133,7 @@ async def _created(api: Api, document: dict[str, Any], namespace: str) -> dict[s
         raise
 
 
-async def _followed(api: Api, made: dict[str, Any], tell: Tell) -> dict[str, Any]:
+async def _followed(api: Api, made: dict[str, Any], tell: StatusReporter) -> dict[str, Any]:
     """The object when it is complete."""
     metadata = made["metadata"]
     begun = time.monotonic()

@@ -22,12 +22,12 @@ from netweather.conditions.partitions import partition
 from netweather.connecting import connect
 from netweather.errors import NetweatherError
 from netweather.reports.network_evidence import Evidence
-from netweather.results import Shown, Whose
+from netweather.results import ConditionStatus, TargetRef
 from netweather.service import Service
 from netweather.service.protocol import end_condition
 from netweather.settings import Settings
 from netweather.testing.claims import claimed
-from netweather.testing.network_request import Wish, wish
+from netweather.testing.network_request import NetworkRequest, wish
 
 TURN_S = 0.5
 """How often a condition is looked at while a test runs."""
@@ -43,14 +43,18 @@ class Degraded:
     """
 
     def __init__(
-        self, service: Service, wanted: Wish, tell: Callable[[Evidence], None], known: dict[tuple[str, ...], list[Whose]]
+        self,
+        service: Service,
+        wanted: NetworkRequest,
+        tell: Callable[[Evidence], None],
+        known: dict[tuple[str, ...], list[TargetRef]],
     ) -> None:
         """known: whose networks references meant last time; a look-up for each test would double what a mark costs."""
         self.service, self.wish, self._known = service, wanted, known
         self.evidence: list[Evidence] = []
         self._tell = tell
         self._stack = contextlib.ExitStack()
-        self._targets: list[Whose] = []
+        self._targets: list[TargetRef] = []
         self._lock = threading.RLock()
         self._over = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="netweather-watch", daemon=True)
@@ -69,7 +73,7 @@ class Degraded:
         self._watcher.start()
         return self
 
-    def _entered(self, targets: list[Whose]) -> bool:
+    def _entered(self, targets: list[TargetRef]) -> bool:
         """Claims them, and sets it. False, and all is undone: the references mean others by now."""
         self._targets = targets
         with contextlib.ExitStack() as stack:
@@ -147,7 +151,7 @@ class Degraded:
 
     # inside
 
-    def _looked_up(self) -> list[Whose]:
+    def _looked_up(self) -> list[TargetRef]:
         """Whose network it will be; what can't be done fails here, before anybody waits for anybody."""
         (plan,) = self.service.set([self.wish.condition], dry_run=True)
         return [result.target for result in plan.results]
@@ -207,7 +211,7 @@ class Degraded:
                 evidence.complain(f"{shown.unwanted_drops} packets were lost by Netweather's own devices")
             self._counted(target, evidence, shown)
 
-    def _counted(self, target: Whose, evidence: Evidence, shown: Shown) -> None:
+    def _counted(self, target: TargetRef, evidence: Evidence, shown: ConditionStatus) -> None:
         packets, dropped = self._before.get(target.identity, (0, 0))
         evidence.packets = packets + sum(rule.packets for rule in shown.rules)
         evidence.dropped = dropped + sum(rule.dropped for rule in shown.rules)
@@ -219,7 +223,7 @@ class Degraded:
             self._look()
 
     def _measure(self) -> None:
-        from netweather.engine.verification import Wish as Measurement
+        from netweather.engine.verification import VerifyOptions as Measurement
         from netweather.measure import Verdict, open_questions
 
         wanted = Measurement(self.wish.condition.name)
@@ -261,7 +265,7 @@ class Network:
         lease: str = "30s",
         service: Service | None = None,
         tell: Callable[[Evidence], None] = lambda evidence: None,
-        known: dict[tuple[str, ...], list[Whose]] | None = None,
+        known: dict[tuple[str, ...], list[TargetRef]] | None = None,
     ) -> None:
         """test: for whom, in any words; targets: those of calls that name none; lease: how soon all ends when we are killed;
         service: who does it (default: the agent when there is one, else this process, which needs root); tell: is given the

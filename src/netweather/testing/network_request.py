@@ -17,7 +17,7 @@ _ALIASES = {"ports": "port", "interfaces": "interface"}
 
 
 @dataclass(frozen=True)
-class Wish:
+class NetworkRequest:
     """What a test needs. verify: what is asked of the evidence: the kernel's own word, or measurement too.
 
     allow_unmatched: no packet need have met it. shared: other tests may change the same targets at the same time.
@@ -30,7 +30,7 @@ class Wish:
     shared: bool = False
     given: tuple[tuple[str, FlagValue], ...] = ()
 
-    def changed(self, profile: str | None, words: Mapping[str, Any]) -> Wish:
+    def changed(self, profile: str | None, words: Mapping[str, Any]) -> NetworkRequest:
         """The same traffic with another condition. Raises UsageError."""
         group = {flag.name: flag.group for flag in FLAGS}
         kept = {name: value for name, value in self.given if group[name] != "condition"}
@@ -40,7 +40,7 @@ class Wish:
 
 def wish(
     profile: str | None, words: Mapping[str, Any], /, *, name: str, reason: str, lease: str, targets: tuple[str, ...] = ()
-) -> Wish:
+) -> NetworkRequest:
     """A wish from the words of a mark or of `degrade`: those of the command line's options with _ for -, and OWN.
 
     name, reason: of the network condition; lease: how long it holds unless it is renewed; targets: when the words name none.
@@ -58,7 +58,7 @@ def wish(
     settings = {**flags, "name": name, "reason": reason, "for": lease}
     made = network_condition_from_flags(settings, targets)
     given = tuple(flags.items())
-    return Wish(made, verify, bool(own.get("allow_unmatched")), bool(own.get("shared")), given)
+    return NetworkRequest(made, verify, bool(own.get("allow_unmatched")), bool(own.get("shared")), given)
 
 
 def has_condition(profile: str | None, words: Mapping[str, Any]) -> bool:

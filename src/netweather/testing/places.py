@@ -11,8 +11,8 @@ from netweather.connecting import need_root
 from netweather.engine import Engine
 from netweather.errors import NetweatherError, UsageError
 from netweather.host import user_command
-from netweather.host.enclosure import Enclosure, Way, resolve
-from netweather.host.user_command import Started
+from netweather.host.enclosure import Enclosure, ReachedService, resolve
+from netweather.host.user_command import RunningCommand
 from netweather.service import LocalService, Service
 from netweather.settings import Settings
 
@@ -20,7 +20,9 @@ from netweather.settings import Settings
 class Start(Protocol):
     """Starts a command: its words, its environment, and a file for what it prints (None: it has our terminal)."""
 
-    def __call__(self, command: Sequence[str], environment: Mapping[str, str], output: int | None = None, /) -> Started: ...
+    def __call__(
+        self, command: Sequence[str], environment: Mapping[str, str], output: int | None = None, /
+    ) -> RunningCommand: ...
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class Own:
             yield Spot((enclosure.reference,), LocalService(engine), enclosure.start, "the command's own network")
 
 
-def way(words: str) -> Way:
+def way(words: str) -> ReachedService:
     """HOST:PORT, looked up. Raises UsageError(code="bad-reach"); NetweatherError(code="unknown-reach")."""
     host, _, port = words.rpartition(":")
     if not host or ":" in host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
@@ -83,4 +85,4 @@ def way(words: str) -> Way:
     address = resolve(host)
     if not address:
         raise NetweatherError("unknown-reach", f"{host!r} has no IPv4 address", "this machine can't look it up", "check the name")
-    return Way("" if address == host else host, address, int(port))
+    return ReachedService("" if address == host else host, address, int(port))

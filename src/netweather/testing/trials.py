@@ -29,7 +29,7 @@ _LOG = 1 << 20
 
 
 @dataclass(frozen=True)
-class Wanted:
+class TrialNetwork:
     """A network: its name, its profile (None: as it is, unless words say otherwise), and further words as `degrade` takes them."""
 
     name: str
@@ -38,7 +38,7 @@ class Wanted:
     bad: bool = True
 
 
-def trial(place: Place, wanted: Wanted, command: Sequence[str], *, patience: float | None = None) -> Trial:
+def trial(place: Place, wanted: TrialNetwork, command: Sequence[str], *, patience: float | None = None) -> Trial:
     """Runs a command once. patience: seconds after which it is killed. Raises NetweatherError when it can't even be begun."""
     told: list[Evidence] = []
     problem = ""
@@ -55,7 +55,7 @@ def trial(place: Place, wanted: Wanted, command: Sequence[str], *, patience: flo
 
 
 def degraded(
-    spot: Spot, wanted: Wanted, told: list[Evidence], lease: str = LEASE
+    spot: Spot, wanted: TrialNetwork, told: list[Evidence], lease: str = LEASE
 ) -> contextlib.AbstractContextManager[Degraded | None]:
     """The network as wanted, while the block runs; what it was is added to `told`."""
     if not wanted.bad:
@@ -110,7 +110,7 @@ class Comparison:
             if self.junit is not None:
                 self.junit.unlink(missing_ok=True)
             bad = name != PERFECT
-            wanted = Wanted(name, name if bad else None, self.words if bad else {}, bad=bad)
+            wanted = TrialNetwork(name, name if bad else None, self.words if bad else {}, bad=bad)
             done = trial(self.place, wanted, self.command, patience=self.patience)
             matrix.cells += self._cells(name, done)
             tell(name, done)

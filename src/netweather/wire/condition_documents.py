@@ -13,7 +13,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from netweather.conditions.model import NetworkCondition
 from netweather.errors import NetweatherError
-from netweather.results import Cleared, Done, Experienced, RuleCounters, SetResult, Shown, Whose
+from netweather.results import Cleared, ConditionStatus, Experienced, RuleCounters, SetOutcome, SetResult, TargetRef
 from netweather.units import Duration
 from netweather.wire.schema_types import (
     FLAG,
@@ -76,7 +76,7 @@ def _of_identity(text: str) -> dict[str, Any]:
 TARGET: Final = ObjectType(
     "Target",
     "A network namespace, by the reference that led to it.",
-    partial(Whose, pid=None, path=None),
+    partial(TargetRef, pid=None, path=None),
     {
         "reference": of("reference", TEXT, "such as docker:shop-api"),
         "name": of("name", TEXT, "of the container, pod, process or namespace"),
@@ -129,7 +129,7 @@ _RULE: Final = ObjectType(
 )
 
 
-def _rules(shown: Shown) -> Sequence[tuple[RuleCounters, Any]]:
+def _rules(shown: ConditionStatus) -> Sequence[tuple[RuleCounters, Any]]:
     lived = shown.lived if shown.lived is not None else [_ABSENT] * len(shown.rules)
     return [*zip(shown.rules, lived, strict=False)]
 
@@ -172,7 +172,7 @@ _IN_FORCE: Final[ObjectType[Any]] = ObjectType(
 _SHOWN_STATUS: Final = ObjectType(
     "ConditionStatus",
     "A condition on one target.",
-    Shown,
+    ConditionStatus,
     {
         "conditions": computed(ListOf(_IN_FORCE), lambda shown: [shown]),
         "inForce": of("in_force", FLAG, "the kernel has all of it"),
@@ -213,13 +213,13 @@ def _evidence() -> WireType:
     return EVIDENCE
 
 
-def _lease_ns(done: Done) -> int | None:
+def _lease_ns(done: SetOutcome) -> int | None:
     lease = done.condition.lease
     return lease.ns if isinstance(lease, Duration) else None
 
 
-def _done(condition: NetworkCondition, results: Sequence[SetResult], **more: Any) -> Done:
-    return Done(condition, tuple(replace(each, condition=condition) for each in results), **more)
+def _done(condition: NetworkCondition, results: Sequence[SetResult], **more: Any) -> SetOutcome:
+    return SetOutcome(condition, tuple(replace(each, condition=condition) for each in results), **more)
 
 
 _DONE_STATUS: Final = ObjectType(

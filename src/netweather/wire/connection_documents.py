@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from netweather.engine import Listed, Live
+from netweather.engine import SocketInfo, TargetSockets
 from netweather.kernel.datapath.spec import RuleId
 from netweather.kernel.sockets.sockdiag import PROTOCOLS, STATES, Socket, TcpInfo
 from netweather.kernel.sockets.socket_owners import Holder
@@ -76,8 +76,10 @@ def _state(word: str) -> dict[str, Any]:
     return {"state": STATES.index("closed" if word == "unconnected" else word)}
 
 
-def _live(holder: Holder | None, egress: RuleId | None, ingress: RuleId | None, before: Before | None, **socket: Any) -> Live:
-    return Live(Socket(**socket, family=0, key=b""), holder, egress, ingress, before)
+def _live(
+    holder: Holder | None, egress: RuleId | None, ingress: RuleId | None, before: Before | None, **socket: Any
+) -> SocketInfo:
+    return SocketInfo(Socket(**socket, family=0, key=b""), holder, egress, ingress, before)
 
 
 CONNECTION: Final = ObjectType(
@@ -102,7 +104,7 @@ CONNECTION: Final = ObjectType(
 CONNECTIONS: Final = ObjectType(
     "TargetConnections",
     "The connections of one target.",
-    Listed,
+    TargetSockets,
     {"target": of("target", TARGET), "connections": of("connections", ListOf(CONNECTION))},
 )
 CONNECTION_ITEMS: Final = items(CONNECTIONS, "ConnectionItems", "Connections, by target.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from netweather.measure import Evidence, Figure, Measured, Null, Verdict
+from netweather.measure import ConditionEvidence, Figure, Measured, Null, Verdict
 from netweather.measure.statistics import CONFIDENCE, Interval
 from netweather.wire.schema_types import (
     NUMBER,
@@ -104,7 +104,7 @@ def _kernel(plain: dict[str, Any]) -> dict[str, Any]:
 EVIDENCE: Final = ObjectType(
     "Evidence",
     "Whether a condition does on one target what was requested.",
-    Evidence,
+    ConditionEvidence,
     {
         "target": of("target", TEXT),
         "name": of("name", TEXT),

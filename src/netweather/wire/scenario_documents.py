@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, get_args
 
 from netweather.conditions.scenario import Scenario, dump_scenario, load_scenario
-from netweather.engine.scenario_runner import Player, State
+from netweather.engine.scenario_runner import Player, ScenarioState
 from netweather.wire.condition_documents import PROBLEM, LanguageDocument, WithStatus
 from netweather.wire.schema_types import NUMBER, TEXT, WHOLE, ListOf, ObjectType, choice, computed, items
 
@@ -22,7 +22,7 @@ _STATUS: Final[ObjectType[Any]] = ObjectType(
     "A scenario, and how far it has been played.",
     dict,
     {
-        "state": computed(choice(*get_args(State)), lambda player: player.progress.state),
+        "state": computed(choice(*get_args(ScenarioState)), lambda player: player.progress.state),
         "atSeconds": computed(NUMBER, lambda player: round(player.progress.at, 3), "since the start of the round"),
         "round": computed(WHOLE, lambda player: player.progress.round, "from 1"),
         "inForce": computed(ListOf(_IN_FORCE), lambda player: player.progress.in_force),

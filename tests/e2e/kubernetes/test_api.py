@@ -12,7 +12,7 @@ import yaml
 
 from netweather.errors import NetweatherError
 from netweather.kubernetes.server.api import NODES, PODS, SLICES, Api, Kind, Stale
-from netweather.kubernetes.server.informer import Followed
+from netweather.kubernetes.server.informer import Informer
 from tests.cluster.node import Cluster
 from tests.support.fakeapi import soon
 
@@ -92,7 +92,7 @@ def test_long_lists_come_in_pages(asked: Callable[..., Any], monkeypatch: pytest
 
 def test_a_follower_of_one_name_sees_it_come_change_and_go(asked: Callable[..., Any]) -> None:
     async def scenario(api: Api) -> None:
-        one = Followed(NODES, lambda found: len(found["spec"]["conditions"]), lambda: None, NAME)
+        one = Informer(NODES, lambda found: len(found["spec"]["conditions"]), lambda: None, NAME)
         task = asyncio.create_task(one.run(api))
         await asyncio.wait_for(one.listed.wait(), 10)
         await api.create(NODES, document("one"))

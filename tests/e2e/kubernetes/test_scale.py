@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from netweather.kubernetes.objects.pod_selection import Policy
+from netweather.kubernetes.objects.pod_selection import PodPolicy
 from netweather.kubernetes.server.api import CONDITIONS, PODS, Api, Kind
 from netweather.operator.operator import Operator
 from tests.cluster.node import Cluster
@@ -105,7 +105,7 @@ def test_from_cold_and_after_one_change(crowd: Cluster, capsys: pytest.CaptureFi
         await populate(theirs)
         if ours is theirs:  # kr8s may share its client, and so the count
             ours = Api(theirs._client)
-        operator = Operator(ours, Policy(few=10**6))
+        operator = Operator(ours, PodPolicy(few=10**6))
         began = time.monotonic()
         task = asyncio.create_task(operator.run())
         await soon(lambda: told(operator) == MACHINES * PODS_OF_ONE, 300)

@@ -12,7 +12,7 @@ import pytest
 
 from netweather.errors import NetweatherError
 from netweather.journal import Journal
-from netweather.kernel.datapath.pump_process import Process
+from netweather.kernel.datapath.pump_process import ProcessHandle
 from tests.kernel.agent.conftest import PROGRAM, RealAgent, condition
 from tests.support import dumps
 from tests.support.machine import SLOW
@@ -95,8 +95,8 @@ def test_a_dead_pump_is_started_again(agent: RealAgent, net: Lab) -> None:
         client.set([condition(name(net.client))])
         (folder,) = (agent.state / "targets").iterdir()
         pid, start = map(int, (folder / "pump.pid").read_text().split())
-        Process(pid, start).signal(signal.SIGKILL)
-        until(lambda: not Process(pid, start).alive, 20, "it is dead")
+        ProcessHandle(pid, start).signal(signal.SIGKILL)
+        until(lambda: not ProcessHandle(pid, start).alive, 20, "it is dead")
         until(lambda: client.show()[0].in_force, 20, "another runs")
         assert rtt(net) >= 60
 
@@ -205,7 +205,7 @@ def test_a_session_of_tests_that_is_killed_leaves_nothing_of_its_agent(net: Lab,
     words = [sys.executable, "-c", SESSION, str(tmp_path / "state"), name(net.client)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=ROOT) as session:
         assert session.stdout
-        agent = Process.of(int(session.stdout.readline().split()[1]))
+        agent = ProcessHandle.of(int(session.stdout.readline().split()[1]))
         assert agent
         session.kill()
     until(lambda: not agent.alive and Journal(tmp_path / "state").identities() == [], 30, "all is taken away")

@@ -25,9 +25,9 @@ from netweather.conditions import NetworkCondition, load
 from netweather.engine import Engine
 from netweather.errors import NetweatherError
 from netweather.kernel import keeper_process, namespaces
-from netweather.kernel.datapath.pump_process import Process
+from netweather.kernel.datapath.pump_process import ProcessHandle
 from netweather.kernel.datapath.real import RealTarget
-from netweather.results import Shown
+from netweather.results import ConditionStatus
 from netweather.service import LocalService
 from netweather.targets import Target, resolve
 from tests.kernel.agent.conftest import PROGRAM, RealAgent, real_agent
@@ -188,16 +188,16 @@ class Round:
             self.stage.agent.process.wait(20)
         until(lambda: not any(process.alive for process in found), 20, f"{self}: they are dead")
 
-    def _processes(self, victim: str) -> list[Process]:
+    def _processes(self, victim: str) -> list[ProcessHandle]:
         if victim in ("pump", "keeper"):
             with suppress(OSError, ValueError):
                 words = (self.stage.folder / f"{victim}.pid").read_text().split()
                 # An agent as the keeper is killed as the agent.
-                return [Process(int(words[0]), int(words[1]))] if len(words) == 2 else []
+                return [ProcessHandle(int(words[0]), int(words[1]))] if len(words) == 2 else []
             return []
         pids = [self.stage.agent.process.pid if self.stage.agent.process else 0] if victim == "agent" else []
         pids += [caller.pid for caller in self.callers] if victim == "caller" else []
-        return [process for pid in pids if (process := Process.of(pid)) is not None]
+        return [process for pid in pids if (process := ProcessHandle.of(pid)) is not None]
 
     # what must hold
 
@@ -225,7 +225,9 @@ class Round:
         """Whether traffic sees what `show` says of the short condition, before and after; None when that is not the same."""
 
         def asked() -> int | None:
-            found: list[Shown] = [each for each in client.show([self.stage.reference]) if each.condition.name == "short"]
+            found: list[ConditionStatus] = [
+                each for each in client.show([self.stage.reference]) if each.condition.name == "short"
+            ]
             if not found:
                 return 0
             delay = found[0].condition.rules[0].condition.delay

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from netweather.host import enclosure
-from netweather.host.enclosure import HOST, NAME, Enclosure, Way, resolve
+from netweather.host.enclosure import HOST, NAME, Enclosure, ReachedService, resolve
 from netweather.kernel.namespace_search import every_namespace
 from netweather.kernel.waiting import until
 from tests.support.machine import SLOW
@@ -75,7 +75,7 @@ def test_localhost_is_this_machine_where_it_has_a_service_and_else_its_own(port:
 
 def test_what_else_is_reached_has_its_own_name_and_address() -> None:
     """That connections arrive: tests/kernel/cli/trials/test_run.py."""
-    with Enclosure((Way("db.example.org", "198.51.100.1", 5432), Way("", "198.51.100.2", 80))) as network:
+    with Enclosure((ReachedService("db.example.org", "198.51.100.1", 5432), ReachedService("", "198.51.100.2", 80))) as network:
         assert "198.51.100.1" in said(network, "getent", "hosts", "db.example.org")
         assert f"via {HOST}" in said(network, "ip", "route", "get", "198.51.100.2")
     assert resolve("127.0.0.9") == "127.0.0.9"

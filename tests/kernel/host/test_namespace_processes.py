@@ -12,7 +12,7 @@ import pytest
 
 from netweather.host import local_services, namespace_processes
 from netweather.host.namespace_processes import Child
-from netweather.kernel.datapath.pump_process import Process
+from netweather.kernel.datapath.pump_process import ProcessHandle
 from tests.support.netns import Lab
 from tests.support.rig import until
 
@@ -41,7 +41,7 @@ def test_it_is_signalled_frozen_and_ended_with_its_descendants(own: int, hosts: 
     assert child.running
     assert child.stop() == 5
     assert child.text().endswith("heard\n")
-    until(lambda: Process.of(descendant) is None, 20, "what it started ends with it")
+    until(lambda: ProcessHandle.of(descendant) is None, 20, "what it started ends with it")
     assert child.kill() == 5
 
 

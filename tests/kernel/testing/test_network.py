@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from netweather.errors import NetweatherError, UsageError
-from netweather.results import Whose
+from netweather.results import TargetRef
 from netweather.service import LocalService
 from netweather.testing import Evidence, Network
 from tests.support.rig import Rig
@@ -85,7 +85,7 @@ def test_a_target_is_looked_up_once_and_again_when_it_is_another(rig: Rig, monke
         return plain(*words, **options)
 
     monkeypatch.setattr(service, "set", counted)
-    known: dict[tuple[str, ...], list[Whose]] = {}
+    known: dict[tuple[str, ...], list[TargetRef]] = {}
     network = Network("a story", targets=(rig.target.reference,), service=service, known=known)
     for _ in range(2):
         with network.degrade(delay="40ms", direction="egress"):

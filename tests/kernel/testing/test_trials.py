@@ -9,11 +9,11 @@ import pytest
 from netweather.errors import NetweatherError
 from netweather.service import LocalService
 from netweather.testing.places import Here, Own
-from netweather.testing.trials import Wanted, trial
+from netweather.testing.trials import TrialNetwork, trial
 from tests.support.rig import Rig
 
 SERVER = "192.0.2.2"
-SLOW = Wanted("slow", None, {"delay": "40ms", "to": SERVER})
+SLOW = TrialNetwork("slow", None, {"delay": "40ms", "to": SERVER})
 
 
 def ping(rig: Rig, *words: str) -> list[str]:
@@ -34,7 +34,7 @@ def test_the_network_of_a_target_is_bad_while_it_runs(rig: Rig) -> None:
 def test_the_network_as_it_is(rig: Rig) -> None:
     done = trial(
         Here((rig.target.reference,), LocalService(rig.engine)),
-        Wanted("perfect", bad=False),
+        TrialNetwork("perfect", bad=False),
         ["sh", "-c", "echo $NETWEATHER_NETWORK; exit 3"],
     )
     assert (done.code, done.output, done.evidence) == (3, "perfect\n", ())

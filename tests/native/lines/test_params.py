@@ -48,10 +48,10 @@ HEADER_WORDS = (
     "memory_peak",
 )
 ENUMS = {
-    **{f"NW_{flag.name}": flag.value for flag in p.Flag},
+    **{f"NW_{flag.name}": flag.value for flag in p.ParameterFlag},
     **{f"NW_LOSS_{model.name}": model.value for model in p.LossModel},
-    **{f"NW_{policy.name}": policy.value for policy in p.Policy},
-    **{f"NW_{state.name}": state.value for state in p.State},
+    **{f"NW_{policy.name}": policy.value for policy in p.QueuePolicy},
+    **{f"NW_{state.name}": state.value for state in p.LineState},
     **{f"NW_CONFIG_{error.name}": error.value for error in p.ConfigError},
     "NW_TRACE_OPPORTUNITIES": traces.OPPORTUNITIES,
     "NW_TRACE_TABLE": traces.TABLE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from netweather.lines.params import ConfigError, LineParams, Policy
+from netweather.lines.params import ConfigError, LineParams, QueuePolicy
 from netweather.lines.traces import parse_trace
 from tests.native.pump.core import MS, SECOND, Core, every, line
 
@@ -85,16 +85,16 @@ def test_memory_is_bounded_and_counted() -> None:
 # CoDel ------------------------------------------------------------------------------------------------------------------------
 
 
-def overloaded(policy: Policy, factor: float = 1.1) -> tuple[Core, float]:
+def overloaded(policy: QueuePolicy, factor: float = 1.1) -> tuple[Core, float]:
     core = Core(LineParams(rate_bps=10**7, policy=policy, codel_target_ns=5 * MS, codel_interval_ns=100 * MS, limit_packets=5000))
     gap = int(ETHERNET * 8 * SECOND / (factor * 10**7))
-    records = core.run(every(gap, 20 * SECOND // gap), ETHERNET, tos=2 if policy is Policy.CODEL_ECN else 0)
+    records = core.run(every(gap, 20 * SECOND // gap), ETHERNET, tos=2 if policy is QueuePolicy.CODEL_ECN else 0)
     late = records["time"][-500:].astype(float) - (records["number"][-500:].astype(float) * gap + SECOND)
     return core, float(np.median(late)) / MS
 
 
 def test_codel_keeps_the_queue_short() -> None:
-    tail, codel = overloaded(Policy.DROPTAIL), overloaded(Policy.CODEL)
+    tail, codel = overloaded(QueuePolicy.DROPTAIL), overloaded(QueuePolicy.CODEL)
     assert tail[1] > 1000
     assert codel[1] < 150
     assert codel[0].stats.dropped_codel > 100
@@ -104,14 +104,14 @@ def test_codel_keeps_the_queue_short() -> None:
 
 
 def test_codel_leaves_a_link_alone_that_keeps_up() -> None:
-    core, late = overloaded(Policy.CODEL, 0.9)
+    core, late = overloaded(QueuePolicy.CODEL, 0.9)
     assert core.stats.dropped_codel == 0
     assert late < 2
     core.close()
 
 
 def test_ecn_marks_instead_of_dropping() -> None:
-    core, _ = overloaded(Policy.CODEL_ECN)
+    core, _ = overloaded(QueuePolicy.CODEL_ECN)
     assert core.stats.dropped_codel == 0
     assert core.stats.marked > 100
     core.close()

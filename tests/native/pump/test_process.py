@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from netweather.kernel.datapath import pump_file as seam
-from netweather.lines.params import ONE, ConfigError, LineParams, LineStats, LossModel, State
+from netweather.lines.params import ONE, ConfigError, LineParams, LineState, LineStats, LossModel
 from tests.native.pump import core, harness, wire
 from tests.native.pump.harness import ADD, MAGIC, PING, REMOVE, REPLY, REQUEST, Pump, RefusedError, frame, number_of, receive
 from tests.support.machine import SLOW
@@ -52,7 +52,7 @@ def send_all(peer: socket.socket, first: int, count: int, size: int = 100) -> No
         peer.send(frame(number, size))
 
 
-def wait_for(pump: Pump, line: int, state: State) -> None:
+def wait_for(pump: Pump, line: int, state: LineState) -> None:
     deadline = time.monotonic() + 5 * SLOW
     while pump.stats(line).state is not state:
         assert time.monotonic() < deadline, pump.stats(line)
@@ -298,10 +298,10 @@ def test_remove_delivers_and_closes(pump: Pump) -> None:
     peer = pump.add(LineParams(delay_ns=100 * MS))
     send_all(peer, 0, 200)
     pump.client.ask(REMOVE)
-    assert pump.stats().state is State.DRAINING
+    assert pump.stats().state is LineState.DRAINING
     assert pump.file.held(0)
     assert numbers(peer, 200) == list(range(200))
-    wait_for(pump, 0, State.DRAINED)
+    wait_for(pump, 0, LineState.DRAINED)
     assert not pump.file.held(0)
     assert peer.recv(100) == b""
     assert pump.ping() == 0
@@ -311,7 +311,7 @@ def test_a_line_that_was_drained_begins_anew(pump: Pump) -> None:
     peer = pump.add(LineParams(rate_bps=10**4))
     send_all(peer, 0, 100, 1000)
     pump.client.ask(REMOVE, 0, 1)
-    wait_for(pump, 0, State.DRAINED)
+    wait_for(pump, 0, LineState.DRAINED)
     assert pump.stats().rx_packets == 100
     again = pump.add(LineParams())
     again.send(frame(7))
@@ -337,7 +337,7 @@ def test_remove_drop(pump: Pump) -> None:
     held = pump.stats().queued_packets
     pump.client.ask(REMOVE, 0, 2)
     stats = pump.stats()
-    assert (stats.state, stats.queued_packets, stats.dropped_ended) == (State.DRAINED, 0, held)
+    assert (stats.state, stats.queued_packets, stats.dropped_ended) == (LineState.DRAINED, 0, held)
     assert peer.recv(100) == b""
     with pytest.raises(harness.RefusedError):
         pump.client.ask(REMOVE, 0, 2)
@@ -535,7 +535,7 @@ def test_a_peer_that_goes_away(pump: Pump) -> None:
     send_all(peer, 0, 30)
     time.sleep(0.05)
     peer.close()
-    wait_for(pump, 0, State.FAILED)
+    wait_for(pump, 0, LineState.FAILED)
     stats = pump.stats()
     assert stats.unwanted_closed == 30
     assert stats.queued_packets == 0
@@ -554,7 +554,7 @@ def test_100_000_packets_wait(pump: Pump) -> None:
     assert pump.file.word(seam.MEMORY_PEAK) < count * 320
     beats_again(pump, lambda: time.sleep(0.01))
     peer.close()
-    wait_for(pump, 0, State.FAILED)
+    wait_for(pump, 0, LineState.FAILED)
     assert pump.stats().queued_packets == 0
     assert pump.file.word(seam.MEMORY_USED) < 4 << 20  # given back
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from netweather.lines.params import LineParams, Policy
+from netweather.lines.params import LineParams, QueuePolicy
 from netweather.lines.traces import parse_trace
 from tests.native.pump.core import MS, SECOND, Array, every, line
 
@@ -129,9 +129,9 @@ def test_slots_that_become_shorter_open_at_once() -> None:
     assert max(left.values()) <= change + 2 * MS
 
 
-@pytest.mark.parametrize("after", [Params(), Params(rate_bps=10**9), Params(rate_bps=10**9, policy=Policy.CODEL)])
+@pytest.mark.parametrize("after", [Params(), Params(rate_bps=10**9), Params(rate_bps=10**9, policy=QueuePolicy.CODEL)])
 def test_a_queue_under_codel_drains_at_the_new_rate(after: Params) -> None:
-    before = Params(rate_bps=9600, policy=Policy.CODEL, codel_target_ns=3600 * SECOND, codel_interval_ns=3600 * SECOND)
+    before = Params(rate_bps=9600, policy=QueuePolicy.CODEL, codel_target_ns=3600 * SECOND, codel_interval_ns=3600 * SECOND)
     after = replace(after, codel_target_ns=3600 * SECOND, codel_interval_ns=3600 * SECOND)
     change = START + 10 * SECOND
     left = departures(before, after, every(MS, 60), change, every(1, 1, change))
@@ -156,7 +156,7 @@ def random_params(rng: np.random.Generator) -> Params:
     if kind in (2, 3, 5):
         params = replace(params, rate_bps=int(10 ** rng.uniform(4, 9)))
     if kind == 3:
-        params = replace(params, policy=Policy.CODEL, codel_target_ns=10**15, codel_interval_ns=10**15)
+        params = replace(params, policy=QueuePolicy.CODEL, codel_target_ns=10**15, codel_interval_ns=10**15)
     if kind == 4:
         params = replace(params, reorder_p=2**31, gap=2)
     return params

@@ -7,18 +7,18 @@ from netweather.agent.metrics import LISTED, Metrics
 from netweather.conditions import NetworkCondition, Rule
 from netweather.errors import NetweatherError
 from netweather.kernel.sockets.netns_stats import Faring
-from netweather.results import RuleCounters, Shown, Whose
+from netweather.results import ConditionStatus, RuleCounters, TargetRef
 from tests.unit.agent.conftest import Api
 
-A = Whose("netns:a", "a", 4, 7, None, None, "netns")
+A = TargetRef("netns:a", "a", 4, 7, None, None, "netns")
 
 
-def shown(target: Whose = A, name: str = "slow", dropped: int = 0, **more: Any) -> Shown:
+def shown(target: TargetRef = A, name: str = "slow", dropped: int = 0, **more: Any) -> ConditionStatus:
     """A condition with one rule, in force for a second yet."""
     fields = {"remaining_ns": 10**9, "in_force": True, **more}
     counters = (RuleCounters(10, 1000, dropped),)
     condition = NetworkCondition(name, rules=(Rule(),))
-    return Shown(
+    return ConditionStatus(
         target, condition, problems=(), interfaces=("eth0",), peers={}, rules=counters, unwanted_drops=0, engine="pump", **fields
     )
 
@@ -72,7 +72,7 @@ def test_a_condition_without_an_end_has_no_time_left() -> None:
 
 
 def test_what_can_not_be_read_is_a_figure() -> None:
-    def broken() -> list[Shown]:
+    def broken() -> list[ConditionStatus]:
         raise NetweatherError("busy", "another command is changing this target")
 
     text = Metrics(int, int, broken).text().decode()
@@ -81,10 +81,10 @@ def test_what_can_not_be_read_is_a_figure() -> None:
 
 def test_how_a_network_fares_is_told_once() -> None:
     """Two conditions on one network, one on another that is gone."""
-    gone = Whose("netns:gone", "gone", 4, 8, None, None, "netns")
-    asked: list[list[Whose]] = []
+    gone = TargetRef("netns:gone", "gone", 4, 8, None, None, "netns")
+    asked: list[list[TargetRef]] = []
 
-    def fares(targets: Iterable[Whose]) -> dict[tuple[int, int], Faring]:
+    def fares(targets: Iterable[TargetRef]) -> dict[tuple[int, int], Faring]:
         asked.append(list(targets))
         return {(4, 7): Faring(3, 2500.0, 11, 1000, 2000)}
 

@@ -14,7 +14,7 @@ import pytest
 
 from netweather.agent import selector_conditions
 from netweather.agent.agent import Agent
-from netweather.agent.selector_conditions import Order, Standing
+from netweather.agent.selector_conditions import SelectorConditions, SelectorOrder
 from netweather.clock import CLOCK
 from netweather.conditions import NetworkCondition, load
 from netweather.engine import Engine
@@ -62,7 +62,7 @@ def told(agent: Agent, clock: FakeClock) -> dict[str, Told]:
         found[reference] = Told(reference)
         return found[reference]
 
-    agent.standing = Standing(agent.engine, agent.events, follow, clock, agent.standing.service)
+    agent.standing = SelectorConditions(agent.engine, agent.events, follow, clock, agent.standing.service)
     agent.callbacks.standing = agent.standing
     return found
 
@@ -158,7 +158,7 @@ def test_orders_outlive_the_agent(agent: Agent, world: World, told: dict[str, To
     agent.standing.remember(slow())
     starts(world, told[WEB], "b")
     until(lambda: in_force(agent), 20, "it got it")
-    after = Standing(agent.engine, agent.events, Told)
+    after = SelectorConditions(agent.engine, agent.events, Told)
     after.resume()
     assert after.orders == [(WEB, "slow")]
     after.close()
@@ -186,7 +186,7 @@ def test_what_is_down_is_cleared_too(agent: Agent, world: World, told: dict[str,
     """Nothing of the reference runs: it would have had the condition as soon as it does."""
     world.path("b").rename(world.folder / "stopped")
     agent.standing.remember(replace(slow(), targets=("netns:b",)))
-    agent.standing._orders["netns:b", "slow"] = Order(replace(slow(), targets=("netns:b",)), NEVER)
+    agent.standing._orders["netns:b", "slow"] = SelectorOrder(replace(slow(), targets=("netns:b",)), NEVER)
     assert [(each.target, each.names) for each in agent.service(ROOT).clear(["netns:b"])] == [("netns:b", ("slow",))]
     assert agent.standing.orders == []
     with pytest.raises(NetweatherError):
@@ -337,7 +337,7 @@ def test_the_next_agent_knows_who_set_it(agent: Agent, world: World, told: dict[
     agent.standing.remember(replace(slow(), owner="ci"), caller=ci)
     starts(world, told[WEB], "b")
     until(lambda: in_force(agent), 20, "it got it")
-    after = Standing(agent.engine, agent.events, Told)
+    after = SelectorConditions(agent.engine, agent.events, Told)
     after.resume(lambda owner: replace(ci, name=owner))
     assert after._orders[WEB, "slow"].caller == ci
     after.close()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from netweather.agent.stats_sessions import MOST, Watches
-from netweather.engine.views.socket_stats import Wanted
+from netweather.engine.views.socket_stats import CounterSelection
 from netweather.errors import NetweatherError
 from netweather.kernel.tracing.socket_counters import Counted
 from netweather.service.callers import Caller
@@ -25,7 +25,7 @@ class Many:
         self.made: list[Readings] = []
         self.fails: NetweatherError | None = None
 
-    def __call__(self, caller: Caller, reference: str, wanted: Wanted) -> Readings:
+    def __call__(self, caller: Caller, reference: str, wanted: CounterSelection) -> Readings:
         if self.fails:
             raise self.fails
         self.made.append(Readings([Counted(10**9, {}, None, {}), counted(3 * 10**9, 7, {}, {})], [reference]))
@@ -46,7 +46,7 @@ def watches(many: Many) -> Iterator[Watches]:
 
 
 def test_from_the_beginning_to_the_end(watches: Watches, many: Many) -> None:
-    begun = watches.begin(ALICE, "netns:a", Wanted())
+    begun = watches.begin(ALICE, "netns:a", CounterSelection())
     assert (begun["items"][0]["target"], begun["items"][0]["calls"], begun["leaseSeconds"]) == ("netns:a", {}, 15)
     (item,) = watches.read(ALICE, begun["id"])["items"]
     assert (item["seconds"], item["calls"]["sendto"]["calls"]) == (2.0, 7)
@@ -57,7 +57,7 @@ def test_from_the_beginning_to_the_end(watches: Watches, many: Many) -> None:
 
 
 def test_only_its_owner_and_root_may_read_it(watches: Watches) -> None:
-    number = watches.begin(ALICE, "netns:a", Wanted())["id"]
+    number = watches.begin(ALICE, "netns:a", CounterSelection())["id"]
     for refused in (watches.read, watches.end):
         with pytest.raises(NetweatherError, match="no-such-watch"):
             refused(BOB, number)
@@ -68,7 +68,7 @@ def test_only_its_owner_and_root_may_read_it(watches: Watches) -> None:
 def test_what_nobody_reads_ends_and_what_is_read_does_not(many: Many) -> None:
     now = 100.0
     watches = Watches(many, lease_s=0.05, clock=lambda: now)
-    read, left = (watches.begin(ALICE, "netns:a", Wanted())["id"] for _ in range(2))
+    read, left = (watches.begin(ALICE, "netns:a", CounterSelection())["id"] for _ in range(2))
     now = 100.04
     watches.read(ALICE, read)
     now = 100.06
@@ -78,7 +78,7 @@ def test_what_nobody_reads_ends_and_what_is_read_does_not(many: Many) -> None:
         watches.read(ALICE, left)
     now = 101.0
     until(lambda: many.made[0].closed, 20, "the other one, too")
-    third = watches.begin(ALICE, "netns:a", Wanted())  # with a thread anew
+    third = watches.begin(ALICE, "netns:a", CounterSelection())  # with a thread anew
     now = 102.0
     until(lambda: many.made[2].closed, 20, "ended as well")
     assert watches.count == 0
@@ -89,10 +89,10 @@ def test_there_are_only_so_many(watches: Watches, many: Many) -> None:
     many.fails = NetweatherError("unknown-target", "there is none")
     for _ in range(MOST + 1):  # those that fail don't count
         with pytest.raises(NetweatherError, match="unknown-target"):
-            watches.begin(BOB, "netns:b", Wanted())
+            watches.begin(BOB, "netns:b", CounterSelection())
     many.fails = None
-    numbers = [watches.begin(BOB, "netns:b", Wanted())["id"] for _ in range(MOST)]
+    numbers = [watches.begin(BOB, "netns:b", CounterSelection())["id"] for _ in range(MOST)]
     with pytest.raises(NetweatherError, match="busy"):
-        watches.begin(ALICE, "netns:a", Wanted())
+        watches.begin(ALICE, "netns:a", CounterSelection())
     watches.end(BOB, numbers[0])
-    watches.begin(ALICE, "netns:a", Wanted())
+    watches.begin(ALICE, "netns:a", CounterSelection())

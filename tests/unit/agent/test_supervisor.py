@@ -17,7 +17,7 @@ from netweather.engine import entries, recovery
 from netweather.kernel import keeper_process
 from netweather.kernel.datapath.fake import FakeTarget
 from netweather.kernel.datapath.operations import MakePort, Operation, RemovePort
-from netweather.kernel.datapath.pump_process import Process
+from netweather.kernel.datapath.pump_process import ProcessHandle
 from tests.support.rig import until
 from tests.support.world import World
 from tests.unit.agent.test_agent import ROOT, SLOW
@@ -187,7 +187,7 @@ def put_by_a_process_that_is_dead(agent: Agent) -> None:
     put(agent)
     agent.engine.keep = keep
     (identity,) = agent.engine.journal.identities()
-    parent = Process.of(os.getppid())
+    parent = ProcessHandle.of(os.getppid())
     assert parent
     (agent.engine.journal.directory(identity) / "keeper.pid").write_text(f"{parent.pid} {parent.start + 100}")
 
@@ -251,7 +251,7 @@ class _Opened:
 def test_what_another_process_keeps_is_left_to_it(agent: Agent) -> None:
     put(agent)
     (identity,) = agent.engine.journal.identities()
-    parent = Process.of(os.getppid())
+    parent = ProcessHandle.of(os.getppid())
     assert parent
     (agent.engine.journal.directory(identity) / "keeper.pid").write_text(f"{parent.pid} {parent.start}")
 
@@ -265,7 +265,7 @@ def test_what_another_process_keeps_is_left_to_it(agent: Agent) -> None:
 @pytest.mark.parametrize("another", [True, False])
 def test_what_a_command_made_anew_between_two_looks(agent: Agent, another: bool) -> None:
     """It was cleared and set again before the agent looked: now the command's keeper has it, or, when that is dead, the agent again."""
-    parent = Process.of(os.getppid())
+    parent = ProcessHandle.of(os.getppid())
     assert parent
 
     async def story() -> None:

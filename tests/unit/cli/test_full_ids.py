@@ -12,8 +12,8 @@ import pytest
 from netweather import targets
 from netweather.cli.full_ids import Completed
 from netweather.conditions import load
-from netweather.engine import Chosen
-from netweather.engine.verification import Wish
+from netweather.engine import SocketFilter
+from netweather.engine.verification import VerifyOptions
 from tests.unit.cli.conftest import Run, World
 
 SHORT, WHOLE = "docker:" + "ab" * 6, "docker:" + "ab" * 32
@@ -39,11 +39,11 @@ def test_every_verb_hands_on_whole_ids() -> None:
     completed = Completed(service)  # type: ignore[arg-type]  # it has what is called
     match = {"to": [SHORT, "198.51.100.7"]}
     condition = load({"targets": [SHORT, "netns:a"], "rules": [{**match, "condition": {"delay": "1s"}}], "exclude": [match]})
-    chosen = Chosen(condition.rules[0].match, condition.exclude)
+    chosen = SocketFilter(condition.rules[0].match, condition.exclude)
     completed.set([condition])
     completed.show([SHORT])
     completed.clear([SHORT, "docker:db"], "slow")
-    completed.verify(SHORT, Wish(None, SHORT, SHORT))
+    completed.verify(SHORT, VerifyOptions(None, SHORT, SHORT))
     completed.connections(SHORT, chosen)
     completed.reset(SHORT, chosen)
     completed.stats(SHORT, None)  # type: ignore[arg-type]  # it isn't looked at

@@ -10,8 +10,8 @@ import pytest
 from netweather.agent.api.machine_routes import VerifyRequest
 from netweather.agent.api.stats_routes import StatsRequest
 from netweather.client import calls
-from netweather.engine.verification import Wish
-from netweather.engine.views.socket_stats import Wanted
+from netweather.engine.verification import VerifyOptions
+from netweather.engine.views.socket_stats import CounterSelection
 from netweather.errors import NetweatherError, UsageError
 
 
@@ -24,10 +24,10 @@ def test_targets_are_repeated() -> None:
 
 
 def test_what_is_verified() -> None:
-    call = calls.verify("netns:a", Wish("slow", samples=100))
+    call = calls.verify("netns:a", VerifyOptions("slow", samples=100))
     assert call.document == {"target": "netns:a", "name": "slow", "to": None, "peer": None, "samples": 100}
     assert VerifyRequest.model_validate(call.document).samples == 100
-    assert StatsRequest.model_validate(calls.begin_stats("netns:a", Wanted(by_process=True)).document).by_process
+    assert StatsRequest.model_validate(calls.begin_stats("netns:a", CounterSelection(by_process=True)).document).by_process
 
 
 @pytest.mark.parametrize(("status", "kind"), [(400, UsageError), (409, NetweatherError)])

@@ -16,7 +16,7 @@ from netweather.client import Client
 from netweather.client.client import Where, as_sent
 from netweather.client.https import contents
 from netweather.conditions import Match, PortRange, load
-from netweather.engine import Chosen
+from netweather.engine import SocketFilter
 from netweather.engine.views.connections import connections
 from netweather.errors import NetweatherError, UsageError
 from netweather.measure import Verdict
@@ -143,7 +143,9 @@ def test_connections_and_their_end(client: Client, api: Api, monkeypatch: pytest
         *here.connections
     ]
     assert listed.target.identity == here.target.identity
-    chosen = Chosen(Match(to=("198.51.100.7",), protocol="udp"), (Match(ports=(PortRange(1, 2),)),), ("established",), "slow")
+    chosen = SocketFilter(
+        Match(to=("198.51.100.7",), protocol="udp"), (Match(ports=(PortRange(1, 2),)),), ("established",), "slow"
+    )
     (ended,) = client.reset("netns:a", chosen)
     assert [each.protocol for each in ended.connections] == ["udp"]
     with pytest.raises(NetweatherError, match="no-such-connection"):

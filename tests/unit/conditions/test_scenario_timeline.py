@@ -6,21 +6,21 @@ import pytest
 
 from netweather.conditions import Condition, Delay, LossRandom, RateLimit
 from netweather.conditions.scenario import load_scenario_text
-from netweather.conditions.scenario_timeline import Timeline, between, timeline
+from netweather.conditions.scenario_timeline import ScenarioTimeline, between, timeline
 from netweather.errors import UsageError
 from netweather.units import Duration, Percent, Rate
 
 MS = 10**6
 
 
-def played(steps: str, **spec: str) -> Timeline:
+def played(steps: str, **spec: str) -> ScenarioTimeline:
     more = "".join(f"{key}: {value}\n" for key, value in spec.items())
     return timeline(
         load_scenario_text(f"name: s\ntargets: [netns:a]\n{more}steps:\n{steps}"), lambda word: word.startswith("netns:")
     )
 
 
-def names(found: Timeline) -> list[tuple[float, list[str]]]:
+def names(found: ScenarioTimeline) -> list[tuple[float, list[str]]]:
     return [(moment.at / 1e9, [each.name for each in moment.conditions]) for moment in found.moments]
 
 

@@ -8,7 +8,18 @@ import pytest
 from netweather.conditions import NetworkCondition, validate
 from netweather.conditions.profiles import expand
 from netweather.demo.customers import Record
-from netweather.demo.findings import NETWORKS, Connections, Lost, Outcome, document, faults, followed, names, networks, outcomes
+from netweather.demo.findings import (
+    NETWORKS,
+    Connections,
+    Lost,
+    ShopOutcome,
+    document,
+    faults,
+    followed,
+    names,
+    networks,
+    outcomes,
+)
 from netweather.measure.statistics import Interval
 from tests.unit.demo.sample import ONCE, TWICE, report, result
 
@@ -39,7 +50,7 @@ def test_broken_connections_and_what_is_left_are_shortcomings(changes: dict[str,
 
 
 def test_a_customer_who_paid_twice_counts_once() -> None:
-    outcome = Outcome(1.0, told=2, retried=2, charged=(2, 1, 0))
+    outcome = ShopOutcome(1.0, told=2, retried=2, charged=(2, 1, 0))
     assert (outcome.customers, outcome.twice, outcome.once) == (3, 1, 1)
 
 
@@ -71,8 +82,8 @@ def test_outcomes_are_those_of_the_ledger() -> None:
     ]
     ledger = [{"order": order} for order in ("a", "b", "a", "elsewhere")]
     found = outcomes(purchases, ledger)
-    assert found["naive"] == Outcome(seconds=2.0, told=2, retried=1, charged=(2, 1))
-    assert found["fixed"] == Outcome(seconds=2.0, told=0, retried=1, charged=(0,))
+    assert found["naive"] == ShopOutcome(seconds=2.0, told=2, retried=1, charged=(2, 1))
+    assert found["fixed"] == ShopOutcome(seconds=2.0, told=0, retried=1, charged=(0,))
 
 
 def test_connections_are_followed_through_all_networks() -> None:

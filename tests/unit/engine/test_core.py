@@ -13,7 +13,7 @@ import pytest
 
 from netweather.conditions import FOREVER, Condition, LossRandom, Match, NetworkCondition, PortRange, Rule, profiles, validation
 from netweather.engine import Engine, core, engine_choice, recovery
-from netweather.engine.transaction import Wanted, set_all
+from netweather.engine.transaction import Placement, set_all
 from netweather.errors import NetweatherError
 from netweather.kernel import namespace_search, namespaces
 from netweather.kernel.datapath.fake import FakeKernel, FakeTarget
@@ -365,7 +365,7 @@ def test_a_set_validates_expands_and_chooses_once(bench: Bench, monkeypatch: pyt
     checked, found = calls(monkeypatch, validation, "check_types"), calls(monkeypatch, profiles, "find_profile")
     chosen, compiled = calls(monkeypatch, engine_choice, "choose"), calls(monkeypatch, pump_line, "line_parameters")
     wanted = condition(Rule(Match(), Condition(profile="3g")), engine="pump")
-    set_all(bench.engine, [Wanted(wanted, (bench.target,))])
+    set_all(bench.engine, [Placement(wanted, (bench.target,))])
     assert [each for each in checked if isinstance(each, NetworkCondition)] == [wanted]
     assert found == ["3g"]
     assert (len(chosen), len(set(chosen))) == (2, 2)  # what is sent, and what is received

@@ -14,11 +14,11 @@ from netweather.kernel import namespaces
 from netweather.kernel.datapath.fake import FakeKernel, FakeTarget
 from netweather.kernel.datapath.operations import CloseLine, Operation, RemoveLine, StopPump
 from netweather.kernel.datapath.spec import NEVER, Interface, Line, RuleId
-from netweather.planning.rules import InForce, PlainRule, Slots
-from netweather.results import Rest, Whose
+from netweather.planning.rules import Allocation, InForce, PlainRule
+from netweather.results import Rest, TargetRef
 from tests.unit.engine.conftest import Bench
 
-ENTRY = Entry(Whose("netns:a", "a", 1, 2, None, None, "netns"))
+ENTRY = Entry(TargetRef("netns:a", "a", 1, 2, None, None, "netns"))
 CLOSED: list[Operation] = [CloseLine(0), CloseLine(1), RemoveLine(0), RemoveLine(1)]
 
 
@@ -83,12 +83,12 @@ def test_nothing_is_settled_while_lines_drain(bench: Bench) -> None:
 def test_a_netem_that_holds_packets_is_not_made_faster(held: int) -> None:
     """netem can't re-time what it holds, and with a rate what comes next would wait behind that: it gets a fresh line."""
 
-    def entry(delay: str, slots: Slots) -> Entry:
+    def entry(delay: str, slots: Allocation) -> Entry:
         condition = load({"rules": [{"direction": "egress", "condition": {"delay": delay, "rate": "1mbit"}}]})
         active = InForce(condition, {}, NEVER, 1, (PlainRule(condition.rules[0], 0, "netem"),))
         return replace(ENTRY, conditions=[active], slots=slots, interfaces=(Interface("eth0", 2, 0),))
 
-    before, slots = entries.datapath(entry("1s", Slots()))
+    before, slots = entries.datapath(entry("1s", Allocation()))
     kernel = FakeKernel(port=True, lines={line.index: line for line in before.lines}, held={0: held})
     target = FakeTarget(kernel)
     after = entry("1ms", slots)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from netweather.conditions import Condition, Delay, LossEvery, LossList, Rule
-from netweather.conditions.model import Engine
+from netweather.conditions.model import EngineName
 from netweather.engine import engine_choice
 from netweather.errors import NetweatherError
 from netweather.kernel.features import features
@@ -22,14 +22,14 @@ def has_netem(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     return bool(request.param)
 
 
-def found(monkeypatch: pytest.MonkeyPatch, netem: features.State, seed: features.State = "no") -> None:
+def found(monkeypatch: pytest.MonkeyPatch, netem: features.FeatureState, seed: features.FeatureState = "no") -> None:
     """A kernel whose netem, and whose netem's seed, is found so."""
     feature = next(feature for feature in features.FEATURES if feature.name == "netem")
     states = {"netem": netem, "netem-seed": seed}
     monkeypatch.setattr(features, "answer", lambda name: features.Finding(feature, states[name], "it is Tuesday"))
 
 
-def chosen(condition: Condition, asked: Engine = "auto") -> tuple[PlainRule, ...]:
+def chosen(condition: Condition, asked: EngineName = "auto") -> tuple[PlainRule, ...]:
     return engine_choice.chosen([(0, Rule(condition=condition))], asked)
 
 

@@ -13,12 +13,12 @@ from netweather.errors import NetweatherError
 from netweather.journal import Entry
 from netweather.kernel import namespaces
 from netweather.kernel.datapath.spec import MAX_INTERFACES, NEVER, LeftOut, LineId, Observed, RuleId
-from netweather.planning.rules import InForce, PlainRule, Slots
-from netweather.results import Whose
+from netweather.planning.rules import Allocation, InForce, PlainRule
+from netweather.results import TargetRef
 from netweather.targets import Target
 from netweather.units import Duration
 
-WHOSE = Whose("netns:shop", "shop", 4, 4026531833, None, None, "netns")
+WHOSE = TargetRef("netns:shop", "shop", 4, 4026531833, None, None, "netns")
 ANY = NetworkCondition(rules=(Rule(),), owner="me")
 TWO = Observed(interfaces=(("eth0", 2), ("eth1", 3)))
 
@@ -56,7 +56,7 @@ def test_another_owners_is_refused_until_it_is_over() -> None:
 
 
 def test_interfaces_keep_their_slots() -> None:
-    before = Entry(WHOSE, slots=Slots(interfaces={"eth1": 0}))
+    before = Entry(WHOSE, slots=Allocation(interfaces={"eth1": 0}))
     assert [(i.name, i.slot) for i in added(before, ANY).interfaces] == [("eth0", 1), ("eth1", 0)]
     only = replace(ANY, rules=(Rule(Match(interfaces=("eth1",))),))
     assert [i.name for i in added(before, only).interfaces] == ["eth1"]
@@ -89,7 +89,7 @@ def test_a_condition_moves_to_other_interfaces(count: int) -> None:
     names = [name for name, _ in every.interfaces]
     first, second = (replace(ANY, rules=(Rule(Match(interfaces=tuple(half))),)) for half in (names[:count], names[count:]))
     before = added(Entry(WHOSE), first, every)
-    before.slots = Slots(interfaces={i.name: i.slot for i in before.interfaces})
+    before.slots = Allocation(interfaces={i.name: i.slot for i in before.interfaces})
     after = added(before, second, every)
     assert [i.name for i in after.interfaces] == names[count:]
     assert len({i.slot for i in after.interfaces}) == count
@@ -107,7 +107,7 @@ def test_a_rename_is_followed_by_slots_lines_and_rules() -> None:
     rule, line = Rule(Match(interfaces=("eth1",))), LineId(RuleId("default", 0), "egress", "eth1", "netem")
     entry = added(Entry(WHOSE), replace(ANY, rules=(rule,)))
     entry.conditions = [replace(entry.conditions[0], rules=(PlainRule(rule, 0),))]
-    entry.slots = Slots(lines={line: 5}, interfaces={"eth1": 3})
+    entry.slots = Allocation(lines={line: 5}, interfaces={"eth1": 3})
     renamed = (("eth0", 2), ("lan0", 3))
     entry.interfaces = entries.interfaces(entry, Observed(interfaces=renamed, attached=frozenset({"lan0"})))
     assert [(i.name, i.slot) for i in entry.interfaces] == [("lan0", 3)]

@@ -11,7 +11,7 @@ import pytest
 from netweather.conditions import NetworkCondition
 from netweather.conditions.scenario import load_scenario_text
 from netweather.conditions.scenario_timeline import timeline
-from netweather.engine.scenario_runner import Bookmark, Key, Place, Player
+from netweather.engine.scenario_runner import Bookmark, PlacedName, Player, ScenarioPosition
 from netweather.errors import NetweatherError
 from netweather.wire.scenario_documents import PLAYED
 from tests.support.clock import FakeClock
@@ -26,12 +26,14 @@ NOW = 1e6
 class Stage(Bookmark):
     """Remembers the calls. fails: the names whose putting fails, with a code. What happens meanwhile is said with `at`, in seconds."""
 
-    def __init__(self, steps: str, place: Place | None = None, left: tuple[Key, ...] = (), **spec: object) -> None:
+    def __init__(
+        self, steps: str, place: ScenarioPosition | None = None, left: tuple[PlacedName, ...] = (), **spec: object
+    ) -> None:
         more = "".join(f"{key}: {value}\n" for key, value in spec.items())
         self.calls: list[Call] = []
         self.told: list[str] = []
         self.whys: list[str] = []
-        self.noted: list[Place | None] = []
+        self.noted: list[ScenarioPosition | None] = []
         self.fails: dict[str, str] = {}
         self.clock = FakeClock(NOW)
         scenario = load_scenario_text(f"name: s\ntargets: [netns:a]\n{more}steps:\n{steps}")
@@ -57,7 +59,7 @@ class Stage(Bookmark):
         self.told.append(kind)
         self.whys += [data["why"]] if "why" in data else []
 
-    def write(self, place: Place) -> None:
+    def write(self, place: ScenarioPosition) -> None:
         self.noted.append(place)
 
     def remove(self) -> None:
@@ -181,7 +183,7 @@ OLD, NEW = ("netns:a", "s.step-1"), ("netns:a", "s.step-2")
 @pytest.mark.parametrize(("began", "number"), [(5400, 1), (3 * 7200 + 5400, 4)])
 def test_another_goes_on_at_its_time_and_ends_what_is_over(began: float, number: int) -> None:
     """What the one before left in force is put again, or ended."""
-    stage = Stage(TWO, place=Place(1, ago(began)), left=(OLD, NEW), repeat=4)
+    stage = Stage(TWO, place=ScenarioPosition(1, ago(began)), left=(OLD, NEW), repeat=4)
     seen: list[tuple[int, float]] = []
     stage.at(0.5, lambda: seen.append((stage.player.progress.round, stage.player.progress.at)))
     stage.at(1, stage.player.stop)
@@ -193,7 +195,7 @@ def test_another_goes_on_at_its_time_and_ends_what_is_over(began: float, number:
 
 
 def test_what_was_held_is_held_again_at_the_same_place() -> None:
-    stage = Stage(TWO, place=Place(1, ago(9000), held=ago(3600)), left=(NEW,))
+    stage = Stage(TWO, place=ScenarioPosition(1, ago(9000), held=ago(3600)), left=(NEW,))
     seen: list[tuple[str, float]] = []
     stage.at(60, lambda: seen.append((stage.player.progress.state, stage.player.progress.at)))
     stage.at(61, stage.player.stop)
@@ -202,8 +204,10 @@ def test_what_was_held_is_held_again_at_the_same_place() -> None:
     assert stage.told[:2] == ["scenario-resumed", "scenario-paused"]
 
 
-@pytest.mark.parametrize("place", [Place(1, ago(7300)), Place(1, ago(-1e6))], ids=["over", "of another boot"])
-def test_what_is_over_meanwhile_ends_and_says_so(place: Place) -> None:
+@pytest.mark.parametrize(
+    "place", [ScenarioPosition(1, ago(7300)), ScenarioPosition(1, ago(-1e6))], ids=["over", "of another boot"]
+)
+def test_what_is_over_meanwhile_ends_and_says_so(place: ScenarioPosition) -> None:
     stage = Stage(TWO, place=place, left=(OLD,))
     stage.player.run()
     assert stage.calls == [("end", *OLD)]
@@ -215,9 +219,9 @@ def test_where_it_stands_is_noted_before_anything_is_put() -> None:
     stage.fails = {"s.step-1": "busy"}
     with pytest.raises(NetweatherError):
         stage.player.run()
-    assert stage.noted == [Place(1, NOW), None]
+    assert stage.noted == [ScenarioPosition(1, NOW), None]
     stage = Stage("- {at: 0s, condition: {delay: 1ms}}", length="1h")
     for seconds, action in ((1, stage.player.pause), (2, stage.player.resume), (3, stage.player.stop)):
         stage.at(seconds, action)
     stage.player.run()
-    assert stage.noted == [Place(1, NOW), Place(1, NOW, NOW + 1), Place(1, NOW + 1), None]
+    assert stage.noted == [ScenarioPosition(1, NOW), ScenarioPosition(1, NOW, NOW + 1), ScenarioPosition(1, NOW + 1), None]

@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 
 from netweather.conditions.scenario import load_scenario_text
-from netweather.engine.scenario_runner import Place
-from netweather.engine.scenario_store import Page, Playbook
+from netweather.engine.scenario_runner import ScenarioPosition
+from netweather.engine.scenario_store import Playbook, StoredScenario
 from netweather.errors import NetweatherError
 
-PAGE = Page(
+PAGE = StoredScenario(
     load_scenario_text(
         "name: evening.1\ntargets: [netns:a]\nowner: me\nlength: 1h\nsteps:\n- {at: 0s, condition: {delay: 1ms}, flap: {on: 1s, off: 2s}}"
     ),
     {"token": "ci"},
-    Place(2, 1234.5, 1300.25),
+    ScenarioPosition(2, 1234.5, 1300.25),
 )
 
 

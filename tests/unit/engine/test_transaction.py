@@ -11,10 +11,10 @@ import pytest
 
 from netweather import targets
 from netweather.conditions import FOREVER, Condition, Delay, LossRandom, Match, NetworkCondition, Rule
-from netweather.engine import Engine, Wanted, opened, set_all
+from netweather.engine import Engine, Placement, opened, set_all
 from netweather.errors import NetweatherError
 from netweather.kernel import keeper_process, namespaces
-from netweather.measure import Evidence
+from netweather.measure import ConditionEvidence
 from netweather.results import SetResult
 from netweather.settings import Settings
 from netweather.targets import Target
@@ -60,7 +60,7 @@ def third_fails(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_all_of_them(engine: Engine, abc: tuple[Target, ...], world: World) -> None:
-    (done,) = set_all(engine, [Wanted(DELAY, abc)])
+    (done,) = set_all(engine, [Placement(DELAY, abc)])
     assert [result.target.reference for result in done.results] == ["netns:a", "netns:b", "netns:c"]
     assert all(world.kernel(name).attached for name in "abc")
 
@@ -72,7 +72,7 @@ def test_one_failure_puts_all_back_as_they_were(engine: Engine, abc: tuple[Targe
     engine.set(abc[0], replace(LOSS, name="y", lease=FOREVER))
     before = engine.active(abc[0])
     with pytest.raises(NetweatherError, match="not-in-force") as caught:
-        set_all(engine, [Wanted(LOSS, abc)])
+        set_all(engine, [Placement(LOSS, abc)])
     assert caught.value.what == "netns:c: the kernel does not hold what was asked"
     assert "2 targets were put back as before" in caught.value.why
     assert sorted(engine.active(abc[0]), key=lambda each: each.created) == sorted(before, key=lambda each: each.created)
@@ -87,42 +87,42 @@ def test_a_lease_that_ended_meanwhile_does_not_come_back(
 ) -> None:
     engine.set(abc[0], replace(DELAY, lease=Duration(10**9)))
 
-    def late(target: Target, condition: NetworkCondition) -> tuple[Evidence, ...]:
+    def late(target: Target, condition: NetworkCondition) -> tuple[ConditionEvidence, ...]:
         later = namespaces.boot_ns() + 2 * 10**9
         monkeypatch.setattr(namespaces, "boot_ns", lambda: later)
         return ()
 
     with pytest.raises(NetweatherError, match="not-in-force"):
-        set_all(engine, [Wanted(LOSS, abc)], check=late)
+        set_all(engine, [Placement(LOSS, abc)], check=late)
     assert engine.active(abc[0]) == ()
 
 
 @pytest.mark.usefixtures("third_fails")
 def test_what_somebody_cleared_meanwhile_stays_cleared(engine: Engine, abc: tuple[Target, ...], world: World) -> None:
-    def cleared(target: Target, condition: NetworkCondition) -> tuple[Evidence, ...]:
+    def cleared(target: Target, condition: NetworkCondition) -> tuple[ConditionEvidence, ...]:
         engine.clear(target)
         return ()
 
     engine.set(abc[0], DELAY)
     with pytest.raises(NetweatherError, match="not-in-force"):
-        set_all(engine, [Wanted(LOSS, abc)], check=cleared)
+        set_all(engine, [Placement(LOSS, abc)], check=cleared)
     assert world.kernel("a").attached == {}
 
 
 def test_a_check_that_fails_undoes_what_it_looked_at(engine: Engine, abc: tuple[Target, ...]) -> None:
-    def refuse(target: Target, condition: NetworkCondition) -> tuple[Evidence, ...]:
+    def refuse(target: Target, condition: NetworkCondition) -> tuple[ConditionEvidence, ...]:
         raise NetweatherError("not-proved", "it does not hold")
 
     engine.set(abc[0], DELAY)
     with pytest.raises(NetweatherError, match="not-proved"):
-        set_all(engine, [Wanted(LOSS, abc[:1])], check=refuse)
+        set_all(engine, [Placement(LOSS, abc[:1])], check=refuse)
     assert [each.condition.rules for each in engine.active(abc[0])] == [DELAY.rules]
 
 
 def test_what_is_known_to_fail_fails_before_anybody_is_touched(engine: Engine, abc: tuple[Target, ...], world: World) -> None:
     engine.set(abc[1], replace(DELAY, owner="bob"))
     with pytest.raises(NetweatherError, match="other-owner") as caught:
-        set_all(engine, [Wanted(LOSS, abc)])
+        set_all(engine, [Placement(LOSS, abc)])
     assert "no target was changed" in caught.value.why
     assert world.kernel("a").attached == {}
 
@@ -144,7 +144,7 @@ def test_several_at_a_time_are_told_in_their_order(engine: Engine, abc: tuple[Ta
             return super().set(target, condition, dry_run=dry_run)
 
     meeting = Meeting(engine.settings, world.open_kernel, at_once=3)
-    (done,) = set_all(meeting, [Wanted(DELAY, abc)])
+    (done,) = set_all(meeting, [Placement(DELAY, abc)])
     assert [result.target.name for result in done.results] == ["a", "b", "c"]
     assert all(world.kernel(name).in_force for name in "abc")
 
@@ -153,6 +153,6 @@ def test_several_at_a_time_are_told_in_their_order(engine: Engine, abc: tuple[Ta
 def test_several_at_a_time_are_put_back_after_a_failure(engine: Engine, abc: tuple[Target, ...], world: World) -> None:
     engine.at_once = 2
     with pytest.raises(NetweatherError, match="does not hold"):
-        set_all(engine, [Wanted(DELAY, abc)])
+        set_all(engine, [Placement(DELAY, abc)])
     assert not any(world.kernel(name).in_force for name in "abc")
     assert not engine.journal.identities()

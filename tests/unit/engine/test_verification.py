@@ -10,7 +10,7 @@ import pytest
 
 from netweather.conditions import Condition, Delay, Match, NetworkCondition, Rule
 from netweather.engine import Engine, verification
-from netweather.engine.verification import Other, Wish, verify
+from netweather.engine.verification import Other, VerifyOptions, verify
 from netweather.errors import NetweatherError
 from netweather.kernel.datapath.fake import FakeKernel
 from netweather.kernel.namespaces import Namespace
@@ -49,7 +49,7 @@ def test_what_the_kernel_does_not_hold_fails_and_nothing_is_sent(bench: Bench) -
     engine, kernel, target = bench
     engine.set(target, DELAY)
     kernel.kill_pump()
-    (found,) = verify(engine, target, Wish(to="192.0.2.1"))
+    (found,) = verify(engine, target, VerifyOptions(to="192.0.2.1"))
     assert found.verdict == "FAIL"
     assert "nothing was sent" in found.measured[0].probe
 
@@ -57,22 +57,24 @@ def test_what_the_kernel_does_not_hold_fails_and_nothing_is_sent(bench: Bench) -
 def test_only_the_named_condition(bench: Bench) -> None:
     engine, _, target = bench
     engine.set(target, DELAY)
-    assert [each.name for each in verify(engine, target, Wish(name="default"))] == ["default"]
+    assert [each.name for each in verify(engine, target, VerifyOptions(name="default"))] == ["default"]
     with pytest.raises(NetweatherError):
-        verify(engine, target, Wish(name="other"))
+        verify(engine, target, VerifyOptions(name="other"))
 
 
 def test_the_first_single_address_of_the_match_is_the_peer(bench: Bench) -> None:
     target = bench[2]
-    with verification._other(target, Match(to=("198.51.100.0/24", "192.0.2.7")), Wish()) as other:
+    with verification._other(target, Match(to=("198.51.100.0/24", "192.0.2.7")), VerifyOptions()) as other:
         assert other == Other(("192.0.2.7",), None, "192.0.2.7")
-    with verification._other(target, Match(to=("192.0.2.7",)), Wish(to="192.0.2.9")) as other:
+    with verification._other(target, Match(to=("192.0.2.7",)), VerifyOptions(to="192.0.2.9")) as other:
         assert other is not None
         assert other.addresses == ("192.0.2.9",)
-    with verification._other(target, Match(to=("fd00::9",)), Wish()) as other:  # it begins as the words of a reference do
+    with verification._other(
+        target, Match(to=("fd00::9",)), VerifyOptions()
+    ) as other:  # it begins as the words of a reference do
         assert other is not None
         assert other.addresses == ("fd00::9",)
-    with verification._other(target, Match(to=("198.51.100.0/24",)), Wish()) as other:
+    with verification._other(target, Match(to=("198.51.100.0/24",)), VerifyOptions()) as other:
         assert other is None
 
 
@@ -82,7 +84,7 @@ def test_a_peer_that_can_be_entered_is_taken_first_and_for_who_names_none_somebo
     entered: list[str] = []
     monkeypatch.setattr(verification, "_entered", lambda word, _: (entered.append(word), nullcontext())[1])
     monkeypatch.setattr(verification, "resolve_peers", lambda word, _: (Peer(ip_network(ADDRESSES.get(word, word)), word),))
-    wish = Wish(nearby={"198.51.100.9": "cri:there"}, anybody="host")
+    wish = VerifyOptions(nearby={"198.51.100.9": "cri:there"}, anybody="host")
     with verification._other(bench[2], Match(to=("192.0.2.7", "198.51.100.9")), wish) as other:
         assert (other and other.addresses, entered) == (("198.51.100.9",), ["cri:there"])
     with verification._other(bench[2], Match(), wish) as other:

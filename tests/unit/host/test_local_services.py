@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from netweather.host.local_services import Service, listens, services
+from netweather.host.local_services import HostService, listens, services
 
 
 @pytest.mark.parametrize(("family", "bound", "reached"), [
@@ -20,7 +20,7 @@ def test_who_listens_is_a_service(family: int, bound: str, reached: str) -> None
         assert ("tcp", port) not in services()
         assert not listens("self", "tcp", port)
         made.listen()
-        assert services()["tcp", port] == Service("tcp", port, reached)
+        assert services()["tcp", port] == HostService("tcp", port, reached)
         assert listens("self", "tcp", port)
 
 
@@ -41,4 +41,4 @@ def test_datagrams_without_a_peer_below_the_clients_ports() -> None:
             break
         assert services()["udp", port].address == "127.0.0.7"
         server.connect(client.getsockname())
-        assert services().get(("udp", port)) != Service("udp", port, "127.0.0.7")
+        assert services().get(("udp", port)) != HostService("udp", port, "127.0.0.7")

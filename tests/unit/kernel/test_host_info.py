@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from netweather.kernel.host_info import Host, read_configuration
+from netweather.kernel.host_info import HostInfo, read_configuration
 
 
-def host(**fields: object) -> Host:
-    return Host("6.1.0-18-amd64", "x86_64", **fields)  # type: ignore[arg-type]  # of the test's own
+def host(**fields: object) -> HostInfo:
+    return HostInfo("6.1.0-18-amd64", "x86_64", **fields)  # type: ignore[arg-type]  # of the test's own
 
 
 @pytest.mark.parametrize(
@@ -78,4 +78,4 @@ def test_the_configuration_is_read_wherever_it_is(tmp_path: Path) -> None:
 
 
 def test_this_host_has_a_version() -> None:
-    assert Host.here().version > (3, 0)
+    assert HostInfo.here().version > (3, 0)

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from netweather.kernel import keeper_process
-from netweather.kernel.datapath.pump_process import Process
+from netweather.kernel.datapath.pump_process import ProcessHandle
 
 
 def note(path: Path, pid: int, start: int | None = None) -> None:
-    process = Process.of(pid)
+    process = ProcessHandle.of(pid)
     assert process is not None
     path.write_text(f"{pid} {process.start if start is None else start}")
 

@@ -22,7 +22,7 @@ from netweather.conditions import (
     Reorder,
     Slot,
 )
-from netweather.kernel.netlink.netem_attributes import CERTAIN, FourStates, GilbertElliott, Netem, Slots, differences, unpack
+from netweather.kernel.netlink.netem_attributes import CERTAIN, FourStates, GilbertElliott, Netem, NetemSlots, differences, unpack
 from netweather.lines.netem_line import SECOND, holds_up, may_overflow, netem_for, unsupported, whole
 from netweather.units import Duration, MeanLength, Packets, Percent, Rate, Size
 from tests.unit.conditions.strategies import states
@@ -95,8 +95,8 @@ def test_rate_in_bytes_and_never_zero_unless_asked() -> None:
 
 def test_slots() -> None:
     slot = Slot(Duration(MS), Duration(2 * MS), Packets(32), Size(2**40))
-    assert netem_for(Condition(slot=slot)).slots == Slots(MS, 2 * MS, 32, 2**31 - 1)
-    assert netem_for(Condition(slot=Slot(Duration(MS)))).slots == Slots(MS, MS)
+    assert netem_for(Condition(slot=slot)).slots == NetemSlots(MS, 2 * MS, 32, 2**31 - 1)
+    assert netem_for(Condition(slot=Slot(Duration(MS)))).slots == NetemSlots(MS, MS)
 
 
 def test_the_limit_is_enough_for_what_is_on_its_way() -> None:

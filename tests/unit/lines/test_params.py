@@ -26,7 +26,7 @@ TABLE = st.sampled_from([(), tuple(range(4096)), tuple(-n for n in range(4096))]
         loss_a=st.tuples(U64, U64, U64, U64, U64),
         losses=st.lists(U32, max_size=1024).map(tuple),
         overhead=st.integers(-(2**31), 2**31 - 1),
-        policy=st.sampled_from(p.Policy),
+        policy=st.sampled_from(p.QueuePolicy),
         rate_bps=U64,
         trace=st.binary(max_size=100),
     )

@@ -10,7 +10,7 @@ from netweather.conditions.distributions import table_of
 from netweather.conditions.loss import LossBurst, LossEvery, LossGemodel, LossList, LossRandom, LossState
 from netweather.conditions.model import Condition, Corrupt, Delay, Duplicate, RateLimit, Reorder, Slot
 from netweather.errors import UsageError
-from netweather.lines.params import ONE, LineParams, LossModel, Policy
+from netweather.lines.params import ONE, LineParams, LossModel, QueuePolicy
 from netweather.lines.pump_line import line_parameters, params_for, unsupported
 from netweather.units import Duration, MeanLength, Packets, Percent, Rate, Size
 
@@ -99,7 +99,7 @@ def test_faults() -> None:
     params = params_for(condition)
     assert (params.duplicate_p, params.corrupt_p) == (round(0.01 * ONE), round(0.02 * ONE))
     assert (params.reorder_p, params.gap) == (ONE // 2, 5)
-    assert (params.mtu, params.loss_ecn, params.policy, params.seed) == (1300, True, Policy.CODEL_ECN, 7)
+    assert (params.mtu, params.loss_ecn, params.policy, params.seed) == (1300, True, QueuePolicy.CODEL_ECN, 7)
 
 
 def test_both_directions_of_a_seed_differ_and_repeat() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from netweather.measure import Evidence, Figure, Measured, Verdict, in_words, value_words, worst
+from netweather.measure import ConditionEvidence, Figure, Measured, Verdict, in_words, value_words, worst
 from netweather.measure.statistics import Interval
 
 GOOD = Figure("loss", "egress", "share", 0.1, 0.1, Interval(0.08, 0.12), Verdict.PASS, 100)
@@ -15,8 +15,8 @@ OPEN = Figure("delay", "egress", "s", 0.1, None, Interval(-math.inf, math.inf), 
 BAD = Figure("rate", "egress", "bit/s", 1e6, 2e6, Interval(1.9e6, 2.1e6), Verdict.FAIL, 50, "it is more")
 
 
-def evidence(*figures: Figure, problems: tuple[str, ...] = ()) -> Evidence:
-    return Evidence(
+def evidence(*figures: Figure, problems: tuple[str, ...] = ()) -> ConditionEvidence:
+    return ConditionEvidence(
         "netns:a", "default", {"spec": {}}, (), {"inForce": True}, problems, (Measured(0, "400 packets", figures, 400),)
     )
 

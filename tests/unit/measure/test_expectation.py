@@ -9,7 +9,7 @@ import pytest
 from netweather.conditions import Condition
 from netweather.conditions.language.flags import rule_from_flags
 from netweather.measure import Expected, expect
-from netweather.measure.trace_timeline import Moment, Timeline
+from netweather.measure.trace_timeline import TraceMoment, TraceTimeline
 
 
 def of(**flags: str | bool) -> Expected:
@@ -103,7 +103,7 @@ def test_waiting_for_a_slot_is_part_of_the_delay() -> None:
 
 
 def test_a_trace_is_sent_for_whole_periods() -> None:
-    line = Timeline(1.5, (Moment(0.0, 0.02, 0.0, None), Moment(1.0, 0.05, 0.3, None)))
+    line = TraceTimeline(1.5, (TraceMoment(0.0, 0.02, 0.0, None), TraceMoment(1.0, 0.05, 0.3, None)))
     found = expect(Condition(trace="./t"), line)
     assert found.slowest == 0.05
     assert found.loss.low == pytest.approx(0.1)

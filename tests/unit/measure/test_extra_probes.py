@@ -9,10 +9,10 @@ import pytest
 
 from netweather.conditions import Condition
 from netweather.conditions.language.flags import rule_from_flags
-from netweather.kernel.traffic.probe_packets import TCP, UDP, Arrivals, Ends, Flow, Stream
+from netweather.kernel.traffic.probe_packets import TCP, UDP, Ends, Flow, ProbeResult, ProbeStream
 from netweather.measure import expect, extra_probes
-from netweather.measure.session import Found, Session
-from netweather.measure.trace_timeline import Moment, Timeline
+from netweather.measure.session import Session, SessionFindings
+from netweather.measure.trace_timeline import TraceMoment, TraceTimeline
 from tests.unit.measure.test_session import session
 
 
@@ -21,21 +21,21 @@ class Silent:
 
     def __init__(self) -> None:
         self.flow = Flow(UDP, "192.0.2.1", "192.0.2.2", 1, 2)
-        self.streams: list[Stream] = []
+        self.streams: list[ProbeStream] = []
         self.whole = False
         self.largest = 1472
 
     def in_one_piece(self) -> None:
         self.whole = True
 
-    def exchange(self, streams: dict[str, Stream], patience: float) -> dict[str, Arrivals]:
+    def exchange(self, streams: dict[str, ProbeStream], patience: float) -> dict[str, ProbeResult]:
         self.streams += streams.values()
         sent = {way: tuple(int(n * 1e9 / each.pps) for n in range(each.count)) for way, each in streams.items()}
-        return {way: Arrivals(times, ()) for way, times in sent.items()}
+        return {way: ProbeResult(times, ()) for way, times in sent.items()}
 
 
-def tried(**flags: str) -> tuple[Found, Silent]:
-    found, ends = Found(), Silent()
+def tried(**flags: str) -> tuple[SessionFindings, Silent]:
+    found, ends = SessionFindings(), Silent()
     extra_probes.measure(session(**flags), found, cast("Ends", ends))
     return found, ends
 
@@ -54,7 +54,7 @@ def test_sizes_are_of_the_mtu_and_one_larger() -> None:
     assert found.sent == 80
     assert tried(mtu="70")[0].figures[0].verdict == "FAIL"
     ends.flow = Flow(TCP, "2001:db8::1", "2001:db8::2", 1, 2)
-    found = Found()
+    found = SessionFindings()
     extra_probes.measure(session(mtu="70"), found, cast("Ends", ends))
     assert found.figures[0].verdict == "CAN'T TELL"
 
@@ -98,8 +98,8 @@ def _packets(count: int) -> Any:
     return rule_from_flags({"limit": str(count)}).condition.limit
 
 
-def _with(condition: Condition, timeline: Timeline | None = None) -> tuple[Found, Silent]:
-    found, ends = Found(), Silent()
+def _with(condition: Condition, timeline: TraceTimeline | None = None) -> tuple[SessionFindings, Silent]:
+    found, ends = SessionFindings(), Silent()
     made: Session = session(delay="1ms")
     made.expected = {"egress": expect(condition, timeline)}
     extra_probes.measure(made, found, cast("Ends", ends))
@@ -108,13 +108,13 @@ def _with(condition: Condition, timeline: Timeline | None = None) -> tuple[Found
 
 def test_a_trace_is_measured_over_a_period() -> None:
     traced = Condition(trace="./t")
-    one = Timeline(1.0, (Moment(0.0, 0.0, 0.0, 10e6),))
+    one = TraceTimeline(1.0, (TraceMoment(0.0, 0.0, 0.0, 10e6),))
     found, ends = _with(traced, one)
     assert ends.streams[0].count / ends.streams[0].pps > 1.0
     assert ends.streams[0].pps * 1514 * 8 == pytest.approx(15e6)
-    for hard in (replace(one, period=60.0), replace(one, moments=(Moment(0.0, 0.0, 0.0, 10e9),))):
+    for hard in (replace(one, period=60.0), replace(one, moments=(TraceMoment(0.0, 0.0, 0.0, 10e9),))):
         found, ends = _with(traced, hard)
         assert (ends.streams, found.figures[0].verdict) == ([], "CAN'T TELL")
-    half = Timeline(1.0, (Moment(0.0, 0.0, 0.0, None), Moment(0.5, 0.0, 0.0, 1e6)))
+    half = TraceTimeline(1.0, (TraceMoment(0.0, 0.0, 0.0, None), TraceMoment(0.5, 0.0, 0.0, 1e6)))
     assert "without a rate" in _with(traced, half)[0].figures[0].why
-    assert _with(traced, Timeline(1.0, (Moment(0.0, 0.1, 0.0, None),)))[0].figures == []
+    assert _with(traced, TraceTimeline(1.0, (TraceMoment(0.0, 0.1, 0.0, None),)))[0].figures == []

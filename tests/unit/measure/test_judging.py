@@ -10,11 +10,11 @@ import pytest
 
 from netweather.conditions import Condition
 from netweather.conditions.language.flags import rule_from_flags
-from netweather.kernel.traffic.probe_packets import Arrivals
+from netweather.kernel.traffic.probe_packets import ProbeResult
 from netweather.measure import Expected, Figure, expect, judge_rtt, judge_stream
 from netweather.measure.judging import judge_rate
 from netweather.measure.statistics import Draws
-from netweather.measure.trace_timeline import Moment, Timeline
+from netweather.measure.trace_timeline import TraceMoment, TraceTimeline
 
 MS = 1_000_000
 
@@ -25,7 +25,7 @@ def of(**flags: str) -> Expected:
 
 def arrivals(
     expected: Expected, count: int = 2000, *, factor: float = 1.0, corrupted: int = 0, stepped: bool = False
-) -> Arrivals:
+) -> ProbeResult:
     """What a right engine would deliver, its delays and losses off by a factor."""
     draw = Draws(11)
     sent = tuple(index * MS // 2 for index in range(count))
@@ -37,10 +37,10 @@ def arrivals(
         copies = 1 + (draw() < expected.duplicate)
         seen += [(number, at, at + round((delay + 0.0001 + 0.0001 * draw()) * 1e9))] * copies
     seen.sort(key=lambda one: one[2])
-    return Arrivals(sent, tuple(seen), corrupted, stepped)
+    return ProbeResult(sent, tuple(seen), corrupted, stepped)
 
 
-def verdicts(expected: Expected, found: Arrivals) -> dict[str, str]:
+def verdicts(expected: Expected, found: ProbeResult) -> dict[str, str]:
     return {figure.name: str(figure.verdict) for figure in judge_stream("egress", expected, found)[0]}
 
 
@@ -105,23 +105,23 @@ def test_overtaking_that_nobody_asked_for_fails() -> None:
 def test_nothing_arrived_or_a_clock_that_was_set_leaves_delays_open() -> None:
     expected = of(delay="5ms")
     assert verdicts(expected, arrivals(expected, stepped=True))["delay"] == "CAN'T TELL"
-    assert verdicts(expected, Arrivals((0, 1, 2), ()))["delay"] == "CAN'T TELL"
+    assert verdicts(expected, ProbeResult((0, 1, 2), ()))["delay"] == "CAN'T TELL"
 
 
 def test_a_block_is_judged_by_its_losses_alone() -> None:
     expected = of(block="drop")
-    assert verdicts(expected, Arrivals(tuple(range(400)), ())) == {"loss": "PASS"}
+    assert verdicts(expected, ProbeResult(tuple(range(400)), ())) == {"loss": "PASS"}
     assert verdicts(expected, arrivals(of(delay="1ms")))["loss"] == "FAIL"
 
 
 def test_packets_that_our_own_kernel_refused_are_no_losses() -> None:
     expected = of(delay="5ms")
-    assert verdicts(expected, Arrivals(tuple(range(400)), (), refused=300)) == {"loss": "CAN'T TELL"}
+    assert verdicts(expected, ProbeResult(tuple(range(400)), (), refused=300)) == {"loss": "CAN'T TELL"}
 
 
 def rate(seen: float, offered: float = 1.5e6, count: int = 200, size: int = 1208) -> str:
     step = round((size + 42) * 8 / seen * 1e9)
-    found = Arrivals((), tuple((number, 0, number * step) for number in range(count)))
+    found = ProbeResult((), tuple((number, 0, number * step) for number in range(count)))
     return str(judge_rate("egress", of(rate="1mbit"), found, size, offered)[0].verdict)
 
 
@@ -136,7 +136,7 @@ def test_a_burst_that_was_sent_with_pauses_is_no_failure() -> None:
             due = max(at, due) + bits / (rate if pause else 0.8 * rate) * 1e9
             seen.append((number, at, int(due)))
         offered = len(sent) * bits / (sent[-1] / 1e9) + rate
-        found = judge_rate("egress", of(rate="1mbit"), Arrivals(sent, tuple(seen)), 1000, offered)[0]
+        found = judge_rate("egress", of(rate="1mbit"), ProbeResult(sent, tuple(seen)), 1000, offered)[0]
         assert str(found.verdict) == verdict, found
 
 
@@ -162,11 +162,11 @@ def test_round_trips() -> None:
     assert "0 of 31" in rtt([]).why
 
 
-def steadily(count: int, delay: Callable[[float], float], spacing: float = 0.001, **more: Any) -> Arrivals:
+def steadily(count: int, delay: Callable[[float], float], spacing: float = 0.001, **more: Any) -> ProbeResult:
     """Packets at a steady pace, each so late (s) as its time says."""
     sent = tuple(round(number * spacing * 1e9) for number in range(count))
     seen = sorted(((n, at, at + round(delay(at / 1e9) * 1e9)) for n, at in enumerate(sent)), key=lambda one: one[2])
-    return Arrivals(sent, tuple(seen), spacing=spacing, **more)
+    return ProbeResult(sent, tuple(seen), spacing=spacing, **more)
 
 
 def test_nothing_is_called_wrong_or_right_that_a_busy_machine_may_have_made_so() -> None:
@@ -181,7 +181,7 @@ def test_nothing_is_called_wrong_or_right_that_a_busy_machine_may_have_made_so()
     assert verdicts(of(delay="50ms"), tardy)["delay"] == "FAIL"
 
 
-TRAIN = Timeline(0.5, (Moment(0.0, 0.02, 0.0, None), Moment(0.3, 0.06, 0.0, None)))
+TRAIN = TraceTimeline(0.5, (TraceMoment(0.0, 0.02, 0.0, None), TraceMoment(0.3, 0.06, 0.0, None)))
 
 
 @pytest.mark.parametrize(("factor", "verdict"), [(1.0, "PASS"), (1.3, "FAIL"), (0.7, "FAIL")])

@@ -7,9 +7,9 @@ import math
 import pytest
 
 from netweather.conditions import load_condition
-from netweather.kernel.traffic.probe_packets import Arrivals
+from netweather.kernel.traffic.probe_packets import ProbeResult
 from netweather.measure import Figure, Measured, Null, Verdict, expect, in_words
-from netweather.measure.evidence import Evidence
+from netweather.measure.evidence import ConditionEvidence
 from netweather.measure.null_measurement import LEAST, PACKETS, null_count, of_arrivals, of_times, with_errors
 from netweather.measure.statistics import Interval
 
@@ -26,11 +26,11 @@ def test_the_median_its_interval_and_what_was_lost() -> None:
 
 
 def test_a_packet_counts_once_and_none_at_all_says_so() -> None:
-    arrivals = Arrivals((0, 1000, 2000), ((1, 1000, 3000), (1, 1000, 9000), (0, 0, 1000)))
+    arrivals = ProbeResult((0, 1000, 2000), ((1, 1000, 3000), (1, 1000, 9000), (0, 0, 1000)))
     assert (of_arrivals("egress", arrivals).samples, of_arrivals("egress", arrivals).lost) == (3, 1)
-    silent = of_arrivals("ingress", Arrivals((0, 1), ()))
+    silent = of_arrivals("ingress", ProbeResult((0, 1), ()))
     assert (silent.seen, silent.lost, "did not answer" in silent.why) == (None, 2, True)
-    assert "clock" in of_arrivals("egress", Arrivals((0,), ((0, 0, 1),), stepped=True)).why
+    assert "clock" in of_arrivals("egress", ProbeResult((0,), ((0, 0, 1),), stepped=True)).why
 
 
 def test_a_figures_error_is_that_of_the_difference() -> None:
@@ -57,7 +57,7 @@ def test_a_slow_line_is_not_filled() -> None:
 
 def test_evidence_tells_it_in_words() -> None:
     figures = tuple(with_errors([DELAY, LOSS], [NULL]))
-    evidence = Evidence("netns:a", "default", {}, (), {}, (), (Measured(0, "probe", figures, 400, null=(NULL,)),))
+    evidence = ConditionEvidence("netns:a", "default", {}, (), {}, (), (Measured(0, "probe", figures, 400, null=(NULL,)),))
     assert (figures[0].without, figures[0].error) == (0.0002, pytest.approx(0.0003))
     assert "delay egress: 50.2 ms ± 0.3 ms seen, 50 ms asked" in in_words(evidence)
     assert NULL.words() == "egress 0.2 ms (0.1 ms – 0.3 ms), 4 of 200 lost"

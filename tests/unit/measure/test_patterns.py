@@ -8,16 +8,16 @@ import pytest
 
 from netweather.conditions import Condition, LossList
 from netweather.conditions.model import Duplicate, Slot
-from netweather.kernel.traffic.probe_packets import Arrivals
+from netweather.kernel.traffic.probe_packets import ProbeResult
 from netweather.measure import Expected, expect
 from netweather.measure.patterns import judge_limit, judge_listed, judge_mtu, judge_rate_over_time, judge_slots
-from netweather.measure.trace_timeline import Moment, Timeline
+from netweather.measure.trace_timeline import TraceMoment, TraceTimeline
 from netweather.units import Duration, Packets, Percent, Size
 
 MS = 1_000_000
-SENT = Arrivals(tuple(range(40)), tuple((n, n, n) for n in range(40)))
-GONE = Arrivals(tuple(range(40)), ())
-REFUSED = Arrivals(tuple(range(40)), (), refused=40)
+SENT = ProbeResult(tuple(range(40)), tuple((n, n, n) for n in range(40)))
+GONE = ProbeResult(tuple(range(40)), ())
+REFUSED = ProbeResult(tuple(range(40)), (), refused=40)
 
 
 @pytest.mark.parametrize(
@@ -30,14 +30,14 @@ REFUSED = Arrivals(tuple(range(40)), (), refused=40)
         (REFUSED, REFUSED, "CAN'T TELL", None),
     ],
 )
-def test_the_largest_packet(fitting: Arrivals, larger: Arrivals, verdict: str, seen: int | None) -> None:
+def test_the_largest_packet(fitting: ProbeResult, larger: ProbeResult, verdict: str, seen: int | None) -> None:
     found = judge_mtu("egress", 1300, fitting, larger)
     assert (found.verdict, found.seen) == (verdict, seen)
 
 
-def without(*lost: int, count: int = 20) -> Arrivals:
+def without(*lost: int, count: int = 20) -> ProbeResult:
     """Packets of which those with these numbers, from 0, are lost."""
-    return Arrivals(tuple(range(count)), tuple((n, n, n) for n in range(count) if n not in lost))
+    return ProbeResult(tuple(range(count)), tuple((n, n, n) for n in range(count) if n not in lost))
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def without(*lost: int, count: int = 20) -> Arrivals:
         ([(0, 0)], without(2, 6, 8), "CAN'T TELL"),
     ],
 )
-def test_the_numbers_of_a_list(decided: list[tuple[int, int]], arrivals: Arrivals, verdict: str) -> None:
+def test_the_numbers_of_a_list(decided: list[tuple[int, int]], arrivals: ProbeResult, verdict: str) -> None:
     found = judge_listed("egress", expect(Condition(loss=LossList((3, 7, 9)))), decided, arrivals)
     assert (found.name, found.verdict) == ("loss", verdict), found.why
 
@@ -71,10 +71,10 @@ def test_a_list_that_begins_behind_the_probe_says_how_many_would_do() -> None:
     assert (found.verdict, "--samples 460" in found.why) == ("CAN'T TELL", True)
 
 
-def batches(apart_ms: float, size: int, count: int = 40) -> Arrivals:
+def batches(apart_ms: float, size: int, count: int = 40) -> ProbeResult:
     """`count` batches of `size` packets, so far apart."""
     times = [round(batch * apart_ms * MS) + 1000 * n for batch in range(count) for n in range(size)]
-    return Arrivals(tuple(range(len(times))), tuple((n, n, at) for n, at in enumerate(times)))
+    return ProbeResult(tuple(range(len(times))), tuple((n, n, at) for n, at in enumerate(times)))
 
 
 def slot(low: int, high: int | None = None, **more: Any) -> Slot:
@@ -117,24 +117,24 @@ def test_how_much_is_in_a_slot(limit: dict[str, Any], size: int, verdict: str) -
 @pytest.mark.parametrize(("arrived", "verdict"), [(50, "PASS"), (56, "PASS"), (70, "FAIL"), (30, "FAIL")])
 def test_the_room_of_a_queue(arrived: int, verdict: str) -> None:
     """In 5 ms five packets leave."""
-    arrivals = Arrivals(tuple(n * 5 * MS // 149 for n in range(150)), tuple((n, 0, n) for n in range(arrived)))
+    arrivals = ProbeResult(tuple(n * 5 * MS // 149 for n in range(150)), tuple((n, 0, n) for n in range(arrived)))
     assert judge_limit("egress", 50, arrivals, 1000.0).verdict == verdict
 
 
 def test_a_queue_that_runs_empty_meanwhile_tells_nothing() -> None:
-    arrivals = Arrivals((0, 100 * MS), tuple((n, 0, n) for n in range(150)))
+    arrivals = ProbeResult((0, 100 * MS), tuple((n, 0, n) for n in range(150)))
     assert judge_limit("egress", 50, arrivals, 1000.0).verdict == "CAN'T TELL"
 
 
-def traced(rate: float, seconds: float) -> Arrivals:
+def traced(rate: float, seconds: float) -> ProbeResult:
     """Packets of 1514 bytes on the wire at a rate."""
     count = int(rate * seconds / 8 / 1514)
     times = tuple(round(n * seconds * 1e9 / count) for n in range(count + 1))
-    return Arrivals(times, tuple((n, at, at) for n, at in enumerate(times)))
+    return ProbeResult(times, tuple((n, at, at) for n, at in enumerate(times)))
 
 
 def over_a_second() -> Expected:
-    return expect(Condition(trace="./t"), Timeline(1.0, (Moment(0.0, 0.0, 0.0, 10e6), Moment(0.5, 0.0, 0.0, 2e6))))
+    return expect(Condition(trace="./t"), TraceTimeline(1.0, (TraceMoment(0.0, 0.0, 0.0, 10e6), TraceMoment(0.5, 0.0, 0.0, 2e6))))
 
 
 @pytest.mark.parametrize(("rate", "seconds", "verdict"), [(6e6, 1.1, "PASS"), (8e6, 1.1, "FAIL"), (6e6, 0.5, "CAN'T TELL")])

@@ -10,14 +10,16 @@ import matplotlib
 import pytest
 
 from netweather.errors import NetweatherError, UsageError
-from netweather.measure import Evidence, Measured, plots
+from netweather.measure import ConditionEvidence, Measured, plots
 from netweather.measure.evidence import Series
 
 SERIES = Series((0.1, 0.11, 0.12), (0.1, 0.11), (1, 1, 2), 1.3, ((0.1, 1e6), (0.2, 1.1e6)), 1e6)
 
 
-def evidence() -> Evidence:
-    return Evidence("netns:a", "slow", {}, (), {}, (), (Measured(0, "", (), 3, {"egress": SERIES, "ingress": Series()}),))
+def evidence() -> ConditionEvidence:
+    return ConditionEvidence(
+        "netns:a", "slow", {}, (), {}, (), (Measured(0, "", (), 3, {"egress": SERIES, "ingress": Series()}),)
+    )
 
 
 @pytest.mark.parametrize(("name", "begins"), [("out.svg", b"<?xml"), ("out.png", b"\x89PNG")])
@@ -27,7 +29,7 @@ def test_a_picture_is_drawn(tmp_path: Path, name: str, begins: bytes) -> None:
     assert (tmp_path / name).read_bytes().startswith(begins)
 
 
-def words_of(path: Path, *evidence: Evidence) -> str:
+def words_of(path: Path, *evidence: ConditionEvidence) -> str:
     """An SVG's texts; drawn as texts rather than as outlines."""
     with matplotlib.rc_context({"svg.fonttype": "none"}):
         plots.draw(evidence, str(path))

@@ -11,7 +11,7 @@ from netweather.conditions.language.flags import rule_from_flags
 from netweather.kernel.datapath.spec import Datapath, RuleId
 from netweather.kernel.namespaces import Namespace
 from netweather.measure import Expected, Figure, Verdict, expect
-from netweather.measure.session import Found, Session, burst
+from netweather.measure.session import Session, SessionFindings, burst
 
 GOOD = Figure("loss", "egress", "share", 0.1, 0.1, None, Verdict.PASS, 100)
 
@@ -44,19 +44,19 @@ def test_a_bursts_packets_fit_the_mtu() -> None:
 
 
 def test_a_counter_that_stood_still_leaves_everything_open() -> None:
-    found = Found([GOOD], {}, ["100 packets"], 100)
+    found = SessionFindings([GOOD], {}, ["100 packets"], 100)
     measured = session(loss="10%").conclude(found, 0, 3, 0)
     assert measured.verdict is Verdict.CANT_TELL
     assert "increased by 3 for 100 packets" in measured.figures[0].why
 
 
 def test_a_counter_that_moved_lets_the_figures_stand() -> None:
-    found = Found([GOOD], {}, ["100 packets"], 100)
+    found = SessionFindings([GOOD], {}, ["100 packets"], 100)
     assert session(loss="10%").conclude(found, 2, 100, 10).verdict is Verdict.PASS
 
 
 def test_nothing_measured_is_no_pass() -> None:
-    assert session(loss="10%").conclude(Found(), 0, 0, 0).verdict is Verdict.CANT_TELL
+    assert session(loss="10%").conclude(SessionFindings(), 0, 0, 0).verdict is Verdict.CANT_TELL
 
 
 def test_patience_is_for_the_slowest() -> None:

@@ -8,10 +8,10 @@ import pytest
 
 from netweather.conditions import load_condition
 from netweather.measure import Expected, Figure, Verdict, expect
-from netweather.measure.trace_timeline import Moment, Timeline
+from netweather.measure.trace_timeline import TraceMoment, TraceTimeline
 from netweather.measure.unmeasured import UNITS, requested, unmeasured
 
-TRACE = Timeline(1.0, (Moment(0.0, 0.02, 0.1, 1e6), Moment(0.5, 0.05, 0.0, 2e6)))
+TRACE = TraceTimeline(1.0, (TraceMoment(0.0, 0.02, 0.1, 1e6), TraceMoment(0.5, 0.05, 0.0, 2e6)))
 JITTER = {"time": "20ms", "jitter": "5ms"}
 PROPERTIES: dict[str, tuple[dict[str, Any], set[str], set[str]]] = {  # condition, what it asks for, what round trips show of it
     "nothing": ({}, set(), set()),

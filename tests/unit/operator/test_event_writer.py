@@ -2,7 +2,7 @@ import asyncio
 from typing import Any
 
 from netweather.kubernetes.objects.statuses import Transition
-from netweather.operator.event_writer import RESTS_S, Events
+from netweather.operator.event_writer import RESTS_S, EventWriter
 from tests.support.fakeapi import FakeApi
 from tests.support.objects import condition, profile
 
@@ -17,7 +17,7 @@ def test_one_event_for_each_reason_counts_how_often() -> None:
     api, now = FakeApi(), [0.0]
 
     async def run() -> None:
-        events = Events(api, lambda: now[0])
+        events = EventWriter(api, lambda: now[0])
         await events.tell(condition(), [IN_FORCE, Transition("Ended", "", warning=True)])
         for _ in range(100):  # as often as somebody likes to change it, in one moment
             await events.tell(condition(), [IN_FORCE])
@@ -47,15 +47,15 @@ def test_one_event_for_each_reason_counts_how_often() -> None:
 def test_a_new_operator_goes_on_counting() -> None:
     api = FakeApi()
     for _ in range(2):
-        asyncio.run(Events(api).tell(condition(), [IN_FORCE]))
+        asyncio.run(EventWriter(api).tell(condition(), [IN_FORCE]))
     (event,) = kept(api)
     assert event["count"] == 2
 
 
 def test_of_cluster_objects_they_are_in_default_and_a_server_that_is_away_harms_nobody() -> None:
     api = FakeApi()
-    asyncio.run(Events(api).tell(profile(), [Transition("Refused", "no")]))
+    asyncio.run(EventWriter(api).tell(profile(), [Transition("Refused", "no")]))
     assert kept(api)[0]["metadata"]["namespace"] == "default"
     api.away = True
-    asyncio.run(Events(api).tell(condition(), [IN_FORCE]))
+    asyncio.run(EventWriter(api).tell(condition(), [IN_FORCE]))
     assert len(kept(api)) == 1

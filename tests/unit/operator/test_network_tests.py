@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from netweather.kubernetes.objects.pod_selection import Policy
+from netweather.kubernetes.objects.pod_selection import PodPolicy
 from netweather.kubernetes.server import informer
 from netweather.operator import network_tests as module
 from netweather.operator import operator as operators
@@ -85,7 +85,7 @@ def running(
         api.put("networktests", each)
 
     async def run() -> None:
-        operator = Operator(api, Policy(few=100))
+        operator = Operator(api, PodPolicy(few=100))
         cluster = Cluster(api, codes or {})
         tasks = [asyncio.create_task(each.run()) for each in (operator, Trials(api, operator), cluster)]
         try:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from netweather.kubernetes.objects.pod_selection import Policy
+from netweather.kubernetes.objects.pod_selection import PodPolicy
 from netweather.kubernetes.server import informer
 from netweather.operator import operator as module
 from netweather.operator.operator import Operator
@@ -25,7 +25,7 @@ def operating(scenario: Callable[[FakeApi], Any], *found: tuple[str, dict[str, A
         api.put(plural, each)
 
     async def run() -> None:
-        task = asyncio.create_task(Operator(api, Policy(few=100)).run())
+        task = asyncio.create_task(Operator(api, PodPolicy(few=100)).run())
         try:
             await scenario(api)
         finally:

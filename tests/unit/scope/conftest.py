@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from netweather.conditions import NetworkCondition, builtin_profiles
-from netweather.engine.draining import Held
+from netweather.engine.draining import DrainMode
 from netweather.errors import NetweatherError
 from netweather.kernel.sockets.netns_stats import Faring
-from netweather.results import Cleared, Done, RuleCounters, SetResult, Shown, Whose
+from netweather.results import Cleared, ConditionStatus, RuleCounters, SetOutcome, SetResult, TargetRef
 from netweather.scope.buttons import controls
 from netweather.scope.picture import Painter
 from netweather.scope.steering import Steering
-from netweather.targets.census import Container, State
+from netweather.targets.census import Container, ContainerState
 from netweather.units import Duration
 
 NUMBER = "ab" * 32
@@ -35,15 +35,15 @@ def container(id: str = NUMBER, **more: Any) -> Container:  # noqa: A002 - Docke
     return Container(**{"id": id, **fields, **more})
 
 
-def shown(each: Container, condition: NetworkCondition, **more: Any) -> Shown:
+def shown(each: Container, condition: NetworkCondition, **more: Any) -> ConditionStatus:
     """A condition in force on a container, a minute before its end."""
     dev, _, ino = (each.identity or "").partition("-")
-    whose = Whose(each.reference, each.name, int(dev), int(ino), None, None, each.runtime)
+    whose = TargetRef(each.reference, each.name, int(dev), int(ino), None, None, each.runtime)
     fields = {
         "remaining_ns": MINUTE.ns, "in_force": True, "problems": (), "interfaces": ("eth0",), "peers": {},
         "rules": tuple(RuleCounters(0, 0, 0) for _ in condition.rules), "unwanted_drops": 0, "engine": "pump",
     }  # fmt: skip
-    return Shown(whose, condition, **{**fields, **more})
+    return ConditionStatus(whose, condition, **{**fields, **more})
 
 
 @dataclass
@@ -62,13 +62,13 @@ class Fake:
     def look(self) -> tuple[list[Container], list[NetweatherError]]:
         return list(self.containers), list(self.problems)
 
-    def states(self) -> tuple[dict[str, State], bool]:
+    def states(self) -> tuple[dict[str, ContainerState], bool]:
         return {each.id: each.state for each in self.containers}, not self.problems
 
     def farings(self) -> dict[str, Faring]:
         return self.fare
 
-    def show(self, references: Sequence[str] = (), *, lived: bool = False) -> list[Shown]:
+    def show(self, references: Sequence[str] = (), *, lived: bool = False) -> list[ConditionStatus]:
         self._ask("show", *references)
         counters = (RuleCounters(self.counted, 10 * self.counted, self.counted // 2),)
         return [
@@ -78,17 +78,17 @@ class Fake:
             if not references or each.reference in references
         ]
 
-    def set(self, conditions: Sequence[NetworkCondition], *, dry_run: bool = False, host: bool = False) -> list[Done]:
+    def set(self, conditions: Sequence[NetworkCondition], *, dry_run: bool = False, host: bool = False) -> list[SetOutcome]:
         self._ask("set", *(name for each in conditions for name in each.targets))
         for each in conditions:
             for reference in each.targets:
                 others = [old for old in self.in_force.get(reference, []) if old.name != each.name]
                 self.in_force[reference] = [*others, each]
-        nowhere = Whose("", "", 0, 0, None, None, "")
-        return [Done(each, (SetResult(nowhere, each, (), True, {}, (), self.notes),)) for each in conditions]
+        nowhere = TargetRef("", "", 0, 0, None, None, "")
+        return [SetOutcome(each, (SetResult(nowhere, each, (), True, {}, (), self.notes),)) for each in conditions]
 
     def clear(
-        self, references: Sequence[str] = (), name: str | None = None, owner: str | None = None, *, held: Held = "drain"
+        self, references: Sequence[str] = (), name: str | None = None, owner: str | None = None, *, held: DrainMode = "drain"
     ) -> list[Cleared]:
         self._ask("clear", *references, *([name] if name else []))
         for reference in references:

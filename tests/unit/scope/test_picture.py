@@ -9,9 +9,9 @@ import pytest
 from netweather.conditions import NetworkCondition
 from netweather.errors import NetweatherError
 from netweather.kernel.sockets.netns_stats import Faring
-from netweather.results import Shown
+from netweather.results import ConditionStatus
 from netweather.scope import picture as pictures
-from netweather.scope.buttons import Wish
+from netweather.scope.buttons import ButtonState
 from netweather.scope.picture import Painter
 from netweather.targets.census import Container
 from netweather.units import Duration
@@ -19,7 +19,7 @@ from tests.support.rig import until
 from tests.support.scopeapp import WINDOW
 from tests.unit.scope.conftest import Fake, container
 
-SLOW, OTHER = (NetworkCondition(name, rules=Wish(Duration(10**9)).rules()) for name in ("slow", "other"))
+SLOW, OTHER = (NetworkCondition(name, rules=ButtonState(Duration(10**9)).rules()) for name in ("slow", "other"))
 
 
 def test_conditions_are_those_of_the_containers_namespace(fake: Fake) -> None:
@@ -140,7 +140,7 @@ def test_a_look_that_began_before_a_button_does_not_undo_it(fake: Fake) -> None:
     painter = Painter(fake, fake)
 
     class Late(Fake):
-        def show(self, references: Sequence[str] = (), *, lived: bool = False) -> list[Shown]:
+        def show(self, references: Sequence[str] = (), *, lived: bool = False) -> list[ConditionStatus]:
             before = super().show(references)
             if not references:  # meanwhile, the button
                 self.in_force = {each.reference: [SLOW]}

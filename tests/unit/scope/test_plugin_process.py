@@ -10,7 +10,7 @@ import pytest
 
 from netweather.errors import UsageError
 from netweather.scope import plugin_process
-from netweather.scope.plugin_process import Plugin, Wanted
+from netweather.scope.plugin_process import Plugin, PluginSettings
 from netweather.scope.probe_report import Reporter
 from netweather.scope.steering import Steering
 from netweather.units import Duration
@@ -19,13 +19,13 @@ from tests.support.rig import until
 
 @pytest.mark.parametrize("id", ["traffic-control", "a", "Net7-weather-2"])
 def test_its_socket_is_named_as_the_plugin(id: str) -> None:  # noqa: A002 - Scope's word
-    assert Wanted(Duration(1), {}, Path("/p"), id).socket == Path(f"/p/{id}/{id}.sock")
+    assert PluginSettings(Duration(1), {}, Path("/p"), id).socket == Path(f"/p/{id}/{id}.sock")
 
 
 @pytest.mark.parametrize("id", ["", "-a", "a-", "a--b", "a_b", "a.b", "a/b", "..", "a~b", "é"])
 def test_ids_that_the_probe_refuses(id: str) -> None:  # noqa: A002 - Scope's word
     with pytest.raises(UsageError) as wrong:
-        Wanted(Duration(1), {}, Path("/p"), id)
+        PluginSettings(Duration(1), {}, Path("/p"), id)
     assert wrong.value.code == "bad-plugin-id"
 
 
@@ -54,5 +54,5 @@ def test_it_warns_once_when_no_probe_asks(steering: Steering, caplog: pytest.Log
 
 def test_a_lease_of_nothing_is_none() -> None:
     with pytest.raises(UsageError) as wrong:
-        Wanted(Duration(0), {})
+        PluginSettings(Duration(0), {})
     assert wrong.value.code == "bad-lease"

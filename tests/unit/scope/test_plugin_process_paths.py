@@ -14,7 +14,7 @@ import pytest
 
 from netweather.conditions import NetworkCondition
 from netweather.errors import NetweatherError
-from netweather.results import Done
+from netweather.results import SetOutcome
 from netweather.scope import plugin_process as apps
 from netweather.scope.buttons import panel
 from netweather.scope.plugin_process import HELD_S, Plugin, make_app
@@ -111,7 +111,7 @@ def test_buttons_of_one_container_are_carried_out_as_they_were_pressed(
     seen: list[tuple[str, str]] = []
     plain = fake.set
 
-    def slow(conditions: Sequence[NetworkCondition]) -> list[Done]:
+    def slow(conditions: Sequence[NetworkCondition]) -> list[SetOutcome]:
         seen.append((conditions[0].reason or "", plugin.steering.notes[NUMBER]))
         began.release()
         assert go_on.acquire(timeout=10)

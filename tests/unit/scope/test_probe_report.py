@@ -11,9 +11,9 @@ import pytest
 from netweather.conditions import FOREVER, NetworkCondition, builtin_profiles, load
 from netweather.kernel.sockets.netns_stats import Faring
 from netweather.results import Experienced, RuleCounters
-from netweather.scope.buttons import NAME, Wish, controls, name_of, panel
-from netweather.scope.picture import Fares, Picture, Standing
-from netweather.scope.probe_report import Asked, Reporter
+from netweather.scope.buttons import NAME, ButtonState, controls, name_of, panel
+from netweather.scope.picture import NetworkFigures, Picture, SeenCondition
+from netweather.scope.probe_report import Reporter, ReportRequest
 from netweather.targets.census import Container
 from netweather.units import Duration, Percent
 from tests.support.scope import DECODING_LIMITS_S, ROOM_FOR_300_S, Panic, Probe, Report, decoding_s
@@ -23,7 +23,7 @@ from tests.unit.scope.conftest import NUMBER, container, shown
 NOW = datetime(2026, 5, 3, 12, 0, 0, 125_000, UTC)
 BUTTONS = controls(builtin_profiles().values())
 PANEL = panel(BUTTONS)
-OURS = NetworkCondition(NAME, rules=Wish(Duration(2 * 10**9), Percent.parse("10%")).rules())
+OURS = NetworkCondition(NAME, rules=ButtonState(Duration(2 * 10**9), Percent.parse("10%")).rules())
 THEIRS = load(
     {"name": "db", "owner": "alice", "rules": [{"to": ["192.0.2.7"], "ports": [5432], "condition": {"delay": "1.5ms"}}]}
 )
@@ -31,7 +31,7 @@ LIVED = (Experienced(2, 1, 310.0, 100_400.0, 3, None, None, None),)
 
 
 def body(picture: Picture, notes: dict[str, str] | None = None, only: Iterable[Container] | None = None, **more: Any) -> bytes:
-    return Reporter("traffic-control", BUTTONS, notes or {}, PANEL, **more).report(picture, Asked("probe-7", NOW), only)
+    return Reporter("traffic-control", BUTTONS, notes or {}, PANEL, **more).report(picture, ReportRequest("probe-7", NOW), only)
 
 
 def taken(made: bytes) -> Report:
@@ -45,8 +45,8 @@ def report(
     return taken(body(Picture(containers, **more), notes, only))
 
 
-def standing(each: Container, *conditions: NetworkCondition, **more: Any) -> dict[str, tuple[Standing, ...]]:
-    return {each.identity or "": tuple(Standing(shown(each, one, **more), NOW.timestamp()) for one in conditions)}
+def standing(each: Container, *conditions: NetworkCondition, **more: Any) -> dict[str, tuple[SeenCondition, ...]]:
+    return {each.identity or "": tuple(SeenCondition(shown(each, one, **more), NOW.timestamp()) for one in conditions)}
 
 
 def seen(found: Report, state: str = "running") -> Seen:
@@ -84,7 +84,7 @@ def test_conditions_have_rows_and_metadata() -> None:
 def test_the_page_shows_all_of_it_that_matters() -> None:
     """Its limits: 12 icons, 8 rows, labels of 13 letters, 4 columns, 3 metrics."""
     each = container()
-    fares = {each.identity: Fares(Faring(3, 101_250.0, 14, 5000, 70), NOW.timestamp(), 1.5)}
+    fares = {each.identity: NetworkFigures(Faring(3, 101_250.0, 14, 5000, 70), NOW.timestamp(), 1.5)}
     found = report(each, conditions=standing(each, OURS), fares=fares)
     ours = [name_of(icon.partition("~")[2]) for icon in seen(found).icons if "~" in icon]
     assert ours == ["clear", "slow", "medium", "fast", "pkt-drop-low", "next-profile", "bandwidth-medium"]
@@ -126,8 +126,8 @@ def test_an_ended_condition_is_reported_as_ended() -> None:
 def test_how_a_network_fares_is_in_metrics_with_one_scale_for_all() -> None:
     one, other = container(), container("cd")
     fares = {
-        one.identity: Fares(Faring(3, 101_250.0, 14, 5000, 70), NOW.timestamp(), 0.5),
-        other.identity: Fares(Faring(1, 1_000.0, 0, 0, 0), NOW.timestamp(), 12.0),
+        one.identity: NetworkFigures(Faring(3, 101_250.0, 14, 5000, 70), NOW.timestamp(), 0.5),
+        other.identity: NetworkFigures(Faring(1, 1_000.0, 0, 0, 0), NOW.timestamp(), 12.0),
     }
     found = report(one, other, fares=fares)
     nodes = {key.partition(";")[0]: node["metrics"] for key, node in found.nodes.items()}
@@ -140,7 +140,7 @@ def test_how_a_network_fares_is_in_metrics_with_one_scale_for_all() -> None:
 
 def test_without_connections_there_is_no_round_trip() -> None:
     each = container()
-    found = report(each, fares={each.identity: Fares(Faring(0, None, 0, 0, 0), NOW.timestamp())})
+    found = report(each, fares={each.identity: NetworkFigures(Faring(0, None, 0, 0, 0), NOW.timestamp())})
     assert seen(found).metrics == {"Degraded": 0}
 
 
@@ -226,7 +226,7 @@ def hundreds(count: int, degraded: int) -> Picture:
     every = [container(f"{number:064x}", identity=f"4-{number}") for number in range(1, count + 1)]
     seen_by = {"lived": LIVED, "rules": (RuleCounters(1_234_567, 10**9, 123_456, loss=123_456),)}
     conditions = {key: value for each in every[:degraded] for key, value in standing(each, OURS, **seen_by).items()}
-    fares = {each.identity or "": Fares(Faring(3, 101_250.0, 14, 5000, 70), NOW.timestamp(), 1.5) for each in every}
+    fares = {each.identity or "": NetworkFigures(Faring(3, 101_250.0, 14, 5000, 70), NOW.timestamp(), 1.5) for each in every}
     return Picture(tuple(every), conditions, "", fares)
 
 
@@ -260,8 +260,8 @@ def test_no_cell_or_row_gets_into_the_other_table() -> None:
 
 def test_times_have_a_zone_whatever_the_clock() -> None:
     east = NOW.astimezone(timezone(timedelta(hours=2)))
-    assert Asked("p", NOW).stamp == Asked("p", east).stamp == "2026-05-03T12:00:00.12Z"
-    assert Asked("p", NOW.replace(microsecond=0)).stamp == "2026-05-03T12:00:00.00Z"
+    assert ReportRequest("p", NOW).stamp == ReportRequest("p", east).stamp == "2026-05-03T12:00:00.12Z"
+    assert ReportRequest("p", NOW.replace(microsecond=0)).stamp == "2026-05-03T12:00:00.00Z"
 
 
 def test_a_wrong_topology_would_end_the_probe() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from netweather.conditions import NetworkCondition
 from netweather.errors import NetweatherError
-from netweather.scope.buttons import NAME, Wish
+from netweather.scope.buttons import NAME, ButtonState
 from netweather.scope.steering import Steering, one_line
 from netweather.units import Duration
 from tests.unit.scope.conftest import MINUTE, NUMBER, Fake, container
@@ -37,7 +37,7 @@ def test_what_is_there_is_asked_and_never_remembered(steering: Steering, fake: F
 
 
 def test_clear_ends_ours_and_end_all_everybodys(steering: Steering, fake: Fake) -> None:
-    other = NetworkCondition("by-hand", rules=Wish(Duration(1)).rules())
+    other = NetworkCondition("by-hand", rules=ButtonState(Duration(1)).rules())
     fake.in_force = {f"docker:{NUMBER}": [other]}
     press(steering, CLEAR)
     assert [each[0] for each in fake.asked] == ["show", "show"]  # there was nothing of ours to end
@@ -54,7 +54,7 @@ def test_a_lease_that_ended_just_now_is_no_error(steering: Steering, fake: Fake,
     press(steering, SLOW)
     for code, wrong in (("no-such-condition", False), ("kernel-refused", True)):
         monkeypatch.setattr(fake, "clear", lambda *_, code=code: [Cleared("it", (), NetweatherError(code, "no"))])
-        fake.in_force = {f"docker:{NUMBER}": [NetworkCondition(NAME, rules=Wish(Duration(1)).rules())]}
+        fake.in_force = {f"docker:{NUMBER}": [NetworkCondition(NAME, rules=ButtonState(Duration(1)).rules())]}
         if wrong:
             with pytest.raises(NetweatherError):
                 press(steering, CLEAR)

@@ -7,24 +7,24 @@ import pytest
 
 from netweather.conditions import FOREVER, NetworkCondition, load
 from netweather.results import Experienced, RuleCounters
-from netweather.scope.buttons import NAME, Wish
-from netweather.scope.picture import Standing
+from netweather.scope.buttons import NAME, ButtonState
+from netweather.scope.picture import SeenCondition
 from netweather.scope.summary import hidden, properties, row, sentence
 from netweather.units import Duration, Percent, Rate
 from tests.unit.scope.conftest import container, shown
 
 NOW = 1000.0
-OURS = NetworkCondition(NAME, rules=Wish(Duration(500 * 10**6), Percent.parse("10%")).rules())
+OURS = NetworkCondition(NAME, rules=ButtonState(Duration(500 * 10**6), Percent.parse("10%")).rules())
 
 
 def condition(name: str, condition: Any, **match: Any) -> NetworkCondition:
     return load({"name": name, "rules": [{**match, "condition": condition}]})
 
 
-def standing(*conditions: NetworkCondition, **more: Any) -> tuple[Standing, ...]:
+def standing(*conditions: NetworkCondition, **more: Any) -> tuple[SeenCondition, ...]:
     """In the order in which they were set, nine minutes and a half before they end."""
     left = {"remaining_ns": 570 * 10**9, **more}
-    return tuple(Standing(shown(container(), each, **left), NOW) for each in conditions)
+    return tuple(SeenCondition(shown(container(), each, **left), NOW) for each in conditions)
 
 
 def said(*conditions: NetworkCondition, note: str = "", **more: Any) -> str:
@@ -34,8 +34,10 @@ def said(*conditions: NetworkCondition, note: str = "", **more: Any) -> str:
 def test_one_line_says_it_all() -> None:
     assert said() == "-"
     assert said(OURS) == "500 ms, 10 %, 9 min left"
-    assert said(NetworkCondition(NAME, rules=Wish(profile="3g").rules()), remaining_ns=90 * 10**9) == "3g, 90 s left"
-    assert said(NetworkCondition(NAME, rules=Wish(rate=Rate(10**6)).rules()), remaining_ns=7200 * 10**9) == "1 mbit, 2 h left"
+    assert said(NetworkCondition(NAME, rules=ButtonState(profile="3g").rules()), remaining_ns=90 * 10**9) == "3g, 90 s left"
+    assert (
+        said(NetworkCondition(NAME, rules=ButtonState(rate=Rate(10**6)).rules()), remaining_ns=7200 * 10**9) == "1 mbit, 2 h left"
+    )
     assert said(replace(OURS, lease=FOREVER), remaining_ns=None) == "500 ms, 10 %, no end"
     assert said(note="being set") == "being set"
     assert said(OURS, note="being set") == "500 ms, 10 %, 9 min left; being set"
@@ -74,7 +76,7 @@ def test_the_order_is_that_of_priorities_then_of_creation() -> None:
 def test_what_hides_nothing() -> None:
     excepting = load({"name": "x", "exclude": [{"ports": [22]}], "rules": [{"condition": {"delay": "20ms"}}]})
     assert hidden(standing(excepting, OURS)) == set()
-    broken = Standing(shown(container(), condition("first", {"delay": "20ms"}), in_force=False), NOW)
+    broken = SeenCondition(shown(container(), condition("first", {"delay": "20ms"}), in_force=False), NOW)
     assert properties((broken, *standing(OURS))) == {"latency": "500ms", "pktloss": "10%"}
     same = condition("same", {"delay": "20ms"}, ports=[5432])
     assert hidden(standing(same, replace(same, name="again"))) == {"again"}

@@ -9,7 +9,7 @@ import pytest
 
 from netweather import targets
 from netweather.conditions import Match, NetworkCondition, load, profiles, validation
-from netweather.engine import Chosen, engine_choice, verification
+from netweather.engine import SocketFilter, engine_choice, verification
 from netweather.errors import NetweatherError, UsageError
 from netweather.service import Caller, LocalService, callers
 from tests.support.live import Live, made
@@ -96,7 +96,7 @@ def test_a_target_without_such_a_connection_is_no_failure_beside_one_with_some(
     service: LocalService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Live(monkeypatch, made())
-    both, tcp = ["netns:a", "netns:b"], Chosen(Match(protocol="tcp"))
+    both, tcp = ["netns:a", "netns:b"], SocketFilter(Match(protocol="tcp"))
     assert [each.target.reference for each in service.reset_on(both, tcp)] == ["netns:a"]
     with pytest.raises(NetweatherError) as wrong:
         service.reset_on(both, tcp)
@@ -113,7 +113,7 @@ def test_a_target_needs_a_scope(service: LocalService, world: World) -> None:
         lambda: ci.set([slow("netns:b")]),
         lambda: ci.clear(["netns:b"]),
         lambda: ci.verify("netns:b"),
-        lambda: ci.reset("netns:b", Chosen(Match(protocol="tcp"))),
+        lambda: ci.reset("netns:b", SocketFilter(Match(protocol="tcp"))),
     ):
         with pytest.raises(NetweatherError) as wrong:
             refused()
@@ -148,7 +148,7 @@ def test_the_peer_of_a_rule_needs_a_scope(
 
 
 PATH = "netns:/run/netns/a"
-OF_PATH = Chosen(Match(to=(PATH,)))
+OF_PATH = SocketFilter(Match(to=(PATH,)))
 
 
 @pytest.mark.parametrize(
@@ -158,10 +158,10 @@ OF_PATH = Chosen(Match(to=(PATH,)))
         lambda ci: ci.show([PATH]),
         lambda ci: ci.clear([PATH]),
         lambda ci: ci.verify(PATH),
-        lambda ci: ci.verify("netns:a", verification.Wish(peer=PATH)),
+        lambda ci: ci.verify("netns:a", verification.VerifyOptions(peer=PATH)),
         lambda ci: ci.connections(PATH),
         lambda ci: ci.connections("netns:a", OF_PATH),
-        lambda ci: ci.reset(PATH, Chosen()),
+        lambda ci: ci.reset(PATH, SocketFilter()),
         lambda ci: ci.reset("netns:a", OF_PATH),
         lambda ci: ci.stats(PATH),
     ],
@@ -184,11 +184,11 @@ def test_what_starts_later_needs_the_scopes_of_then(service: LocalService, world
 def test_verify_enters_only_what_the_caller_may_change(
     service: LocalService, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[verification.Wish] = []
+    asked: list[verification.VerifyOptions] = []
     monkeypatch.setattr(verification, "verify", lambda engine, target, wish, progress: asked.append(wish) or [])
     ci = replace(service, caller=may("read", "set:netns:a"))
     with pytest.raises(NetweatherError) as wrong:
-        ci.verify("netns:a", verification.Wish(peer="netns:b"))
+        ci.verify("netns:a", verification.VerifyOptions(peer="netns:b"))
     assert wrong.value.code == "not-allowed"
     ci.verify("netns:a")
     (own,), (other,) = world.resolve(["netns:a"]), world.resolve(["netns:b"])

@@ -14,7 +14,7 @@ from netweather.kernel import namespaces
 from netweather.kernel.netlink import links
 from netweather.kernel.netlink.links import Device
 from netweather.targets import _addresses, _open_namespaces
-from netweather.targets._addresses import Interface, addresses_of, interfaces_in, look, ordered, plain
+from netweather.targets._addresses import NamespaceInterface, addresses_of, interfaces_in, look, ordered, plain
 from netweather.targets.model import Address
 
 V4, V6, LOCAL6 = ip_address("192.0.2.2"), ip_address("2001:db8::2"), ip_address("fe80::2")
@@ -41,7 +41,7 @@ class Here:
 
 def seen_over(
     monkeypatch: pytest.MonkeyPatch, devices: Callable[[], list[Device]], *held: tuple[int, Address]
-) -> tuple[Interface, ...]:
+) -> tuple[NamespaceInterface, ...]:
     monkeypatch.setattr(_addresses, "Namespace", Here)
     monkeypatch.setattr(links, "devices", devices)
     monkeypatch.setattr(links, "addresses", lambda: list(held))
@@ -51,9 +51,9 @@ def seen_over(
 def test_dumps_become_interfaces_with_their_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     devices = [device(1, "lo", hardware=links.ARPHRD_LOOPBACK), device(3, "nw0", group=links.GROUP), device(7, "eth0")]
     assert seen_over(monkeypatch, lambda: devices, (7, V4), (1, ip_address("::1")), (7, V6)) == (
-        Interface("lo", 1, True, False, (ip_address("::1"),)),
-        Interface("nw0", 3, False, True, ()),
-        Interface("eth0", 7, False, False, (V4, V6)),
+        NamespaceInterface("lo", 1, True, False, (ip_address("::1"),)),
+        NamespaceInterface("nw0", 3, False, True, ()),
+        NamespaceInterface("eth0", 7, False, False, (V4, V6)),
     )
 
 
@@ -74,25 +74,25 @@ def test_addresses_are_ordered_once() -> None:
 
 def test_loopback_addresses_are_left_out_and_a_services_address_on_lo_is_not() -> None:
     service = ip_address("192.0.2.99")
-    lo = Interface("lo", 1, True, False, (ip_address("127.0.0.1"), ip_address("::1"), service))
-    assert addresses_of([lo, Interface("eth0", 2, False, False, (V4, LOCAL6))]) == (V4, service, LOCAL6)
+    lo = NamespaceInterface("lo", 1, True, False, (ip_address("127.0.0.1"), ip_address("::1"), service))
+    assert addresses_of([lo, NamespaceInterface("eth0", 2, False, False, (V4, LOCAL6))]) == (V4, service, LOCAL6)
 
 
 def test_a_look_leaves_out_our_own_device_and_tells_what_went_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     target = _open_namespaces.held_target(os.open("/dev/null", os.O_RDONLY), "netns:x", "x", "netns", addresses=(V6,))
     with target:
-        ours, theirs = Interface("nw0", 3, False, True, ()), Interface("nw1", 4, False, False, (V4,))
+        ours, theirs = NamespaceInterface("nw0", 3, False, True, ()), NamespaceInterface("nw1", 4, False, False, (V4,))
         monkeypatch.setattr(_addresses, "interfaces_in", lambda fd: (ours, theirs))
-        assert look(target) == _addresses.Seen((V4, V6), ("nw1",))
-        local = Interface("eth0", 5, False, False, (LOCAL6, V4))
+        assert look(target) == _addresses.NamespaceAddresses((V4, V6), ("nw1",))
+        local = NamespaceInterface("eth0", 5, False, False, (LOCAL6, V4))
         monkeypatch.setattr(_addresses, "interfaces_in", lambda fd: (local,))
         assert look(target).addresses == (V4, V6)
 
-        def deny(fd: int) -> tuple[Interface, ...]:
+        def deny(fd: int) -> tuple[NamespaceInterface, ...]:
             raise NetweatherError("cannot-enter-namespace", "what", "why not")
 
         monkeypatch.setattr(_addresses, "interfaces_in", deny)
-        assert look(target) == _addresses.Seen((V6,), (), "why not")
+        assert look(target) == _addresses.NamespaceAddresses((V6,), (), "why not")
 
 
 def test_what_an_api_wrote_down() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from netweather.errors import NetweatherError
 from netweather.targets import Target, census
-from netweather.targets.census import Census, Listed, cri_containers, docker_containers
+from netweather.targets.census import Census, ListedContainer, cri_containers, docker_containers
 from tests.unit.targets import fake_docker
 from tests.unit.targets.fake_cri import Runtime
 
@@ -16,14 +16,14 @@ from tests.unit.targets.fake_cri import Runtime
 class Engine:
     """Containers that all live in this process's namespace, unless they fail. opened: the references that were."""
 
-    listed: list[Listed] = field(default_factory=list)
+    listed: list[ListedContainer] = field(default_factory=list)
     opened: list[str] = field(default_factory=list)
     fails: dict[str, NetweatherError] = field(default_factory=dict)
     broken: NetweatherError | None = None
     pid: int = field(default_factory=os.getpid)
     now: float = 0.0
 
-    def list(self) -> list[Listed]:
+    def list(self) -> list[ListedContainer]:
         if self.broken:
             raise self.broken
         return self.listed
@@ -40,8 +40,8 @@ class Engine:
         return Census([self.list], self.open, lambda: self.now)
 
 
-def box(name: str, state: census.State = "running", reference: str = "") -> Listed:
-    return Listed(name * 8, name, "docker", state, reference or f"docker:{name}")
+def box(name: str, state: census.ContainerState = "running", reference: str = "") -> ListedContainer:
+    return ListedContainer(name * 8, name, "docker", state, reference or f"docker:{name}")
 
 
 OWN = "{0.st_dev}-{0.st_ino}".format(os.stat("/proc/self/ns/net"))

@@ -10,7 +10,7 @@ import pytest
 
 from netweather.errors import NetweatherError, UsageError
 from netweather.targets import _open_namespaces, resolving
-from netweather.targets.following import Event, Follower, Gone, Started, follow
+from netweather.targets.following import Follower, Gone, Started, TargetEvent, follow
 from netweather.targets.model import Target
 from tests.unit.targets.fake_docker import Engine
 
@@ -189,7 +189,7 @@ def test_the_hosts_network_is_told_and_never_started(watch: FakeWatch, files: li
 
 def test_closing_ends_an_iteration_that_waits(watch: FakeWatch) -> None:
     follower = Follower("docker:x", watch)
-    found: list[Event] = []
+    found: list[TargetEvent] = []
     waiting = threading.Thread(target=lambda: found.extend(follower))
     waiting.start()
     follower.close()

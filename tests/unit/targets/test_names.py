@@ -56,4 +56,4 @@ def test_servers_behind_an_interface_of_anothers_naming_are_left_out() -> None:
 def test_a_written_name_needs_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_names, "configuration", lambda target: _names.Configuration("192.0.2.9 db", ""))
     with Target("pid:1", "x", os.open("/dev/null", os.O_RDONLY), 1, 1, None, None, "pid") as target:
-        assert _names.look_up("db", target) == _names.Answer((ip_address("192.0.2.9"),), _names.HOSTS_TTL)
+        assert _names.look_up("db", target) == _names.ResolvedName((ip_address("192.0.2.9"),), _names.HOSTS_TTL)

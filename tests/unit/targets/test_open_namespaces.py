@@ -16,7 +16,7 @@ OWN = os.stat("/proc/self/ns/net")
 
 
 def test_a_process_gives_its_namespace_name_and_groups() -> None:
-    with _open_namespaces.Process(os.getpid()) as process:
+    with _open_namespaces.ProcessEntry(os.getpid()) as process:
         fd = process.open_network()
         name, groups = process.command(), process.control_groups()
     with _open_namespaces.held_target(fd, "pid:1", "x", "pid", pid=1) as target:
@@ -28,7 +28,7 @@ def test_a_process_gives_its_namespace_name_and_groups() -> None:
 
 def test_a_process_that_exits_meanwhile_is_gone_even_if_its_number_comes_back(refused: Refused) -> None:
     child = subprocess.Popen(["sleep", "60"])
-    with _open_namespaces.Process(child.pid) as process:
+    with _open_namespaces.ProcessEntry(child.pid) as process:
         child.kill()
         child.wait()
         error = refused(process.open_network)
@@ -42,7 +42,7 @@ def test_a_zombie_has_no_network(refused: Refused) -> None:
     child = subprocess.Popen(["true"])
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
     try:
-        with _open_namespaces.Process(child.pid) as process:
+        with _open_namespaces.ProcessEntry(child.pid) as process:
             assert refused(process.open_network).code == "unknown-target"
         assert _open_namespaces.process_identity(child.pid) is None
     finally:
@@ -51,12 +51,12 @@ def test_a_zombie_has_no_network(refused: Refused) -> None:
 
 @pytest.mark.parametrize("pid", [4194305, 9999999999])
 def test_there_is_no_such_process(pid: int, refused: Refused) -> None:
-    assert refused(lambda: _open_namespaces.Process(pid)).code == "unknown-target"
+    assert refused(lambda: _open_namespaces.ProcessEntry(pid)).code == "unknown-target"
 
 
 def test_terminal_escapes_in_a_process_name_are_not_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_open_namespaces.Process, "_read", lambda self, name: "a\x1b[31mb\n")
-    with _open_namespaces.Process(os.getpid()) as process:
+    monkeypatch.setattr(_open_namespaces.ProcessEntry, "_read", lambda self, name: "a\x1b[31mb\n")
+    with _open_namespaces.ProcessEntry(os.getpid()) as process:
         assert process.command() == "a?[31mb"
 
 
@@ -80,7 +80,7 @@ def test_what_the_kernel_forbids_needs_root(monkeypatch: pytest.MonkeyPatch, ref
     def deny(*_: object, **__: object) -> int:
         raise PermissionError(13, "Permission denied")
 
-    with _open_namespaces.Process(os.getpid()) as process:
+    with _open_namespaces.ProcessEntry(os.getpid()) as process:
         monkeypatch.setattr(os, "open", deny)
         of_process, of_path = refused(process.open_network), refused(lambda: _open_namespaces.open_path("/proc/1/ns/net"))
         monkeypatch.undo()

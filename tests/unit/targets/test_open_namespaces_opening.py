@@ -29,7 +29,7 @@ def test_the_runtimes_own_file_proves_the_process() -> None:
 
 
 def test_a_control_group_proves_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("netweather.targets._open_namespaces.Process.control_groups", lambda self: "0::/pods/abab/cdcd\n")
+    monkeypatch.setattr("netweather.targets._open_namespaces.ProcessEntry.control_groups", lambda self: "0::/pods/abab/cdcd\n")
     target = closed(open_of_process(REFERENCE, "shop", pid=os.getpid(), ids=("0000", "cdcd"), path="/nonexistent"))
     assert target.path is None
     assert open_of_process(REFERENCE, "shop", pid=os.getpid(), ids=("0000",)) is None
@@ -56,7 +56,7 @@ def test_who_may_not_look_is_told_so(
     def deny(*_: object) -> int:
         raise NetweatherError("needs-root", "it could not be opened")
 
-    monkeypatch.setattr(_open_namespaces.Process, "open_network", deny)
+    monkeypatch.setattr(_open_namespaces.ProcessEntry, "open_network", deny)
     monkeypatch.setattr(_open_namespaces, "open_path", deny)
     assert refused(lambda: open_of_process(REFERENCE, "shop", pid=os.getpid(), ids=(), path=OWN)).code == "needs-root"
     assert refused(lambda: open_of_path(REFERENCE, "shop", OWN)).code == "needs-root"

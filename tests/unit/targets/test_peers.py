@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from netweather.errors import NetweatherError, UsageError
 from netweather.targets import _addresses, _sockets
-from netweather.targets._addresses import Interface
+from netweather.targets._addresses import NamespaceInterface
 from netweather.targets.model import Address, Peer
 from netweather.targets.peers import resolve_peers
 from tests.unit.targets.fake_docker import Engine
@@ -27,8 +27,8 @@ def prefixes(text: str) -> list[str]:
 def inside(monkeypatch: pytest.MonkeyPatch) -> None:
     """What every namespace has: a loopback, and an interface with more than Docker knows of."""
     texts = ("203.0.113.9", "2001:db8::9", "fe80::9")
-    eth0 = Interface("eth0", 2, False, False, tuple(ip_address(text) for text in texts))
-    lo = Interface("lo", 1, True, False, (ip_address("127.0.0.1"),))
+    eth0 = NamespaceInterface("eth0", 2, False, False, tuple(ip_address(text) for text in texts))
+    lo = NamespaceInterface("lo", 1, True, False, (ip_address("127.0.0.1"),))
     monkeypatch.setattr(_addresses, "interfaces_in", lambda fd: (lo, eth0))
 
 
@@ -117,7 +117,7 @@ def test_a_namespace_without_addresses_is_no_peer(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_failed_look_leaves_nothing_open(engine: Engine, monkeypatch: pytest.MonkeyPatch, refused: Refused) -> None:
-    def deny(fd: int) -> tuple[Interface, ...]:
+    def deny(fd: int) -> tuple[NamespaceInterface, ...]:
         raise NetweatherError("cannot-enter-namespace", "what")
 
     engine.add("a", labels={"t": "x"})

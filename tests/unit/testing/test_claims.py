@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from netweather.errors import NetweatherError
-from netweather.results import Whose
+from netweather.results import TargetRef
 from netweather.testing.claims import claimed
 
 TRY = "import fcntl, os, sys; fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), int(sys.argv[2]) | fcntl.LOCK_NB)"
@@ -21,7 +21,7 @@ SHARED, EXCLUSIVE = 1, 2
 
 
 @pytest.fixture
-def target() -> Iterator[Whose]:
+def target() -> Iterator[TargetRef]:
     """A namespace of this test's own: that of the machine belongs to all tests."""
     process = subprocess.Popen(["unshare", "-Urn", "sleep", "60"])
     try:
@@ -29,32 +29,32 @@ def target() -> Iterator[Whose]:
             assert process.poll() is None, "no user namespaces here"
         path = f"/proc/{process.pid}/ns/net"
         found = os.stat(path)
-        yield Whose("pid:1", "one", found.st_dev, found.st_ino, process.pid, path, "pid")
+        yield TargetRef("pid:1", "one", found.st_dev, found.st_ino, process.pid, path, "pid")
     finally:
         process.kill()
         process.wait()
 
 
-def free(target: Whose, how: int) -> bool:
+def free(target: TargetRef, how: int) -> bool:
     """Whether another process could have it."""
     command = [sys.executable, "-c", TRY, str(target.path), str(how)]
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-def test_one_at_a_time_and_again_by_itself(target: Whose) -> None:
+def test_one_at_a_time_and_again_by_itself(target: TargetRef) -> None:
     with claimed((target,)), claimed((target,)):
         assert not free(target, EXCLUSIVE)
         assert not free(target, SHARED)
     assert free(target, EXCLUSIVE)
 
 
-def test_those_that_share(target: Whose) -> None:
+def test_those_that_share(target: TargetRef) -> None:
     with claimed((target,), shared=True):
         assert free(target, SHARED)
         assert not free(target, EXCLUSIVE)
 
 
-def test_patience_has_an_end_and_says_who_waits(target: Whose) -> None:
+def test_patience_has_an_end_and_says_who_waits(target: TargetRef) -> None:
     holder = "import fcntl, os, sys, time; fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), 2); print(flush=True); time.sleep(60)"
     other = subprocess.Popen([sys.executable, "-c", holder, str(target.path)], stdout=subprocess.PIPE)
     try:
@@ -69,7 +69,7 @@ def test_patience_has_an_end_and_says_who_waits(target: Whose) -> None:
         pass
 
 
-def test_a_namespace_that_is_not_ours_to_open(target: Whose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_namespace_that_is_not_ours_to_open(target: TargetRef, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An agent's: then a file stands for it, in a folder of this user's own."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     far = replace(target, pid=None, path=None)
@@ -82,7 +82,7 @@ def test_a_namespace_that_is_not_ours_to_open(target: Whose, tmp_path: Path, mon
     assert free(replace(target, path=str(file)), EXCLUSIVE)
 
 
-def test_a_folder_of_somebody_elses_is_not_trusted(target: Whose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_of_somebody_elses_is_not_trusted(target: TargetRef, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     (tmp_path / "theirs").mkdir()
     (tmp_path / f"netweather-claims-{os.getuid()}").symlink_to(tmp_path / "theirs")
@@ -91,7 +91,7 @@ def test_a_folder_of_somebody_elses_is_not_trusted(target: Whose, tmp_path: Path
 
 
 def test_a_path_that_became_another_namespace_is_not_locked(
-    target: Whose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    target: TargetRef, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with claimed((replace(target, ino=target.ino + 1),)):

@@ -10,10 +10,10 @@ import pytest
 
 from netweather.conditions import NetworkCondition
 from netweather.errors import NetweatherError
-from netweather.results import Whose
+from netweather.results import TargetRef
 from netweather.testing.network import Degraded, Network
 
-TARGET = Whose("netns:shop", "shop", 4, 4711, None, "/run/netns/shop", "netns")
+TARGET = TargetRef("netns:shop", "shop", 4, 4711, None, "/run/netns/shop", "netns")
 
 
 class Remembering:

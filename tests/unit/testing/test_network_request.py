@@ -8,10 +8,10 @@ import pytest
 
 from netweather.conditions.language.flags import rule_from_flags
 from netweather.errors import UsageError
-from netweather.testing.network_request import Wish, has_condition, wish
+from netweather.testing.network_request import NetworkRequest, has_condition, wish
 
 
-def of(first: str | None = None, /, **words: Any) -> Wish:
+def of(first: str | None = None, /, **words: Any) -> NetworkRequest:
     return wish(first, {"target": "docker:shop", **words}, name="pytest-x-1-1", reason="test_x", lease="30s")
 
 

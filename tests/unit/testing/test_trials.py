@@ -11,7 +11,7 @@ import pytest
 from netweather.reports.matrix import Cell
 from netweather.reports.outcomes import Trial
 from netweather.testing import trials
-from netweather.testing.trials import Comparison, Wanted
+from netweather.testing.trials import Comparison, TrialNetwork
 
 EVIDENCE: dict[str, Any] = {"target": "docker:shop", "packets": 7}
 PLACE: Any = None
@@ -19,10 +19,10 @@ PLACE: Any = None
 
 def compared(
     monkeypatch: pytest.MonkeyPatch, done: Trial, junit: Path | None = None, written: str = "", networks: Sequence[str] = ("3g",)
-) -> tuple[list[Cell], list[Wanted]]:
-    asked: list[Wanted] = []
+) -> tuple[list[Cell], list[TrialNetwork]]:
+    asked: list[TrialNetwork] = []
 
-    def trial(place: object, wanted: Wanted, command: Sequence[str], *, patience: float | None) -> Trial:
+    def trial(place: object, wanted: TrialNetwork, command: Sequence[str], *, patience: float | None) -> Trial:
         asked.append(wanted)
         if junit is not None and written:
             assert not junit.exists()
@@ -38,7 +38,7 @@ def compared(
 def test_the_command_itself_is_a_test(monkeypatch: pytest.MonkeyPatch) -> None:
     cells, asked = compared(monkeypatch, Trial(0, 1.5, "said", (EVIDENCE,)), networks=("perfect", "3g"))
     assert cells == [Cell("buy", name, "passed", 1.5, "said", (EVIDENCE,)) for name in ("perfect", "3g")]
-    assert asked == [Wanted("perfect", None, {}, bad=False), Wanted("3g", "3g", {"to": "db"})]
+    assert asked == [TrialNetwork("perfect", None, {}, bad=False), TrialNetwork("3g", "3g", {"to": "db"})]
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,12 @@ import pytest
 
 from netweather.conditions import load
 from netweather.errors import NetweatherError
-from netweather.results import Cleared, Done, Experienced, RuleCounters, SetResult, Shown, Whose
+from netweather.results import Cleared, ConditionStatus, Experienced, RuleCounters, SetOutcome, SetResult, TargetRef
 from netweather.wire.condition_documents import CLEARED, DONE, DONE_LIST, PROBLEM, SHOWN, expiry, one_or_list
 from netweather.wire.schema_types import WireType
 
 NOW = datetime(2026, 7, 1, 12, 0, 0, 400_000, tzinfo=timezone(timedelta(hours=2)))
-TARGET = Whose("netns:a", "a", 1, 2, None, None, "netns")
+TARGET = TargetRef("netns:a", "a", 1, 2, None, None, "netns")
 CONDITION = load(
     {
         "name": "slow",
@@ -28,15 +28,15 @@ FOREVER = load({"name": "slow", "targets": ["netns:a"], "lease": "forever", "rul
 COUNTED = (RuleCounters(1, 100, 0), RuleCounters(2, 200, 1, loss=1, marked=None))
 LIVED = (None, Experienced(3, 2, 10_000, 11_000, 4, None, 1e6, 2e6))
 PLANNED = SetResult(TARGET, CONDITION, (), True, {"db": ("192.0.2.1",)}, ("eth0",), ("a note",), ("pump",), ("make it",))
-ENDLESS = Shown(
+ENDLESS = ConditionStatus(
     TARGET, CONDITION, None, False, ("no",), (), {"db": ("192.0.2.1",)}, COUNTED, 3, "netem", ("n",), 2, "clsact", ("n",), LIVED
 )
 VALUES = [
-    (SHOWN, Shown(TARGET, CONDITION, 60 * 10**9, True, (), ("eth0",), {}, COUNTED, 0, "pump")),
+    (SHOWN, ConditionStatus(TARGET, CONDITION, 60 * 10**9, True, (), ("eth0",), {}, COUNTED, 0, "pump")),
     (SHOWN, ENDLESS),
-    (DONE, Done(CONDITION, (SetResult(TARGET, CONDITION, (), False, {}, ()),))),
-    (DONE, Done(CONDITION, (PLANNED,), dry_run=True)),
-    (DONE, Done(FOREVER, ())),
+    (DONE, SetOutcome(CONDITION, (SetResult(TARGET, CONDITION, (), False, {}, ()),))),
+    (DONE, SetOutcome(CONDITION, (PLANNED,), dry_run=True)),
+    (DONE, SetOutcome(FOREVER, ())),
     (CLEARED, Cleared("netns:a", ("slow",))),
     (CLEARED, Cleared("netns:a", (), None, 3, 4)),
 ]  # fmt: skip
@@ -78,16 +78,16 @@ def test_the_end_of_a_lease_is_in_utc_and_does_not_flicker() -> None:
     assert expiry(600 * 10**9, NOW) == datetime(2026, 7, 1, 10, 10, tzinfo=UTC)
     later = NOW.astimezone(UTC) + timedelta(seconds=10.03)
     assert expiry(600 * 10**9 - 10_030_000_000, later) == datetime(2026, 7, 1, 10, 10, tzinfo=UTC)
-    status = DONE.write(Done(CONDITION, ()))["status"]
+    status = DONE.write(SetOutcome(CONDITION, ()))["status"]
     assert (status["expiresAt"][-1], status["remainingSeconds"]) == ("Z", 600.0)
 
 
 def test_for_ever_has_no_end() -> None:
-    status = DONE.write(Done(FOREVER, ()))["status"]
+    status = DONE.write(SetOutcome(FOREVER, ()))["status"]
     assert (status["expiresAt"], status["remainingSeconds"]) == (None, None)
 
 
 def test_one_document_or_a_list() -> None:
-    one = DONE.write(Done(FOREVER, ()))
-    assert one_or_list(DONE_LIST, [Done(FOREVER, ())]) == one
-    assert one_or_list(DONE_LIST, [Done(FOREVER, ())] * 2) == {"apiVersion": "v1", "kind": "List", "items": [one, one]}
+    one = DONE.write(SetOutcome(FOREVER, ()))
+    assert one_or_list(DONE_LIST, [SetOutcome(FOREVER, ())]) == one
+    assert one_or_list(DONE_LIST, [SetOutcome(FOREVER, ())] * 2) == {"apiVersion": "v1", "kind": "List", "items": [one, one]}

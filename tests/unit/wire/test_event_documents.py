@@ -8,7 +8,7 @@ from typing import Any, get_args
 import pytest
 
 from netweather.agent.events import Events
-from netweather.engine.scenario_runner import State
+from netweather.engine.scenario_runner import ScenarioState
 from netweather.wire.event_documents import EVENT_STREAM, EVENTS, check_event
 from tests.support.repository import below
 
@@ -33,7 +33,7 @@ def test_optional_data_may_be_there() -> None:
 
 
 def test_each_kind_that_the_code_names_is_declared_and_the_other_way_round() -> None:
-    named = {f"scenario-{state}" for state in get_args(State) if state != "playing"}
+    named = {f"scenario-{state}" for state in get_args(ScenarioState) if state != "playing"}
     for path in below("src/netweather", ".py"):
         named.update(re.findall(r'\.(?:publish|tell)\(\s*"([a-z-]+)"', path.read_text()))
     assert named | {"scenario-resumed"} == set(EVENTS)

@@ -8,7 +8,7 @@ import math
 import jsonschema
 import pytest
 
-from netweather.measure import Evidence, Figure, Measured, Null, Verdict
+from netweather.measure import ConditionEvidence, Figure, Measured, Null, Verdict
 from netweather.measure.statistics import Interval
 from netweather.wire.evidence_documents import EVIDENCE
 
@@ -19,7 +19,7 @@ FIGURES = (
 MEASURED = Measured(
     0, "UDP", FIGURES, 12, null=(Null("egress", 0.1, Interval(0, 0.2), 200, 4), Null("egress", None, None, why="no route"))
 )
-FOUND = Evidence("netns:a", "slow", {"kind": "NetworkCondition"}, ({"rule": 0},), {"inForce": True}, (), (MEASURED,))
+FOUND = ConditionEvidence("netns:a", "slow", {"kind": "NetworkCondition"}, ({"rule": 0},), {"inForce": True}, (), (MEASURED,))
 
 
 def test_evidence_and_back() -> None:
@@ -32,7 +32,7 @@ def test_evidence_and_back() -> None:
 @pytest.mark.parametrize("number", [math.inf, math.nan])
 def test_what_is_no_number_is_null(number: float) -> None:
     figure = Figure("loss", "egress", "share", number, None, None, Verdict.CANT_TELL)
-    plain = EVIDENCE.write(Evidence("a", "b", {}, (), {}, (), (Measured(0, "UDP", (figure,)),)))
+    plain = EVIDENCE.write(ConditionEvidence("a", "b", {}, (), {}, (), (Measured(0, "UDP", (figure,)),)))
     assert plain["measured"][0]["fields"][0]["asked"] is None
 
 

@@ -14,7 +14,7 @@ from netweather.conditions.profiles import builtin_profiles, find_profile
 from netweather.engine.views.system_reports import KernelReport
 from netweather.errors import NetweatherError
 from netweather.kernel.features.features import FEATURES, Finding
-from netweather.kernel.host_info import Host
+from netweather.kernel.host_info import HostInfo
 from netweather.targets import Listing
 from netweather.wire.event_documents import EVENT
 from netweather.wire.machine_documents import DOCTOR, LISTING, LISTINGS, PROFILE, PROFILES, REFERENCE
@@ -32,7 +32,7 @@ PLACE = Listing(
     7,
     "1-2",
 )
-REPORT = KernelReport(True, Host.here(), "pump", "it makes all", [Finding(each, "yes", "it is there") for each in FEATURES])
+REPORT = KernelReport(True, HostInfo.here(), "pump", "it makes all", [Finding(each, "yes", "it is there") for each in FEATURES])
 
 
 def valid(document: Any, plain: Any) -> Any:

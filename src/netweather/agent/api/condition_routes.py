@@ -15,9 +15,9 @@ from netweather.agent.agent import Agent
 from netweather.agent.api.dependencies import OurAgent, Reader, Setter, Targets, answers, body, conditions_in, known_parameters
 from netweather.agent.api.problem_responses import as_netweather
 from netweather.conditions import NetworkCondition
-from netweather.engine.draining import Held
+from netweather.engine.draining import DrainMode
 from netweather.errors import UsageError
-from netweather.results import Cleared, Done
+from netweather.results import Cleared, SetOutcome
 from netweather.service.callers import Caller
 from netweather.service.end_conditions import no_such_condition
 from netweather.wire.condition_documents import CLEARED_ITEMS, CONDITION, CONDITIONS, DONE, DONE_LIST, SHOWN_LIST
@@ -26,7 +26,7 @@ router = APIRouter(prefix="/v1", dependencies=[Depends(known_parameters)], tags=
 
 _NAME: Final = r"^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$"
 _PATIENCE_S: Final = 2.0
-Name = Annotated[str, Path(description="the condition's name", pattern=_NAME)]
+ConditionName = Annotated[str, Path(description="the condition's name", pattern=_NAME)]
 Lived = Annotated[bool, Query(description="with a summary of the TCP connections of each rule, from the kernel")]
 ConfirmHost = Annotated[bool, Query(alias="confirmHost", description="the target `host` is meant")]
 Wait = Annotated[bool, Query(description="return when no packet is held (after at most 10 s) and all devices are removed")]
@@ -60,7 +60,7 @@ async def put_conditions(request: Request, agent: OurAgent, who: Setter, how: An
     responses=answers("in force, and read back", DONE, 404, 409, 415),
 )  # fmt: skip
 async def put_condition(
-    name: Name, request: Request, agent: OurAgent, who: Setter, how: Annotated[How, Depends()]
+    name: ConditionName, request: Request, agent: OurAgent, who: Setter, how: Annotated[How, Depends()]
 ) -> JSONResponse:
     """On all of the targets that it names, or none. The same again is no change; another replaces it without losing a packet."""
     conditions = await conditions_in(request)
@@ -81,7 +81,7 @@ async def _set(
     who: Caller,
     conditions: Sequence[NetworkCondition],
     how: How,
-) -> list[Done]:
+) -> list[SetOutcome]:
     loop = asyncio.get_running_loop()
 
     def gone() -> bool:  # asked by the thread that measures; a loop that doesn't answer ends with the agent
@@ -90,7 +90,7 @@ async def _set(
         except (TimeoutError, CancelledError, RuntimeError):
             return True
 
-    def put() -> list[Done]:
+    def put() -> list[SetOutcome]:
         service = agent.service(replace(who, gone=gone))
         return service.set(conditions, dry_run=how.dry_run, host=how.confirm_host, verify=how.verify)
 
@@ -112,7 +112,9 @@ async def get_conditions(agent: OurAgent, who: Reader, targets: Targets = None, 
 
 
 @router.get("/conditions/{name}", summary="One condition", responses=answers("one item for each target", SHOWN_LIST, 404, 409))
-async def get_condition(name: Name, agent: OurAgent, who: Reader, targets: Targets = None, lived: Lived = False) -> JSONResponse:
+async def get_condition(
+    name: ConditionName, agent: OurAgent, who: Reader, targets: Targets = None, lived: Lived = False
+) -> JSONResponse:
     """On these targets, or wherever it is in force."""
     shown = await agent.for_targets(targets or (), agent.service(who).show, targets or (), lived=lived)
     found = [each for each in shown if each.condition.name == name]
@@ -134,14 +136,20 @@ async def delete_conditions(
     "/conditions/{name}", summary="End a condition", responses=answers("what ended, by target", CLEARED_ITEMS, 404, 409)
 )
 async def delete_condition(
-    name: Name, agent: OurAgent, who: Setter, targets: Targets = None, owner: Owner = None, wait: Wait = False, now: Now = False
+    name: ConditionName,
+    agent: OurAgent,
+    who: Setter,
+    targets: Targets = None,
+    owner: Owner = None,
+    wait: Wait = False,
+    now: Now = False,
 ) -> JSONResponse:
     """On these targets, or wherever it is in force. Traffic is normal on return; the agent removes devices in the background."""
     held = _held(wait=wait, now=now)
     return _cleared(await agent.clear(who, targets or (), name, owner, held))
 
 
-def _held(*, wait: bool, now: bool) -> Held:
+def _held(*, wait: bool, now: bool) -> DrainMode:
     if wait and now:
         raise UsageError(
             "conflicting-flags",

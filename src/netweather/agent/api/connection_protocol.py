@@ -18,7 +18,7 @@ PATIENCE_S: Final = 10.0
 MOST_CONNECTIONS: Final = 5000
 
 
-class Protocol(H11Protocol):
+class AgentProtocol(H11Protocol):
     """The peer's credentials are in the request's state as `peer`; None of TCP's."""
 
     _timer: asyncio.TimerHandle | None = None

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from netweather.agent.api.dependencies import OurAgent, Reader, Setter, answers, known_parameters
 from netweather.agent.events import Event, Listener
 from netweather.conditions.profiles import builtin_profiles, find_profile
-from netweather.engine.verification import Wish
+from netweather.engine.verification import VerifyOptions
 from netweather.targets.runtimes.compose import Own
 from netweather.wire.event_documents import EVENT, EVENT_STREAM
 from netweather.wire.evidence_documents import EVIDENCE_ITEMS
@@ -89,7 +89,7 @@ async def get_doctor(agent: OurAgent, who: Reader) -> JSONResponse:
 )
 async def verify_conditions(wish: VerifyRequest, agent: OurAgent, who: Setter) -> JSONResponse:
     """Probe packets go through the very rules: about 10 seconds."""
-    what = Wish(wish.name, wish.to, wish.peer, wish.samples)
+    what = VerifyOptions(wish.name, wish.to, wish.peer, wish.samples)
     evidence = await agent.measured(agent.service(who).verify, wish.target, what)
     return JSONResponse(EVIDENCE_ITEMS.write(evidence))
 

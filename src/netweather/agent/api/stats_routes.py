@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from netweather.agent.api.dependencies import OurAgent, Reader, answers, known_parameters
-from netweather.engine.views.socket_stats import Wanted
+from netweather.engine.views.socket_stats import CounterSelection
 from netweather.wire.stats_documents import SESSION
 
 router = APIRouter(prefix="/v1", dependencies=[Depends(known_parameters)], tags=["stats"])
@@ -31,7 +31,7 @@ class StatsRequest(BaseModel):
 )
 async def post_stats(wanted: StatsRequest, agent: OurAgent, who: Reader) -> JSONResponse:
     """By programs on the kernel's tracepoints, until it is ended, or nobody has read it for `leaseSeconds`."""
-    meant = Wanted.parse(wanted.only, by_process=wanted.by_process)
+    meant = CounterSelection.parse(wanted.only, by_process=wanted.by_process)
     return JSONResponse(await agent.in_thread(agent.watches.begin, who, wanted.target, meant))
 
 

@@ -18,10 +18,10 @@ from netweather.agent.cluster.pod_verification import Proofs
 from netweather.engine import entries
 from netweather.engine.engine_choice import engines
 from netweather.errors import NetweatherError
-from netweather.kubernetes.objects.node_objects import OWNER, Key, Orders, PodOrder, read_orders, status_of
+from netweather.kubernetes.objects.node_objects import OWNER, OrderKey, Orders, PodOrder, read_orders, status_of
 from netweather.kubernetes.server import api as kinds
 from netweather.kubernetes.server.api import Api, is_forbidden
-from netweather.kubernetes.server.informer import Followed
+from netweather.kubernetes.server.informer import Informer
 from netweather.service.callers import refuse_files
 from netweather.targets import resolve_peers
 from netweather.targets.runtimes.cri import open_pod, pods_by_uid
@@ -38,7 +38,7 @@ SUCCEEDS_S: Final = 1.0
 
 
 @dataclass(frozen=True)
-class Held:
+class HeldCondition:
     """What is in force by our doing. host: the host's addresses of then; engine: what makes it."""
 
     sandbox: str
@@ -47,22 +47,22 @@ class Held:
     engine: str
 
 
-class Node:
+class NodeAgent:
     """This node. connect: makes the connection to the cluster. daemonset: NAMESPACE/NAME of the one that we are of, if any."""
 
     def __init__(self, agent: Agent, name: str, connect: Callable[[], Any] = Api.connect, daemonset: str = "") -> None:
         self.agent, self.name, self.connect, self.daemonset = agent, name, connect, daemonset
         self._api: Api | None = None
         self._dirty = asyncio.Event()
-        self._held: dict[Key, Held] = {}
+        self._held: dict[OrderKey, HeldCondition] = {}
         self._proofs = Proofs(agent, self._dirty.set)
-        self._failed: dict[Key, NetweatherError] = {}
+        self._failed: dict[OrderKey, NetweatherError] = {}
         self._told: dict[str, Any] = {}
 
     async def run(self) -> None:
         """For ever. Raises NetweatherError no-kubernetes-extra."""
         api = self._api = await self._connected()
-        followed = Followed(kinds.NODES, read_orders, self._dirty.set, self.name)
+        followed = Informer(kinds.NODES, read_orders, self._dirty.set, self.name)
         async with asyncio.TaskGroup() as group:
             group.create_task(followed.run(api))
             await followed.listed.wait()  # before, what is in force stays
@@ -142,7 +142,7 @@ class Node:
             self._failed[order.key] = problem
         else:
             self._failed.pop(order.key, None)
-            self._held[order.key] = Held(sandbox, order, host, engines(made.rules))
+            self._held[order.key] = HeldCondition(sandbox, order, host, engines(made.rules))
             self.agent.events.publish("condition-set", **told, by=OWNER)
 
     def _clear(self, wanted: set[tuple[str, str]]) -> None:

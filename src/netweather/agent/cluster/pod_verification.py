@@ -14,9 +14,9 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from netweather.conditions import NetworkCondition
-from netweather.engine.verification import Wish, verify
+from netweather.engine.verification import VerifyOptions, verify
 from netweather.errors import NetweatherError
-from netweather.kubernetes.objects.node_objects import Key, PodOrder, Proof
+from netweather.kubernetes.objects.node_objects import OrderKey, PodOrder, Proof
 from netweather.measure import Verdict, in_words, worst
 from netweather.targets.runtimes.cri import open_pod, pods_by_uid, references_by_address
 
@@ -31,7 +31,7 @@ Subject = tuple[str, int, NetworkCondition]
 
 
 @dataclass(frozen=True)
-class _Found:
+class _Proved:
     subject: Subject
     proof: Proof
 
@@ -41,12 +41,12 @@ class Proofs:
 
     def __init__(self, agent: Agent, told: Callable[[], None]) -> None:
         self.agent, self.told = agent, told
-        self._wanted: dict[Key, Subject] = {}
-        self._found: dict[Key, _Found] = {}
-        self._running: set[Key] = set()
+        self._wanted: dict[OrderKey, Subject] = {}
+        self._found: dict[OrderKey, _Proved] = {}
+        self._running: set[OrderKey] = set()
 
     @property
-    def found(self) -> dict[Key, Proof]:
+    def found(self) -> dict[OrderKey, Proof]:
         """Those there are, by the order's key: of its generation, though perhaps of a change before the last."""
         return {key: each.proof for key, each in self._found.items()}
 
@@ -68,7 +68,7 @@ class Proofs:
             async with self.agent.proving:
                 if self._wanted.get(order.key) == subject:
                     proof = await self.agent.in_thread(self._measured, order, subject[0])
-                    self._found[order.key] = _Found(subject, proof)
+                    self._found[order.key] = _Proved(subject, proof)
         finally:
             self._running.discard(order.key)
             self.told()
@@ -96,7 +96,7 @@ def _measure(agent: Agent, order: PodOrder, sandbox: str) -> Proof:
             raise NetweatherError("not-proved", f"it took longer than {LONGEST_S:.0f} s", text or f"{share:.0%}", "try again")
 
     with open_pod(sandbox) as target:
-        found = verify(agent.engine, target, Wish(order.condition.name, nearby=_nearby(order), anybody="host"), look)
+        found = verify(agent.engine, target, VerifyOptions(order.condition.name, nearby=_nearby(order), anybody="host"), look)
     return Proof(str(worst(each.verdict for each in found)), "; ".join(in_words(each) for each in found))
 
 

@@ -15,7 +15,7 @@ from netweather.errors import NetweatherError, UsageError
 from netweather.settings import Settings
 
 if TYPE_CHECKING:
-    from netweather.engine.draining import Held
+    from netweather.engine.draining import DrainMode
     from netweather.results import Cleared
 
 _EXAMPLES = """
@@ -64,7 +64,7 @@ def command(
         raise UsageError(
             "conflicting-flags", what, "--now drops held packets, and --wait waits until they are sent", "leave one of them out"
         )
-    held: Held = "wait" if wait else "drop" if now else "drain"
+    held: DrainMode = "wait" if wait else "drop" if now else "drain"
     answers = connected(Settings.load(), direct=direct).clear(targets, name, owner, held=held)
     failed = [each for each in answers if each.problem]
     if as_json:

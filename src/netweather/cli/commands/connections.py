@@ -15,7 +15,7 @@ from netweather.errors import UsageError
 from netweather.settings import Settings
 
 if TYPE_CHECKING:
-    from netweather.engine import Chosen, Listed, Live
+    from netweather.engine import SocketFilter, SocketInfo, TargetSockets
     from netweather.kernel.datapath.spec import RuleId
 
 _EXAMPLES = """
@@ -82,7 +82,7 @@ def command(
     meant = which(given(flags), exclude, states, name, listening=everything)
     service = connected(Settings.load(), direct=direct)
 
-    def say_all(listed: list[Listed]) -> None:
+    def say_all(listed: list[TargetSockets]) -> None:
         if as_json:
             from netweather.wire.connection_documents import CONNECTIONS
 
@@ -98,32 +98,32 @@ def command(
 
 def which(
     flags: dict[str, FlagValue], exclude: Sequence[str], states: Sequence[str], name: str | None, *, listening: bool = False
-) -> Chosen:
+) -> SocketFilter:
     """Chosen connections the words mean. Raises UsageError."""
     from netweather.conditions.language.flags import match_from_short, rule_from_flags
-    from netweather.engine import Chosen
+    from netweather.engine import SocketFilter
 
     match = rule_from_flags(flags).match
     if match.protocol not in (None, "tcp", "udp"):
         why = "sock_diag lists only TCP and UDP"
         raise UsageError("bad-protocol", f"connections of protocol {match.protocol} cannot be listed", why, "write tcp or udp")
     others = tuple(match_from_short(text, "--exclude") for text in exclude)
-    return Chosen(match, others, tuple(states), name, listening)
+    return SocketFilter(match, others, tuple(states), name, listening)
 
 
-def tell(listed: list[Listed]) -> None:
+def tell(listed: list[TargetSockets]) -> None:
     """A table for each target."""
     say("\n".join(_lines(listed)))
 
 
-def _drawn(listed: list[Listed]) -> Any:
+def _drawn(listed: list[TargetSockets]) -> Any:
     """The same for a display that is drawn over; what has no room there is cut off."""
     from rich.text import Text
 
     return Text("\n".join(_lines(listed)), no_wrap=True, overflow="ellipsis")
 
 
-def _lines(listed: list[Listed]) -> Iterator[str]:
+def _lines(listed: list[TargetSockets]) -> Iterator[str]:
     """Written by hand: ten thousand rows would take Rich many seconds."""
     for number, each in enumerate(listed):
         if len(listed) > 1:
@@ -150,7 +150,7 @@ _TITLES: Final = (
 )
 
 
-def _row(live: Live) -> tuple[str, ...]:
+def _row(live: SocketInfo) -> tuple[str, ...]:
     from netweather.cli.wording import bit_rate, microseconds
 
     one, info = live.socket, live.socket.info

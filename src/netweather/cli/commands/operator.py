@@ -43,5 +43,5 @@ def command(*, lease_namespace: str, protect: tuple[str, ...], most: str) -> Non
         running = importlib.import_module("netweather.operator.running")
     except ModuleNotFoundError as error:
         raise no_extra(error) from error
-    policy = running.Policy(protected=frozenset(protect or ["kube-system"]), most=Percent.parse(most))
+    policy = running.PodPolicy(protected=frozenset(protect or ["kube-system"]), most=Percent.parse(most))
     running.run(running.Options(policy, f"{os.uname().nodename}-{os.getpid()}", lease_namespace))

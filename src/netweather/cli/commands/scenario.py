@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from netweather.client import Client
     from netweather.conditions import NetworkCondition
     from netweather.conditions.scenario import Scenario
-    from netweather.conditions.scenario_timeline import Timeline
+    from netweather.conditions.scenario_timeline import ScenarioTimeline
     from netweather.service import Service
     from netweather.service.protocol import Heard
 
@@ -187,7 +187,7 @@ def _tell_timeline(scenario: Scenario, *, as_json: bool) -> None:
         say(line)
 
 
-def _lines(found: Timeline) -> list[str]:
+def _lines(found: ScenarioTimeline) -> list[str]:
     """A line for each moment: what comes, and what goes."""
     from netweather.cli.wording import condition_words, match_words
 

@@ -20,7 +20,7 @@ from netweather.errors import UsageError
 from netweather.settings import Settings
 
 if TYPE_CHECKING:
-    from netweather.results import Done
+    from netweather.results import SetOutcome
 
 _EXAMPLES = """
 # add 200 ms to each round trip and lose 1 % of packets, for 10 minutes
@@ -132,7 +132,7 @@ _WITH_FILE = frozenset({"for", "engine", "reason"})
 def _from_file(file: str, flags: dict[str, FlagValue]) -> list[NetworkCondition]:
     from netweather.cli.files import read_conditions
     from netweather.conditions.language.codec import read
-    from netweather.conditions.model import Engine, Lease
+    from netweather.conditions.model import EngineName, Lease
 
     for name in flags:
         if name not in _WITH_FILE:
@@ -142,7 +142,7 @@ def _from_file(file: str, flags: dict[str, FlagValue]) -> list[NetworkCondition]
     if "for" in flags:
         changes["lease"] = read(Lease, flags["for"], "--for")
     if "engine" in flags:
-        changes["engine"] = read(Engine, flags["engine"], "--engine")
+        changes["engine"] = read(EngineName, flags["engine"], "--engine")
     if "reason" in flags:
         changes["reason"] = str(flags["reason"])
     from netweather.conditions import validate
@@ -170,7 +170,7 @@ def _typed(completed: Completed, conditions: list[NetworkCondition], targets: Se
 # setting, and saying what was set
 
 
-def _proved(put: Callable[..., list[Done]], *, quiet: bool) -> list[Done]:
+def _proved(put: Callable[..., list[SetOutcome]], *, quiet: bool) -> list[SetOutcome]:
     """The same, with its evidence, and a bar meanwhile."""
     from netweather.cli.commands.verify import bar
 
@@ -178,7 +178,7 @@ def _proved(put: Callable[..., list[Done]], *, quiet: bool) -> list[Done]:
         return put(verify=True, progress=progress)
 
 
-def _exit_code(done: Iterable[Done]) -> int:
+def _exit_code(done: Iterable[SetOutcome]) -> int:
     """0 also when nothing was to be proved; 3 when it can't be told, and then it stays in force."""
     evidence = [proof for each in done for proof in each.evidence]
     if not evidence:
@@ -188,7 +188,7 @@ def _exit_code(done: Iterable[Done]) -> int:
     return whole(evidence).exit_code
 
 
-def tell(done: list[Done], *, as_json: bool) -> None:
+def tell(done: list[SetOutcome], *, as_json: bool) -> None:
     """What was set, or would be; with its evidence, as `verify` prints it."""
     now = datetime.now().astimezone()
     if as_json:
@@ -206,7 +206,7 @@ def tell(done: list[Done], *, as_json: bool) -> None:
         tell_proof(proof)
 
 
-def _told(done: Done, now: datetime) -> list[str]:
+def _told(done: SetOutcome, now: datetime) -> list[str]:
     """What was set, on what, until when, and what it does to a round trip."""
     from netweather.cli.wording import meanings, queue_waits, round_trips, until
     from netweather.conditions.profiles import expand

@@ -16,7 +16,7 @@ from netweather.settings import Settings
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from netweather.results import RuleCounters, Shown
+    from netweather.results import ConditionStatus, RuleCounters
     from netweather.service import Service
 
 _EXAMPLES = """
@@ -68,7 +68,7 @@ def _nothing(targets: Sequence[str]) -> str:
     return f"no conditions are in force{' on ' + ', '.join(targets) if targets else ''}"
 
 
-def _documents(shown: list[Shown]) -> list[dict[str, Any]]:
+def _documents(shown: list[ConditionStatus]) -> list[dict[str, Any]]:
     from netweather.wire.condition_documents import SHOWN
 
     return [SHOWN.write(each) for each in shown]
@@ -77,7 +77,7 @@ def _documents(shown: list[Shown]) -> list[dict[str, Any]]:
 def _watch(service: Service, targets: Sequence[str], *, as_json: bool) -> None:
     """As JSON: a list on each line."""
 
-    def tell(shown: list[Shown]) -> None:
+    def tell(shown: list[ConditionStatus]) -> None:
         if as_json:
             say_json(_documents(shown), compact=True)
         else:
@@ -86,11 +86,11 @@ def _watch(service: Service, targets: Sequence[str], *, as_json: bool) -> None:
     again_and_again(lambda: service.show(targets), tell, None if as_json else lambda shown: _live(shown, targets))
 
 
-def _live(shown: list[Shown], targets: Sequence[str]) -> Any:
+def _live(shown: list[ConditionStatus], targets: Sequence[str]) -> Any:
     return shown_table(shown) if shown else _nothing(targets)
 
 
-def shown_table(shown: list[Shown]) -> Any:
+def shown_table(shown: list[ConditionStatus]) -> Any:
     """The table: a row for each rule, the condition's own columns on its first."""
     import sys
 
@@ -110,7 +110,7 @@ def shown_table(shown: list[Shown]) -> Any:
     return table([" / ".join(titles) for titles in layout], rows)
 
 
-def _cells(shown: Shown, index: int, *, wide: bool) -> dict[str, Text]:
+def _cells(shown: ConditionStatus, index: int, *, wide: bool) -> dict[str, Text]:
     """The cells of one rule's row, by title."""
     from rich.text import Text
 
@@ -155,13 +155,13 @@ def _dropped(counters: RuleCounters, *, unknown: bool, wide: bool) -> Text:
     )
 
 
-def _target(shown: Shown) -> str:
+def _target(shown: ConditionStatus) -> str:
     """The user's words, and the name behind them when it is another (docker:label=…)."""
     reference, name = shown.target.reference, shown.target.name
     return reference if name in reference else f"{reference} ({name})"
 
 
-def _say_engines(shown: list[Shown]) -> None:
+def _say_engines(shown: list[ConditionStatus]) -> None:
     """Under the table: why an engine makes the lines, when that wasn't the user's choice."""
     import sys
 
@@ -177,7 +177,7 @@ def _say_engines(shown: list[Shown]) -> None:
         say(styled(wrapped(f"{whose}{text}", "", "  ", sys.stdout), "dim", sys.stdout))
 
 
-def _say_problems(shown: list[Shown]) -> None:
+def _say_problems(shown: list[ConditionStatus]) -> None:
     """Under the table, in full: why something is not in force, what else is wrong, and what is to be known."""
     import sys
 

@@ -16,8 +16,8 @@ from netweather.errors import NetweatherError, UsageError
 from netweather.settings import Settings
 
 if TYPE_CHECKING:
-    from netweather.engine.verification import Progress
-    from netweather.measure import Evidence, Figure, Measured, Verdict
+    from netweather.engine.verification import ProgressCallback
+    from netweather.measure import ConditionEvidence, Figure, Measured, Verdict
     from netweather.results import Experienced
     from netweather.service import Service
 
@@ -66,11 +66,11 @@ def command(
         from netweather.measure import plots
 
         plots.check(plot)
-    from netweather.engine.verification import Wish
+    from netweather.engine.verification import VerifyOptions
 
     service = connected(Settings.load(), direct=direct or plot is not None)  # what is drawn doesn't come over the wire
     with bar(quiet=as_json) as progress:
-        evidence = service.verify(target, Wish(name, to, peer, count), progress)
+        evidence = service.verify(target, VerifyOptions(name, to, peer, count), progress)
     if plot is not None:
         plots.draw(evidence, plot)
     lived = _lived(service, target)
@@ -92,7 +92,7 @@ def _lived(service: Service, target: str) -> dict[tuple[str, str], Sequence[Expe
     return {}
 
 
-def _document(evidence: Evidence, lived: Sequence[Experienced | None]) -> dict[str, Any]:
+def _document(evidence: ConditionEvidence, lived: Sequence[Experienced | None]) -> dict[str, Any]:
     from netweather.wire.condition_documents import EXPERIENCED
     from netweather.wire.evidence_documents import EVIDENCE
 
@@ -100,7 +100,7 @@ def _document(evidence: Evidence, lived: Sequence[Experienced | None]) -> dict[s
     return {**EVIDENCE.write(evidence), "experienced": rules}
 
 
-def whole(evidence: Iterable[Evidence]) -> Verdict:
+def whole(evidence: Iterable[ConditionEvidence]) -> Verdict:
     """One verdict for all of it."""
     from netweather.measure import worst
 
@@ -117,7 +117,7 @@ def _count(samples: str | None) -> int | None:
 
 
 @contextlib.contextmanager
-def bar(*, quiet: bool) -> Iterator[Progress]:
+def bar(*, quiet: bool) -> Iterator[ProgressCallback]:
     """Shows how far the measuring is, where somebody sees it."""
     if quiet or not sys.stderr.isatty():
         from netweather.engine.verification import silent
@@ -136,7 +136,7 @@ def bar(*, quiet: bool) -> Iterator[Progress]:
 # saying it
 
 
-def tell(evidence: Evidence) -> None:
+def tell(evidence: ConditionEvidence) -> None:
     """A table of the fields, what the kernel holds, and the verdict."""
     from netweather.cli.output import drawn
 

@@ -15,7 +15,7 @@ from netweather.errors import NetweatherError, UsageError
 
 if TYPE_CHECKING:
     from netweather.kernel.tracing.link_recorder import Recorder
-    from netweather.observation.profile_learning import Line
+    from netweather.observation.profile_learning import LearntLine
 
 _EXAMPLES = """
 netweather record docker:shop-api --for 1h -o home.yaml
@@ -130,7 +130,7 @@ def _wait(recorder: Recorder, seconds: float | None, *, quiet: bool) -> None:
         print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
-def _write(file: Path, found: Line, source: str) -> None:
+def _write(file: Path, found: LearntLine, source: str) -> None:
     """The profile, and beside it the table of its delays. Raises NetweatherError nothing-learnt, unwritable-file."""
     import yaml
 
@@ -149,7 +149,7 @@ def _write(file: Path, found: Line, source: str) -> None:
         ) from error
 
 
-def _plain(found: Line, file: Path) -> dict[str, Any]:
+def _plain(found: LearntLine, file: Path) -> dict[str, Any]:
     delay = found.delay
     return {
         "file": str(file),
@@ -161,7 +161,7 @@ def _plain(found: Line, file: Path) -> dict[str, Any]:
     }
 
 
-def _tell(found: Line, file: Path) -> None:
+def _tell(found: LearntLine, file: Path) -> None:
     from netweather.cli.extras.stats_table import duration
 
     if found.delay is not None:

@@ -71,7 +71,7 @@ def command(
         why = f"the package {error.name} is not installed"
         raise NetweatherError("no-scope-extra", "this installation has no plugin", why, "install netweather[scope]") from error
     length = Duration.parse(lease) if lease else settings.lease
-    wanted = serving.Wanted(length, found, Path(root), identifier, steps, panel, before_1_13)
+    wanted = serving.PluginSettings(length, found, Path(root), identifier, steps, panel, before_1_13)
     serving.run(settings, connect(settings, direct=direct), wanted)
 
 

@@ -14,7 +14,7 @@ from netweather.cli.output import console, drawn, remark, say, say_json
 from netweather.settings import Settings
 
 if TYPE_CHECKING:
-    from netweather.cli.extras.stats_watch import Watch
+    from netweather.cli.extras.stats_watch import StatsWatch
 
 _EXAMPLES = """
 netweather stats docker:shop-api
@@ -53,17 +53,17 @@ def command(
     It also counts TCP events: connections, resets, retransmits, and packets dropped by reason. eBPF programs on tracepoints
     count in the kernel; they are removed when this command ends. The target is not changed.
     """
-    from netweather.cli.extras.stats_watch import Watch
-    from netweather.engine.views.socket_stats import Wanted
+    from netweather.cli.extras.stats_watch import StatsWatch
+    from netweather.engine.views.socket_stats import CounterSelection
     from netweather.units import Duration
 
-    wanted = Wanted.parse(only, by_process=by_process)
+    wanted = CounterSelection.parse(only, by_process=by_process)
     seconds = Duration.parse(lasting).seconds if lasting else None
     if plot is not None:
         from netweather.measure import plots
 
         plots.check(plot)
-    with Watch.open(connected(Settings.load(), direct=direct), target, wanted) as watch:
+    with StatsWatch.open(connected(Settings.load(), direct=direct), target, wanted) as watch:
         for missing in watch.stats.missing:
             remark("note", f"this kernel has no tracepoint {missing}: nothing is counted of it")
         _look(watch, seconds, as_json=as_json)
@@ -73,7 +73,7 @@ def command(
             draw(watch.drawn(), plot)
 
 
-def _look(watch: Watch, seconds: float | None, *, as_json: bool) -> None:
+def _look(watch: StatsWatch, seconds: float | None, *, as_json: bool) -> None:
     """Until the time is over, or Ctrl-C; then the sum. As JSON: the sum alone, or without an end one line for each second."""
     try:
         with _display(watch, as_json=as_json, endless=seconds is None) as show:
@@ -88,7 +88,7 @@ def _look(watch: Watch, seconds: float | None, *, as_json: bool) -> None:
 
 
 @contextlib.contextmanager
-def _display(watch: Watch, *, as_json: bool, endless: bool) -> Iterator[Callable[[], None]]:
+def _display(watch: StatsWatch, *, as_json: bool, endless: bool) -> Iterator[Callable[[], None]]:
     """What is done after each second: a live table where it can be drawn over, else text, when there is no end to wait for."""
     if as_json or not sys.stdout.isatty():
         show = _say_lines if as_json else _say_tables
@@ -101,12 +101,12 @@ def _display(watch: Watch, *, as_json: bool, endless: bool) -> Iterator[Callable
         yield lambda: live.update(Group(*watch.tables()), refresh=True)
 
 
-def _say_lines(watch: Watch) -> None:
+def _say_lines(watch: StatsWatch) -> None:
     for document in watch.documents(last=True):
         say_json(document, compact=True)
 
 
-def _say_tables(watch: Watch, *, rates: bool = True) -> None:
+def _say_tables(watch: StatsWatch, *, rates: bool = True) -> None:
     for table in watch.tables(rates=rates):
         say(drawn(table))
     sys.stdout.flush()

@@ -13,7 +13,7 @@ from netweather.kernel.waiting import pause
 from netweather.observation.socket_figures import since
 
 if TYPE_CHECKING:
-    from netweather.engine.views.socket_stats import Stats, Wanted
+    from netweather.engine.views.socket_stats import CounterSelection, Stats
     from netweather.kernel.tracing.socket_counters import Counted
     from netweather.observation.socket_plots import Drawn
     from netweather.service import Service
@@ -22,14 +22,14 @@ _KEPT: Final = 3600
 
 
 @dataclass
-class Watch:
+class StatsWatch:
     """What a target's sockets had done at each look. Closes the source at the end."""
 
     stats: Stats
     _readings: list[list[Counted]] = field(default_factory=list)
 
     @classmethod
-    def open(cls, service: Service, reference: str, wanted: Wanted) -> Watch:
+    def open(cls, service: Service, reference: str, wanted: CounterSelection) -> StatsWatch:
         """Raises UsageError and NetweatherError as the service does."""
         made = cls(service.stats(reference, wanted))
         try:

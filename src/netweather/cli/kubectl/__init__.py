@@ -11,7 +11,7 @@ from typing import Final
 from netweather.cli import command_factory as _command_factory
 from netweather.cli import main as _main
 from netweather.cli.app import Commands as _Commands
-from netweather.cli.command_list import Entry as _Entry
+from netweather.cli.command_list import CommandEntry as _Entry
 
 __all__ = ["COMMANDS", "NAME", "main", "program", "run"]
 

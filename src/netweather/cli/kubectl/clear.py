@@ -13,8 +13,8 @@ from netweather.cli.kubectl.cluster_access import (
     IN_TIME,
     LOOKS_S,
     PATIENCE_S,
-    Object,
-    Place,
+    ClusterObject,
+    ClusterPlace,
     chosen,
     progress,
     with_cluster,
@@ -46,7 +46,7 @@ def command(
     everything: bool,
     everywhere: bool,
     no_wait: bool,
-    place: Place,
+    place: ClusterPlace,
     as_json: bool,
 ) -> None:
     """Deletes the conditions and scenarios of these targets, or the one with --name. Returns when no node has them in force.
@@ -57,7 +57,7 @@ def command(
     if not targets and not name and not everything:
         raise UsageError("missing-target", "no TARGET is given", "", "name one, or --name NAME, or --all")
 
-    async def work(api: Api) -> tuple[list[Object], bool]:
+    async def work(api: Api) -> tuple[list[ClusterObject], bool]:
         found = await chosen(api, targets, name, IN_TIME, everywhere=everywhere and everything)
         for each in found:
             await _delete(api, each)
@@ -77,7 +77,7 @@ def command(
         remark("note", "you may not read NodeConditions, so that it can't be seen when the nodes have acted")
 
 
-async def _delete(api: Api, found: Object) -> None:
+async def _delete(api: Api, found: ClusterObject) -> None:
     kind = SCENARIOS if found["kind"] == "NetworkScenario" else CONDITIONS
     await api.delete(kind, found["metadata"]["name"], found["metadata"]["namespace"])
 
@@ -105,7 +105,7 @@ async def _gone(api: Api, uids: set[str]) -> bool:
         await asyncio.sleep(LOOKS_S)
 
 
-def _held(node: Object) -> Iterable[str]:
+def _held(node: ClusterObject) -> Iterable[str]:
     """The conditions that a node is asked for, or has."""
     for part in ("spec", "status"):
         for each in (node.get(part) or {}).get("conditions") or ():

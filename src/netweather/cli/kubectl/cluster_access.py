@@ -17,7 +17,7 @@ from netweather.kubernetes.objects.statuses import states_of
 from netweather.kubernetes.server.api import CONDITIONS, SCENARIOS, Api, Kind
 
 T = TypeVar("T")
-Object = dict[str, Any]
+ClusterObject = dict[str, Any]
 LOOKS_S: Final = 0.2
 PATIENCE_S: Final = 60.0
 IN_TIME: Final = (CONDITIONS, SCENARIOS)
@@ -39,7 +39,7 @@ _name_option = command_factory.option("--name", metavar="NAME", default="", help
 
 
 @dataclass(frozen=True)
-class Place:
+class ClusterPlace:
     """Which cluster, and which namespace of it; "" as kubectl would take it."""
 
     namespace: str = ""
@@ -64,7 +64,7 @@ def with_cluster(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def command(*, namespace: str, context: str, kubeconfig: str, **more: Any) -> Any:
-        return function(place=Place(namespace, context, kubeconfig), **more)
+        return function(place=ClusterPlace(namespace, context, kubeconfig), **more)
 
     return functools.reduce(lambda made, option: option(made), reversed(_CLUSTER), command)
 
@@ -79,7 +79,7 @@ def with_targets(function: Callable[..., Any]) -> Callable[..., Any]:
     return targets_argument(selector_option(_name_option(command)))
 
 
-async def apply(api: Api, found: Object) -> Object:
+async def apply(api: Api, found: ClusterObject) -> ClusterObject:
     """Writes a NetworkCondition, in place of the one of its name. Raises NetweatherError."""
     name = found["metadata"]["name"]
     before = await api.read(CONDITIONS, name, api.namespace)
@@ -91,7 +91,7 @@ async def apply(api: Api, found: Object) -> Object:
 
 async def chosen(
     api: Api, targets: Sequence[Mapping[str, Any]], name: str, kinds: Sequence[Kind] = (CONDITIONS,), *, everywhere: bool = False
-) -> list[Object]:
+) -> list[ClusterObject]:
     """The objects of the namespace that have one of these targets, or that name; all without both. Raises NetweatherError.
 
     everywhere: of all namespaces.
@@ -106,7 +106,7 @@ def _whose(target: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in target.items() if key not in ("count", "share")}
 
 
-async def settled(api: Api, name: str, say: Callable[[str], None], patience_s: float = PATIENCE_S) -> Object:
+async def settled(api: Api, name: str, say: Callable[[str], None], patience_s: float = PATIENCE_S) -> ClusterObject:
     """Waits until a condition is in force on all of its pods (and measured, if asked), or was refused, or has ended; as it is then.
 
     say: told of progress. Raises NetweatherError pods-not-in-force when nothing of that comes in time.
@@ -149,7 +149,7 @@ def _missing(known: Mapping[str, Mapping[str, Any]]) -> str:
     return str(known[last].get("message", ""))
 
 
-def need_in_force(found: Object) -> None:
+def need_in_force(found: ClusterObject) -> None:
     """Raises NetweatherError pods-not-in-force, with what the status says."""
     known = states_of(found)
     if known.get("InForce", {}).get("status") == "True":

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import Final, Literal
 
 from netweather.cli import command_factory
-from netweather.cli.kubectl.cluster_access import Object, Place, with_cluster
+from netweather.cli.kubectl.cluster_access import ClusterObject, ClusterPlace, with_cluster
 from netweather.cli.options import json_option
 from netweather.cli.output import say, say_json
 from netweather.errors import NetweatherError
@@ -25,15 +25,15 @@ _MAY: Final = (
     ("networkconditions", ("get", "list", "create", "update", "delete"), "the role `edit` of the namespace includes it"),
     ("pods", ("list",), "the role `view` of the namespace includes it"),
 )
-Answer = Literal["yes", "no", "can't tell"]
+FindingState = Literal["yes", "no", "can't tell"]
 
 
 @dataclass(frozen=True)
-class Finding:
+class ClusterFinding:
     """One thing that was looked at. needed: whether conditions can't be had without it."""
 
     what: str
-    answer: Answer
+    answer: FindingState
     told: str
     remedy: str = ""
     needed: bool = True
@@ -49,7 +49,7 @@ class Finding:
 )
 @with_cluster
 @json_option
-def command(*, installed: str, place: Place, as_json: bool) -> int:
+def command(*, installed: str, place: ClusterPlace, as_json: bool) -> int:
     """Checks whether this cluster can apply conditions: API server, custom resource definitions, operator, an agent on each
     node, and your rights.
 
@@ -65,72 +65,72 @@ def command(*, installed: str, place: Place, as_json: bool) -> int:
     return 1 if "no" in answers else 3 if "can't tell" in answers else 0
 
 
-async def look(api: Api, installed: str) -> list[Finding]:
+async def look(api: Api, installed: str) -> list[ClusterFinding]:
     """Everything that there is to look at. Raises NetweatherError when the cluster does not answer."""
     images: dict[str, str] = {}
-    found = [Finding("API server", "yes", await api.version()), await _kinds(api)]
+    found = [ClusterFinding("API server", "yes", await api.version()), await _kinds(api)]
     found.append(await _told(lambda: _operator(api, installed, images), "operator"))
     found.append(await _told(lambda: _agents(api, installed, images), "agents"))
     if len(set(images.values())) > 1:
         told = ", ".join(f"{name} {image}" for name, image in images.items())
-        found.append(Finding("one version", "no", told, "let both have the same image"))
+        found.append(ClusterFinding("one version", "no", told, "let both have the same image"))
     found += [await _right(api, resource, verb, why) for resource, verbs, why in _MAY for verb in verbs]
     return found
 
 
-async def _told(asked: Callable[[], Awaitable[Finding]], what: str) -> Finding:
+async def _told(asked: Callable[[], Awaitable[ClusterFinding]], what: str) -> ClusterFinding:
     """The same; an account that may not look can't tell, and needs not."""
     try:
         return await asked()
     except NetweatherError as error:
         if not is_forbidden(error):
             raise
-        return Finding(what, "can't tell", "you may not read its namespace", needed=False)
+        return ClusterFinding(what, "can't tell", "you may not read its namespace", needed=False)
 
 
-async def _kinds(api: Api) -> Finding:
+async def _kinds(api: Api) -> ClusterFinding:
     served = await api.served(GROUP)
     if not served:
-        return Finding("kinds", "no", f"the server knows nothing of {GROUP}", _INSTALL)
+        return ClusterFinding("kinds", "no", f"the server knows nothing of {GROUP}", _INSTALL)
     if VERSION not in served:
         remedy = "use the netweather of the version that is installed there"
-        return Finding(
+        return ClusterFinding(
             "kinds", "no", f"{GROUP} is {', '.join(served)}; netweather {version('netweather')} speaks {VERSION}", remedy
         )
-    return Finding("kinds", "yes", f"{GROUP}/{VERSION}")
+    return ClusterFinding("kinds", "yes", f"{GROUP}/{VERSION}")
 
 
-async def _operator(api: Api, installed: str, images: dict[str, str]) -> Finding:
+async def _operator(api: Api, installed: str, images: dict[str, str]) -> ClusterFinding:
     found = await api.read(DEPLOYMENTS, "operator", installed)
     if found is None:
-        return Finding("operator", "no", f"the namespace {installed} has none", _INSTALL)
+        return ClusterFinding("operator", "no", f"the namespace {installed} has none", _INSTALL)
     images["operator"] = _image(found)
     ready, wanted = (found.get("status") or {}).get("readyReplicas", 0), found["spec"].get("replicas", 1)
     told = f"{ready} of {wanted} ready, {images['operator']}"
     if ready:
-        return Finding("operator", "yes", told)
-    return Finding("operator", "no", told, f"kubectl -n {installed} describe deployment operator")
+        return ClusterFinding("operator", "yes", told)
+    return ClusterFinding("operator", "no", told, f"kubectl -n {installed} describe deployment operator")
 
 
-async def _agents(api: Api, installed: str, images: dict[str, str]) -> Finding:
+async def _agents(api: Api, installed: str, images: dict[str, str]) -> ClusterFinding:
     found = await api.read(DAEMONSETS, "agent", installed)
     if found is None:
-        return Finding("agents", "no", f"the namespace {installed} has none", _INSTALL)
+        return ClusterFinding("agents", "no", f"the namespace {installed} has none", _INSTALL)
     images["agent"] = _image(found)
     status = found.get("status") or {}
     ready, wanted = status.get("numberReady", 0), status.get("desiredNumberScheduled", 0)
     told = f"ready on {ready} of {wanted} nodes, {images['agent']}"
     if ready and ready == wanted:
-        return Finding("agents", "yes", told)
+        return ClusterFinding("agents", "yes", told)
     remedy = f"kubectl -n {installed} get pods -o wide -l app.kubernetes.io/name=netweather-agent"
-    return Finding("agents", "no", told, remedy)
+    return ClusterFinding("agents", "no", told, remedy)
 
 
-def _image(workload: Object) -> str:
+def _image(workload: ClusterObject) -> str:
     return str(workload["spec"]["template"]["spec"]["containers"][0]["image"])
 
 
-async def _right(api: Api, resource: str, verb: str, remedy: str) -> Finding:
+async def _right(api: Api, resource: str, verb: str, remedy: str) -> ClusterFinding:
     """As `kubectl auth can-i` asks, in the namespace that is meant."""
     kind = Kind(resource, GROUP if resource == "networkconditions" else "")
     attributes = {"namespace": api.namespace, "verb": verb, "group": kind.group, "resource": kind.plural}
@@ -142,6 +142,6 @@ async def _right(api: Api, resource: str, verb: str, remedy: str) -> Finding:
     status = (await api.create(ACCESS, asked)).get("status") or {}
     may = bool(status.get("allowed"))
     what = f"you may {verb} {resource}"
-    return Finding(
+    return ClusterFinding(
         what, "yes" if may else "no", f"in {api.namespace}", "" if may else remedy, needed=resource == "networkconditions"
     )

@@ -8,8 +8,8 @@ from typing import Any
 from netweather.cli import command_factory
 from netweather.cli.kubectl import condition_wording
 from netweather.cli.kubectl.cluster_access import (
-    Object,
-    Place,
+    ClusterObject,
+    ClusterPlace,
     apply,
     need_in_force,
     progress,
@@ -58,7 +58,7 @@ def command(
     no_wait: bool,
     verify: bool,
     dry_run: bool,
-    place: Place,
+    place: ClusterPlace,
     as_json: bool,
     **flags: Any,
 ) -> int:
@@ -95,12 +95,12 @@ def _check(named: Sequence[str], wanted: Mapping[str, FlagValue]) -> None:
         raise UsageError("no-condition", "no condition is given", why, remedy)
 
 
-async def _put(api: Api, condition: Object, *, wait: bool) -> Object:
+async def _put(api: Api, condition: ClusterObject, *, wait: bool) -> ClusterObject:
     written = await apply(api, condition)
     return await settled(api, written["metadata"]["name"], progress) if wait else written
 
 
-def _print(condition: Object, *, as_json: bool) -> None:
+def _print(condition: ClusterObject, *, as_json: bool) -> None:
     if as_json:
         say_json(condition)
         return
@@ -109,7 +109,7 @@ def _print(condition: Object, *, as_json: bool) -> None:
     say(dump_yaml_text([condition]).rstrip("\n"))
 
 
-def _tell(found: Object, *, waited: bool) -> None:
+def _tell(found: ClusterObject, *, waited: bool) -> None:
     spec, status, name = found["spec"], found.get("status") or {}, found["metadata"]["name"]
     whose = ", ".join(condition_wording.target_words(each) for each in spec["targets"])
     say(f"{name}: {whose}" + (f", in force on {status['summary']} pods" if waited else ", written"))

@@ -7,7 +7,7 @@ from typing import Any
 
 from netweather.cli import command_factory
 from netweather.cli.kubectl import condition_wording
-from netweather.cli.kubectl.cluster_access import IN_TIME, Object, Place, chosen, with_cluster, with_targets
+from netweather.cli.kubectl.cluster_access import IN_TIME, ClusterObject, ClusterPlace, chosen, with_cluster, with_targets
 from netweather.cli.options import json_option
 from netweather.cli.output import say, say_json, say_table
 from netweather.errors import NetweatherError
@@ -31,7 +31,7 @@ def command(
     targets: Sequence[Mapping[str, Any]],
     name: str,
     everywhere: bool,
-    place: Place,
+    place: ClusterPlace,
     as_json: bool,
 ) -> None:
     """Lists conditions and scenarios: targets, number of pods where they are in force, end time, and how the network is
@@ -46,7 +46,7 @@ def command(
         say("no NetworkConditions and no NetworkScenarios")
 
 
-def row(found: Object, *, everywhere: bool = False) -> list[str]:
+def row(found: ClusterObject, *, everywhere: bool = False) -> list[str]:
     """A condition or a scenario in words."""
     metadata, spec, status = found["metadata"], found["spec"], found.get("status") or {}
     known = states_of(found)
@@ -64,12 +64,12 @@ def row(found: Object, *, everywhere: bool = False) -> list[str]:
     ]
 
 
-def _step(status: Object) -> str:
+def _step(status: ClusterObject) -> str:
     """Where a scenario is."""
     return f"round {status['round']}: {status.get('step') or 'nothing'}" if "round" in status else "a scenario"
 
 
-def _what(rule: Object) -> str:
+def _what(rule: ClusterObject) -> str:
     try:
         return condition_wording.rule_words(rule)
     except NetweatherError as error:  # what the operator refuses, too

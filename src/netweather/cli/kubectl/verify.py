@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from netweather.cli import command_factory
-from netweather.cli.kubectl.cluster_access import Object, Place, chosen, with_cluster, with_targets
+from netweather.cli.kubectl.cluster_access import ClusterObject, ClusterPlace, chosen, with_cluster, with_targets
 from netweather.cli.options import json_option
 from netweather.cli.output import say, say_json
 from netweather.errors import NetweatherError
@@ -28,7 +28,7 @@ def command(
     *,
     targets: Sequence[Mapping[str, Any]],
     name: str,
-    place: Place,
+    place: ClusterPlace,
     as_json: bool,
 ) -> int:
     """Checks for each condition whether it is in force on all of its pods, and lists the pods where it is not.
@@ -50,7 +50,7 @@ def command(
     return max((CODES[word] for _, word, _ in results), key=lambda code: (code == 1, code))
 
 
-def verdict(found: Object) -> tuple[str, str]:
+def verdict(found: ClusterObject) -> tuple[str, str]:
     """PASS, FAIL or CAN'T TELL, and why."""
     known = states_of(found)
     if not known:
@@ -68,6 +68,6 @@ def verdict(found: Object) -> tuple[str, str]:
     return "PASS", in_force["message"] + measured
 
 
-def _others(found: Object) -> list[Object]:
+def _others(found: ClusterObject) -> list[ClusterObject]:
     """The pods that don't have it, as far as the status names them."""
     return [pod for pod in (found.get("status") or {}).get("pods") or () if pod["state"] != "InForce"]

@@ -24,7 +24,7 @@ from netweather.cli.trials.trial_options import (
 from netweather.errors import UsageError
 
 if TYPE_CHECKING:
-    from netweather.testing.limits.limit_search import Found, Run
+    from netweather.testing.limits.limit_search import FoundLimit, LimitRun
     from netweather.testing.limits.vary import Vary
 
 _EXAMPLES = """
@@ -139,14 +139,14 @@ def _share(text: str | None) -> float:
     return found
 
 
-def _progress(run: Run, way: Vary) -> None:
+def _progress(run: LimitRun, way: Vary) -> None:
     from netweather.reports.matrix_pages import seconds
 
     word = "fails" if run.failed else "passes"
     remark(f"{run.number:>3}", f"{way.word} {run.value}: {word} after {seconds(run.seconds)}")
 
 
-def _exit_code(found: Found, bound: float | None) -> int:
+def _exit_code(found: FoundLimit, bound: float | None) -> int:
     if not found.limit.sure:
         return CANT_TELL
     if found.limit.passes is None:

@@ -16,7 +16,7 @@ from netweather.cli.signals import Stopped, signals_heard, stop
 from netweather.cli.trials.trial_options import command_argument, command_of, localhost_option, place_of, reach_option, words_of
 
 if TYPE_CHECKING:
-    from netweather.host.user_command import Started
+    from netweather.host.user_command import RunningCommand
     from netweather.reports.network_evidence import Evidence
 
 _EXAMPLES = """
@@ -43,10 +43,10 @@ def command(command: tuple[str, ...], *, reach: tuple[str, ...], localhost: bool
     Docker. The network ends with COMMAND; background processes that COMMAND left are killed. The exit code is that of COMMAND.
     """
     from netweather.errors import NetweatherError
-    from netweather.testing.trials import Wanted, degraded, environment
+    from netweather.testing.trials import TrialNetwork, degraded, environment
 
     words = command_of(command, "run")
-    wanted = Wanted("run", None, words_of(flags, unmatched=True))
+    wanted = TrialNetwork("run", None, words_of(flags, unmatched=True))
     place = place_of((), reach, localhost=localhost, direct=True)
     told: list[Evidence] = []
     code: int | None = None
@@ -74,9 +74,9 @@ class _Signals:
 
     def __init__(self) -> None:
         self._starting, self._missed = False, list[int]()
-        self._started: Started | None = None
+        self._started: RunningCommand | None = None
 
-    def start(self, begin: Callable[[], Started]) -> Started:
+    def start(self, begin: Callable[[], RunningCommand]) -> RunningCommand:
         """Begins COMMAND. What is heard meanwhile is for it, which may run before we know it."""
         self._starting = True
         self._started = begin()

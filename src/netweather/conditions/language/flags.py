@@ -31,7 +31,7 @@ from netweather.conditions.validation import validate, validate_rule
 from netweather.errors import UsageError, unknown
 
 FlagValue = str | bool | list[str] | tuple[str, ...] | None
-Group = Literal["condition", "match", "common"]
+FlagGroup = Literal["condition", "match", "common"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Flag:
     """A flag as data. `path` is where its value stands in plain data; `needs` are flags of which one must be there."""
 
     name: str
-    group: Group
+    group: FlagGroup
     path: tuple[str, ...]
     hint: Any
     kind: Literal["value", "list", "switch"]
@@ -53,7 +53,7 @@ class Flag:
     needs: tuple[str, ...]
 
 
-def _flag(name: str, group: Group, path: str, owner: type, metavar: str, needs: str = "", **changed: Any) -> Flag:
+def _flag(name: str, group: FlagGroup, path: str, owner: type, metavar: str, needs: str = "", **changed: Any) -> Flag:
     """The flag of a declared field: the last word of the path, in the class `owner`."""
     words = path.split(".")
     declared = declared_field(owner, words[-1])

@@ -23,7 +23,7 @@ from netweather.results import Before, Experienced
 from netweather.targets import Target
 
 if TYPE_CHECKING:
-    from netweather.engine.views.connections import Live
+    from netweather.engine.views.connections import SocketInfo
 
 MOST_BYTES: Final = 1 << 20
 """Some 2,500 connections. With more of them nothing is remembered: reading that would make every look a slow one."""
@@ -76,7 +76,7 @@ class Remembered:
         return {key: Before(i.rtt, i.total_retransmits, _bytes(i), _rate(i), ago) for key, i in known if i is not None}
 
 
-def experienced(connections: Iterable[Live]) -> dict[RuleId, Experienced]:
+def experienced(connections: Iterable[SocketInfo]) -> dict[RuleId, Experienced]:
     """Of each rule that one of these connections meets, on its way out or in. UDP has no such books."""
     of: dict[RuleId, list[tuple[TcpInfo, Before | None]]] = {}
     for each in connections:

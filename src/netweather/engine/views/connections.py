@@ -25,9 +25,9 @@ from netweather.kernel.sockets import sockdiag
 from netweather.kernel.sockets.sockdiag import LISTENING, PROTOCOLS, STATES, Socket
 from netweather.kernel.sockets.socket_owners import Holder, holders
 from netweather.planning.rule_lookup import Matcher
-from netweather.planning.rules import InForce, PlainRule, Slots, flatten
+from netweather.planning.rules import Allocation, InForce, PlainRule, flatten
 from netweather.planning.vectors import Packet
-from netweather.results import Before, Experienced, Shown, Whose
+from netweather.results import Before, ConditionStatus, Experienced, TargetRef
 from netweather.targets import Target
 
 _NAMES: Final = {number: name for name, number in PROTOCOLS.items()}
@@ -35,7 +35,7 @@ _ANY: Final = Interface("any", 1, 0)
 _UNCONNECTED: Final = 7
 
 
-class Live(NamedTuple):
+class SocketInfo(NamedTuple):
     """One socket of a target. egress, ingress: the rules that its packets meet, None for none.
 
     before: how it fared when the condition that it meets was set, None for one that is younger.
@@ -65,7 +65,7 @@ class Live(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Chosen:
+class SocketFilter:
     """Chosen connections: those that meet a match and no exclusion, are in one of these states, and meet a rule of this condition.
 
     listening: also sockets that nobody is connected to. Raises UsageError unknown-state.
@@ -84,20 +84,20 @@ class Chosen:
 
     @property
     def everything(self) -> bool:
-        return self == Chosen(listening=self.listening)
+        return self == SocketFilter(listening=self.listening)
 
 
 @dataclass(frozen=True)
-class Listed:
+class TargetSockets:
     """The connections of one target."""
 
-    target: Whose
-    connections: tuple[Live, ...]
+    target: TargetRef
+    connections: tuple[SocketInfo, ...]
 
 
-def connections(engine: Engine, target: Target, which: Chosen | None = None) -> Listed:
+def connections(engine: Engine, target: Target, which: SocketFilter | None = None) -> TargetSockets:
     """A target's connections, in the kernel's order. Raises NetweatherError, OSError."""
-    which = which or Chosen()
+    which = which or SocketFilter()
     with Namespace(target.netns_fd) as namespace:
         found = namespace.run(lambda: list(_sockets(which)))
         met = _rules_met(engine, target.identity, namespace)
@@ -109,11 +109,11 @@ def connections(engine: Engine, target: Target, which: Chosen | None = None) -> 
             chosen.append((one, egress, ingress))
     whose = holders({one.inode for one, _, _ in chosen}, target.ino)
     before = Remembered(engine.journal.directory(target.identity))
-    made = (Live(one, whose.get(one.inode), out, back, before.of(one, out or back)) for one, out, back in chosen)
-    return Listed(entries.whose(target), tuple(live for live in made if not which.states or live.state in which.states))
+    made = (SocketInfo(one, whose.get(one.inode), out, back, before.of(one, out or back)) for one, out, back in chosen)
+    return TargetSockets(entries.whose(target), tuple(live for live in made if not which.states or live.state in which.states))
 
 
-def reset(engine: Engine, target: Target, which: Chosen, environment: Iterable[tuple[str, str]] = ()) -> Listed:
+def reset(engine: Engine, target: Target, which: SocketFilter, environment: Iterable[tuple[str, str]] = ()) -> TargetSockets:
     """Ends connections as a network does that forgets them: either end gets an error. Returns those that were ended.
 
     environment: the caller's, whose own SSH session is spared. Raises NetweatherError nothing-chosen, no-such-connection,
@@ -132,7 +132,7 @@ def reset(engine: Engine, target: Target, which: Chosen, environment: Iterable[t
         ended = tuple(each for each in found if namespace.run(lambda one=each.socket: _ended(one)))  # type: ignore[misc]  # a lambda's default has no type
     if not ended:
         raise _none_there(target, which)
-    return Listed(entries.whose(target), ended)
+    return TargetSockets(entries.whose(target), ended)
 
 
 def _ended(one: Socket) -> bool:
@@ -146,7 +146,7 @@ def _ended(one: Socket) -> bool:
     return True
 
 
-def _none_there(target: Target, which: Chosen) -> NetweatherError:
+def _none_there(target: Target, which: SocketFilter) -> NetweatherError:
     what = f"the connection {which.match.connection}" if which.match.connection else "such connection"
     verb = "has not" if which.match.connection else "has no"
     return NetweatherError(
@@ -165,7 +165,7 @@ def _same(one: Socket, own: Connection | None) -> bool:
 # what they lived through
 
 
-def with_lives(engine: Engine, shown: Iterable[Shown]) -> list[Shown]:
+def with_lives(engine: Engine, shown: Iterable[ConditionStatus]) -> list[ConditionStatus]:
     """The same, with what the connections of each rule lived through; as it was where the kernel doesn't tell."""
     of: dict[str, dict[RuleId, Experienced] | None] = {}
     found = []
@@ -178,7 +178,7 @@ def with_lives(engine: Engine, shown: Iterable[Shown]) -> list[Shown]:
     return found
 
 
-def _lives(engine: Engine, whose: Whose) -> dict[RuleId, Experienced] | None:
+def _lives(engine: Engine, whose: TargetRef) -> dict[RuleId, Experienced] | None:
     """None of a network that is gone, or whose kernel doesn't tell: nothing is worse for it."""
     with suppress(NetweatherError, OSError), entries.opened(whose) as fd:
         if fd is None:
@@ -188,28 +188,28 @@ def _lives(engine: Engine, whose: Whose) -> dict[RuleId, Experienced] | None:
             met = _rules_met(engine, whose.identity, namespace)
         before = Remembered(engine.journal.directory(whose.identity))
         live = ((one, *met(one)) for one in found)
-        return experienced(Live(one, None, out, back, before.of(one, out or back)) for one, out, back in live)
+        return experienced(SocketInfo(one, None, out, back, before.of(one, out or back)) for one, out, back in live)
     return None
 
 
 # which are meant
 
 
-def _sockets(which: Chosen) -> Iterable[Socket]:
+def _sockets(which: SocketFilter) -> Iterable[Socket]:
     protocols = [number for name, number in PROTOCOLS.items() if which.match.protocol in (None, name)]
     for one in sockdiag.sockets(protocols, listening=which.listening):
         if which.listening or (one.remote_port and one.state not in LISTENING):
             yield one
 
 
-def _accepting(which: Chosen, target: Target) -> Callable[[Socket], bool]:
+def _accepting(which: SocketFilter, target: Target) -> Callable[[Socket], bool]:
     """Whether a socket is meant: by the rules' own matcher, as if it were a condition of that match."""
     if which.match == Match() and not which.exclude:
         return lambda one: True
     condition = NetworkCondition(rules=(Rule(which.match),), exclude=which.exclude)
     peers = entries.resolved(condition, target)
     datapath, _ = flatten(
-        [InForce(condition, peers, NEVER, 0, (PlainRule(Rule(which.match), 0),))], (_ANY,), engine_choice.look, Slots()
+        [InForce(condition, peers, NEVER, 0, (PlainRule(Rule(which.match), 0),))], (_ANY,), engine_choice.look, Allocation()
     )
     matcher = Matcher(datapath.rules, (_ANY,))
     return lambda one: matcher.met(_packet(one, _ANY.slot, 0)) is not None
@@ -260,4 +260,4 @@ def _slot_of(entry: Entry, namespace: Namespace) -> Callable[[str], int | None]:
     return lambda address: slots.get(names[address]) if address in names else first
 
 
-__all__ = ["Listed", "Live", "Chosen", "connections", "reset", "with_lives"]
+__all__ = ["TargetSockets", "SocketInfo", "SocketFilter", "connections", "reset", "with_lives"]

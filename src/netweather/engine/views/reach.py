@@ -13,7 +13,7 @@ from netweather.errors import NetweatherError
 from netweather.journal import Entry
 from netweather.kernel.bpf import hooks
 from netweather.kernel.datapath.seam import TargetKernel
-from netweather.kernel.datapath.spec import Observed, Prefix
+from netweather.kernel.datapath.spec import Observed, RulePrefix
 from netweather.kernel.sockets.socket_owners import holders
 from netweather.kernel.sockets.surroundings import PacketReader, Surroundings
 from netweather.planning.rules import PlainRule
@@ -63,7 +63,7 @@ def notes(observed: Observed, condition: NetworkCondition) -> list[str]:
 
 
 def refuse_hidden_peers(
-    kernel: TargetKernel, observed: Observed, condition: NetworkCondition, peers: dict[str, tuple[Prefix, ...]]
+    kernel: TargetKernel, observed: Observed, condition: NetworkCondition, peers: dict[str, tuple[RulePrefix, ...]]
 ) -> None:
     """Raises NetweatherError(code="left-out-interface") for a peer whose packets no covered interface shows."""
     hiding = {each.ifindex: each for each in observed.left_out if each.hides}
@@ -93,7 +93,7 @@ _MOST: Final = 3
 
 def unreached(
     rules: tuple[PlainRule, ...], target: Target, kernel: TargetKernel, observed: Observed,
-    peers: Mapping[str, tuple[Prefix, ...]], interfaces: Sequence[str],
+    peers: Mapping[str, tuple[RulePrefix, ...]], interfaces: Sequence[str],
 ) -> tuple[str, ...]:  # fmt: skip
     """The sentences, each once. What can't be looked up is left out: no note is worth a failure."""
     found = list[str]()
@@ -125,7 +125,7 @@ def _takes(match: Match, port: int) -> bool:
     return any(each.first <= port <= each.last for each in match.ports)
 
 
-def _of_match(match: Match, near: Surroundings, peers: Mapping[str, tuple[Prefix, ...]]) -> Iterator[str]:
+def _of_match(match: Match, near: Surroundings, peers: Mapping[str, tuple[RulePrefix, ...]]) -> Iterator[str]:
     for port, reachable in near.listening:
         if not reachable and any(each.first == each.last == port for each in match.ports):
             yield (

@@ -29,7 +29,7 @@ _LONG = frozenset({"delay_table", "slot_table", "losses", "trace"})
 
 
 @dataclass(frozen=True)
-class Held:
+class ReadBack:
     """What the kernel holds for a target. problems: what is wrong with it; broken: it isn't in force at all."""
 
     datapath: Datapath = field(default_factory=Datapath)
@@ -38,12 +38,12 @@ class Held:
     broken: bool = False
 
 
-def read_back(engine: Engine, target: Target) -> Held:
+def read_back(engine: Engine, target: Target) -> ReadBack:
     """Reads all of it, under the journal's lock."""
     with engine.journal.locked(target.identity):
         entry = engine.journal.read(target.identity)
         if entry is None:
-            return Held(problems=("nothing of it is in force",), broken=True)
+            return ReadBack(problems=("nothing of it is in force",), broken=True)
         datapath, _ = entries.datapath(entry)
         with engine.kernel(entry.target, target.netns_fd, entry.hook) as kernel:
             observed = kernel.observe()
@@ -66,7 +66,7 @@ def read_back(engine: Engine, target: Target) -> Held:
         "hidden": list(observed.hidden),
         "lines": sorted(lines, key=lambda line: int(line["index"])),
     }
-    return Held(datapath, tuple(wrong), plain, bool(missing))
+    return ReadBack(datapath, tuple(wrong), plain, bool(missing))
 
 
 def _written(datapath: Datapath) -> WriteRules:

@@ -22,7 +22,7 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {"send": SENDING, "receive": RECEIVI
 
 
 @dataclass(frozen=True)
-class Wanted:
+class CounterSelection:
     """What is to be counted, and so attached to the kernel."""
 
     calls: tuple[str, ...] = CALLS
@@ -30,7 +30,7 @@ class Wanted:
     by_process: bool = False
 
     @classmethod
-    def parse(cls, text: str | None, *, by_process: bool = False) -> Wanted:
+    def parse(cls, text: str | None, *, by_process: bool = False) -> CounterSelection:
         """`send,connect` or `sendto,tcp`; None is all of it. Raises UsageError unknown-call, no-process."""
         if text is None:
             return cls(by_process=by_process)
@@ -101,7 +101,7 @@ class OpenStats:
         self.counting.close()
 
 
-def open_stats(reference: str, wanted: Wanted) -> OpenStats:
+def open_stats(reference: str, wanted: CounterSelection) -> OpenStats:
     """Begins to count what the sockets of a target do. Raises NetweatherError as targets.resolve and SocketStats do."""
     with ExitStack() as undo:
         targets = [undo.enter_context(target) for target in runtimes.resolve_all([reference])]

@@ -14,10 +14,10 @@ from netweather.kernel.datapath.seam import TargetKernel
 from netweather.kernel.datapath.spec import NEVER, Datapath, Line, LineCounts, LineId, Observed, RuleId, digest_of
 from netweather.kernel.netlink.netem_attributes import unpack
 from netweather.lines.netem_line import may_overflow
-from netweather.results import Shown
+from netweather.results import ConditionStatus
 
 
-def shown(kernel: TargetKernel, entry: Entry, desired: Datapath) -> list[Shown]:
+def shown(kernel: TargetKernel, entry: Entry, desired: Datapath) -> list[ConditionStatus]:
     observed = kernel.observe()
     wrong = problems(entry, desired, observed)
     matched = kernel.counters(list(entry.slots.counters.values()))
@@ -50,16 +50,16 @@ def shown(kernel: TargetKernel, entry: Entry, desired: Datapath) -> list[Shown]:
 BUSY: Final = "busy: another command is changing this target, so this shows the journal and not the kernel"
 
 
-def unread(entry: Entry, why: str = BUSY) -> list[Shown]:
+def unread(entry: Entry, why: str = BUSY) -> list[ConditionStatus]:
     """What the journal says of a target whose kernel was not asked, and why it was not."""
     return [replace(each, problems=(why,)) for each in _as_written(entry, entry.hook or "tcx")]
 
 
-def _as_written(entry: Entry, hook: str) -> Iterator[Shown]:
+def _as_written(entry: Entry, hook: str) -> Iterator[ConditionStatus]:
     """What the journal says of each condition, in the order in which they apply."""
     now = namespaces.boot_ns()
     for active in sorted(entry.conditions, key=lambda each: each.created):
-        yield Shown(
+        yield ConditionStatus(
             target=entry.target,
             condition=active.condition,
             remaining_ns=None if active.deadline == NEVER else max(0, active.deadline - now),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from netweather.kernel.features.features import Finding
-    from netweather.kernel.host_info import Host
+    from netweather.kernel.host_info import HostInfo
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class KernelReport:
     """Whether Netweather works here, and which engine `auto` uses, with the reason."""
 
     works: bool
-    host: Host
+    host: HostInfo
     engine: str
     why: str
     findings: Sequence[Finding]
@@ -25,9 +25,9 @@ class KernelReport:
     def here(cls, findings: list[Finding]) -> Self:
         """The report of what probes found on this machine."""
         from netweather.kernel.features.features import works
-        from netweather.kernel.host_info import Host
+        from netweather.kernel.host_info import HostInfo
 
-        return cls(works(findings), Host.here(), *lines_by(findings), findings)
+        return cls(works(findings), HostInfo.here(), *lines_by(findings), findings)
 
 
 def lines_by(findings: list[Finding]) -> tuple[str, str]:

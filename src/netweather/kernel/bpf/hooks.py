@@ -17,7 +17,7 @@ from typing import ClassVar, Final, Literal, Protocol
 from netweather.kernel.bpf import libbpf
 from netweather.kernel.netlink import rtnetlink
 
-Direction = Literal["egress", "ingress"]
+HookDirection = Literal["egress", "ingress"]
 CLSACT_PARENT = {"ingress": 0xFFFFFFF2, "egress": 0xFFFFFFF3}
 _CLSACT, _CLSACT_HANDLE = 0xFFFFFFF1, 0xFFFF0000
 _NEWQDISC, _DELQDISC, _GETQDISC, _NEWFILTER, _DELFILTER, _GETFILTER = 36, 37, 38, 44, 45, 46
@@ -27,7 +27,7 @@ _TC: Final = struct.Struct("=BxxxiIII")  # struct tcmsg: family, device, handle,
 OUR_QDISC = " on a clsact of netweather"
 CLSACT_COST = "adding and removing clsact can lose a few packets of any traffic on the interface"
 ALL_PROTOCOLS = 0x0300  # ETH_P_ALL in network order
-DIRECTIONS: tuple[Direction, Direction] = ("egress", "ingress")
+DIRECTIONS: tuple[HookDirection, HookDirection] = ("egress", "ingress")
 
 
 def told(name: str) -> tuple[str, ...]:
@@ -40,19 +40,19 @@ class Hook(Protocol):
 
     name: Literal["tcx", "clsact"]
 
-    def ids(self, ifindex: int, direction: Direction) -> list[int]:
+    def ids(self, ifindex: int, direction: HookDirection) -> list[int]:
         """The ids of the programs there, first to last: the quickest look."""
 
-    def programs(self, ifindex: int, direction: Direction) -> list[libbpf.Program]:
+    def programs(self, ifindex: int, direction: HookDirection) -> list[libbpf.Program]:
         """The programs there, first to last; descriptors are the caller's to close."""
 
-    def attach(self, ifindex: int, direction: Direction, program: libbpf.Program) -> None:
+    def attach(self, ifindex: int, direction: HookDirection, program: libbpf.Program) -> None:
         """Puts a program first, or in place of ours of the same name."""
 
-    def detach(self, ifindex: int, direction: Direction, program: libbpf.Program) -> None:
+    def detach(self, ifindex: int, direction: HookDirection, program: libbpf.Program) -> None:
         """Takes a program away; one that isn't there is no error."""
 
-    def in_front(self, ifindex: int, direction: Direction, ours: str, known: int = 0) -> list[str]:
+    def in_front(self, ifindex: int, direction: HookDirection, ours: str, known: int = 0) -> list[str]:
         """What runs before our program of this name, or would if it was attached now, in words. known: its id, if it is known."""
 
 
@@ -62,7 +62,7 @@ class Tcx:
     name: Literal["tcx", "clsact"] = "tcx"
     _types: ClassVar = {"ingress": libbpf.TCX_INGRESS, "egress": libbpf.TCX_EGRESS}
 
-    def ids(self, ifindex: int, direction: Direction) -> list[int]:
+    def ids(self, ifindex: int, direction: HookDirection) -> list[int]:
         try:
             return libbpf.tcx_query(ifindex, self._types[direction])
         except OSError as error:
@@ -70,10 +70,10 @@ class Tcx:
                 return []
             raise
 
-    def programs(self, ifindex: int, direction: Direction) -> list[libbpf.Program]:
+    def programs(self, ifindex: int, direction: HookDirection) -> list[libbpf.Program]:
         return _opened(self.ids(ifindex, direction))
 
-    def attach(self, ifindex: int, direction: Direction, program: libbpf.Program) -> None:
+    def attach(self, ifindex: int, direction: HookDirection, program: libbpf.Program) -> None:
         present = self.programs(ifindex, direction)
         try:
             ours = next((p for p in present if p.name == program.name), None)
@@ -83,20 +83,20 @@ class Tcx:
             for other in present:
                 other.close()
 
-    def detach(self, ifindex: int, direction: Direction, program: libbpf.Program) -> None:
+    def detach(self, ifindex: int, direction: HookDirection, program: libbpf.Program) -> None:
         try:
             libbpf.tcx_detach(ifindex, self._types[direction], program)
         except OSError as error:
             if error.errno not in (errno.ENOENT, errno.ENODEV):
                 raise
 
-    def in_front(self, ifindex: int, direction: Direction, ours: str, known: int = 0) -> list[str]:
+    def in_front(self, ifindex: int, direction: HookDirection, ours: str, known: int = 0) -> list[str]:
         if known in self.ids(ifindex, direction)[:1]:
             return []
         names = self._names(ifindex, direction)
         return [_told(other) for other in names[: names.index(ours)]] if ours in names else []
 
-    def _names(self, ifindex: int, direction: Direction) -> list[str]:
+    def _names(self, ifindex: int, direction: HookDirection) -> list[str]:
         found = []
         for program in self.programs(ifindex, direction):
             found.append(program.name)
@@ -124,13 +124,13 @@ class Clsact:
 
     name: Literal["tcx", "clsact"] = "clsact"
 
-    def ids(self, ifindex: int, direction: Direction) -> list[int]:
+    def ids(self, ifindex: int, direction: HookDirection) -> list[int]:
         return [entry.program for entry in _filters(ifindex, direction) if entry.program]
 
-    def programs(self, ifindex: int, direction: Direction) -> list[libbpf.Program]:
+    def programs(self, ifindex: int, direction: HookDirection) -> list[libbpf.Program]:
         return _opened(self.ids(ifindex, direction))
 
-    def attach(self, ifindex: int, direction: Direction, program: libbpf.Program) -> None:
+    def attach(self, ifindex: int, direction: HookDirection, program: libbpf.Program) -> None:
         ours = any(f.on_our_qdisc for d in DIRECTIONS for f in _filters(ifindex, d))
         make = [] if _has_clsact(ifindex) else [(_NEWQDISC, _CREATE, _clsact(ifindex))]
         ours = ours or bool(make)
@@ -145,7 +145,7 @@ class Clsact:
         body = head + rtnetlink.text(_KIND, "bpf") + rtnetlink.attribute(_OPTIONS, *options)
         rtnetlink.change_together(*make, (_NEWFILTER, flags, body))  # a clsact without our filter would be nobody's
 
-    def detach(self, ifindex: int, direction: Direction, program: libbpf.Program) -> None:
+    def detach(self, ifindex: int, direction: HookDirection, program: libbpf.Program) -> None:
         for entry in _filters(ifindex, direction):
             if entry.program == program.id:
                 if entry.on_our_qdisc and sum(len(_filters(ifindex, each)) for each in DIRECTIONS) == 1:  # with the last filter
@@ -154,7 +154,7 @@ class Clsact:
                     head = _TC.pack(0, ifindex, entry.handle, CLSACT_PARENT[direction], entry.info)
                     rtnetlink.ask(_DELFILTER, rtnetlink.ACK, head + rtnetlink.text(_KIND, "bpf"))
 
-    def in_front(self, ifindex: int, direction: Direction, ours: str, known: int = 0) -> list[str]:
+    def in_front(self, ifindex: int, direction: HookDirection, ours: str, known: int = 0) -> list[str]:
         entries = _filters(ifindex, direction)
         priority, _ = _place(entries, ours)
         before = [entry for entry in entries if entry.priority < priority]
@@ -246,7 +246,7 @@ def remove_clsact(ifindex: int) -> None:
     rtnetlink.ask(_DELQDISC, rtnetlink.ACK, _clsact(ifindex))
 
 
-def _filters(ifindex: int, direction: Direction) -> list[_Filter]:
+def _filters(ifindex: int, direction: HookDirection) -> list[_Filter]:
     """Everybody's, in the order in which they run."""
     found = []
     for body in rtnetlink.ask(_GETFILTER, rtnetlink.DUMP, _TC.pack(0, ifindex, 0, CLSACT_PARENT[direction], 0)):

@@ -243,7 +243,7 @@ def _libbpf() -> Any:
 
 
 @dataclass
-class Object:
+class BpfObject:
     """A loaded BPF object: its programs and maps, whose descriptors are ours to close."""
 
     programs: dict[str, Program] = field(default_factory=dict)
@@ -273,7 +273,7 @@ def load(
     constants: bytes = b"",
     reused: dict[str, Map] | None = None,
     only: Iterable[str] | None = None,
-) -> Object:
+) -> BpfObject:
     """Loads a BPF object file.
 
     sizes: max_entries by map name. constants: what the object's section `.rodata.room` is to hold. reused: maps that take the place
@@ -313,8 +313,8 @@ def _refused(number: int, log: str) -> NetweatherError:
     return NetweatherError("bpf-refused", "the kernel refused to load Netweather's BPF programs", why, remedy)
 
 
-def _take(library: Any, handle: Any) -> Object:
-    taken = Object()
+def _take(library: Any, handle: Any) -> BpfObject:
+    taken = BpfObject()
     for program in _each(library.bpf_object__next_program, handle):
         if library.bpf_program__fd(program) < 0:
             continue  # left out

@@ -15,7 +15,7 @@ from netweather.errors import NetweatherError
 from netweather.kernel.bpf import btf, libbpf
 from netweather.kernel.bpf.hooks import Hook
 from netweather.kernel.datapath import classifier_layout
-from netweather.kernel.datapath.spec import MAX_LEASES, Datapath, Prefix, Room, Tables
+from netweather.kernel.datapath.spec import MAX_LEASES, Datapath, Room, RulePrefix, Tables
 from netweather.kernel.host_info import possible_cpus
 
 STALE_NS = 450_000_000
@@ -284,7 +284,7 @@ class Classifier:
             if value and any(value):
                 self.maps["counters"].update(key, value)
 
-    def _peers(self, prefix: Prefix) -> libbpf.Map:
+    def _peers(self, prefix: RulePrefix) -> libbpf.Map:
         return self.maps["peers4" if prefix.version == 4 else "peers6"]
 
     def _clear_generation(self, generation: int) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 
-from netweather.kernel.datapath.spec import MAX_INTERFACES, MAX_LEASES, ExactConnection, FlatRule, Prefix
+from netweather.kernel.datapath.spec import MAX_INTERFACES, MAX_LEASES, ExactConnection, FlatRule, RulePrefix
 
 CONTROL = struct.Struct("=IIQII")
 SET = struct.Struct("=IIHH4xQ")
@@ -54,7 +54,7 @@ def rule_bytes(rule: FlatRule) -> bytes:
     )
 
 
-def peer_key(prefix: Prefix, generation: int) -> bytes:
+def peer_key(prefix: RulePrefix, generation: int) -> bytes:
     """struct nw_peer4 or nw_peer6: the generation is the first 32 bits of the prefix."""
     return struct.pack("=II", 32 + prefix.prefixlen, generation) + prefix.network_address.packed
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from netweather.errors import NetweatherError
 from netweather.kernel.bpf import libbpf
-from netweather.kernel.bpf.hooks import DIRECTIONS, Direction, Hook, best_hook
+from netweather.kernel.bpf.hooks import DIRECTIONS, Hook, HookDirection, best_hook
 from netweather.kernel.datapath.classifier import PROGRAMS
 from netweather.kernel.namespace_search import every_namespace
 from netweather.kernel.namespaces import Namespace
@@ -66,7 +66,7 @@ def _detach(hook: Hook, programs: Collection[int]) -> list[str]:
     return found
 
 
-def _detach_at(hook: Hook, ifindex: int, programs: Collection[int], direction: Direction) -> bool:
+def _detach_at(hook: Hook, ifindex: int, programs: Collection[int], direction: HookDirection) -> bool:
     if not set(programs) & set(hook.ids(ifindex, direction)):
         return False
     for program in hook.programs(ifindex, direction):

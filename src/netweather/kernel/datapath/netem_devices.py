@@ -32,7 +32,7 @@ OFFLOADS: Final = ("tx-generic-segmentation", "tx-tcp-segmentation", "tx-tcp6-se
 
 
 @dataclass(frozen=True)
-class Held:
+class NetemState:
     """A netem as the kernel tells it, how many packets wait in it, and how many it dropped, by choice or because it was full."""
 
     netem: Netem
@@ -81,7 +81,7 @@ def remove(ifindex: int) -> None:
     rtnetlink.ask(_DELQDISC, rtnetlink.ACK, _TC.pack(0, ifindex, HANDLE, _ROOT, 0))
 
 
-def read() -> dict[int, Held]:
+def read() -> dict[int, NetemState]:
     """Every netem in this namespace, by its device's index."""
     found = {}
     for body in rtnetlink.ask(_GETQDISC, rtnetlink.DUMP, _TC.pack(0, 0, 0, 0, 0)):
@@ -89,7 +89,7 @@ def read() -> dict[int, Held]:
         if attributes.get(_KIND) == b"netem\0":
             queue = rtnetlink.attributes(attributes.get(_STATS2, b"")).get(_STATS_QUEUE, bytes(_QUEUE.size))
             waiting, dropped = _QUEUE.unpack_from(queue)
-            found[_TC.unpack_from(body)[1]] = Held(unpack(attributes[_OPTIONS]), waiting, dropped)
+            found[_TC.unpack_from(body)[1]] = NetemState(unpack(attributes[_OPTIONS]), waiting, dropped)
     return found
 
 

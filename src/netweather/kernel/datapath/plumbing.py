@@ -25,7 +25,7 @@ GOING_S = 1.0
 """How long the kernel may take to remove the devices of a namespace that is gone: 20 to 100 ms, more when many go at once."""
 
 
-class Ways:
+class Plumbing:
     """The devices of one target's lines, and the programs that steer packets between them.
 
     namespace: the target's. path: where our own namespace is mounted. Everything is found again in the kernel, whoever made it.
@@ -34,8 +34,8 @@ class Ways:
     def __init__(self, namespace: namespaces.Namespace, path: Path) -> None:
         self.namespace, self.path, self.hook = namespace, path, Ours()
         self._helper: namespaces.Namespace | None = None
-        self._steer: libbpf.Object | None = None
-        self._return: libbpf.Object | None = None
+        self._steer: libbpf.BpfObject | None = None
+        self._return: libbpf.BpfObject | None = None
 
     @property
     def mounted(self) -> bool:
@@ -71,7 +71,7 @@ class Ways:
         """What keeps packets from going through the target's end of a port, in words. Runs inside the target's namespace."""
         return self._faults(port, "nw_return", self._return)
 
-    def _faults(self, port: links.Device, name: str, known: libbpf.Object | None) -> tuple[str, ...]:
+    def _faults(self, port: links.Device, name: str, known: libbpf.BpfObject | None) -> tuple[str, ...]:
         down = () if port.up else (f"the device {port.name} is down",)
         return down if self._has(port.ifindex, name, known) else (*down, f"the program at {port.name} is missing")
 
@@ -182,7 +182,7 @@ class Ways:
             self._helper.close()
             self._helper = None
 
-    def programs(self) -> libbpf.Object:
+    def programs(self) -> libbpf.BpfObject:
         """What steers, with the exits. Raises NetweatherError(code="no-port")."""
         self._find_programs()
         if self._steer is None or self._return is None:
@@ -229,11 +229,11 @@ class Ways:
         elif self._return is not None and (port is None or not self._at(port.ifindex, self._return, "nw_return")):
             self._close_programs()
 
-    def _at(self, ifindex: int, known: libbpf.Object, name: str) -> bool:
+    def _at(self, ifindex: int, known: libbpf.BpfObject, name: str) -> bool:
         """Whether this very program is at a device's ingress. Runs inside its namespace."""
         return name in known.programs and known.programs[name].id in self.hook.ids(ifindex)
 
-    def _has(self, ifindex: int, name: str, known: libbpf.Object | None) -> bool:
+    def _has(self, ifindex: int, name: str, known: libbpf.BpfObject | None) -> bool:
         """Whether a program of this name is at a device's ingress, most likely the known one. Runs inside its namespace."""
         if known is not None and self._at(ifindex, known, name):
             return True
@@ -261,20 +261,20 @@ def line_number(device: links.Device) -> int:
     return int(device.name.removeprefix(links.LINE_PREFIX))
 
 
-def find(device: links.Device | None, program_name: str) -> libbpf.Object | None:
+def find(device: links.Device | None, program_name: str) -> libbpf.BpfObject | None:
     """A program of ours at the ingress of a device of this namespace, with its maps; None without a device, too."""
     if device is None:
         return None
     found = None
     for program in Ours().programs(device.ifindex):
         if program.name == program_name and found is None:
-            found = libbpf.Object({program.name: program}, program.maps())
+            found = libbpf.BpfObject({program.name: program}, program.maps())
         else:
             program.close()
     return found
 
 
-def _find_exits() -> libbpf.Object | None:
+def _find_exits() -> libbpf.BpfObject | None:
     for name in sorted(links.names()):
         if name.startswith((links.LINE_PREFIX, netem_devices.EXIT_PREFIX)):
             found = find(links.device(name), "nw_exit")
@@ -288,7 +288,7 @@ def receive_cpu() -> int:
     return min(os.sched_getaffinity(0))
 
 
-def make_line(ways: Ways, line: Line) -> None:
+def make_line(ways: Plumbing, line: Line) -> None:
     """Makes a netem line, or changes it in place; what is inside stays inside."""
     steer, alias = ways.programs(), f"{links.ALIAS} {line.id}"[:250]
     end_name = f"{netem_devices.EXIT_PREFIX}{line.index}"
@@ -303,7 +303,7 @@ def make_line(ways: Ways, line: Line) -> None:
     ways.set_entry(line.index, entry if line.whole else _through_hop(ways, line.index, entry))
 
 
-def _through_hop(ways: Ways, index: int, entry: int) -> int:
+def _through_hop(ways: Plumbing, index: int, entry: int) -> int:
     """Leads from the hop that takes GSO packets apart into a line; returns the hop's own index."""
     start, end = ways.helper.run(lambda: netem_devices.make_hop(f"{links.ALIAS} segments"))
     program = ways.helper.run(lambda: find(links.device(netem_devices.HOP_END), "nw_steer"))
@@ -318,7 +318,7 @@ def _through_hop(ways: Ways, index: int, entry: int) -> int:
     return start
 
 
-def drop(ways: Ways, index: int) -> None:
+def drop(ways: Plumbing, index: int) -> None:
     """Drops what a netem line holds, with its device. Any other line: nothing."""
     with contextlib.suppress(FileNotFoundError):
         device = ways.helper.run(lambda: links.device(line_name(index)))
@@ -326,7 +326,7 @@ def drop(ways: Ways, index: int) -> None:
             ways.remove_line(index)
 
 
-def held(ways: Ways) -> dict[int, netem_devices.Held]:
+def held(ways: Plumbing) -> dict[int, netem_devices.NetemState]:
     """Every netem line of this target as the kernel tells it, by the line's number."""
     if not ways.mounted:
         return {}
@@ -334,7 +334,7 @@ def held(ways: Ways) -> dict[int, netem_devices.Held]:
     return {line_number(device): found[device.ifindex] for device in ways.line_devices() if device.ifindex in found}
 
 
-def differences(ways: Ways, lines: tuple[Line, ...]) -> list[str]:
+def differences(ways: Plumbing, lines: tuple[Line, ...]) -> list[str]:
     """What these lines' netems hold that is not what was asked, in words; empty: all of it is."""
     asked = [line for line in lines if line.engine == "netem"]
     if not asked:

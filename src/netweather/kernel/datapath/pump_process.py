@@ -32,7 +32,7 @@ TICK_NS = 10**9 // os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
-class Process:
+class ProcessHandle:
     """A process that stays the same one: a pid is reused, a pid with its start time isn't.
 
     start: in ticks of the host's clock. The kernel shows it in the clock of the reader's time namespace.
@@ -42,7 +42,7 @@ class Process:
     start: int
 
     @classmethod
-    def of(cls, pid: int) -> Process | None:
+    def of(cls, pid: int) -> ProcessHandle | None:
         """The process with this pid, or None when there is none (or only its zombie)."""
         try:
             text = Path(f"/proc/{pid}/stat").read_text()
@@ -55,7 +55,7 @@ class Process:
 
     @property
     def alive(self) -> bool:
-        found = Process.of(self.pid)  # an offset that is no multiple of a tick rounds either way
+        found = ProcessHandle.of(self.pid)  # an offset that is no multiple of a tick rounds either way
         return found is not None and abs(found.start - self.start) <= 1
 
     def signal(self, number: int) -> None:
@@ -86,7 +86,7 @@ def renew(parameters: Path) -> None:
         file.set_boot_offset(boot_offset_ns())
 
 
-def start(directory: Path, parameters: Path, beat_fd: int, cpu: int) -> Process:
+def start(directory: Path, parameters: Path, beat_fd: int, cpu: int) -> ProcessHandle:
     """Starts a pump for one target, and writes pump.pid. Returns when it listens; raises NetweatherError(code="pump-failed")."""
     (directory / "pump.sock").unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -108,9 +108,9 @@ def start(directory: Path, parameters: Path, beat_fd: int, cpu: int) -> Process:
             start_new_session=True,
             cwd="/",
         )
-    process = Process.of(child.pid)
+    process = ProcessHandle.of(child.pid)
     try:
-        with Control(directory) as control:
+        with PumpControl(directory) as control:
             control.ping()
     except OSError as error:
         child.kill()
@@ -152,7 +152,7 @@ def _reap_later(child: subprocess.Popen[bytes]) -> None:
     threading.Thread(target=child.wait, name="reap-pump", daemon=True).start()
 
 
-class Control:
+class PumpControl:
     """A connection to a running pump. Raises OSError when there is none."""
 
     def __init__(self, directory: Path) -> None:
@@ -190,14 +190,14 @@ class Control:
         if status < 0:
             raise OSError(-status, f"the pump refused: {os.strerror(-status)}")
 
-    def __enter__(self) -> Control:
+    def __enter__(self) -> PumpControl:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._socket.close()
 
 
-def stop(process: Process, patience_s: float = 2.0) -> None:
+def stop(process: ProcessHandle, patience_s: float = 2.0) -> None:
     """Ends a pump: it lets out what it holds, for a second at most; then it is killed."""
     process.signal(signal.SIGTERM)
     if not wait_gone(process, patience_s):
@@ -205,6 +205,6 @@ def stop(process: Process, patience_s: float = 2.0) -> None:
         wait_gone(process, 1.0)
 
 
-def wait_gone(process: Process, patience_s: float) -> bool:
+def wait_gone(process: ProcessHandle, patience_s: float) -> bool:
     """Waits for a process, ours or not, to be gone."""
     return until(lambda: not process.alive, patience_s)

@@ -39,7 +39,7 @@ from netweather.kernel.datapath.operations import (
     StopPump,
     WriteRules,
 )
-from netweather.kernel.datapath.plumbing import Ways, line_number
+from netweather.kernel.datapath.plumbing import Plumbing, line_number
 from netweather.kernel.datapath.pump_file import ParamsFile
 from netweather.kernel.datapath.spec import DIRECTIONS, MAX_LEASES, NEVER, Line, LineCounts, Observed, Room
 from netweather.kernel.netlink import links
@@ -68,7 +68,7 @@ class RealTarget:
         self.namespace, self._load = namespaces.Namespace(fd), load
         self.directory = directory
         self.hook: Hook = Clsact() if hook == "clsact" else Tcx() if hook == "tcx" else best_hook()
-        self.ways = Ways(self.namespace, directory / "netns")
+        self.ways = Plumbing(self.namespace, directory / "netns")
         self._classifier: Classifier | None = None
         self._params: ParamsFile | None = None
         self._shapers: list[int] = []
@@ -156,13 +156,13 @@ class RealTarget:
             return False
         return namespaces.boot_ns() - self._classifier.beat_ns < STALE_NS
 
-    def pump_process(self) -> pump.Process | None:
+    def pump_process(self) -> pump.ProcessHandle | None:
         """The running pump of this target, or None."""
         try:
             pid, start = (int(word) for word in (self.directory / "pump.pid").read_text().split())
         except (OSError, ValueError):
             return None
-        process = pump.Process(pid, start)
+        process = pump.ProcessHandle(pid, start)
         return process if process.alive else None
 
     # apply
@@ -266,14 +266,14 @@ class RealTarget:
         self.params.write_line(line.index, line.parameters, dict(line.tables))
         fd = self.ways.open_line(line.index)
         try:
-            with pump.Control(self.directory) as control:
+            with pump.PumpControl(self.directory) as control:
                 control.add(line.index, fd)
         finally:
             os.close(fd)
 
     def _let_pump_take(self) -> None:
         if self._untaken:
-            with pump.Control(self.directory) as control:
+            with pump.PumpControl(self.directory) as control:
                 control.ping()
             self._untaken = False
 
@@ -301,7 +301,7 @@ class RealTarget:
 
     def _close_in_pump(self, index: int, *, drop: bool) -> None:
         """A pump that has the line delivers what is inside, or drops it, and closes its TAP, which can be open once only."""
-        with contextlib.suppress(OSError), pump.Control(self.directory) as control:  # without a pump nothing waits
+        with contextlib.suppress(OSError), pump.PumpControl(self.directory) as control:  # without a pump nothing waits
             control.remove(index, drop=drop)
 
     def _stop_pump(self) -> None:

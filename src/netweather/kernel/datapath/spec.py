@@ -9,11 +9,11 @@ from enum import IntEnum
 from ipaddress import IPv4Network, IPv6Network
 from typing import Literal, NamedTuple
 
-Direction = Literal["egress", "ingress"]
+PacketDirection = Literal["egress", "ingress"]
 Engine = Literal["pump", "netem"]
 """What makes a line."""
-DIRECTIONS: tuple[Direction, Direction] = ("egress", "ingress")
-Prefix = IPv4Network | IPv6Network
+DIRECTIONS: tuple[PacketDirection, PacketDirection] = ("egress", "ingress")
+RulePrefix = IPv4Network | IPv6Network
 MAX_RULES = 1024
 MAX_LINES = 240
 MAX_INTERFACES = 64
@@ -39,7 +39,7 @@ class LineId(NamedTuple):
     """A line: for the packets of one rule that pass an interface in one direction. Another engine is another line."""
 
     rule: RuleId
-    direction: Direction
+    direction: PacketDirection
     interface: str
     engine: Engine
 
@@ -96,7 +96,7 @@ class FlatRule:
     lease: int
     counter: int
     places: frozenset[tuple[int, int]]
-    peers: tuple[Prefix, ...] | None = None
+    peers: tuple[RulePrefix, ...] | None = None
     ports: tuple[tuple[int, int], ...] | None = None
     protocols: frozenset[int] | None = None
     family: Literal[4, 6] | None = None
@@ -118,7 +118,7 @@ class Line:
     index: int
     rule_id: RuleId
     interface: Interface
-    direction: Direction
+    direction: PacketDirection
     engine: Engine
     parameters: bytes
     tables: tuple[tuple[str, bytes], ...] = ()
@@ -186,7 +186,7 @@ class Tables:
     rules: tuple[FlatRule, ...]
     vectors: tuple[int, ...]
     places: dict[tuple[int, int], int]
-    peers: dict[Prefix, int]
+    peers: dict[RulePrefix, int]
     protocols: array[int] | None
     ports: array[int] | None
     without_ports: int

@@ -20,10 +20,10 @@ MOST: Final = 32
 """How many are kept; of more, those used last. Each has two threads and some 30 descriptors."""
 
 
-class _Kept(RealTarget):
+class _Cached(RealTarget):
     """One that is given back when it is closed, and really closed after a failure, when nobody knows how far it came."""
 
-    def __init__(self, fd: int, directory: Path, hook: str | None, load: Load, give_back: Callable[[_Kept], None]) -> None:
+    def __init__(self, fd: int, directory: Path, hook: str | None, load: Load, give_back: Callable[[_Cached], None]) -> None:
         super().__init__(fd, directory, hook, load)
         self._give_back = give_back
         self.ended = False
@@ -51,7 +51,7 @@ class KeptTargets:
 
     def __init__(self, most: int = MOST, load: Load = Classifier.load, wanted: Callable[[Path], bool] = Path.exists) -> None:
         self._most, self._load, self._wanted = most, load, wanted
-        self._idle: OrderedDict[Path, _Kept] = OrderedDict()
+        self._idle: OrderedDict[Path, _Cached] = OrderedDict()
         self._lock = threading.Lock()
 
     def __call__(self, fd: int, directory: Path, hook: str | None = None) -> RealTarget:
@@ -62,7 +62,7 @@ class KeptTargets:
             if found.namespace.identity == (status.st_dev, status.st_ino) and hook in (None, found.hook.name):
                 return found
             found.end()
-        return _Kept(fd, directory, hook, self._load, self._take_back)
+        return _Cached(fd, directory, hook, self._load, self._take_back)
 
     def drop(self, directory: Path) -> None:
         """Nothing of this target is wanted any more: its namespace must not be held."""
@@ -76,7 +76,7 @@ class KeptTargets:
         for directory in list(self._idle):
             self.drop(directory)
 
-    def _take_back(self, target: _Kept) -> None:
+    def _take_back(self, target: _Cached) -> None:
         over = []
         with self._lock:
             if target.ended:  # it was dropped between two closings, and its directory may be another namespace's by now

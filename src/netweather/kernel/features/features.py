@@ -18,10 +18,10 @@ from netweather.errors import NetweatherError, reason
 from netweather.kernel import host_info
 from netweather.kernel.bpf.hooks import CLSACT_COST
 from netweather.kernel.features import probes
-from netweather.kernel.host_info import Host
+from netweather.kernel.host_info import HostInfo
 from netweather.kernel.namespaces import Namespace, nameless
 
-State = Literal["yes", "no", "unknown"]
+FeatureState = Literal["yes", "no", "unknown"]
 Need = Literal["needed", "better", "extra"]
 T = TypeVar("T")
 
@@ -40,13 +40,13 @@ _MISSING: Final = frozenset(
 """With these errors the kernel says that it does not know a thing; with others that something was in the way."""
 
 
-class Bench:
+class ProbeEnvironment:
     """Where probes try things: the state directory that would be used, and a network namespace without a name.
 
     The namespace is kept by a descriptor alone, so that nothing is left of it whatever becomes of this process.
     """
 
-    def __init__(self, state: Path, host: Host) -> None:
+    def __init__(self, state: Path, host: HostInfo) -> None:
         self.state = state
         self.host = host
         self._namespace: Namespace | None = None
@@ -79,7 +79,7 @@ class Feature:
     name: str
     purpose: str
     need: Need
-    probe: Callable[[Bench], str]
+    probe: Callable[[ProbeEnvironment], str]
     minimum: str = ""
     option: str = ""
     module: str = ""
@@ -93,7 +93,7 @@ class Finding:
     """What a probe found. detail: what is there, or why not; remedy: what to do about a "no", "" when nothing needs doing."""
 
     feature: Feature
-    state: State
+    state: FeatureState
     detail: str
     remedy: str = ""
 
@@ -145,12 +145,12 @@ def probe_all(state: Path, *, load: bool = False) -> list[Finding]:
 
     load: the modules of what is missing are loaded where this host has them; only when its owner said so.
     """
-    host = Host.here()
+    host = HostInfo.here()
     with _bench(state, host) as bench:
         return [_with_module(feature, bench) if load else probe(feature, bench) for feature in FEATURES]
 
 
-def _with_module(feature: Feature, bench: Bench) -> Finding:
+def _with_module(feature: Feature, bench: ProbeEnvironment) -> Finding:
     """Probes a feature, and once more when its module was missing and could be loaded."""
     found = probe(feature, bench)
     if found.state != "no" or not feature.module or not bench.host.has(feature.module):
@@ -168,7 +168,7 @@ def answer(name: str) -> Finding:
     """What is found of one feature here; a process asks once, and again only when it could not tell."""
     if name not in _known:
         feature = next(feature for feature in FEATURES if feature.name == name)
-        with _bench(Path("/"), Host.here()) as bench:
+        with _bench(Path("/"), HostInfo.here()) as bench:
             found = probe(feature, bench)
         if found.state == "unknown":
             return found
@@ -182,25 +182,25 @@ def there(name: str) -> bool:
 
 
 @contextlib.contextmanager
-def _bench(state: Path, host: Host) -> Iterator[Bench]:
-    bench = Bench(state, host)
+def _bench(state: Path, host: HostInfo) -> Iterator[ProbeEnvironment]:
+    bench = ProbeEnvironment(state, host)
     try:
         yield bench
     finally:
         bench.close()
 
 
-def probe(feature: Feature, bench: Bench) -> Finding:
+def probe(feature: Feature, bench: ProbeEnvironment) -> Finding:
     """Probes one feature; whatever goes wrong becomes the answer."""
     try:
         return Finding(feature, "yes", feature.probe(bench))
-    except probes.Lacking as lacking:
+    except probes.NotSupported as lacking:
         return Finding(feature, "no", str(lacking), lacking.remedy or _remedy(feature, bench.host))
     except Exception as error:  # doctor must answer whatever happens
         return _failed(feature, bench.host, error)
 
 
-def _failed(feature: Feature, host: Host, error: Exception) -> Finding:
+def _failed(feature: Feature, host: HostInfo, error: Exception) -> Finding:
     known = isinstance(error, NetweatherError)
     text = ": ".join(part for part in (error.what, error.why) if part) if isinstance(error, NetweatherError) else reason(error)
     number = getattr(error.__cause__ if known else error, "errno", None)
@@ -212,7 +212,7 @@ def _failed(feature: Feature, host: Host, error: Exception) -> Finding:
     return Finding(feature, "no" if known else "unknown", text, _remedy(feature, host) if known else "")
 
 
-def _remedy(feature: Feature, host: Host) -> str:
+def _remedy(feature: Feature, host: HostInfo) -> str:
     """What to do, as far as it is worth doing: nothing when something else does as well."""
     if feature.instead and feature.need != "better":
         return ""
@@ -231,4 +231,16 @@ def works(findings: list[Finding]) -> bool:
     return attaches and all(finding.state == "yes" for finding in findings if finding.feature.need == "needed")
 
 
-__all__ = ["FEATURES", "Bench", "Feature", "Finding", "Need", "State", "answer", "probe", "probe_all", "there", "works"]
+__all__ = [
+    "FEATURES",
+    "ProbeEnvironment",
+    "Feature",
+    "Finding",
+    "Need",
+    "FeatureState",
+    "answer",
+    "probe",
+    "probe_all",
+    "there",
+    "works",
+]

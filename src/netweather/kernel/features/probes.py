@@ -26,7 +26,7 @@ from netweather.kernel.tracing.socket_counters import TCP_EVENTS, SocketStats, d
 from netweather.kernel.tracing.tracepoints import types_lacking
 
 if TYPE_CHECKING:
-    from netweather.kernel.features.features import Bench
+    from netweather.kernel.features.features import ProbeEnvironment
 
 _LOOPBACK: Final = 1
 _CAPABILITIES: Final = {"CAP_NET_ADMIN": 12, "CAP_SYS_ADMIN": 21, "CAP_BPF": 39}
@@ -35,7 +35,7 @@ _TRACEPOINT: Final = b"inet_sock_set_state"
 _SEED: Final = 0x6E65_7477_6561_7468
 
 
-class Lacking(Exception):
+class NotSupported(Exception):
     """The feature is not there, and the probe knows why."""
 
     def __init__(self, why: str, remedy: str = "") -> None:
@@ -43,7 +43,7 @@ class Lacking(Exception):
         self.remedy = remedy
 
 
-def capabilities(bench: Bench) -> str:
+def capabilities(bench: ProbeEnvironment) -> str:
     lines = dict(line.split(":\t", 1) for line in Path("/proc/self/status").read_text().splitlines() if ":\t" in line)
     effective = int(lines["CapEff"], 16)
     missing = [name for name, bit in _CAPABILITIES.items() if not effective >> bit & 1]
@@ -52,26 +52,26 @@ def capabilities(bench: Bench) -> str:
         missing.remove("CAP_BPF")
     if missing:
         who = "root" if os.geteuid() == 0 else f"user {os.geteuid()}"
-        raise Lacking(f"{who} without {', '.join(missing)}")
+        raise NotSupported(f"{who} without {', '.join(missing)}")
     return "CAP_SYS_ADMIN, CAP_NET_ADMIN and CAP_BPF"
 
 
-def namespace(bench: Bench) -> str:
+def namespace(bench: ProbeEnvironment) -> str:
     bench.run(links.devices)
     return "supported"
 
 
-def libbpf(bench: Bench) -> str:
+def libbpf(bench: ProbeEnvironment) -> str:
     try:
         library = ctypes.CDLL("libbpf.so.1")
     except OSError as error:
-        raise Lacking("libbpf.so.1 is not installed, or older than 1.0") from error
+        raise NotSupported("libbpf.so.1 is not installed, or older than 1.0") from error
     version = library.libbpf_version_string
     version.restype = ctypes.c_char_p
     return f"libbpf {version().decode().lstrip('v')}"
 
 
-def bpf_loads(bench: Bench) -> str:
+def bpf_loads(bench: ProbeEnvironment) -> str:
     """Our own programs: what counts is that the verifier takes these."""
     names = []
     for name in ("classify", "steer", "return"):
@@ -81,30 +81,30 @@ def bpf_loads(bench: Bench) -> str:
     return f"the kernel accepts all {len(names)} programs"
 
 
-def redirect_peer(bench: Bench) -> str:
+def redirect_peer(bench: ProbeEnvironment) -> str:
     bpf.load(bpf.built("steer")).close()
     return "supported"
 
 
-def jit(bench: Bench) -> str:
+def jit(bench: ProbeEnvironment) -> str:
     path = Path("/proc/sys/net/core/bpf_jit_enable")
     try:
         value = path.read_text().strip()
     except FileNotFoundError as error:
         # CONFIG_BPF_JIT_ALWAYS_ON hides nothing; no file at all means no JIT.
-        raise Lacking("this kernel has no BPF JIT") from error
+        raise NotSupported("this kernel has no BPF JIT") from error
     if value == "0":
-        raise Lacking("disabled")
+        raise NotSupported("disabled")
     return "enabled"
 
 
-def btf(bench: Bench) -> str:
+def btf(bench: ProbeEnvironment) -> str:
     if (lacking := types_lacking(bench.host)) is not None:
-        raise Lacking(*lacking)
+        raise NotSupported(*lacking)
     return "supported"
 
 
-def tracepoints(bench: Bench) -> str:
+def tracepoints(bench: ProbeEnvironment) -> str:
     """A program that does nothing, opened on the tracepoint that statistics begin with; it is gone with its descriptor."""
     code = ctypes.create_string_buffer(struct.pack("=BBhiBBhi", 0xB7, 0, 0, 0, 0x95, 0, 0, 0))  # r0 = 0; exit
     name, licence = ctypes.create_string_buffer(_TRACEPOINT), ctypes.create_string_buffer(b"GPL")
@@ -118,12 +118,12 @@ def tracepoints(bench: Bench) -> str:
     return "supported"
 
 
-def tcx(bench: Bench) -> str:
+def tcx(bench: ProbeEnvironment) -> str:
     bench.run(lambda: bpf.tcx_query(_LOOPBACK, bpf.TCX_INGRESS))
     return "supported (used)"
 
 
-def clsact(bench: Bench) -> str:
+def clsact(bench: ProbeEnvironment) -> str:
     def work() -> None:
         add_clsact(_LOOPBACK)
         remove_clsact(_LOOPBACK)
@@ -132,7 +132,7 @@ def clsact(bench: Bench) -> str:
     return "supported"
 
 
-def cls_bpf(bench: Bench) -> str:
+def cls_bpf(bench: ProbeEnvironment) -> str:
     def work() -> None:
         loaded = bpf.load(bpf.built("return"))
         program = next(iter(loaded.programs.values()))
@@ -146,14 +146,14 @@ def cls_bpf(bench: Bench) -> str:
     return "supported"
 
 
-def boot_clock(bench: Bench) -> str:
+def boot_clock(bench: ProbeEnvironment) -> str:
     """The classifier reads it (bpf_ktime_get_boot_ns, Linux 5.8), so it is loaded for a test, as `bpf` does."""
     time.clock_gettime_ns(time.CLOCK_BOOTTIME)
     bpf.load(bpf.built("classify")).close()
     return "supported"
 
 
-def veth(bench: Bench) -> str:
+def veth(bench: ProbeEnvironment) -> str:
     def work() -> None:
         links.make_veth("nwv0", "nwv1")
         links.delete(socket.if_nametoindex("nwv0"))
@@ -162,9 +162,9 @@ def veth(bench: Bench) -> str:
     return "supported"
 
 
-def tun(bench: Bench) -> str:
+def tun(bench: ProbeEnvironment) -> str:
     if not Path("/dev/net/tun").exists():
-        raise Lacking("/dev/net/tun does not exist")
+        raise NotSupported("/dev/net/tun does not exist")
 
     def work() -> None:
         fd = links.open_tap("nwt0")
@@ -179,15 +179,15 @@ def tun(bench: Bench) -> str:
     return "supported"
 
 
-def netem(bench: Bench) -> str:
+def netem(bench: ProbeEnvironment) -> str:
     bench.run(lambda: _held_netem(Netem(latency_ns=10**6)))
     return "supported"
 
 
-def netem_seed(bench: Bench) -> str:
+def netem_seed(bench: ProbeEnvironment) -> str:
     """Older kernels ignore the attribute, so it is read back."""
     if bench.run(lambda: _held_netem(Netem(seed=_SEED))).seed != _SEED:
-        raise Lacking(bench.host.why_missing("", "", "6.6") or "this kernel's netem has no seed")
+        raise NotSupported(bench.host.why_missing("", "", "6.6") or "this kernel's netem has no seed")
     return "supported"
 
 
@@ -200,53 +200,53 @@ def _held_netem(asked: Netem) -> Netem:
         netem_devices.remove(_LOOPBACK)
 
 
-def pump(bench: Bench) -> str:
+def pump(bench: ProbeEnvironment) -> str:
     """It runs at all when it can say how it is called."""
     path = binary()
     try:
         done = subprocess.run([path], capture_output=True, timeout=_PATIENCE_S, check=False)
     except OSError as error:
-        raise Lacking(f"{path} does not run: {error.strerror}") from error
+        raise NotSupported(f"{path} does not run: {error.strerror}") from error
     if done.returncode != 2 or b"usage" not in done.stderr:
-        raise Lacking(f"{path} does not run: exit {done.returncode}")
+        raise NotSupported(f"{path} does not run: exit {done.returncode}")
     return "works"
 
 
-def pidfd(bench: Bench) -> str:
+def pidfd(bench: ProbeEnvironment) -> str:
     os.close(os.pidfd_open(os.getpid()))
     return "supported"
 
 
-def state_directory(bench: Bench) -> str:
+def state_directory(bench: ProbeEnvironment) -> str:
     """Writable, or to be made in a directory that is; it is not made here."""
     there = next(path for path in (bench.state, *bench.state.absolute().parents) if path.exists())
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        raise Lacking(f"{there} cannot be written")
+        raise NotSupported(f"{there} cannot be written")
     return f"{bench.state}" if there == bench.state else f"{bench.state} (will be created)"
 
 
-def memlock(bench: Bench) -> str:
+def memlock(bench: ProbeEnvironment) -> str:
     if bench.host.version >= (5, 11):
         return "not limited: accounted to the control group since Linux 5.11"
     soft, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
     if soft == resource.RLIM_INFINITY:
         return "not limited"
-    raise Lacking(f"limited to {soft} bytes")
+    raise NotSupported(f"limited to {soft} bytes")
 
 
-def docker(bench: Bench) -> str:
+def docker(bench: ProbeEnvironment) -> str:
     host = os.environ.get("DOCKER_HOST", "") or "unix:///var/run/docker.sock"
     if not host.startswith("unix://"):
-        raise Lacking(f"DOCKER_HOST={host} is not on this machine", "run netweather where the containers run")
+        raise NotSupported(f"DOCKER_HOST={host} is not on this machine", "run netweather where the containers run")
     path = host.removeprefix("unix://")
     try:
         answer = _ask(path, b"GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n")
     except FileNotFoundError as error:
-        raise Lacking(f"{path} does not exist", "start Docker if you use it") from error
+        raise NotSupported(f"{path} does not exist", "start Docker if you use it") from error
     except OSError as error:
-        raise Lacking(f"{path}: {error.strerror or error}", "see whether `docker ps` answers") from error
+        raise NotSupported(f"{path}: {error.strerror or error}", "see whether `docker ps` answers") from error
     if b" 200 " not in answer.partition(b"\r\n")[0]:
-        raise Lacking(f"{path} does not answer as Docker does", "point DOCKER_HOST at Docker's own socket")
+        raise NotSupported(f"{path} does not answer as Docker does", "point DOCKER_HOST at Docker's own socket")
     return f"{path} answers"
 
 
@@ -258,13 +258,13 @@ def _ask(path: str, request: bytes) -> bytes:
         return made.recv(4096)
 
 
-def listing(bench: Bench) -> str:
+def listing(bench: ProbeEnvironment) -> str:
     """Raises OSError where there is no sock_diag for TCP."""
     bench.run(lambda: list(sockdiag.sockets((sockdiag.TCP,), listening=True)))
     return "supported"
 
 
-def destroying(bench: Bench) -> str:
+def destroying(bench: ProbeEnvironment) -> str:
     """Tried on a socket that only listens, on no address of anybody's. Raises Lacking."""
 
     def inside() -> None:
@@ -276,7 +276,7 @@ def destroying(bench: Bench) -> str:
     try:
         bench.run(inside)
     except NetweatherError as error:
-        raise Lacking(error.why, f"without it: {error.remedy}") from error
+        raise NotSupported(error.why, f"without it: {error.remedy}") from error
     return "supported"
 
 
@@ -285,40 +285,42 @@ _FILTERED: Final = "in a container add --privileged: a filter of system calls ma
 _NOBODY: Final = 1  # no namespace has this number
 
 
-def _need(bench: Bench) -> None:
+def _need(bench: ProbeEnvironment) -> None:
     """What all of them stand on."""
     if (lacking := points.types_lacking(bench.host)) is not None:
-        raise Lacking(*lacking)
+        raise NotSupported(*lacking)
     try:
         points.exists(TCP_EVENTS["nw_state"])
     except OSError as error:
         if error.errno not in (errno.ENODEV, errno.ENOSYS):
             raise
-        raise Lacking(str(error.strerror), bench.host.remedy("TRACING", "", "") or _FILTERED) from error
+        raise NotSupported(str(error.strerror), bench.host.remedy("TRACING", "", "") or _FILTERED) from error
 
 
-def calls(bench: Bench) -> str:
+def calls(bench: ProbeEnvironment) -> str:
     """One call stands for all: which there are is the same on every kernel that has any."""
     _need(bench)
     with SocketStats([_NOBODY], calls=_ONE, tcp=False) as stats:
         if stats.missing:
-            raise Lacking(bench.host.why_missing("FTRACE_SYSCALLS", "", "") or f"the kernel has no tracepoint {stats.missing[0]}")
+            raise NotSupported(
+                bench.host.why_missing("FTRACE_SYSCALLS", "", "") or f"the kernel has no tracepoint {stats.missing[0]}"
+            )
     return "supported"
 
 
-def tcp(bench: Bench) -> str:
+def tcp(bench: ProbeEnvironment) -> str:
     _need(bench)
     with SocketStats([_NOBODY], calls=()) as stats:
         missing = [name for name in stats.missing if name != TCP_EVENTS["nw_drop"]]
     if missing:
-        raise Lacking(f"the kernel has no tracepoint {', '.join(missing)}")
+        raise NotSupported(f"the kernel has no tracepoint {', '.join(missing)}")
     return "supported"
 
 
-def reasons(bench: Bench) -> str:
+def reasons(bench: ProbeEnvironment) -> str:
     _need(bench)
     names = drop_reasons()
     if not names:
         missing = "" if points.exists(TCP_EVENTS["nw_drop"]) else f"the kernel has no tracepoint {TCP_EVENTS['nw_drop']}"
-        raise Lacking(missing or bench.host.why_missing("", "", "5.17") or "packets are dropped without a reason")
+        raise NotSupported(missing or bench.host.why_missing("", "", "5.17") or "packets are dropped without a reason")
     return f"supported ({len(names)})"

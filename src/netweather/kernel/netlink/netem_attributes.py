@@ -56,7 +56,7 @@ class GilbertElliott:
 
 
 @dataclass(frozen=True, slots=True)
-class Slots:
+class NetemSlots:
     """`slot`: from min to max ns between two, or drawn from slot_dist around dist_delay. 0 packets or bytes: no limit."""
 
     min_ns: int = 0
@@ -95,7 +95,7 @@ class Netem:
     cell_size: int = 0
     cell_overhead: int = 0
     ecn: bool = False
-    slots: Slots = field(default=Slots())
+    slots: NetemSlots = field(default=NetemSlots())
     seed: int | None = None
     delay_table: tuple[int, ...] = field(default=(), compare=False)
     slot_table: tuple[int, ...] = field(default=(), compare=False)
@@ -129,7 +129,7 @@ class Netem:
         changes = {f.name: getattr(self, f.name) for f in fields(self)}
         changes["jitter_ns"] = min(abs(self.jitter_ns), MOST_JITTER_NS)
         # With a gap older tools meant certainty: a reorder of our own comes after that, so it holds.
-        changes["slots"] = self.slots if self.slots.there else Slots()
+        changes["slots"] = self.slots if self.slots.there else NetemSlots()
         changes["delay_table"] = changes["slot_table"] = ()
         return Netem(**changes)
 
@@ -196,7 +196,7 @@ def _meaning(kind: int, data: bytes) -> dict[str, object]:  # long: one case for
             return {"jitter_ns": _S64.unpack(data)[0]}
         case 12:
             low, high, packets, size, delay, jitter = _SLOT.unpack(data)
-            return {"slots": Slots(low, high, packets, size, delay, jitter)}
+            return {"slots": NetemSlots(low, high, packets, size, delay, jitter)}
         case 14:
             return {"seed": _U64.unpack(data)[0]}
     return {}  # padding, and what later kernels add
@@ -217,7 +217,7 @@ def _model_bytes(model: FourStates | GilbertElliott) -> bytes:
     return attribute(LOSS_GE, _GE.pack(model.p, model.r, model.h, model.k1))
 
 
-def _slot_bytes(slots: Slots) -> bytes:
+def _slot_bytes(slots: NetemSlots) -> bytes:
     return _SLOT.pack(slots.min_ns, slots.max_ns, slots.packets, slots.bytes, slots.dist_delay_ns, slots.dist_jitter_ns)
 
 

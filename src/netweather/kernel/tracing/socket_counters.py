@@ -15,7 +15,7 @@ from typing import Any, Final, Self
 
 from netweather.errors import NetweatherError
 from netweather.kernel.bpf import libbpf
-from netweather.kernel.host_info import Host, possible_cpus
+from netweather.kernel.host_info import HostInfo, possible_cpus
 from netweather.kernel.tracing import trace_layout, tracepoints
 from netweather.kernel.tracing.trace_layout import CALLS, MANY
 
@@ -111,7 +111,7 @@ class SocketStats:
         self._slots = _slots() if slots is None else slots
         self._cpus = possible_cpus()
         self._attached = tracepoints.Attached()
-        self._objects: list[libbpf.Object] = []
+        self._objects: list[libbpf.BpfObject] = []
         self._calls: dict[str, libbpf.Map] = {}
         self._tcp: dict[str, libbpf.Map] = {}
         tracepoints.need_types("what sockets do")
@@ -140,7 +140,7 @@ class SocketStats:
                 program = loaded.programs[programs[way, call in MANY]]
                 self._attached.call(program, f"syscalls/sys_{way}_{trace_layout.syscall(call)}")
 
-    def _load_calls(self, sizes: dict[str, int], constants: bytes) -> tuple[libbpf.Object, dict[tuple[str, bool], str]]:
+    def _load_calls(self, sizes: dict[str, int], constants: bytes) -> tuple[libbpf.BpfObject, dict[tuple[str, bool], str]]:
         """Takes the programs with casts, where the kernel has them, else their twins: by way, and whether it's for many messages."""
         image = libbpf.built("syscalls")
         new = {**_ENDS, ("enter", False): "nw_enter", ("enter", True): "nw_enter_many"}
@@ -169,7 +169,7 @@ class SocketStats:
         self.missing.append(name)
         return False
 
-    def _keep(self, loaded: libbpf.Object) -> libbpf.Object:
+    def _keep(self, loaded: libbpf.BpfObject) -> libbpf.BpfObject:
         self._objects.append(loaded)
         return loaded
 
@@ -242,7 +242,7 @@ class SocketStats:
 def _slots() -> int:
     """None where programs can't swap atomically: on ARM before Linux 5.18."""
     system = os.uname()
-    return 0 if system.machine == "aarch64" and Host(system.release, system.machine).too_old("5.18") else _SLOTS
+    return 0 if system.machine == "aarch64" and HostInfo(system.release, system.machine).too_old("5.18") else _SLOTS
 
 
 def _call_counts(numbers: array[int]) -> CallCounts:

@@ -20,7 +20,7 @@ from typing import Final
 
 from netweather.errors import NetweatherError
 from netweather.kernel.bpf import libbpf
-from netweather.kernel.host_info import Host
+from netweather.kernel.host_info import HostInfo
 
 _FSOPEN, _FSCONFIG, _FSMOUNT = 430, 431, 432  # the same numbers on every architecture
 _PERF_EVENT_OPEN: Final = {"x86_64": 298, "aarch64": 241}[os.uname().machine]
@@ -114,11 +114,11 @@ class Attached:
 
 def need_types(what: str) -> None:
     """Raises NetweatherError(code="no-btf") where the kernel doesn't tell its own types, which programs on tracepoints are fitted to."""
-    if (lacking := types_lacking(Host.here())) is not None:
+    if (lacking := types_lacking(HostInfo.here())) is not None:
         raise NetweatherError("no-btf", f"{what} cannot be counted on this machine", *lacking)
 
 
-def types_lacking(host: Host) -> tuple[str, str] | None:
+def types_lacking(host: HostInfo) -> tuple[str, str] | None:
     """Why a host's kernel doesn't tell its types (BTF), and what to do about it; None: it does."""
     if _TYPES.exists():
         return None

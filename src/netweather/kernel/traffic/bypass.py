@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from netweather.kernel.namespaces import Namespace
 from netweather.kernel.netlink import rtnetlink
 from netweather.kernel.netlink.links import way_out
-from netweather.kernel.traffic.probe_packets import ICMP, ICMP6, STAMPS, UDP, Ends, Way, checksum, received
+from netweather.kernel.traffic.probe_packets import ICMP, ICMP6, STAMPS, UDP, Ends, ProbePath, checksum, received
 
 _EVERY, _PACKET, _BYPASS, _IGNORE_OUTGOING = 3, 263, 20, 23
 _V4, _V6 = 0x0800, 0x86DD
@@ -101,8 +101,8 @@ def both_ways(ends: Ends, target: Namespace) -> Iterator[Ends]:
         found = copy.copy(ends)
         wrap = _udp(flow.local_port, flow.remote_port) if flow.protocol == UDP else ends.ways["egress"].wrap
         found.ways = {
-            "egress": Way(past, ends.ways["egress"].inlet, wrap),
-            "ingress": Way(ends.ways["ingress"].outlet, past.socket, ends.ways["ingress"].wrap),
+            "egress": ProbePath(past, ends.ways["egress"].inlet, wrap),
+            "ingress": ProbePath(ends.ways["ingress"].outlet, past.socket, ends.ways["ingress"].wrap),
         }
         yield found
 

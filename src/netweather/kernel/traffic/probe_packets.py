@@ -57,7 +57,7 @@ class Flow:
 
 
 @dataclass(frozen=True)
-class Arrivals:
+class ProbeResult:
     """What became of packets sent at these times (ns): (number, sent, arrived) in order of arrival; corrupted ones are counted.
 
     stepped: the clock was set meanwhile, so that the times are worth nothing. refused: packets that our own kernel didn't take.
@@ -83,7 +83,7 @@ class Arrivals:
 
 
 @dataclass
-class Way:
+class ProbePath:
     """One direction of a flow: where its packets are sent, and where they arrive."""
 
     outlet: Any  # a socket, or what sends past the hooks (beside)
@@ -95,7 +95,7 @@ class Way:
 
 
 @dataclass(frozen=True)
-class Stream:
+class ProbeStream:
     """What to send in one direction: so many packets of `size` bytes, so many a second."""
 
     count: int
@@ -116,8 +116,10 @@ class Ends:
             here, there = kind(self._stack, target, peer, flow)
             self.flow = Flow(flow.protocol, flow.local, flow.remote, *_ports(flow, here, there), flow.tcp_flags)
             self.ways = {
-                "egress": Way(here.outlet, there.inlet, wrapper(self.flow, self.flow.local_port, self.flow.remote_port)),
-                "ingress": Way(there.outlet, here.inlet, wrapper(turned(self.flow), self.flow.remote_port, self.flow.local_port)),
+                "egress": ProbePath(here.outlet, there.inlet, wrapper(self.flow, self.flow.local_port, self.flow.remote_port)),
+                "ingress": ProbePath(
+                    there.outlet, here.inlet, wrapper(turned(self.flow), self.flow.remote_port, self.flow.local_port)
+                ),
             }
         except BaseException:
             self._stack.close()
@@ -155,8 +157,8 @@ class Ends:
             way.outlet.setsockopt(level, option, _PROBE)
 
     def exchange(
-        self, streams: dict[str, Stream], patience: float, tick: Callable[[float], None] = lambda share: None
-    ) -> dict[str, Arrivals]:
+        self, streams: dict[str, ProbeStream], patience: float, tick: Callable[[float], None] = lambda share: None
+    ) -> dict[str, ProbeResult]:
         """Sends the streams of both directions at once, and waits until nothing has come for so long (s).
 
         One thread sends both, so that none waits for the other between its stamp and its packet. tick: told the share done.
@@ -171,7 +173,7 @@ class Ends:
         found = {}
         for name, (seen, corrupted) in collected.items():
             way = self.ways[name]
-            found[name] = Arrivals(
+            found[name] = ProbeResult(
                 tuple(way.sent), tuple(seen), corrupted, stepped, way.refused, way.marked, 1 / streams[name].pps
             )
         return found
@@ -295,7 +297,7 @@ def _offset() -> int:
     return time.clock_gettime_ns(time.CLOCK_REALTIME) - time.clock_gettime_ns(time.CLOCK_MONOTONIC)
 
 
-def _send(ways: dict[str, Way], streams: dict[str, Stream], tick: Callable[[float], None]) -> None:
+def _send(ways: dict[str, ProbePath], streams: dict[str, ProbeStream], tick: Callable[[float], None]) -> None:
     """Each packet at its time, or at once when that is past."""
     plan = sorted((number / stream.pps, name, number) for name, stream in streams.items() for number in range(stream.count))
     pads = {name: bytes(max(0, stream.size - _HEAD.size)) for name, stream in streams.items()}
@@ -321,7 +323,7 @@ def _send(ways: dict[str, Way], streams: dict[str, Stream], tick: Callable[[floa
 
 
 def _collect(
-    ways: dict[str, Way], streams: dict[str, Stream], patience: float
+    ways: dict[str, ProbePath], streams: dict[str, ProbeStream], patience: float
 ) -> dict[str, tuple[list[tuple[int, int, int]], int]]:
     """(number, sent, arrived) of whole packets in order of arrival, and how many were damaged, of each stream."""
     deadline = time.monotonic() + patience

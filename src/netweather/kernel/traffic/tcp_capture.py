@@ -25,7 +25,7 @@ _SYN, _RST, _ACK = 2, 4, 16
 _ROUND: Final = 1 << 32
 
 
-class End(NamedTuple):
+class TcpEnd(NamedTuple):
     """One end of a connection."""
 
     address: str
@@ -35,8 +35,8 @@ class End(NamedTuple):
 class Segment(NamedTuple):
     """A TCP packet, or one that stands for several (GSO)."""
 
-    source: End
-    destination: End
+    source: TcpEnd
+    destination: TcpEnd
     sequence: int
     acknowledged: int
     flags: int
@@ -60,7 +60,7 @@ def segment(packet: bytes) -> Segment | None:
         return None
     last = end if end > start else len(packet)  # one of more than 64 KiB says that it is empty
     data = packet[start + 4 * (offset >> 4) : last]
-    return Segment(End(source, here), End(destination, there), sequence, acknowledged, flags, data)
+    return Segment(TcpEnd(source, here), TcpEnd(destination, there), sequence, acknowledged, flags, data)
 
 
 @dataclass
@@ -103,7 +103,7 @@ class Conversations:
 
     def __init__(self, port: int) -> None:
         self.port = port
-        self._streams: dict[tuple[End, End], _Stream] = {}
+        self._streams: dict[tuple[TcpEnd, TcpEnd], _Stream] = {}
         self._numbers = itertools.count()
 
     def feed(self, packet: bytes) -> Iterator[tuple[int, bytes]]:
@@ -134,7 +134,7 @@ class Conversations:
             self._streams[key].put(sequence, found.data)
 
 
-class Arrivals:
+class TcpCapture:
     """A context manager: tells `received` what a port of a namespace gets, with a number for each connection, in a thread of its own.
 
     missed: packets that came faster than they could be copied; of what came then nothing is certain. Raises OSError.

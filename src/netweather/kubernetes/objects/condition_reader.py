@@ -17,7 +17,7 @@ from netweather.conditions.language.documents import opened
 from netweather.conditions.language.loading import KIND, load
 from netweather.conditions.model import DEFAULT_LEASE, NetworkCondition
 from netweather.errors import UsageError, unknown
-from netweather.kubernetes.objects.pod_conditions import UNTIL_DELETED, Lease, PodCondition, PodPeer, PodTarget
+from netweather.kubernetes.objects.pod_conditions import UNTIL_DELETED, PodCondition, PodLease, PodPeer, PodTarget
 from netweather.units import Duration
 
 _OWN: Final = ("targets", "lease", "probes", "verify")
@@ -82,7 +82,7 @@ def listed(data: object, where: str) -> list[Any]:
     return data
 
 
-def lease_of(data: object) -> Lease:
+def lease_of(data: object) -> PodLease:
     """A lease as it is spelt; 10 minutes unless given. Raises UsageError."""
     if data is None:
         return DEFAULT_LEASE

@@ -17,19 +17,19 @@ from netweather.kubernetes.objects.node_objects import PLURAL as NODE_PLURAL
 from netweather.kubernetes.objects.pod_conditions import UNTIL_DELETED, PodPeer, PodTarget
 
 GROUP, VERSION = "netweather.dev", "v1alpha1"
-Schema = dict[str, Any]
+CrdSchema = dict[str, Any]
 Column = tuple[str, str, str, str]
 """(name, type, path, description)."""
-_FREE: Final[Schema] = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-_WHEN: Final[Schema] = {"type": "string", "format": "date-time"}
+_FREE: Final[CrdSchema] = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+_WHEN: Final[CrdSchema] = {"type": "string", "format": "date-time"}
 
 
-def crds() -> list[Schema]:
+def crds() -> list[CrdSchema]:
     """All of them, as objects for the API server."""
     return [_network_condition(), _network_profile(), _network_scenario(), _network_test(), _node_conditions()]
 
 
-def condition_spec() -> Schema:
+def condition_spec() -> CrdSchema:
     """The spec of a NetworkCondition: the language's own, with pods in place of references."""
     spec = kubernetes_schema()
     properties = spec["properties"]
@@ -58,7 +58,7 @@ def condition_spec() -> Schema:
     return _for_server(spec)
 
 
-def spec_of_test() -> Schema:
+def spec_of_test() -> CrdSchema:
     """The spec of a NetworkTest: its conditions are those of a NetworkCondition, whose lease the test's timeout bounds."""
     spec = structural_schema(Words)
     condition = condition_spec()
@@ -75,7 +75,7 @@ def spec_of_test() -> Schema:
     return _for_server(spec)
 
 
-def _for_server(schema: Schema) -> Schema:
+def _for_server(schema: CrdSchema) -> CrdSchema:
     """The same, in which no object drops what it doesn't know, and the server adds nothing: defaults are the loader's."""
     found = {key: value for key, value in schema.items() if key != "default"}
     if "properties" in found:
@@ -86,7 +86,7 @@ def _for_server(schema: Schema) -> Schema:
     return found
 
 
-def _network_condition() -> Schema:
+def _network_condition() -> CrdSchema:
     columns = [
         ("Pods", "string", ".status.summary", "pods on which it is in force, of those selected"),
         ("In force", "string", '.status.conditions[?(@.type=="InForce")].status', ""),
@@ -97,7 +97,7 @@ def _network_condition() -> Schema:
     return _crd("NetworkCondition", ["netcond", "nwc"], "Namespaced", condition_spec(), columns, _status())
 
 
-def profile_spec() -> Schema:
+def profile_spec() -> CrdSchema:
     """The spec of a NetworkProfile: a profile as its files spell it, conditions in their long form."""
     text = {"type": "string"}
     condition = structural_schema(Condition)
@@ -117,7 +117,7 @@ def profile_spec() -> Schema:
     )
 
 
-def scenario_spec() -> Schema:
+def scenario_spec() -> CrdSchema:
     """The spec of a NetworkScenario: the language's own, with pods in place of references."""
     spec = structural_schema(Scenario)
     properties = spec["properties"]
@@ -142,7 +142,7 @@ def scenario_spec() -> Schema:
     return _for_server(spec)
 
 
-def _network_scenario() -> Schema:
+def _network_scenario() -> CrdSchema:
     columns = [
         ("Step", "string", ".status.step", "the steps that are there now"),
         ("Round", "integer", ".status.round", ""),
@@ -157,7 +157,7 @@ def _network_scenario() -> Schema:
     return _crd("NetworkScenario", ["netscenario", "nws"], "Namespaced", scenario_spec(), columns, status)
 
 
-def _network_profile() -> Schema:
+def _network_profile() -> CrdSchema:
     accepted = '.status.conditions[?(@.type=="Accepted")]'
     columns = [
         ("Title", "string", ".spec.title", ""),
@@ -169,7 +169,7 @@ def _network_profile() -> Schema:
     return _crd("NetworkProfile", ["netprofile", "nwp"], "Cluster", profile_spec(), columns, status)
 
 
-def _network_test() -> Schema:
+def _network_test() -> CrdSchema:
     columns = [
         ("Networks", "string", ".status.summary", "networks on which the Job has ended, of all"),
         ("Complete", "string", '.status.conditions[?(@.type=="Complete")].status', ""),
@@ -179,12 +179,12 @@ def _network_test() -> Schema:
     return _crd(TEST_KIND, ["nettest", "nwt"], "Namespaced", spec_of_test(), columns, _test_status())
 
 
-def _node_conditions() -> Schema:
+def _node_conditions() -> CrdSchema:
     columns = [("Age", "date", ".metadata.creationTimestamp", "")]
     return _crd(NODE_KIND, [], "Cluster", dict(_FREE), columns, dict(_FREE))
 
 
-def _crd(kind: str, short: list[str], scope: str, spec: Schema, columns: list[Column], status: Schema) -> Schema:
+def _crd(kind: str, short: list[str], scope: str, spec: CrdSchema, columns: list[Column], status: CrdSchema) -> CrdSchema:
     plural = NODE_PLURAL if kind == NODE_KIND else f"{kind.lower()}s"
     listed = [
         {"name": name, "type": of, "jsonPath": path, **({"description": words} if words else {})}
@@ -203,7 +203,7 @@ def _crd(kind: str, short: list[str], scope: str, spec: Schema, columns: list[Co
         "additionalPrinterColumns": listed,
         "schema": {"openAPIV3Schema": schema},
     }
-    names: Schema = {"kind": kind, "listKind": f"{kind}List", "plural": plural, "singular": kind.lower()}
+    names: CrdSchema = {"kind": kind, "listKind": f"{kind}List", "plural": plural, "singular": kind.lower()}
     if short:
         names |= {"shortNames": short, "categories": ["netweather"]}
     return {
@@ -214,7 +214,7 @@ def _crd(kind: str, short: list[str], scope: str, spec: Schema, columns: list[Co
     }
 
 
-def _status() -> Schema:
+def _status() -> CrdSchema:
     """What `reporting.status_of` writes."""
     text, number = {"type": "string"}, {"type": "integer"}
     pod = dict.fromkeys(("name", "node", "state", "reason", "message", "engine", "verdict", "evidence"), text)
@@ -232,7 +232,7 @@ def _status() -> Schema:
     }
 
 
-def _test_status() -> Schema:
+def _test_status() -> CrdSchema:
     """What `progress.status_of` writes."""
     text, number = {"type": "string"}, {"type": "integer"}
     words = dict.fromkeys(("network", "state", "message", "condition", "job"), text)
@@ -250,10 +250,10 @@ def _test_status() -> Schema:
     }
 
 
-def _status_conditions() -> Schema:
+def _status_conditions() -> CrdSchema:
     """What `statuses.condition_of_status` writes."""
     text = {"type": "string"}
-    properties: Schema = dict.fromkeys(("type", "status", "reason", "message"), text)
+    properties: CrdSchema = dict.fromkeys(("type", "status", "reason", "message"), text)
     properties |= {"lastTransitionTime": _WHEN, "observedGeneration": {"type": "integer"}}
     return {
         "type": "array",

@@ -27,7 +27,7 @@ PLURAL: Final = "nodeconditions"
 OWNER: Final = "kubernetes"
 """Whose conditions are that an agent set for its node; it touches no others."""
 _LONGEST_MESSAGE: Final = 300
-Key = tuple[str, str]
+OrderKey = tuple[str, str]
 """Of an order: the pod's uid, and the name that the condition has there."""
 
 
@@ -53,7 +53,7 @@ class PodOrder:
         return (self.starts is None or self.starts <= now) and now < self.ends
 
     @property
-    def key(self) -> Key:
+    def key(self) -> OrderKey:
         """One of each on a pod at a time."""
         return self.pod_uid, self.condition.name
 
@@ -90,7 +90,7 @@ class Orders:
     pods: tuple[PodOrder, ...] = ()
     unreadable: tuple[tuple[str, int, NetweatherError], ...] = ()
 
-    def there(self, now: datetime) -> dict[Key, PodOrder]:
+    def there(self, now: datetime) -> dict[OrderKey, PodOrder]:
         """What is to be in force."""
         return {order.key: order for order in self.pods if order.is_there(now)}
 
@@ -100,7 +100,7 @@ class Orders:
         return min((edge for edge in edges if edge is not None and edge > now), default=None)
 
     @cached_property
-    def followed(self) -> frozenset[tuple[Key, datetime]]:
+    def followed(self) -> frozenset[tuple[OrderKey, datetime]]:
         """Where one order of a key takes the place of another: (key, when)."""
         begins = {(order.key, order.starts) for order in self.pods if order.starts is not None}
         return frozenset((order.key, order.ends) for order in self.pods if (order.key, order.ends) in begins)
@@ -135,9 +135,9 @@ def read_orders(found: Mapping[str, Any]) -> Orders:
 
 def status_of(
     orders: Orders,
-    in_force: Mapping[Key, str],
-    failed: Mapping[Key, NetweatherError],
-    proofs: Mapping[Key, Proof],
+    in_force: Mapping[OrderKey, str],
+    failed: Mapping[OrderKey, NetweatherError],
+    proofs: Mapping[OrderKey, Proof],
     now: datetime,
 ) -> dict[str, Any]:
     """What a node answers, by the keys of the orders. in_force: which engine makes it.
@@ -182,7 +182,7 @@ def _proof(pod: str, proof: Proof) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class Report:
+class NodeReport:
     """What the nodes answered of one condition, by the uid of the pod. in_force: which engine makes it; failed: code and message."""
 
     in_force: Mapping[str, str] = field(default_factory=dict)
@@ -190,7 +190,7 @@ class Report:
     proofs: Mapping[str, Proof] = field(default_factory=dict)
 
 
-Reports = Mapping[tuple[str, int], Report]
+Reports = Mapping[tuple[str, int], NodeReport]
 """By the uid and generation of the condition."""
 
 
@@ -202,4 +202,4 @@ def read_reports(statuses: Iterable[Mapping[str, Any]]) -> Reports:
         in_force.update(dict.fromkeys(each.get("inForce") or (), each.get("engine", "")))
         failed.update({one["pod"]: (one["code"], one["message"]) for one in each.get("failed") or ()})
         proofs.update({one["pod"]: Proof(one["verdict"], one["evidence"]) for one in each.get("proofs") or ()})
-    return {key: Report(*parts) for key, parts in found.items()}
+    return {key: NodeReport(*parts) for key, parts in found.items()}

@@ -17,7 +17,7 @@ from netweather.errors import UsageError
 from netweather.units import Duration, Percent
 
 UNTIL_DELETED: Final = "untilDeleted"
-Lease = Duration | Literal["untilDeleted"]
+PodLease = Duration | Literal["untilDeleted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class PodCondition:
     generation: int
     created: str
     targets: tuple[PodTarget, ...]
-    lease: Lease
+    lease: PodLease
     condition: NetworkCondition
     peers: Mapping[str, PodPeer]
     probes: bool = False

@@ -21,7 +21,7 @@ _WHOLE: Final = 10**9
 
 
 @dataclass(frozen=True)
-class Policy:
+class PodPolicy:
     """What nobody may do by a NetworkCondition. most: the share of all pods that one may take; up to `few` pods are always allowed."""
 
     protected: frozenset[str] = frozenset({"kube-system"})
@@ -30,7 +30,7 @@ class Policy:
 
 
 @dataclass(frozen=True)
-class Chosen:
+class PodSelection:
     """The pods of a condition, and what its author should know."""
 
     pods: tuple[Pod, ...]
@@ -49,8 +49,8 @@ class Choosing(Protocol):
 
 
 def choose(
-    condition: Choosing, pods: Space, every: int, policy: Policy, zones: Mapping[str, str] = MappingProxyType({})
-) -> Chosen:
+    condition: Choosing, pods: Space, every: int, policy: PodPolicy, zones: Mapping[str, str] = MappingProxyType({})
+) -> PodSelection:
     """pods: those of the condition's namespace; every: how many there are in the cluster; zones: of nodes, by name.
 
     Raises UsageError unknown-workload, protected-namespace, too-many-pods, host-network-only.
@@ -77,7 +77,7 @@ def choose(
     if len(found) > allowed:
         why = f"one condition may affect {policy.most} of the cluster's {every} pods: {allowed}"
         raise UsageError("too-many-pods", f"{len(found)} pods are selected", why, "select fewer, by count or share")
-    return Chosen(tuple(sorted(found.values(), key=lambda pod: pod.key)), tuple(warnings))
+    return PodSelection(tuple(sorted(found.values(), key=lambda pod: pod.key)), tuple(warnings))
 
 
 def could_be(targets: Iterable[PodTarget], pods: Space) -> frozenset[str]:

@@ -26,7 +26,7 @@ from netweather.conditions.scenario_timeline import Stretch, stretches
 from netweather.errors import unknown
 from netweather.kubernetes.objects.condition_reader import PLACEHOLDER as PEERS
 from netweather.kubernetes.objects.condition_reader import lease_of, listed, peer_of, without_paths, without_peers
-from netweather.kubernetes.objects.pod_conditions import UNTIL_DELETED, Lease, PodPeer, PodTarget
+from netweather.kubernetes.objects.pod_conditions import UNTIL_DELETED, PodLease, PodPeer, PodTarget
 
 KIND: Final = "NetworkScenario"
 _OWN: Final = ("targets", "steps", "lease", "probes")
@@ -50,7 +50,7 @@ class PodScenario:
     stretches: tuple[Stretch, ...]
     length: int
     repeat: int
-    lease: Lease | None
+    lease: PodLease | None
     words: Mapping[str, PodTarget]
     peers: Mapping[str, PodPeer]
     profiles: frozenset[str] = frozenset()

@@ -15,32 +15,32 @@ from typing import Any, Final, Literal
 from netweather.kubernetes.objects.networktest import NetworkTest, TriedNetwork
 from netweather.kubernetes.objects.pod_selection import could_be
 from netweather.kubernetes.objects.snapshot import Space, time_of
-from netweather.kubernetes.reconcile.jobs import Object, created, doubt, ending, prepares, standing
+from netweather.kubernetes.reconcile.jobs import KubeObject, created, doubt, ending, prepares, standing
 
-Verb = Literal["condition", "job", "gather", "end-condition", "end-job"]
-State = Literal["Pending", "Preparing", "Running", "Passed", "Failed", "TimedOut", "CantTell"]
+StepVerb = Literal["condition", "job", "gather", "end-condition", "end-job"]
+CellState = Literal["Pending", "Preparing", "Running", "Passed", "Failed", "TimedOut", "CantTell"]
 FINAL: Final = ("Passed", "Failed", "TimedOut", "CantTell")
 
 
 @dataclass(frozen=True)
-class Step:
+class NextStep:
     """One thing to do for a network. problem: why what was gathered says nothing; late: its Job took too long."""
 
-    verb: Verb
+    verb: StepVerb
     network: TriedNetwork
     problem: str = ""
     late: bool = False
 
 
 @dataclass(frozen=True)
-class Seen:
+class ObservedTest:
     """A test as it is now. conditions, jobs: by network; results: what was gathered, by network; told: by network, what its
     status says of it; held: uids of conditions that nodes still have."""
 
     test: NetworkTest
     now: datetime
-    conditions: Mapping[str, Object] = field(default_factory=dict)
-    jobs: Mapping[str, Object] = field(default_factory=dict)
+    conditions: Mapping[str, KubeObject] = field(default_factory=dict)
+    jobs: Mapping[str, KubeObject] = field(default_factory=dict)
     results: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     told: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     held: frozenset[str] = frozenset()
@@ -56,11 +56,11 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Cell:
+class CellStatus:
     """message: what it waits for, or how it ended."""
 
     network: str
-    state: State
+    state: CellState
     message: str = ""
 
 
@@ -68,12 +68,12 @@ class Cell:
 class Planned:
     """over: nothing is left to be done but the report."""
 
-    cells: tuple[Cell, ...]
-    steps: tuple[Step, ...] = ()
+    cells: tuple[CellStatus, ...]
+    steps: tuple[NextStep, ...] = ()
     over: bool = False
 
 
-def plan(seen: Sequence[Seen], pods: Space) -> list[Planned]:
+def plan(seen: Sequence[ObservedTest], pods: Space) -> list[Planned]:
     """For the tests of one namespace, the first first. pods: that namespace's."""
     taken: set[str] = set()
     for each in seen:
@@ -82,20 +82,20 @@ def plan(seen: Sequence[Seen], pods: Space) -> list[Planned]:
     return [_plan(each, pods, taken) for each in seen]
 
 
-def _plan(seen: Seen, pods: Space, taken: set[str]) -> Planned:
-    cells: list[Cell] = []
-    steps: list[Step] = []
+def _plan(seen: ObservedTest, pods: Space, taken: set[str]) -> Planned:
+    cells: list[CellStatus] = []
+    steps: list[NextStep] = []
     busy = sum(seen.at_work(network.name) for network in seen.test.networks)
     for network in seen.test.networks:
         if _waits(network.name, seen):
             wanted = could_be(network.targets, pods)
             if busy >= seen.test.parallelism or wanted & taken:
-                cells.append(Cell(network.name, "Pending"))
+                cells.append(CellStatus(network.name, "Pending"))
                 continue
             taken |= wanted
             busy += 1
-            steps.append(Step("condition" if network.spec else "job", network))
-            cells.append(Cell(network.name, "Preparing"))
+            steps.append(NextStep("condition" if network.spec else "job", network))
+            cells.append(CellStatus(network.name, "Preparing"))
             continue
         cell, step = _cell(network, seen)
         cells.append(cell)
@@ -104,13 +104,13 @@ def _plan(seen: Seen, pods: Space, taken: set[str]) -> Planned:
     return Planned(tuple(cells), tuple(steps), over)
 
 
-def _waits(name: str, seen: Seen) -> bool:
+def _waits(name: str, seen: ObservedTest) -> bool:
     """Whether nothing was done for it yet."""
     begun = name in seen.results or name in seen.jobs or name in seen.conditions
     return not begun and seen.told.get(name, {}).get("state", "Pending") in ("Pending", "Preparing")
 
 
-def _cell(network: TriedNetwork, seen: Seen) -> tuple[Cell, list[Step]]:
+def _cell(network: TriedNetwork, seen: ObservedTest) -> tuple[CellStatus, list[NextStep]]:
     name = network.name
     condition, job = seen.conditions.get(name), seen.jobs.get(name)
     if name in seen.results:
@@ -120,37 +120,39 @@ def _cell(network: TriedNetwork, seen: Seen) -> tuple[Cell, list[Step]]:
     if seen.told.get(name, {}).get("state") not in (None, "Pending", "Preparing"):
         return _given_up(network, "its Job or its result was deleted")
     if condition is None:
-        return Cell(name, "Preparing"), []
+        return CellStatus(name, "Preparing"), []
     now = standing(condition, verified=network.verified)
     if now.state == "holds":
-        return Cell(name, "Preparing"), [Step("job", network)]
+        return CellStatus(name, "Preparing"), [NextStep("job", network)]
     if now.state == "refused" or seen.now > created(condition) + timedelta(seconds=prepares(network)):
         return _given_up(network, now.message)
-    return Cell(name, "Preparing", now.message), []
+    return CellStatus(name, "Preparing", now.message), []
 
 
 def _ended(
-    network: TriedNetwork, result: Mapping[str, Any], condition: Object | None, job: Object | None
-) -> tuple[Cell, list[Step]]:
-    cell = Cell(network.name, result["state"], result.get("message", ""))
-    steps = [Step("end-condition", network)] if condition is not None and _lives(condition) else []
+    network: TriedNetwork, result: Mapping[str, Any], condition: KubeObject | None, job: KubeObject | None
+) -> tuple[CellStatus, list[NextStep]]:
+    cell = CellStatus(network.name, result["state"], result.get("message", ""))
+    steps = [NextStep("end-condition", network)] if condition is not None and _lives(condition) else []
     if job is not None and _lives(job) and ending(job) is None:
-        steps.append(Step("end-job", network))
+        steps.append(NextStep("end-job", network))
     return cell, steps
 
 
-def _lives(found: Object) -> bool:
+def _lives(found: KubeObject) -> bool:
     return "deletionTimestamp" not in found["metadata"]
 
 
-def _running(network: TriedNetwork, seen: Seen, condition: Object | None, job: Object) -> tuple[Cell, list[Step]]:
-    cell = Cell(network.name, "Running")
+def _running(
+    network: TriedNetwork, seen: ObservedTest, condition: KubeObject | None, job: KubeObject
+) -> tuple[CellStatus, list[NextStep]]:
+    cell = CellStatus(network.name, "Running")
     late = seen.now >= created(job) + timedelta(seconds=seen.test.timeout.seconds)
     if ending(job) is None and not late:
         return cell, []
     problem = doubt(condition, job) if network.spec else ""
-    return cell, [Step("gather", network, problem, late=ending(job) is None)]
+    return cell, [NextStep("gather", network, problem, late=ending(job) is None)]
 
 
-def _given_up(network: TriedNetwork, problem: str) -> tuple[Cell, list[Step]]:
-    return Cell(network.name, "Preparing", problem), [Step("gather", network, problem)]
+def _given_up(network: TriedNetwork, problem: str) -> tuple[CellStatus, list[NextStep]]:
+    return CellStatus(network.name, "Preparing", problem), [NextStep("gather", network, problem)]

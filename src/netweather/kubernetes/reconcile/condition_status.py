@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from netweather.kubernetes.objects.node_objects import Report, Reports
+from netweather.kubernetes.objects.node_objects import NodeReport, Reports
 from netweather.kubernetes.objects.snapshot import Pod, text_of
 from netweather.kubernetes.objects.statuses import LONGEST_MESSAGE, Told, condition_of_status, reason_of, refusal
 from netweather.kubernetes.reconcile.node_plans import Resolved
@@ -21,7 +21,7 @@ HELD, BROKEN = "PASS", "FAIL"
 
 def status_of(resolved: Resolved, reports: Reports, previous: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """previous: the status that the object has, whose times go on where nothing changed."""
-    report = _of_living(resolved, reports.get((resolved.uid, resolved.generation), Report()))
+    report = _of_living(resolved, reports.get((resolved.uid, resolved.generation), NodeReport()))
     status: dict[str, Any] = {
         "observedGeneration": resolved.generation,
         "selected": len(resolved.pods),
@@ -43,22 +43,22 @@ def status_of(resolved: Resolved, reports: Reports, previous: Mapping[str, Any],
     return status
 
 
-def _of_living(resolved: Resolved, report: Report) -> Report:
+def _of_living(resolved: Resolved, report: NodeReport) -> NodeReport:
     """What was said of pods that are there; of "" it was said of them all."""
     living = {pod.uid for pod in resolved.pods}
-    return Report(
+    return NodeReport(
         {uid: engine for uid, engine in report.in_force.items() if uid in living},
         {uid: why for uid, why in report.failed.items() if uid in living or not uid},
         {uid: proof for uid, proof in report.proofs.items() if uid in living and resolved.verify},
     )
 
 
-def _troubled_first(resolved: Resolved, report: Report) -> list[Pod]:
+def _troubled_first(resolved: Resolved, report: NodeReport) -> list[Pod]:
     good = {uid for uid in report.in_force if uid not in report.proofs or report.proofs[uid].verdict == HELD}
     return sorted(resolved.pods, key=lambda pod: (pod.uid in good, pod.key))
 
 
-def _pod(pod: Pod, report: Report) -> dict[str, str]:
+def _pod(pod: Pod, report: NodeReport) -> dict[str, str]:
     found = {"name": pod.name, "node": pod.node}
     if pod.uid in report.failed:
         code, message = report.failed[pod.uid]
@@ -71,7 +71,7 @@ def _pod(pod: Pod, report: Report) -> dict[str, str]:
     return found
 
 
-def _conditions(resolved: Resolved, report: Report, previous: Mapping[str, Any], now: datetime) -> list[dict[str, Any]]:
+def _conditions(resolved: Resolved, report: NodeReport, previous: Mapping[str, Any], now: datetime) -> list[dict[str, Any]]:
     known = {each["type"]: each for each in previous.get("conditions") or ()}
     told = {"Resolved": _resolved(resolved), "InForce": _in_force(resolved, report), "Ended": _ended(resolved)}
     if resolved.verify:
@@ -93,7 +93,7 @@ def _resolved(resolved: Resolved) -> Told:
     return "True", "Resolved", "; ".join(resolved.warnings)
 
 
-def _in_force(resolved: Resolved, report: Report) -> Told:
+def _in_force(resolved: Resolved, report: NodeReport) -> Told:
     count = len(resolved.pods)
     if resolved.error is not None or resolved.over or not count:
         return "False", "NotResolved" if not resolved.over else "Ended", ""
@@ -105,7 +105,7 @@ def _in_force(resolved: Resolved, report: Report) -> Told:
     return "True", "ReadBack", f"the kernel was read back on {count} pods"
 
 
-def _verified(resolved: Resolved, report: Report) -> Told:
+def _verified(resolved: Resolved, report: NodeReport) -> Told:
     """True: measured on every pod, and it holds. False: on one it doesn't. Unknown: yet to come, or nobody can tell."""
     names = {pod.uid: pod.name for pod in resolved.pods}
     wrong = sorted(uid for uid, proof in report.proofs.items() if proof.verdict == BROKEN)

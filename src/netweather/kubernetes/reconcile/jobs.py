@@ -18,7 +18,7 @@ from netweather.kubernetes.objects.pod_selection import some
 from netweather.kubernetes.objects.snapshot import time_of
 from netweather.kubernetes.objects.statuses import states_of
 
-Object = dict[str, Any]
+KubeObject = dict[str, Any]
 _LONGEST: Final = 300
 _MOST_MEASURED: Final = 5
 VARIABLE: Final = "NETWEATHER_NETWORK"
@@ -29,7 +29,7 @@ GATHERS_S: Final = 30
 _NAMED: Final = "kubectl.kubernetes.io/default-container"
 
 
-def condition_for(test: NetworkTest, network: TriedNetwork) -> Object:
+def condition_for(test: NetworkTest, network: TriedNetwork) -> KubeObject:
     """The NetworkCondition of a network that has one."""
     lease = f"{test.timeout.ns // 10**9 + prepares(network) + GATHERS_S}s"
     return {
@@ -45,7 +45,7 @@ def prepares(network: TriedNetwork) -> int:
     return PREPARES_S * 2 if network.verified else PREPARES_S
 
 
-def job_for(test: NetworkTest, network: TriedNetwork) -> Object:
+def job_for(test: NetworkTest, network: TriedNetwork) -> KubeObject:
     """The Job. Of its template's metadata only labels and annotations count: its name, namespace and owner are the test's."""
     spec = copy.deepcopy(dict(test.template["spec"]))
     longest = test.timeout.ns // 10**9 + GATHERS_S
@@ -66,7 +66,7 @@ def job_for(test: NetworkTest, network: TriedNetwork) -> Object:
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
 
 
-def _metadata(test: NetworkTest, network: TriedNetwork) -> Object:
+def _metadata(test: NetworkTest, network: TriedNetwork) -> KubeObject:
     return {
         "name": test.object_name(network.name),
         "namespace": test.namespace,
@@ -75,7 +75,7 @@ def _metadata(test: NetworkTest, network: TriedNetwork) -> Object:
     }
 
 
-def owned(found: Sequence[Object], test: NetworkTest) -> dict[str, Object]:
+def owned(found: Sequence[KubeObject], test: NetworkTest) -> dict[str, KubeObject]:
     """By network, those that are this very test's, and not of one of the same name before it."""
     return {
         each["metadata"]["labels"][NETWORK_LABEL]: each
@@ -84,7 +84,7 @@ def owned(found: Sequence[Object], test: NetworkTest) -> dict[str, Object]:
     }
 
 
-def is_of(found: Object, test: NetworkTest) -> bool:
+def is_of(found: KubeObject, test: NetworkTest) -> bool:
     """Whether an object was made for this very test."""
     return any(one.get("uid") == test.uid for one in found["metadata"].get("ownerReferences") or ())
 
@@ -92,38 +92,38 @@ def is_of(found: Object, test: NetworkTest) -> bool:
 # what they say
 
 
-def created(found: Object) -> datetime:
+def created(found: KubeObject) -> datetime:
     """When the API server made it."""
     return time_of(found["metadata"]["creationTimestamp"])
 
 
 @dataclass(frozen=True)
-class Standing:
+class ConditionReadiness:
     """What became of a condition. refused: no waiting helps."""
 
     state: Literal["waits", "holds", "refused"]
     message: str = ""
 
 
-def standing(condition: Object, *, verified: bool = False) -> Standing:
+def standing(condition: KubeObject, *, verified: bool = False) -> ConditionReadiness:
     """Whether a Job may begin on it. verified: whether it is to be measured, too."""
     states = states_of(condition)
     resolved, held, measured = (states.get(word, {}) for word in ("Resolved", "InForce", "Verified"))
     if states.get("Ended", {}).get("status") == "True":
-        return Standing("refused", "its lease was over")
+        return ConditionReadiness("refused", "its lease was over")
     if resolved.get("status") == "False" and resolved.get("reason") != "NoPods":
-        return Standing("refused", _told(resolved))
+        return ConditionReadiness("refused", _told(resolved))
     if held.get("status") != "True":
         why = resolved if resolved.get("status") == "False" else held
-        return Standing("waits", f"not in force: {_told(why)}" if why else "")
+        return ConditionReadiness("waits", f"not in force: {_told(why)}" if why else "")
     if verified and (measured.get("status") == "False" or measured.get("reason") == "CantTell"):
-        return Standing("refused", f"in force, and not verified: {measured.get('message', '')}")
+        return ConditionReadiness("refused", f"in force, and not verified: {measured.get('message', '')}")
     if verified and measured.get("status") != "True":
-        return Standing("waits", "it is being measured")
-    return Standing("holds")
+        return ConditionReadiness("waits", "it is being measured")
+    return ConditionReadiness("holds")
 
 
-def doubt(condition: Object | None, job: Object | None) -> str:
+def doubt(condition: KubeObject | None, job: KubeObject | None) -> str:
     """Why a Job's network was not as declared for the whole of its time, or nothing."""
     if condition is None:
         return "its condition was deleted while the Job ran"
@@ -143,7 +143,7 @@ def _told(state: Mapping[str, Any]) -> str:
     return ": ".join(each for each in (state.get("reason"), state.get("message")) if each)
 
 
-def ending(job: Object) -> tuple[str, str] | None:
+def ending(job: KubeObject) -> tuple[str, str] | None:
     """How a Job ended: ("Complete" | "Failed", why), or None."""
     for each in (job.get("status") or {}).get("conditions") or ():
         if each["type"] in ("Complete", "Failed") and each["status"] == "True":
@@ -152,7 +152,7 @@ def ending(job: Object) -> tuple[str, str] | None:
 
 
 @dataclass(frozen=True)
-class Run:
+class JobRun:
     """What a Job's pod did. code: its exit code, None when it has not ended. seconds: whole ones, as Kubernetes keeps them."""
 
     pod: str
@@ -163,7 +163,7 @@ class Run:
     """Why it did not even begin."""
 
 
-def outcome(job: Object, run: Run | None, now: datetime, *, late: bool) -> tuple[int | None, float, str]:
+def outcome(job: KubeObject, run: JobRun | None, now: datetime, *, late: bool) -> tuple[int | None, float, str]:
     """A Job's exit code (None when it took too long), its seconds, and why it can't be told how it would have ended."""
     ended = ending(job)
     whole = (now - created(job)).total_seconds()
@@ -179,7 +179,7 @@ def outcome(job: Object, run: Run | None, now: datetime, *, late: bool) -> tuple
     )
 
 
-def evidence(condition: Object, job: Object, now: datetime) -> dict[str, Any]:
+def evidence(condition: KubeObject, job: KubeObject, now: datetime) -> dict[str, Any]:
     """What a condition's status tells of the time of a Job, in the words of the other reports (reports.network_evidence)."""
     status, spec = condition.get("status") or {}, condition["spec"]
     problem = doubt(condition, job)
@@ -197,14 +197,14 @@ def evidence(condition: Object, job: Object, now: datetime) -> dict[str, Any]:
     }
 
 
-def run_of(pods: Sequence[Object]) -> Run | None:
+def run_of(pods: Sequence[KubeObject]) -> JobRun | None:
     """The pod of a Job that tells most: one that failed, or else the last one."""
     runs = [_run(each) for each in sorted(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")))]
     failed = [each for each in runs if each.code]
     return next(reversed(failed or runs), None)
 
 
-def _run(pod: Object) -> Run:
+def _run(pod: KubeObject) -> JobRun:
     containers = pod["spec"]["containers"]
     name = (pod["metadata"].get("annotations") or {}).get(_NAMED, containers[0]["name"])
     listed = (pod.get("status") or {}).get("containerStatuses") or ()
@@ -217,4 +217,4 @@ def _run(pod: Object) -> Run:
     if not state:
         conditions = (pod.get("status") or {}).get("conditions") or ()
         why = next((each.get("message", "") for each in conditions if each["status"] == "False"), "no node has it in force yet")
-    return Run(pod["metadata"]["name"], name, ended.get("exitCode"), seconds, why)
+    return JobRun(pod["metadata"]["name"], name, ended.get("exitCode"), seconds, why)

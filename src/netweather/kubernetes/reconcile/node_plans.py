@@ -18,7 +18,7 @@ from netweather.conditions.model import NetworkCondition
 from netweather.conditions.profiles import find_profile
 from netweather.errors import UsageError
 from netweather.kubernetes.objects.pod_conditions import UNTIL_DELETED, PodCondition, PodPeer
-from netweather.kubernetes.objects.pod_selection import Policy, choose, pods_of, some
+from netweather.kubernetes.objects.pod_selection import PodPolicy, choose, pods_of, some
 from netweather.kubernetes.objects.profile_objects import written_out
 from netweather.kubernetes.objects.scenario_objects import PodScenario
 from netweather.kubernetes.objects.snapshot import Invalid, Pod, Snapshot, Space, exact_text_of, text_of, time_of
@@ -60,7 +60,7 @@ class Resolution:
     again: datetime | None = None
 
 
-def resolve(snapshot: Snapshot, policy: Policy | None = None) -> Resolution:
+def resolve(snapshot: Snapshot, policy: PodPolicy | None = None) -> Resolution:
     """What is to be done by whom, now."""
     spaces = snapshot.by_namespace()
     nodes: dict[str, list[dict[str, Any]]] = {}
@@ -71,7 +71,7 @@ def resolve(snapshot: Snapshot, policy: Policy | None = None) -> Resolution:
         if isinstance(each, Invalid):
             done[each.key] = Resolved(each.key, each.generation, error=each.error)
             continue
-        resolved, plain = _resolve_one(each, snapshot, spaces, policy or Policy())
+        resolved, plain = _resolve_one(each, snapshot, spaces, policy or PodPolicy())
         done[each.key] = resolved
         if plain is None:
             continue
@@ -81,7 +81,7 @@ def resolve(snapshot: Snapshot, policy: Policy | None = None) -> Resolution:
             nodes.setdefault(node, []).append({**plain, "endsAt": text_of(end), "pods": [_pod(pod) for pod in pods]})
         for pod in resolved.pods:
             having.setdefault(pod.key, []).append(each.key)
-    played = _scenarios(snapshot, spaces, policy or Policy(), nodes, having, changes)
+    played = _scenarios(snapshot, spaces, policy or PodPolicy(), nodes, having, changes)
     done = {key: _with_overlaps(each, key, having) for key, each in done.items()}
     played = {key: _with_overlaps(each, f"{_SCENARIO}{key}", having) for key, each in played.items()}
     specs = {name: {"conditions": found} for name, found in sorted(nodes.items())}
@@ -93,7 +93,7 @@ def _order(condition: PodCondition | PodScenario | Invalid) -> tuple[str, str]:
 
 
 def _resolve_one(
-    condition: PodCondition, snapshot: Snapshot, spaces: Mapping[str, Space], policy: Policy
+    condition: PodCondition, snapshot: Snapshot, spaces: Mapping[str, Space], policy: PodPolicy
 ) -> tuple[Resolved, dict[str, Any] | None]:
     """What became of it, and what its nodes are told of it; None when that is nothing."""
     started = time_of(condition.started) if condition.started else snapshot.now.astimezone(UTC).replace(microsecond=0)
@@ -149,7 +149,7 @@ def _with_overlaps(resolved: Resolved, own: str, having: Mapping[str, list[str]]
 
 
 def _scenarios(  # long: what it adds to
-    snapshot: Snapshot, spaces: Mapping[str, Space], policy: Policy, nodes: dict[str, list[dict[str, Any]]],
+    snapshot: Snapshot, spaces: Mapping[str, Space], policy: PodPolicy, nodes: dict[str, list[dict[str, Any]]],
     having: dict[str, list[str]], changes: list[datetime],
 ) -> dict[str, Resolved]:  # fmt: skip
     """What became of each; adds to what nodes are told, to which pods have what, and to when anything changes."""
@@ -173,7 +173,9 @@ def _scenarios(  # long: what it adds to
     return done
 
 
-def _chosen(scenario: PodScenario, snapshot: Snapshot, spaces: Mapping[str, Space], policy: Policy) -> tuple[Resolved, Playing]:
+def _chosen(
+    scenario: PodScenario, snapshot: Snapshot, spaces: Mapping[str, Space], policy: PodPolicy
+) -> tuple[Resolved, Playing]:
     """Its pods, and where it is. Raises UsageError."""
     now = snapshot.now.astimezone(UTC)
     playing = play(scenario, time_of(scenario.started) if scenario.started else first_moment(now), now)

@@ -12,7 +12,7 @@ from typing import Any, Final
 from netweather.errors import NetweatherError
 from netweather.kubernetes.objects.networktest import NetworkTest, report_name
 from netweather.kubernetes.objects.statuses import LONGEST_MESSAGE, Told, condition_of_status, refusal
-from netweather.kubernetes.reconcile.cells import FINAL, Cell
+from netweather.kubernetes.reconcile.cells import FINAL, CellStatus
 
 MOST_SHORTCOMINGS: Final = 20
 _FACTS: Final = ("startedAt", "endedAt", "tests", "failed")
@@ -20,7 +20,7 @@ _FACTS: Final = ("startedAt", "endedAt", "tests", "failed")
 
 def status_of(
     test: NetworkTest,
-    cells: Sequence[Cell],
+    cells: Sequence[CellStatus],
     results: Mapping[str, Mapping[str, Any]],
     verdict: tuple[str, Sequence[str]] | None,
     previous: Mapping[str, Any],
@@ -59,7 +59,7 @@ def is_complete(status: Mapping[str, Any]) -> bool:
     return any(each["type"] == "Complete" and each["status"] == "True" for each in status.get("conditions") or ())
 
 
-def _cell(test: NetworkTest, cell: Cell, result: Mapping[str, Any]) -> dict[str, Any]:
+def _cell(test: NetworkTest, cell: CellStatus, result: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {"network": cell.network, "state": cell.state, "job": test.object_name(cell.network)}
     if any(network.name == cell.network and network.spec for network in test.networks):
         found["condition"] = test.object_name(cell.network)

@@ -15,11 +15,11 @@ from netweather.kubernetes.server.api import Api, Kind, Stale
 
 LOG: Final = logging.getLogger("netweather.kubernetes")
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
-Key = tuple[str, str]
+ObjectKey = tuple[str, str]
 T = TypeVar("T")
 
 
-class Followed(Generic[T]):
+class Informer(Generic[T]):
     """The objects of a kind, parsed, by (namespace, name). parse: None leaves an object out. name: that one only.
 
     changed: told whenever what is parsed is not what it was before; not of what only the server finds different.
@@ -29,8 +29,8 @@ class Followed(Generic[T]):
         self, kind: Kind, parse: Callable[[dict[str, Any]], T | None], changed: Callable[[], None], name: str = ""
     ) -> None:
         self.kind, self.parse, self.changed, self.name = kind, parse, changed, name
-        self.objects: dict[Key, T] = {}
-        self._versions: dict[Key, int] = {}
+        self.objects: dict[ObjectKey, T] = {}
+        self._versions: dict[ObjectKey, int] = {}
         self.listed = asyncio.Event()
         """Whether there was a first list: before, nothing is known."""
 
@@ -59,7 +59,7 @@ class Followed(Generic[T]):
         if parsed is not None and self._is_news(found):
             self.objects[_key(found)] = parsed
 
-    def drop(self, key: Key) -> None:
+    def drop(self, key: ObjectKey) -> None:
         """Of a deletion of ours."""
         self.objects.pop(key, None)
 
@@ -112,6 +112,6 @@ def _version(found: dict[str, Any]) -> int:
     return int(text) if text.isdecimal() else 0
 
 
-def _key(found: dict[str, Any]) -> Key:
+def _key(found: dict[str, Any]) -> ObjectKey:
     metadata = found["metadata"]
     return metadata.get("namespace", ""), metadata["name"]

@@ -84,7 +84,7 @@ class CriApi:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._service = _grpc.Service(path, "runtime.v1.RuntimeService", _messages())
+        self._service = _grpc.GrpcService(path, "runtime.v1.RuntimeService", _messages())
         self._made = self._service.messages
 
     @classmethod
@@ -116,7 +116,7 @@ class CriApi:
             for each in found.containers
         ]
 
-    def events(self) -> _grpc.Stream:
+    def events(self) -> _grpc.GrpcStream:
         """One answer for each change of a container or sandbox; runtimes before CRI 1.26 have none (cri-unsupported)."""
         return self._service.stream("GetContainerEvents", self._made["GetEventsRequest"](), "ContainerEventResponse")
 

@@ -46,7 +46,7 @@ class _UnixConnection(http.client.HTTPConnection):
     def __init__(self, path: str, timeout: float) -> None:
         super().__init__("docker", timeout=timeout)
         self._path, self._seconds = path, timeout
-        self._stream: _sockets.Stream | None = None  # http.client forgets its own when the other side will close
+        self._stream: _sockets.UnixStream | None = None  # http.client forgets its own when the other side will close
 
     def connect(self) -> None:
         self._stream = self.sock = _sockets.unix_stream(self._path, self._seconds)
@@ -63,7 +63,7 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 @dataclass(frozen=True)
-class Container:
+class ApiContainer:
     """A container as the engine describes it; lists leave out what follows network_mode.
 
     state: "running", "paused", "restarting", "created", "exited" …; pid: of its first process, 0 when there is none;
@@ -114,7 +114,7 @@ class DockerApi:
             )
         return cls(host.removeprefix("unix://"))
 
-    def containers(self, *, every: bool = False, labels: Iterable[str] = ()) -> list[Container]:
+    def containers(self, *, every: bool = False, labels: Iterable[str] = ()) -> list[ApiContainer]:
         """The running (and paused) containers, or every one, that have all of the labels (KEY or KEY=VALUE).
 
         Raises NetweatherError docker-unreachable, docker-failed.
@@ -125,7 +125,7 @@ class DockerApi:
             raise self._strange()
         return sorted((self._parsed(_listed, each) for each in found), key=lambda container: container.name)
 
-    def inspect(self, word: str) -> Container | None:
+    def inspect(self, word: str) -> ApiContainer | None:
         """What the engine takes the word for: a name, an id, or the beginning of one id; None when there is no such container.
 
         Raises NetweatherError docker-unreachable, docker-failed.
@@ -133,9 +133,9 @@ class DockerApi:
         found = self._get(f"/containers/{quote(word, safe='')}/json", missing_ok=True)
         return None if found is None else self._parsed(_inspected, found)
 
-    def events(self) -> Events:
+    def events(self) -> EngineEvents:
         """The ids of containers that start, stop, pause or go, as it happens; nothing is asked before it is iterated over."""
-        return Events(self)
+        return EngineEvents(self)
 
     def _get(self, path: str, *, missing_ok: bool = False) -> Any:
         connection = _UnixConnection(self.path, self._timeout)
@@ -191,7 +191,7 @@ class DockerApi:
         return NetweatherError(f"{product.command}-unreachable", what, why, remedy)
 
 
-class Events:
+class EngineEvents:
     """An engine's events: "" once it listens, then the id of each container that something happened to.
 
     Ends when it is closed, by any thread. Raises NetweatherError …-unreachable, …-failed when the engine does.
@@ -229,10 +229,10 @@ class Events:
         self._connection.hang_up()
 
 
-def _listed(found: dict[str, Any]) -> Container:
+def _listed(found: dict[str, Any]) -> ApiContainer:
     # A container that others link to has further names of the form /OTHER/ALIAS.
     names = [name.removeprefix("/") for name in found["Names"] or []]
-    return Container(
+    return ApiContainer(
         id=str(found["Id"]),
         name=next((name for name in names if "/" not in name), str(found["Id"])[:12]),
         image=str(found.get("Image", "")),
@@ -243,9 +243,9 @@ def _listed(found: dict[str, Any]) -> Container:
     )
 
 
-def _inspected(found: dict[str, Any]) -> Container:
+def _inspected(found: dict[str, Any]) -> ApiContainer:
     state = found["State"]
-    return Container(
+    return ApiContainer(
         id=str(found["Id"]),
         name=str(found["Name"]).removeprefix("/"),
         image=str(found["Config"].get("Image", "")),

@@ -45,7 +45,7 @@ def compiled(package: str, table: Mapping[str, str]) -> Messages:
     return {name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{package}.{name}")) for name in table}
 
 
-class Service:
+class GrpcService:
     """One service behind a unix socket. Every call connects anew, so that nothing needs closing.
 
     path: the socket; name: the service's full name; messages: as `compiled`; headers: sent with every call; product: for errors.
@@ -73,9 +73,9 @@ class Service:
                     return None
                 raise self._failure(error) from error
 
-    def stream(self, method: str, request: Any, answer: str) -> Stream:
+    def stream(self, method: str, request: Any, answer: str) -> GrpcStream:
         """The answers of a method that streams them. Nothing fails before the first is asked for."""
-        return Stream(self, method, request, answer)
+        return GrpcStream(self, method, request, answer)
 
     @contextmanager
     def _channel(self) -> Iterator[Any]:
@@ -110,10 +110,10 @@ class Service:
         )
 
 
-class Stream:
-    """Answers as they come: an iterator that ends when it is closed, by any thread. Raises as `Service.call`."""
+class GrpcStream:
+    """Answers as they come: an iterator that ends when it is closed, by any thread. Raises as `GrpcService.call`."""
 
-    def __init__(self, service: Service, method: str, request: Any, answer: str) -> None:
+    def __init__(self, service: GrpcService, method: str, request: Any, answer: str) -> None:
         self._service, self._method, self._request, self._answer = service, method, request, answer
         self._closed = threading.Event()
         self._call: Any = None

@@ -18,7 +18,7 @@ from netweather.targets._failures import unknown_target
 from netweather.targets.model import Listing, Target, Watch
 from netweather.targets.references import Reference
 from netweather.targets.runtimes import docker
-from netweather.targets.runtimes._dockerapi import Container, DockerApi
+from netweather.targets.runtimes._dockerapi import ApiContainer, DockerApi
 
 _FILES: Final = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 _PROJECT, _SERVICE, _ONE_OFF = (f"com.docker.compose.{key}" for key in ("project", "service", "oneoff"))
@@ -71,7 +71,7 @@ class ComposeServices:
         project, _, service = reference.rest.rpartition("/")
         project = project or self.own().project
 
-        def fits(container: Container) -> bool:
+        def fits(container: ApiContainer) -> bool:
             nonlocal project
             labels = container.labels
             if labels.get(_SERVICE) != service or labels.get(_ONE_OFF, "").lower() == "true":
@@ -94,13 +94,13 @@ class ComposeServices:
         return []
 
 
-def _containers(api: DockerApi, project: str, service: str) -> list[Container]:
+def _containers(api: DockerApi, project: str, service: str) -> list[ApiContainer]:
     """All of a service, of this project or of any ("")."""
     labels = [f"{_SERVICE}={service}", *([f"{_PROJECT}={project}"] if project else [])]
     return [each for each in api.containers(every=True, labels=labels) if each.labels.get(_ONE_OFF, "").lower() != "true"]
 
 
-def choose_project(service: str, found: list[Container], own: Own) -> str:
+def choose_project(service: str, found: list[ApiContainer], own: Own) -> str:
     """The project that a service without one means.
 
     found: every container of that service.

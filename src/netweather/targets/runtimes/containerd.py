@@ -62,7 +62,7 @@ class ContainerdApi:
         found = self._call(_CONTAINERS, "ListContainersResponse").containers
         return {str(each.id) for each in found if (key, value) in {(pair.key, pair.value) for pair in each.labels}}
 
-    def events(self) -> _grpc.Stream:
+    def events(self) -> _grpc.GrpcStream:
         """One answer for each process that starts, ends, or is paused, in any namespace."""
         service = self._service(_EVENTS)
         asked = service.messages["SubscribeRequest"](filters=['topic~="^/tasks/(start|exit|delete|paused|resumed)$"'])
@@ -72,8 +72,8 @@ class ContainerdApi:
         service = self._service(name)
         return service.call("List", service.messages["Empty"](), answer)
 
-    def _service(self, name: str) -> _grpc.Service:
-        return _grpc.Service(self._find(), name, _messages(), {"containerd-namespace": self.namespace})
+    def _service(self, name: str) -> _grpc.GrpcService:
+        return _grpc.GrpcService(self._find(), name, _messages(), {"containerd-namespace": self.namespace})
 
 
 class ContainerdContainers:
@@ -132,7 +132,7 @@ class TaskWatch:
 
     def __init__(self, api: ContainerdApi, word: str, reference: Reference) -> None:
         self._api, self._word, self._reference = api, word, reference
-        self._events: _grpc.Stream | None = None
+        self._events: _grpc.GrpcStream | None = None
         self._closed = False
 
     def present(self) -> set[str]:

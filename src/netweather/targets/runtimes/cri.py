@@ -17,7 +17,7 @@ from netweather.targets._failures import unknown_target
 from netweather.targets.model import Listing, Target, Watch
 from netweather.targets.references import Reference, parse
 from netweather.targets.runtimes._criapi import CriApi, Sandbox
-from netweather.targets.runtimes._grpc import Stream
+from netweather.targets.runtimes._grpc import GrpcStream
 
 _LOOKS: Final = 4
 _POD_UID: Final = "io.kubernetes.pod.uid"
@@ -79,7 +79,7 @@ class SandboxWatch:
     def __init__(self, connect: Callable[[], CriApi], reference: Reference) -> None:
         self.every = 0.4
         self._connect, self._reference = connect, reference
-        self._events: Stream | None = None
+        self._events: GrpcStream | None = None
         self._closed = False
 
     def present(self) -> set[str]:

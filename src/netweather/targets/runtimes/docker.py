@@ -16,7 +16,7 @@ from netweather.targets import _addresses, _open_namespaces, ids
 from netweather.targets._failures import unknown_target
 from netweather.targets.model import Listing, Target, Watch
 from netweather.targets.references import Reference
-from netweather.targets.runtimes._dockerapi import Container, DockerApi, Events
+from netweather.targets.runtimes._dockerapi import ApiContainer, DockerApi, EngineEvents
 
 _LOOKS: Final = 4
 _PAUSE: Final = 0.1
@@ -85,9 +85,9 @@ class ContainerWatch:
 
     every = 10.0
 
-    def __init__(self, connect: Callable[[], DockerApi], reference: Reference, fits: Callable[[Container], bool]) -> None:
+    def __init__(self, connect: Callable[[], DockerApi], reference: Reference, fits: Callable[[ApiContainer], bool]) -> None:
         self._connect, self._reference, self._fits = connect, reference, fits
-        self._events: Events | None = None
+        self._events: EngineEvents | None = None
         self._closed = False
 
     def present(self) -> set[str]:
@@ -112,7 +112,7 @@ class ContainerWatch:
             self._events.close()
 
 
-def find(api: DockerApi, word: str) -> Container:
+def find(api: DockerApi, word: str) -> ApiContainer:
     """The container of that name or id. Raises unknown-target."""
     found = api.inspect(word)  # the engine also takes the beginning of an id
     if found is not None and ids.means(word, found.id, found.name):
@@ -138,7 +138,7 @@ def unlabelled(api: DockerApi, label: str) -> NetweatherError:
 
 
 def open_running(
-    api: DockerApi, found: Iterable[Container], reference: Reference, none_runs: str, *, as_peer: bool
+    api: DockerApi, found: Iterable[ApiContainer], reference: Reference, none_runs: str, *, as_peer: bool
 ) -> list[Target]:
     """Open those of the containers that run. Stopped ones are passed over; paused and restarting ones are refused, since they
     would come back untouched. none_runs: what to say when all are stopped. Raises as DockerContainers.open does."""
@@ -159,7 +159,7 @@ def open_running(
     return targets
 
 
-def open_container(api: DockerApi, container: Container, reference: Reference, *, as_peer: bool = False) -> Target:
+def open_container(api: DockerApi, container: ApiContainer, reference: Reference, *, as_peer: bool = False) -> Target:
     """Open a container's namespace, sure that it is this container's: Docker is asked again after opening.
 
     container: as inspected. Raises target-not-running, target-changed, target-elsewhere, host-namespace, needs-root.
@@ -184,7 +184,7 @@ def open_container(api: DockerApi, container: Container, reference: Reference, *
     raise _elsewhere(api, container) if same else _changed(api, container)
 
 
-def _try_open(container: Container, reference: Reference) -> Target | None:
+def _try_open(container: ApiContainer, reference: Reference) -> Target | None:
     """Open the namespace of the container's first process; None when there is no such process or it is not the container's."""
     return _open_namespaces.open_of_process(
         reference,
@@ -196,7 +196,7 @@ def _try_open(container: Container, reference: Reference) -> Target | None:
     )
 
 
-def _refuse_idle(api: DockerApi, container: Container, *, as_peer: bool) -> None:
+def _refuse_idle(api: DockerApi, container: ApiContainer, *, as_peer: bool) -> None:
     if container.state == "running" or (as_peer and container.state == "paused"):
         return
     remedy = _REMEDIES.get(container.state, "{command} start {name}").format(command=api.product.command, name=container.name)
@@ -208,7 +208,7 @@ def _refuse_idle(api: DockerApi, container: Container, *, as_peer: bool) -> None
     )
 
 
-def _refuse_shared(api: DockerApi, container: Container) -> None:
+def _refuse_shared(api: DockerApi, container: ApiContainer) -> None:
     """With an engine in a namespace of its own, `--network host` is not this host's: resolving could not tell it."""
     if container.network_mode == "host":
         raise NetweatherError(
@@ -219,7 +219,7 @@ def _refuse_shared(api: DockerApi, container: Container) -> None:
         )
 
 
-def _changed(api: DockerApi, container: Container) -> NetweatherError:
+def _changed(api: DockerApi, container: ApiContainer) -> NetweatherError:
     return NetweatherError(
         "target-changed",
         f"the container {container.name!r} was replaced while Netweather examined it",
@@ -228,7 +228,7 @@ def _changed(api: DockerApi, container: Container) -> NetweatherError:
     )
 
 
-def _elsewhere(api: DockerApi, container: Container) -> NetweatherError:
+def _elsewhere(api: DockerApi, container: ApiContainer) -> NetweatherError:
     return NetweatherError(
         "target-elsewhere",
         f"the container {container.name!r} cannot be reached from this process",
@@ -238,7 +238,7 @@ def _elsewhere(api: DockerApi, container: Container) -> NetweatherError:
     )
 
 
-def _listing(api: DockerApi, container: Container) -> Listing:
+def _listing(api: DockerApi, container: ApiContainer) -> Listing:
     """One line of the list; whatever goes wrong with this container becomes its note."""
     scheme = api.product.command
     word = container.id if ids.is_id(container.name) else container.name

@@ -8,7 +8,7 @@ from netweather.targets.references import Reference
 from netweather.targets.runtimes._polling import Polled
 
 
-class Host:
+class HostRuntime:
     """The runtime of the scheme host. It lists nothing, so that nobody takes it by mistake."""
 
     def open(self, reference: Reference, *, as_peer: bool = False) -> list[Target]:
@@ -25,4 +25,4 @@ class Host:
         return []
 
 
-RUNTIME = Host()
+RUNTIME = HostRuntime()

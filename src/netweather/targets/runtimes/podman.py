@@ -30,7 +30,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 @dataclass(frozen=True)
-class Pod:
+class PodmanPod:
     """A pod. infra: the id of the container that holds its network, "" when its containers have networks of their own."""
 
     id: str
@@ -44,7 +44,7 @@ class PodmanApi(DockerApi):
 
     product = PODMAN
 
-    def pod(self, word: str) -> Pod | None:
+    def pod(self, word: str) -> PodmanPod | None:
         """What Podman takes the word for: a pod's name, id, or the beginning of its id; None when there is no such pod.
 
         Raises podman-unreachable, podman-failed.
@@ -101,20 +101,22 @@ class PodWatch(docker.ContainerWatch):
         return super().present() | infra
 
 
-def named_pod(api: PodmanApi, word: str) -> Pod | None:
+def named_pod(api: PodmanApi, word: str) -> PodmanPod | None:
     """The pod of exactly that name or id; None when there is none. Raises as `PodmanApi.pod`."""
     pod = api.pod(word)
     return pod if pod is not None and ids.means(word, pod.id, pod.name) else None
 
 
-def _holders(pod: Pod) -> tuple[str, ...]:
+def _holders(pod: PodmanPod) -> tuple[str, ...]:
     return (pod.infra,) if pod.infra else pod.containers
 
 
-def _pod(found: Mapping[str, Any]) -> Pod:
+def _pod(found: Mapping[str, Any]) -> PodmanPod:
     shares = "net" in (found.get("SharedNamespaces") or ())
     infra = str(found.get("InfraContainerID") or "") if shares else ""
-    return Pod(str(found["Id"]), str(found["Name"]), infra, tuple(str(each["Id"]) for each in found.get("Containers") or ()))
+    return PodmanPod(
+        str(found["Id"]), str(found["Name"]), infra, tuple(str(each["Id"]) for each in found.get("Containers") or ())
+    )
 
 
 RUNTIME = PodmanContainers()

@@ -13,7 +13,7 @@ class Processes:
 
     def open(self, reference: Reference, *, as_peer: bool = False) -> list[Target]:
         """The one namespace. Raises NetweatherError unknown-target (no such process), needs-root."""
-        with _open_namespaces.Process(int(reference.rest)) as process:
+        with _open_namespaces.ProcessEntry(int(reference.rest)) as process:
             fd = process.open_network()
             name = f"{process.command()}[{process.pid}]"
             return [_open_namespaces.held_target(fd, reference.text, name, "pid", pid=process.pid)]

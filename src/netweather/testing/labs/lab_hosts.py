@@ -15,7 +15,7 @@ from netweather.host.namespace_processes import Child, Finished
 from netweather.host.tcp_relay import Relay
 from netweather.kernel import namespaces
 from netweather.kernel.waiting import until
-from netweather.testing.labs.lab_spec import End, LabSpec, Ready
+from netweather.testing.labs.lab_spec import LabSpec, LinkEnd, Ready
 from netweather.testing.web.submissions import Submissions
 
 T = TypeVar("T")
@@ -32,7 +32,7 @@ class Host:
     def __init__(self, name: str, path: Path, spec: LabSpec, folder: Path) -> None:
         """path: of the namespace; folder: for logs and the hosts file."""
         self.name, self.path, self.folder = name, path, folder
-        self.ends: list[End] = spec.ends(name)
+        self.ends: list[LinkEnd] = spec.ends(name)
         self.processes: dict[str, Child] = {}
         self._spec = spec
         self._open = contextlib.ExitStack()

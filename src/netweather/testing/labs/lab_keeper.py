@@ -88,14 +88,14 @@ def remove_forsaken(beginning: str) -> None:
 def _end_processes(path: Path) -> None:
     """Several times: what is being killed may still be starting others."""
     from netweather.errors import NetweatherError
-    from netweather.kernel.datapath.pump_process import Process
+    from netweather.kernel.datapath.pump_process import ProcessHandle
     from netweather.kernel.waiting import until
     from netweather.targets import occupants, resolve
 
     with contextlib.suppress(NetweatherError), resolve(f"netns:{path}")[0] as target:
 
         def gone() -> bool:
-            found = [process for pid in occupants(target, ignoring={os.getpid()}) if (process := Process.of(pid))]
+            found = [process for pid in occupants(target, ignoring={os.getpid()}) if (process := ProcessHandle.of(pid))]
             for process in found:
                 process.signal(signal.SIGKILL)
             return not found

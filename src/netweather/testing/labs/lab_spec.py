@@ -73,7 +73,7 @@ class LinkSpec:
 
 
 @dataclass(frozen=True)
-class End:
+class LinkEnd:
     """A host's end of a link."""
 
     link: int
@@ -91,7 +91,7 @@ class LabSpec:
     hosts: Mapping[str, tuple[ProcessSpec, ...]]
     links: tuple[LinkSpec, ...]
 
-    def ends(self, host: str) -> list[End]:
+    def ends(self, host: str) -> list[LinkEnd]:
         """A host's ends: eth0, eth1 … in the order of the links."""
         mine = [(number, link) for number, link in enumerate(self.links) if host in link.hosts]
         return [_end(number, link.hosts.index(host) + 1, f"eth{place}") for place, (number, link) in enumerate(mine)]
@@ -117,8 +117,8 @@ class LabSpec:
         return host
 
 
-def _end(link: int, place: int, device: str) -> End:
-    return End(link, device, str(NETWORKS[link][place]), f"2001:db8:{link + 1:x}::{place:x}")
+def _end(link: int, place: int, device: str) -> LinkEnd:
+    return LinkEnd(link, device, str(NETWORKS[link][place]), f"2001:db8:{link + 1:x}::{place:x}")
 
 
 def make_spec(

@@ -51,7 +51,7 @@ class Side:
 
 
 @dataclass
-class Limit:
+class FailureLimit:
     """What was found. passes, fails: the sides of the limit; None where the range ends before one was found. steps: of the range."""
 
     steps: int
@@ -72,12 +72,12 @@ class Limit:
         return (self.passes is not None or self.fails is not None) and self.confidence * ROUNDING >= self.wanted
 
 
-def find(fails: Fails, *, steps: int = 64, repeats: int = 1, confidence: float = 0.95) -> Limit:
+def find(fails: Fails, *, steps: int = 64, repeats: int = 1, confidence: float = 0.95) -> FailureLimit:
     """Looks for the limit on the points 0 (the best network) to `steps` (the worst).
 
     fails: runs it once at a point. repeats: at each point of the bisection, an odd number. confidence: wanted, below 1.
     """
-    found = Limit(steps, confidence)
+    found = FailureLimit(steps, confidence)
 
     def run(point: int) -> bool:
         failed = fails(point)

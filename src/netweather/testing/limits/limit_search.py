@@ -9,16 +9,16 @@ from typing import Any
 
 from netweather.errors import NetweatherError
 from netweather.measure.plots import canvas
-from netweather.testing.limits.bisection import SHARE_CONFIDENCE, Limit, Side, find
+from netweather.testing.limits.bisection import SHARE_CONFIDENCE, FailureLimit, Side, find
 from netweather.testing.limits.vary import Vary
 from netweather.testing.places import Place
-from netweather.testing.trials import Wanted, trial
+from netweather.testing.trials import TrialNetwork, trial
 
 _GOOD, _BAD = "#2e7d32", "#c62828"
 
 
 @dataclass(frozen=True)
-class Run:
+class LimitRun:
     """One run. number: from 1; value: as it is written; code: None when it took too long."""
 
     number: int
@@ -41,34 +41,34 @@ class Search:
     repeats: int = 1
     confidence: float = 0.95
 
-    def run(self, tell: Callable[[Run], None] = lambda run: None) -> Found:
+    def run(self, tell: Callable[[LimitRun], None] = lambda run: None) -> FoundLimit:
         """Raises NetweatherError when a network was not as declared: nothing can be said then."""
-        runs: list[Run] = []
+        runs: list[LimitRun] = []
 
         def fails(point: int) -> bool:
             value = self.vary.text(point)
             words = {**self.words, self.vary.word.replace("-", "_"): value}
-            done = trial(self.place, Wanted(f"{self.vary.word} {value}", None, words), self.command, patience=self.patience)
+            done = trial(self.place, TrialNetwork(f"{self.vary.word} {value}", None, words), self.command, patience=self.patience)
             if done.problem:
                 remedy = "add --allow-unmatched if no packet needs to match; otherwise find out what changes the network (netweather show)"
                 what = f"the network of run {len(runs) + 1} was not as declared"
                 raise NetweatherError("network-not-as-declared", what, done.problem, remedy)
-            runs.append(Run(len(runs) + 1, point, value, not done.passed, done.code, done.seconds))
+            runs.append(LimitRun(len(runs) + 1, point, value, not done.passed, done.code, done.seconds))
             tell(runs[-1])
             return runs[-1].failed
 
         limit = find(fails, steps=self.vary.steps, repeats=self.repeats, confidence=self.confidence)
-        return Found(self.command, self.vary, limit, runs)
+        return FoundLimit(self.command, self.vary, limit, runs)
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundLimit:
     """The limit, in the command's own terms."""
 
     command: tuple[str, ...]
     vary: Vary
-    limit: Limit
-    runs: list[Run] = field(default_factory=list)
+    limit: FailureLimit
+    runs: list[LimitRun] = field(default_factory=list)
 
     def reaches(self, point: float) -> bool:
         """Whether it passes at least up to a point of the range."""
@@ -129,7 +129,7 @@ class Found:
         return words if len(words) < 60 else f"{words[:57]}…"
 
 
-def draw(found: Found, path: str) -> None:
+def draw(found: FoundLimit, path: str) -> None:
     """Writes a picture of every run and the limit: .svg or .png (see `plots.check`). Raises NetweatherError unwritable-file."""
     with canvas(path, 1, 1) as (figure, ((axis,),)):
         for failed, colour, mark, label in ((False, _GOOD, "o", "passes"), (True, _BAD, "x", "fails")):
@@ -147,7 +147,7 @@ def draw(found: Found, path: str) -> None:
         figure.suptitle("\n".join(line.strip() for line in found.sentences()[:2]), fontsize=10, x=0.01, ha="left")
 
 
-def _limits(axis: Any, found: Found) -> None:
+def _limits(axis: Any, found: FoundLimit) -> None:
     """The stretch where it passes, the one where it fails; between them the limit."""
     limit, vary = found.limit, found.vary
     if limit.passes is not None and limit.sure:

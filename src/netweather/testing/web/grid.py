@@ -25,7 +25,7 @@ PATIENCE_S = 10.0
 
 
 @dataclass(frozen=True)
-class Node:
+class GridNode:
     """Where a session runs. target: the container, for `degrade`; uri: the Grid's name for it; exclude: WebDriver's own traffic."""
 
     target: str
@@ -33,14 +33,14 @@ class Node:
     exclude: tuple[str, ...]
 
 
-def session_node(driver: WebDriver, hub: str = "") -> Node:
+def session_node(driver: WebDriver, hub: str = "") -> GridNode:
     """The node that runs a session, among this machine's containers and named namespaces. hub: its URL (default: the driver's).
 
     Raises NetweatherError: grid-unreachable, unknown-session, unknown-node.
     """
     uri = node_uri(_status(hub or _hub_of(driver)), str(driver.session_id))
     parts = urlsplit(uri)
-    return Node(
+    return GridNode(
         target_at(parts.hostname or "", list_targets()), uri, tuple(f"port={port}" for port in (parts.port or 5555, *EVENT_BUS))
     )
 

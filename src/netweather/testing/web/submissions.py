@@ -16,7 +16,7 @@ import h11
 
 from netweather.errors import NetweatherError
 from netweather.kernel.namespaces import Namespace
-from netweather.kernel.traffic.tcp_capture import Arrivals
+from netweather.kernel.traffic.tcp_capture import TcpCapture
 
 NOT_IDEMPOTENT = ("POST", "PATCH")
 """What is done twice when it is asked for twice (RFC 9110, 9.2.2)."""
@@ -42,7 +42,7 @@ class Submissions:
         self.port = port
         self.requests: list[Submission] = []
         """All of them, in the order in which they were complete."""
-        self._arrivals = Arrivals(namespace, port, self._received)
+        self._arrivals = TcpCapture(namespace, port, self._received)
         self._parsers: dict[int, _Parser] = {}
         self._unread: set[str] = set()
         self._lock = threading.Lock()

@@ -10,7 +10,7 @@ from contextlib import ExitStack, closing
 import pytest
 
 from netweather.conditions import Condition, Connection, Match
-from netweather.engine.views.connections import Chosen, Live, connections, reset, with_lives
+from netweather.engine.views.connections import SocketFilter, SocketInfo, connections, reset, with_lives
 from netweather.errors import NetweatherError, UsageError
 from netweather.kernel.datapath.spec import RuleId
 from netweather.units import Percent
@@ -40,7 +40,7 @@ def connect(rig: Rig) -> Iterator[Open]:
         yield call
 
 
-def live(rig: Rig, which: Chosen | None = None) -> dict[int, Live]:
+def live(rig: Rig, which: SocketFilter | None = None) -> dict[int, SocketInfo]:
     """By the target's own port."""
     return {each.socket.local_port: each for each in connections(rig.engine, rig.target, which).connections}
 
@@ -68,7 +68,7 @@ def test_each_has_the_rule_that_its_packets_meet(rig: Rig, connect: Open) -> Non
     assert (found[port(refused)].egress, found[port(refused)].ingress) == (RuleId("slow", 1), None)
     assert found[port(free)].holder is not None
     assert found[port(free)].holder.pid == os.getpid()
-    assert live(rig, Chosen(condition="slow")).keys() == {port(slow), port(refused)}
+    assert live(rig, SocketFilter(condition="slow")).keys() == {port(slow), port(refused)}
 
 
 def test_the_round_trip_is_the_one_that_was_set(rig: Rig, connect: Open) -> None:
@@ -122,7 +122,7 @@ def test_an_interface_that_is_not_meant(rig: Rig, connect: Open) -> None:
 def test_the_chosen_one_is_reset_and_its_neighbour_lives(rig: Rig, connect: Open) -> None:
     (here, there), (neighbour, other) = connect(5432), connect(5432)
     chosen = live(rig)[port(here)]
-    ended = reset(rig.engine, rig.target, Chosen(Match(connection=Connection.parse(chosen.connection))))
+    ended = reset(rig.engine, rig.target, SocketFilter(Match(connection=Connection.parse(chosen.connection))))
     assert [each.connection for each in ended.connections] == [chosen.connection]
     with pytest.raises(ConnectionAbortedError):
         here.recv(1)
@@ -136,7 +136,7 @@ def test_the_chosen_one_is_reset_and_its_neighbour_lives(rig: Rig, connect: Open
 def test_all_of_a_port_are_reset(rig: Rig, connect: Open) -> None:
     made = [connect(5432)[0] for _ in range(5)]
     stays, other = connect(8080)
-    assert len(reset(rig.engine, rig.target, Chosen(Match(ports=ports(5432)))).connections) == 5
+    assert len(reset(rig.engine, rig.target, SocketFilter(Match(ports=ports(5432)))).connections) == 5
     for each in made:
         with pytest.raises(ConnectionAbortedError):
             each.recv(1)
@@ -146,10 +146,10 @@ def test_all_of_a_port_are_reset(rig: Rig, connect: Open) -> None:
 
 def test_what_is_not_there_or_not_said(rig: Rig, connect: Open) -> None:
     with pytest.raises(NetweatherError) as wrong:
-        reset(rig.engine, rig.target, Chosen(Match(ports=ports(5432))))
+        reset(rig.engine, rig.target, SocketFilter(Match(ports=ports(5432))))
     assert wrong.value.code == "no-such-connection"
     here, _ = connect(5432)
     with pytest.raises(UsageError) as unsaid:
-        reset(rig.engine, rig.target, Chosen())
+        reset(rig.engine, rig.target, SocketFilter())
     assert unsaid.value.code == "nothing-chosen"
     until(lambda: port(here) in live(rig), 20, "it lives")

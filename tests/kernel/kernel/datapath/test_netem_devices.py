@@ -12,7 +12,7 @@ from netweather.kernel import namespaces
 from netweather.kernel.datapath import netem_devices
 from netweather.kernel.features.features import there
 from netweather.kernel.netlink import links
-from netweather.kernel.netlink.netem_attributes import CERTAIN, FourStates, GilbertElliott, Netem, Slots, differences
+from netweather.kernel.netlink.netem_attributes import CERTAIN, FourStates, GilbertElliott, Netem, NetemSlots, differences
 
 MS = 10**6
 HALF = CERTAIN // 2 + 1
@@ -39,7 +39,7 @@ CASES: dict[str, tuple[str, Netem]] = {
     "cells": ("rate 10mbit 4 53 5", Netem(rate=1_250_000, packet_overhead=4, cell_size=53, cell_overhead=5)),
     "fast": ("rate 80gbit", Netem(rate=10**10)),
     "ecn": ("loss 50% ecn", Netem(loss=HALF, ecn=True)),
-    "slot": ("slot 1ms 2ms packets 32 bytes 65536", Netem(slots=Slots(MS, 2 * MS, 32, 65536))),
+    "slot": ("slot 1ms 2ms packets 32 bytes 65536", Netem(slots=NetemSlots(MS, 2 * MS, 32, 65536))),
 }
 
 

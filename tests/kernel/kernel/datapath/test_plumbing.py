@@ -8,7 +8,7 @@ import pytest
 
 from netweather.errors import NetweatherError
 from netweather.kernel import namespaces
-from netweather.kernel.datapath.plumbing import Ways, line_name, line_number
+from netweather.kernel.datapath.plumbing import Plumbing, line_name, line_number
 from netweather.kernel.datapath.spec import Interface, Line, RuleId
 from netweather.kernel.netlink import links
 
@@ -17,14 +17,14 @@ LINE = Line(3, RuleId("a", 0), Interface("eth0", 2, 0), "egress", "pump", b"")
 
 def test_the_ways_are_made_found_again_and_gone(make_lab: Any, tmp_path: Path) -> None:
     with make_lab() as net, namespaces.opened(net.client.path) as target:
-        ways = Ways(target, tmp_path / "netns")
+        ways = Plumbing(target, tmp_path / "netns")
         assert ways.lines() == (frozenset(), frozenset(), ())
         ways.make_helper()
         ways.make_helper()
         ways.make_port("netweather: t")
         assert ways.port() is not None
         ways.close()
-        again = Ways(target, tmp_path / "netns")
+        again = Plumbing(target, tmp_path / "netns")
         os.close(again.open_line(3))
         again.connect_line(LINE)
         assert again.lines() == (frozenset({3}), frozenset(), ())
@@ -41,7 +41,7 @@ def test_the_ways_are_made_found_again_and_gone(make_lab: Any, tmp_path: Path) -
 
 def test_a_line_without_a_port_is_told(make_lab: Any, tmp_path: Path) -> None:
     with make_lab() as net, namespaces.opened(net.client.path) as target:
-        ways = Ways(target, tmp_path / "netns")
+        ways = Plumbing(target, tmp_path / "netns")
         ways.make_helper()
         try:
             with pytest.raises(NetweatherError, match="no-port"):

@@ -13,7 +13,7 @@ import pytest
 
 from netweather.conditions import FOREVER, Condition, Delay, LossRandom, Match, NetworkCondition, Rule
 from netweather.engine import Engine
-from netweather.engine.verification import Wish, verify
+from netweather.engine.verification import VerifyOptions, verify
 from netweather.kernel.features.features import there
 from netweather.settings import Settings
 from netweather.targets import Target, resolve
@@ -136,7 +136,7 @@ def test_a_netem_that_somebody_took_away_is_told(rig: Rig) -> None:
     (shown,) = rig.engine.show(rig.target)
     assert not shown.in_force
     assert "1 of 1 emulated links" in "; ".join(shown.problems)
-    (found,) = verify(rig.engine, rig.target, Wish())
+    (found,) = verify(rig.engine, rig.target, VerifyOptions())
     assert (found.verdict, found.kernel["inForce"]) == ("FAIL", False)
 
 
@@ -161,7 +161,7 @@ def flood(rig: Rig) -> None:
 
 def test_netem_is_read_back_and_what_was_changed_by_hand_is_told_field_by_field(rig: Rig) -> None:
     rig.set(Condition(delay=Delay(Duration(500 * MS), jitter=Duration(MS))), direction="egress")
-    (found,) = verify(rig.engine, rig.target, Wish())
+    (found,) = verify(rig.engine, rig.target, VerifyOptions())
     assert found.problems == ()
     (line,) = found.kernel["lines"]
     assert line["engine"] == "netem"
@@ -169,7 +169,7 @@ def test_netem_is_read_back_and_what_was_changed_by_hand_is_told_field_by_field(
     assert line["requested"] == line["held"]
     assert line["held"]["latency_ns"] == 500 * MS
     in_ours(rig, "tc", "qdisc", "change", "dev", "nwl0", "root", "netem", "delay", "600ms", "1ms", "limit", "5")
-    (found,) = verify(rig.engine, rig.target, Wish())
+    (found,) = verify(rig.engine, rig.target, VerifyOptions())
     assert found.verdict == "FAIL"
     told = "; ".join(found.problems)
     assert "emulated link 0 (egress of eth0): limit: requested" in told
@@ -178,7 +178,7 @@ def test_netem_is_read_back_and_what_was_changed_by_hand_is_told_field_by_field(
     (shown,) = rig.engine.show(rig.target)
     assert 0 < shown.unwanted_drops <= 15  # nobody asked for a limit of 5
     assert shown.queue_drops == 0
-    (found,) = verify(rig.engine, rig.target, Wish())
+    (found,) = verify(rig.engine, rig.target, VerifyOptions())
     assert f"{shown.unwanted_drops} packets were lost by Netweather's own devices" in "; ".join(found.problems)
 
 

@@ -14,7 +14,7 @@ from netweather.kernel.datapath.pump_file import ParamsFile
 
 
 @pytest.fixture
-def running(tmp_path: Path) -> Iterator[tuple[Path, pump_process.Process]]:
+def running(tmp_path: Path) -> Iterator[tuple[Path, pump_process.ProcessHandle]]:
     tmp_path = tmp_path / ("deep" * 30)  # longer than a socket's address may be
     tmp_path.mkdir()
     with ParamsFile(tmp_path / "params"):
@@ -29,10 +29,10 @@ def running(tmp_path: Path) -> Iterator[tuple[Path, pump_process.Process]]:
         os.close(beat)
 
 
-def test_it_answers_and_ends(running: tuple[Path, pump_process.Process]) -> None:
+def test_it_answers_and_ends(running: tuple[Path, pump_process.ProcessHandle]) -> None:
     directory, process = running
     assert process.alive
-    with pump_process.Control(directory) as control:
+    with pump_process.PumpControl(directory) as control:
         control.ping()
         with pytest.raises(OSError, match="refused"):
             control.remove(5)
@@ -40,7 +40,7 @@ def test_it_answers_and_ends(running: tuple[Path, pump_process.Process]) -> None
     assert not process.alive
 
 
-def test_it_has_no_privileges(running: tuple[Path, pump_process.Process]) -> None:
+def test_it_has_no_privileges(running: tuple[Path, pump_process.ProcessHandle]) -> None:
     _, process = running
     status = dict(line.split(":\t", 1) for line in Path(f"/proc/{process.pid}/status").read_text().splitlines() if ":\t" in line)
     assert status["Uid"].split() == ["65534"] * 4
@@ -49,9 +49,9 @@ def test_it_has_no_privileges(running: tuple[Path, pump_process.Process]) -> Non
     assert status["Seccomp"] == "2"
 
 
-def test_a_pid_that_was_reused_is_another_process(running: tuple[Path, pump_process.Process]) -> None:
+def test_a_pid_that_was_reused_is_another_process(running: tuple[Path, pump_process.ProcessHandle]) -> None:
     _, process = running
-    other = pump_process.Process(process.pid, process.start - 100)
+    other = pump_process.ProcessHandle(process.pid, process.start - 100)
     assert not other.alive
     other.signal(signal.SIGKILL)
     assert process.alive
@@ -59,4 +59,4 @@ def test_a_pid_that_was_reused_is_another_process(running: tuple[Path, pump_proc
 
 def test_no_pump_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
-        pump_process.Control(tmp_path)
+        pump_process.PumpControl(tmp_path)

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from netweather.errors import NetweatherError
-from netweather.kernel.features.features import Bench, answer, probe
-from netweather.kernel.host_info import Host
+from netweather.kernel.features.features import ProbeEnvironment, answer, probe
+from netweather.kernel.host_info import HostInfo
 from netweather.kernel.sockets import sockdiag
 
 
 @pytest.mark.parametrize(("name", "option"), [("sock-diag", "INET_DIAG"), ("sock-destroy", "INET_DIAG_DESTROY")])
 def test_they_agree_with_the_kernels_configuration(name: str, option: str) -> None:
-    configuration = Host.here().configuration
+    configuration = HostInfo.here().configuration
     if configuration is None:
         pytest.skip("this kernel doesn't tell its configuration (IKCONFIG)")
     has = configuration.get(option, "n") != "n"
@@ -30,7 +30,7 @@ def test_a_kernel_without_it_says_what_to_do_instead(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(sockdiag, "destroy", refused)
     feature = answer("sock-destroy").feature
-    bench = Bench(Path("/"), Host.here())
+    bench = ProbeEnvironment(Path("/"), HostInfo.here())
     try:
         found = probe(feature, bench)
     finally:

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from netweather.kernel.features import features, probes
-from netweather.kernel.features.features import FEATURES, Bench
-from netweather.kernel.host_info import Host
+from netweather.kernel.features.features import FEATURES, ProbeEnvironment
+from netweather.kernel.host_info import HostInfo
 from netweather.kernel.tracing import tracepoints
 
-HOST = Host("6.18.0", "x86_64", {"FTRACE_SYSCALLS": "n"}, ("debian",), modules=Path("/nonexistent"))
-BENCH = Bench(Path("/nonexistent"), HOST)
+HOST = HostInfo("6.18.0", "x86_64", {"FTRACE_SYSCALLS": "n"}, ("debian",), modules=Path("/nonexistent"))
+BENCH = ProbeEnvironment(Path("/nonexistent"), HOST)
 
 
 def answer(name: str) -> tuple[str, str]:

@@ -90,7 +90,7 @@ def test_the_twin_of_kernels_without_casts_counts_the_same(monkeypatch: pytest.M
     """Refused programs with casts, as Linux before 6.2 refuses them."""
     load = libbpf.load
 
-    def old_kernel(image: bytes, *arguments: Any, only: Any = None, **named: Any) -> libbpf.Object:
+    def old_kernel(image: bytes, *arguments: Any, only: Any = None, **named: Any) -> libbpf.BpfObject:
         if only is not None and "nw_enter" in set(only):
             raise NetweatherError("bpf-refused", "the kernel refused to load our BPF programs")
         return load(image, *arguments, only=only, **named)

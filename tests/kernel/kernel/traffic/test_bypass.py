@@ -12,7 +12,7 @@ import pytest
 from netweather.conditions import Condition, Delay
 from netweather.kernel.namespaces import Namespace
 from netweather.kernel.traffic.bypass import both_ways, echoes
-from netweather.kernel.traffic.probe_packets import TCP, UDP, Ends, Flow, Stream
+from netweather.kernel.traffic.probe_packets import TCP, UDP, Ends, Flow, ProbeStream
 from netweather.units import Duration
 from tests.support.rig import Rig, rule
 
@@ -44,7 +44,7 @@ def test_streams_pass_beside_a_block_and_come_through_once_it_is_gone(
     local, remote = ends_of(rig, six)
     rig.net.client.run("ping", "-c1", remote)  # the neighbours are known
     rig.set(rule(Condition(block="drop")))
-    streams = {way: Stream(50, 1000.0, 64) for way in ("egress", "ingress")}
+    streams = {way: ProbeStream(50, 1000.0, 64) for way in ("egress", "ingress")}
     with Ends(target, peer, Flow(protocol, local, remote)) as ends:
         assert [len(each.seen) for each in ends.exchange(streams, 0.2).values()] == [0, 0]
         with both_ways(ends, target) as past:

@@ -24,12 +24,12 @@ async def answer(scope: Any, receive: Any, send: Any) -> None:
 
 async def talk(*sent: bytes) -> bytes:
     """What comes back on one connection, until the server closes it; what is sent last is followed by silence."""
-    server = Server(answer, 5, http=connection_protocol.Protocol, timeout_keep_alive=0.05).config
+    server = Server(answer, 5, http=connection_protocol.AgentProtocol, timeout_keep_alive=0.05).config
     server.load()
     state = uvicorn.server.ServerState()
     here, there = socket.socketpair()
     loop = asyncio.get_running_loop()
-    await loop.connect_accepted_socket(lambda: connection_protocol.Protocol(server, state, {}), there)
+    await loop.connect_accepted_socket(lambda: connection_protocol.AgentProtocol(server, state, {}), there)
     reader, writer = await asyncio.open_connection(sock=here)
     for part in sent:
         writer.write(part)

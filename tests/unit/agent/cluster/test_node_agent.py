@@ -12,7 +12,7 @@ import pytest
 
 from netweather.agent.agent import Agent
 from netweather.agent.cluster import node_agent
-from netweather.agent.cluster.node_agent import Node
+from netweather.agent.cluster.node_agent import NodeAgent
 from netweather.errors import NetweatherError
 from netweather.kubernetes.objects.node_objects import OWNER
 from netweather.kubernetes.objects.snapshot import exact_text_of, text_of
@@ -76,7 +76,7 @@ def working(agent: Agent, scenario: Callable[[FakeApi], Any], *entries: dict[str
 
     async def run() -> None:
         agent.events.bind(asyncio.get_running_loop())
-        task = asyncio.create_task(Node(agent, "node-1", connect).run())
+        task = asyncio.create_task(NodeAgent(agent, "node-1", connect).run())
         try:
             await scenario(api)
         finally:
@@ -275,7 +275,7 @@ def test_conditions_end_with_an_agent_that_is_taken_away_and_with_no_other(
         return api
 
     async def run() -> None:
-        node = Node(agent, "node-1", connect, "netweather/agent")
+        node = NodeAgent(agent, "node-1", connect, "netweather/agent")
         task = asyncio.create_task(node.run())
         await soon(lambda: in_force(agent) == [("a", "slow")])
         task.cancel()
@@ -314,7 +314,7 @@ def test_what_others_set_through_an_agent_ends_with_it_and_what_a_keeper_keeps_d
 
     async def scenario(api: FakeApi) -> None:
         await soon(lambda: len(in_force(agent)) == 3)
-        node = Node(agent, "node-1", daemonset="netweather/agent")
+        node = NodeAgent(agent, "node-1", daemonset="netweather/agent")
         node._api = api  # type: ignore[assignment]  # as after `run`
         await node.leave()
 

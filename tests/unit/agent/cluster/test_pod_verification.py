@@ -11,14 +11,14 @@ import pytest
 from netweather.agent.agent import Agent
 from netweather.agent.cluster import pod_verification
 from netweather.errors import NetweatherError
-from netweather.measure import Evidence
+from netweather.measure import ConditionEvidence
 from tests.support.fakeapi import FakeApi, soon
 from tests.support.world import World
 from tests.unit.agent.cluster.test_node_agent import Sandboxes, answers, ask, asks, sandboxes, working
 
 __all__ = ["sandboxes"]
-HELD = Evidence("cri:a", "slow", {}, (), {}, (), ())
-BROKEN = Evidence("cri:a", "slow", {}, (), {}, ("its program is gone",), ())
+HELD = ConditionEvidence("cri:a", "slow", {}, (), {}, (), ())
+BROKEN = ConditionEvidence("cri:a", "slow", {}, (), {}, ("its program is gone",), ())
 
 
 @pytest.fixture
@@ -26,8 +26,8 @@ def measured(world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], l
     """Sets what a measurement finds; returns the list of what was measured: (target's name, wish)."""
     asked: list[Any] = []
 
-    def by(found: Callable[[], Evidence]) -> list[Any]:
-        def verify(engine: Any, target: Any, wish: Any, look: Any) -> list[Evidence]:
+    def by(found: Callable[[], ConditionEvidence]) -> list[Any]:
+        def verify(engine: Any, target: Any, wish: Any, look: Any) -> list[ConditionEvidence]:
             asked.append((target.name, wish))
             look(0.5, "half")
             return [found()]
@@ -88,7 +88,7 @@ def test_whatever_goes_wrong_leaves_it_open(
 ) -> None:
     errors: list[Exception] = [NetweatherError("busy", "somebody is at it"), RuntimeError("a bug")]
 
-    def fail() -> Evidence:
+    def fail() -> ConditionEvidence:
         raise errors[0]
 
     measured(fail)
@@ -108,7 +108,7 @@ def test_whatever_goes_wrong_leaves_it_open(
 def test_nothing_else_waits_for_it(agent: Agent, sandboxes: Sandboxes, measured: Callable[[Any], list[Any]]) -> None:
     go = threading.Event()
 
-    def slowly() -> Evidence:
+    def slowly() -> ConditionEvidence:
         go.wait(20)
         return HELD
 

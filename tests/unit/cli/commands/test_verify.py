@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from netweather.engine import verification
-from netweather.measure import Evidence, Figure, Measured, Verdict
+from netweather.measure import ConditionEvidence, Figure, Measured, Verdict
 from netweather.measure.statistics import Interval
 from tests.unit.cli.conftest import Run, World
 
@@ -17,14 +17,18 @@ BAD = Figure("rate", "egress", "bit/s", 1e6, 2e6, Interval(1.9e6, 2.1e6), Verdic
 OPEN = Figure("loss", "egress", "share", 0.001, None, None, Verdict.CANT_TELL, 0, "too few")
 
 
-def made_up(monkeypatch: pytest.MonkeyPatch, *figures: Figure, problems: tuple[str, ...] = ()) -> list[verification.Wish]:
-    asked: list[verification.Wish] = []
+def made_up(
+    monkeypatch: pytest.MonkeyPatch, *figures: Figure, problems: tuple[str, ...] = ()
+) -> list[verification.VerifyOptions]:
+    asked: list[verification.VerifyOptions] = []
 
-    def verify(engine: Any, target: Any, wish: verification.Wish, progress: Any) -> list[Evidence]:
+    def verify(engine: Any, target: Any, wish: verification.VerifyOptions, progress: Any) -> list[ConditionEvidence]:
         asked.append(wish)
         progress(0.5, "half")
         measured = (Measured(0, "400 packets of UDP, egress", figures, 400),)
-        return [Evidence(target.reference, "default", {"spec": {}}, (), {"inForce": True, "lines": [{}]}, problems, measured)]
+        return [
+            ConditionEvidence(target.reference, "default", {"spec": {}}, (), {"inForce": True, "lines": [{}]}, problems, measured)
+        ]
 
     monkeypatch.setattr(verification, "verify", verify)
     return asked
@@ -64,7 +68,7 @@ def test_problems_of_the_kernel_are_told(run: Run, world: World, monkeypatch: py
 def test_the_options_are_passed_on(run: Run, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = made_up(monkeypatch, GOOD)
     run("verify", "netns:a", "--name", "slow", "--to", "192.0.2.7", "--peer", "netns:b", "--samples", "5000")
-    assert asked == [verification.Wish("slow", "192.0.2.7", "netns:b", 5000)]
+    assert asked == [verification.VerifyOptions("slow", "192.0.2.7", "netns:b", 5000)]
 
 
 @pytest.mark.parametrize("words", ["five", "9", "1000001", "-5", "1.5"])

@@ -4,8 +4,8 @@ from typing import cast
 
 import pytest
 
-from netweather.cli.extras.stats_watch import Watch
-from netweather.engine.views.socket_stats import Wanted
+from netweather.cli.extras.stats_watch import StatsWatch
+from netweather.engine.views.socket_stats import CounterSelection
 from netweather.errors import NetweatherError
 from netweather.kernel.tracing.socket_counters import Counted
 from netweather.service import Service
@@ -13,8 +13,8 @@ from tests.support.readings import Readings
 from tests.unit.observation.test_socket_figures import counted
 
 
-def watch(*readings: Counted) -> Watch:
-    return Watch(Readings(list(readings)))
+def watch(*readings: Counted) -> StatsWatch:
+    return StatsWatch(Readings(list(readings)))
 
 
 def test_sums_and_last_intervals() -> None:
@@ -48,14 +48,14 @@ def test_what_is_counted_is_let_go_at_the_end_and_when_it_cannot_be_read() -> No
         def __init__(self, readings: Readings) -> None:
             self.readings = readings
 
-        def stats(self, reference: str, wanted: Wanted) -> Readings:
-            assert (reference, wanted) == ("netns:db", Wanted())
+        def stats(self, reference: str, wanted: CounterSelection) -> Readings:
+            assert (reference, wanted) == ("netns:db", CounterSelection())
             return self.readings
 
     fine, bad = Readings(), Readings(fails=NetweatherError("agent-unreachable", "it went away"))
-    with Watch.open(cast(Service, OneService(fine)), "netns:db", Wanted()):
+    with StatsWatch.open(cast(Service, OneService(fine)), "netns:db", CounterSelection()):
         assert fine.closed == 0
     assert fine.closed == 1
     with pytest.raises(NetweatherError, match="it went away"):
-        Watch.open(cast(Service, OneService(bad)), "netns:db", Wanted())
+        StatsWatch.open(cast(Service, OneService(bad)), "netns:db", CounterSelection())
     assert bad.closed == 1

@@ -12,9 +12,9 @@ from netweather.journal import Entry
 from netweather.kernel.datapath.fake import FakeKernel, FakeTarget
 from netweather.kernel.datapath.spec import NEVER, Interface, LeftOut, Observed
 from netweather.planning.rules import InForce
-from netweather.results import Whose
+from netweather.results import TargetRef
 
-WHOSE = Whose("netns:shop", "shop", 4, 4026531833, None, None, "netns")
+WHOSE = TargetRef("netns:shop", "shop", 4, 4026531833, None, None, "netns")
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ from netweather.engine.views.state_owners import owner_of
 from netweather.journal import Entry, Journal
 from netweather.kernel.datapath.spec import NEVER
 from netweather.planning.rules import InForce
-from netweather.results import Whose
+from netweather.results import TargetRef
 
-WHOSE = Whose("docker:db", "db", 4, 77, None, None, "docker")
+WHOSE = TargetRef("docker:db", "db", 4, 77, None, None, "docker")
 
 
 @pytest.fixture

@@ -5,13 +5,13 @@ from netweather.engine.views.status import problems, uncovered
 from netweather.journal import Entry
 from netweather.kernel.datapath.spec import NEVER, Action, Datapath, FlatRule, Interface, Line, Observed, Room, RuleId, digest_of
 from netweather.planning.rules import InForce
-from netweather.results import Whose
+from netweather.results import TargetRef
 from tests.unit.engine.conftest import Bench
 
 ETH0 = Interface("eth0", 2, 0)
 RULE = FlatRule(Action.LINE, 0, 0, frozenset({(0, 0)}), lines=(((0, 0), 0),))
 PATH = Datapath((ETH0,), (Line(0, RuleId("a", 0), ETH0, "egress", "pump", b""),), (RULE,), (0,))
-ENTRY = Entry(Whose("netns:a", "a", 1, 2, None, None, "netns"), state="made")
+ENTRY = Entry(TargetRef("netns:a", "a", 1, 2, None, None, "netns"), state="made")
 GOOD = Observed(
     interfaces=(("eth0", 2),),
     port=True,

@@ -44,7 +44,7 @@ def test_lines_are_0_to_239(line: int) -> None:
 def test_statistics_of_a_line_that_never_was() -> None:
     with seam.ParamsFile.anonymous() as file:
         stats = p.LineStats.unpack(file.statistics(3))
-        assert stats.state is p.State.ABSENT
+        assert stats.state is p.LineState.ABSENT
         assert (stats.unwanted, stats.dropped) == (0, 0)
         assert not file.held(3)
         assert file.unwanted(3) == 0

@@ -10,18 +10,18 @@ import pytest
 
 from netweather.errors import NetweatherError
 from netweather.kernel.features import features
-from netweather.kernel.features.features import FEATURES, Bench, Feature, Finding
-from netweather.kernel.features.probes import Lacking
-from netweather.kernel.host_info import Host
+from netweather.kernel.features.features import FEATURES, Feature, Finding, ProbeEnvironment
+from netweather.kernel.features.probes import NotSupported
+from netweather.kernel.host_info import HostInfo
 
-HOST = Host("6.1.0", "x86_64", {"VETH": "m"}, ("debian",), modules=Path("/nonexistent"))
-BENCH = Bench(Path("/nonexistent"), HOST)
+HOST = HostInfo("6.1.0", "x86_64", {"VETH": "m"}, ("debian",), modules=Path("/nonexistent"))
+BENCH = ProbeEnvironment(Path("/nonexistent"), HOST)
 
 
 def found(error: Exception | None, **fields: object) -> tuple[str, str, str]:
     """(answer, detail, remedy) of a feature whose probe ends so."""
 
-    def probe(bench: Bench) -> str:
+    def probe(bench: ProbeEnvironment) -> str:
         if error is not None:
             raise error
         return "there"
@@ -36,8 +36,8 @@ def test_what_is_there() -> None:
 
 
 def test_a_probe_that_knows_why() -> None:
-    assert found(Lacking("it is switched off"), remedy="switch it on") == ("no", "it is switched off", "switch it on")
-    assert found(Lacking("it is off", "then do this"), remedy="switch it on") == ("no", "it is off", "then do this")
+    assert found(NotSupported("it is switched off"), remedy="switch it on") == ("no", "it is switched off", "switch it on")
+    assert found(NotSupported("it is off", "then do this"), remedy="switch it on") == ("no", "it is off", "then do this")
 
 
 def test_what_the_kernel_does_not_know() -> None:
@@ -77,11 +77,11 @@ def test_what_something_else_does_worse_has_its_remedy_all_the_same() -> None:
 
 
 def test_nothing_needs_doing_where_something_else_does_as_well() -> None:
-    assert found(Lacking("x"), need="extra", instead="the pump does it", remedy="y") == ("no", "x", "")
+    assert found(NotSupported("x"), need="extra", instead="the pump does it", remedy="y") == ("no", "x", "")
 
 
 def test_a_package_by_distribution() -> None:
-    assert found(Lacking("x"), package="libbpf")[2] == "apt-get install libbpf1"
+    assert found(NotSupported("x"), package="libbpf")[2] == "apt-get install libbpf1"
 
 
 def everything(**states: str) -> list[Finding]:
@@ -118,11 +118,11 @@ class Loaded:
         folder = tmp_path / HOST.release
         folder.mkdir()
         (folder / "sch_netem.ko").touch()
-        self.bench = Bench(tmp_path, replace(HOST, modules=tmp_path))
+        self.bench = ProbeEnvironment(tmp_path, replace(HOST, modules=tmp_path))
         self.feature = Feature("x", "testing", "better", self.probe, option="NET_SCH_NETEM", module="sch_netem")
         monkeypatch.setattr(features.host_info, "load", self.load)
 
-    def probe(self, bench: Bench) -> str:
+    def probe(self, bench: ProbeEnvironment) -> str:
         if not (self.asked and self.works):
             raise OSError(errno.ENOENT, "No such file or directory")
         return "there"

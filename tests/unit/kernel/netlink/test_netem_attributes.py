@@ -18,7 +18,7 @@ from netweather.kernel.netlink.netem_attributes import (
     FourStates,
     GilbertElliott,
     Netem,
-    Slots,
+    NetemSlots,
     differences,
     unpack,
 )
@@ -51,7 +51,7 @@ netems = st.builds(
     cell_size=chances,
     cell_overhead=signed,
     ecn=st.booleans(),
-    slots=st.builds(Slots, times, times, counts, counts, times, st.integers(0, MOST_JITTER_NS)),
+    slots=st.builds(NetemSlots, times, times, counts, counts, times, st.integers(0, MOST_JITTER_NS)),
     seed=st.none() | st.integers(0, 2**64 - 1),
     delay_table=tables,
     slot_table=tables,
@@ -111,12 +111,12 @@ def test_the_64_bit_form_of_a_time_wins_over_ticks() -> None:
 
 def test_a_kernel_cuts_off_jitter_and_tells_no_idle_slots() -> None:
     assert Netem(jitter_ns=2**40).held().jitter_ns == MOST_JITTER_NS
-    assert Netem(slots=Slots(packets=5)).held().slots == Slots()
+    assert Netem(slots=NetemSlots(packets=5)).held().slots == NetemSlots()
 
 
 @pytest.mark.parametrize("field", ["loss", "rate", "gap", "latency_ns", "ecn", "model", "slots"])
 def test_every_difference_is_named(field: str) -> None:
-    others: dict[str, Any] = {"ecn": True, "model": GilbertElliott(1, 2, 3, 4), "slots": Slots(1)}
+    others: dict[str, Any] = {"ecn": True, "model": GilbertElliott(1, 2, 3, 4), "slots": NetemSlots(1)}
     (found,) = differences(replace(Netem(), **{field: others.get(field, 9)}), Netem())
     assert found.startswith(f"{field}: requested ")
 

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from netweather.errors import NetweatherError
-from netweather.kubernetes.objects.node_objects import OWNER, Orders, Proof, Report, read_orders, read_reports, status_of
+from netweather.kubernetes.objects.node_objects import OWNER, NodeReport, Orders, Proof, read_orders, read_reports, status_of
 from netweather.kubernetes.objects.snapshot import text_of
 from netweather.units import Duration
 
@@ -65,7 +65,7 @@ def test_an_answer_is_read_as_it_was_written() -> None:
     assert key == ("c1", 3)
     code, message = reports[key].failed["p2"]
     assert (code, len(message)) == ("busy", 300)
-    assert reports[key] == Report({"p1": "pump", "p9": ""}, {"p2": (code, message)}, {"p1": proofs["p1", "slow"]})
+    assert reports[key] == NodeReport({"p1": "pump", "p9": ""}, {"p2": (code, message)}, {"p1": proofs["p1", "slow"]})
 
 
 def test_states_of_a_scenario_are_there_in_their_time_and_told_as_one() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from netweather.errors import UsageError
 from netweather.kubernetes.objects.condition_reader import read_condition
-from netweather.kubernetes.objects.pod_selection import Chosen, Policy, choose, could_be, some, workload
+from netweather.kubernetes.objects.pod_selection import PodPolicy, PodSelection, choose, could_be, some, workload
 from netweather.kubernetes.objects.snapshot import Pod, Space
 from netweather.units import Percent
 from tests.support.objects import condition
@@ -17,12 +17,14 @@ def pods(count: int, **more: Any) -> list[Pod]:
 ZONES = {"node-0": "near", "node-1": "near", "node-2": "far"}
 
 
-def chosen(found: list[Pod], policy: Policy | None = None, *, every: int = 100, namespace: str = "shop", **target: Any) -> Chosen:
+def chosen(
+    found: list[Pod], policy: PodPolicy | None = None, *, every: int = 100, namespace: str = "shop", **target: Any
+) -> PodSelection:
     meant = read_condition(condition(namespace=namespace, targets=[{"podSelector": {}, **target}]))
-    return choose(meant, Space(found), every, policy or Policy(), ZONES)
+    return choose(meant, Space(found), every, policy or PodPolicy(), ZONES)
 
 
-def names(found: Chosen) -> list[str]:
+def names(found: PodSelection) -> list[str]:
     return [pod.name for pod in found.pods]
 
 
@@ -78,7 +80,7 @@ def test_refusals(more: dict[str, Any], code: str) -> None:
 
 
 def test_a_condition_may_take_a_share_of_the_cluster_and_always_a_few() -> None:
-    policy = Policy(most=Percent.parse("25%"), few=3)
+    policy = PodPolicy(most=Percent.parse("25%"), few=3)
     assert len(chosen(pods(3), policy, every=3).pods) == 3
     assert len(chosen(pods(25), policy).pods) == 25
     with pytest.raises(UsageError) as caught:

@@ -13,7 +13,7 @@ import pytest
 
 from netweather.kubernetes.objects.networktest import NetworkTest, read_test
 from netweather.kubernetes.objects.snapshot import Space, pod_of
-from netweather.kubernetes.reconcile.cells import FINAL, Planned, Seen, plan
+from netweather.kubernetes.reconcile.cells import FINAL, ObservedTest, Planned, plan
 from tests.support.objects import CREATED, DELAY, condition, network_test, pod, states
 
 NOW = datetime(2026, 1, 1, 0, 0, 30, tzinfo=UTC)
@@ -45,7 +45,7 @@ def told(planned: Planned) -> dict[str, str]:
     return {cell.network: cell.state for cell in planned.cells}
 
 
-def one(seen: Seen, *apps: str) -> Planned:
+def one(seen: ObservedTest, *apps: str) -> Planned:
     (planned,) = plan([seen], pods(*(apps or ("api", "db"))))
     return planned
 
@@ -56,26 +56,31 @@ def test_overlapping_targets_are_had_one_after_another_and_others_at_once() -> N
         *({"name": name, "condition": on(app)} for name, app in (("a", "api"), ("b", "db"), ("c", "db"))),
     ]
     test = made(networks=networks, targets=[])  # the perfect one is that of both
-    assert steps(one(Seen(test, NOW))) == [("job", "perfect")]
+    assert steps(one(ObservedTest(test, NOW))) == [("job", "perfect")]
     test = made(networks=networks[1:], targets=[])
-    planned = one(Seen(test, NOW))
+    planned = one(ObservedTest(test, NOW))
     assert steps(planned) == [("condition", "a"), ("condition", "b")]
     assert told(planned) == {"a": "Preparing", "b": "Preparing", "c": "Pending"}
-    assert steps(one(Seen(replace(test, parallelism=1), NOW))) == [("condition", "a")]
+    assert steps(one(ObservedTest(replace(test, parallelism=1), NOW))) == [("condition", "a")]
 
 
 def test_a_part_of_the_same_pods_overlaps_whichever_they_are() -> None:
     targets = [{"podSelector": {"matchLabels": {"app": "api"}}, "count": 1}]
     networks = [{"name": name, "condition": {"targets": targets, **RULES}} for name in ("a", "b")]
-    assert steps(one(Seen(made(networks=networks), NOW))) == [("condition", "a")]
+    assert steps(one(ObservedTest(made(networks=networks), NOW))) == [("condition", "a")]
 
 
 def test_tests_of_one_namespace_leave_each_other_s_pods_alone() -> None:
     first, second = made("first"), made("second")
-    busy = Seen(first, NOW, conditions={"slow": HELD}, jobs={"slow": JOB}, results={"perfect": {**RESULT, "condition": ""}})
-    planned = plan([busy, Seen(second, NOW)], pods("api"))
+    busy = ObservedTest(
+        first, NOW, conditions={"slow": HELD}, jobs={"slow": JOB}, results={"perfect": {**RESULT, "condition": ""}}
+    )
+    planned = plan([busy, ObservedTest(second, NOW)], pods("api"))
     assert [steps(each) for each in planned] == [[], []]
-    assert [steps(each) for each in plan([Seen(first, NOW), Seen(second, NOW)], pods("api"))] == [[("job", "perfect")], []]
+    assert [steps(each) for each in plan([ObservedTest(first, NOW), ObservedTest(second, NOW)], pods("api"))] == [
+        [("job", "perfect")],
+        [],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -98,14 +103,14 @@ def test_tests_of_one_namespace_leave_each_other_s_pods_alone() -> None:
 )
 def test_the_next_step_is_told_by_what_is_there(found: dict[str, Any], verbs: list[str], state: str) -> None:
     test = made(networks=[{"name": "slow", "condition": RULES}])
-    planned = one(Seen(test, NOW, **found))
+    planned = one(ObservedTest(test, NOW, **found))
     assert (steps(planned), told(planned)) == ([(verb, "slow") for verb in verbs], {"slow": state})
     assert planned.over is False
 
 
 def test_it_is_over_when_its_conditions_are_off_the_nodes_or_their_leases_are_over() -> None:
     test = made(networks=[{"name": "slow", "condition": RULES}])
-    seen = Seen(test, NOW, jobs={"slow": ENDED}, results={"slow": RESULT}, held=frozenset({"uid-slow"}))
+    seen = ObservedTest(test, NOW, jobs={"slow": ENDED}, results={"slow": RESULT}, held=frozenset({"uid-slow"}))
     assert one(replace(seen, held=frozenset())).over
     assert one(replace(seen, now=NOW + timedelta(minutes=10))).over  # a node that is away says nothing any more
 
@@ -126,7 +131,7 @@ def test_it_is_over_when_its_conditions_are_off_the_nodes_or_their_leases_are_ov
 )
 def test_what_can_t_be_told_says_why(found: dict[str, Any], why: str) -> None:
     test = made(networks=[{"name": "slow", "condition": RULES}])
-    (step,) = one(Seen(**{"test": test, "now": NOW, **found})).steps
+    (step,) = one(ObservedTest(**{"test": test, "now": NOW, **found})).steps
     assert (step.verb, step.late) == ("gather", False)
     assert why in step.problem
 
@@ -134,23 +139,23 @@ def test_what_can_t_be_told_says_why(found: dict[str, Any], why: str) -> None:
 def test_what_is_to_be_measured_may_take_longer() -> None:
     found = {"slow": condition(status=states(InForce="True", Verified="Unknown Pending"))}
     test = made(networks=[{"name": "slow", "condition": {**RULES, "verify": True}}])
-    assert one(Seen(test, NOW + timedelta(seconds=80), conditions=found)).steps == ()
-    (step,) = one(Seen(test, NOW + timedelta(seconds=91), conditions=found)).steps
+    assert one(ObservedTest(test, NOW + timedelta(seconds=80), conditions=found)).steps == ()
+    (step,) = one(ObservedTest(test, NOW + timedelta(seconds=91), conditions=found)).steps
     assert step.problem == "it is being measured"
 
 
 def test_a_job_that_takes_too_long_is_late() -> None:
     test = made(networks=[{"name": "perfect"}], timeout="29s")
-    (step,) = one(Seen(test, NOW, jobs={"perfect": JOB})).steps
+    (step,) = one(ObservedTest(test, NOW, jobs={"perfect": JOB})).steps
     assert (step.verb, step.late, step.problem) == ("gather", True, "")
-    assert one(Seen(made(networks=[{"name": "perfect"}], timeout="31s"), NOW, jobs={"perfect": JOB})).steps == ()
+    assert one(ObservedTest(made(networks=[{"name": "perfect"}], timeout="31s"), NOW, jobs={"perfect": JOB})).steps == ()
 
 
 class World:
     """A cluster in which what is asked for happens by the next look."""
 
     def __init__(self, test: NetworkTest) -> None:
-        self.seen = Seen(test, NOW)
+        self.seen = ObservedTest(test, NOW)
         self.most = 0
         self.order: list[tuple[str, str]] = []
 

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from netweather.errors import UsageError
-from netweather.kubernetes.objects.node_objects import Proof, Report, Reports
+from netweather.kubernetes.objects.node_objects import NodeReport, Proof, Reports
 from netweather.kubernetes.objects.snapshot import Pod
 from netweather.kubernetes.reconcile.condition_status import MOST_PODS, status_of
 from netweather.kubernetes.reconcile.node_plans import Resolved
@@ -16,13 +16,13 @@ def resolved(count: int = 2, **more: Any) -> Resolved:
 
 
 def reports(*in_force: str, **failed: tuple[str, str]) -> Reports:
-    return {("c1", 3): Report(dict.fromkeys(in_force, "pump"), failed)}
+    return {("c1", 3): NodeReport(dict.fromkeys(in_force, "pump"), failed)}
 
 
 def proved(**verdicts: str) -> Reports:
     """Of pods on which it is in force: each one's verdict, "" of those that were not measured."""
     proofs = {pod: Proof(verdict, f"evidence of {pod}") for pod, verdict in verdicts.items() if verdict}
-    return {("c1", 3): Report(dict.fromkeys(verdicts, "pump"), {}, proofs)}
+    return {("c1", 3): NodeReport(dict.fromkeys(verdicts, "pump"), {}, proofs)}
 
 
 def states(status: dict[str, Any]) -> dict[str, tuple[str, str]]:

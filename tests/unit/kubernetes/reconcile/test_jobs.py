@@ -113,19 +113,19 @@ def job(kind: str, reason: str = "") -> dict[str, Any]:
 
 def test_the_pod_that_failed_tells_most() -> None:
     pods = [job_pod("b", LATER, state=ended(0)), job_pod("a", state=ended(7))]
-    assert jobs.run_of(pods) == jobs.Run("a", "test", 7, 30.0)
-    assert jobs.run_of(pods[:1]) == jobs.Run("b", "test", 0, 30.0)
+    assert jobs.run_of(pods) == jobs.JobRun("a", "test", 7, 30.0)
+    assert jobs.run_of(pods[:1]) == jobs.JobRun("b", "test", 0, 30.0)
     assert jobs.run_of([]) is None
 
 
 def test_how_a_job_ended() -> None:
-    run = jobs.Run("a", "test", 7, 30.0)
+    run = jobs.JobRun("a", "test", 7, 30.0)
     waiting = jobs.run_of([job_pod("a", state={"waiting": {"reason": "ImagePullBackOff"}})])
     unplaced = jobs.run_of([job_pod("a", conditions=[{"type": "PodScheduled", "status": "False", "message": "no node fits"}])])
-    assert jobs.outcome(job("Complete"), jobs.Run("a", "test", 0, 30.0), NOW, late=False) == (0, 30.0, "")
+    assert jobs.outcome(job("Complete"), jobs.JobRun("a", "test", 0, 30.0), NOW, late=False) == (0, 30.0, "")
     assert jobs.outcome(job("Failed", "BackoffLimitExceeded"), run, NOW, late=False) == (7, 30.0, "")
     assert jobs.outcome(job("Failed", "DeadlineExceeded"), None, NOW, late=False) == (None, 120.0, "")
-    assert jobs.outcome(JOB, jobs.Run("a", "test", None, 0.0), NOW, late=True) == (None, 120.0, "")
+    assert jobs.outcome(JOB, jobs.JobRun("a", "test", None, 0.0), NOW, late=True) == (None, 120.0, "")
     assert jobs.outcome(JOB, waiting, NOW, late=True)[2] == "its pod never began: ImagePullBackOff"
     assert jobs.outcome(JOB, unplaced, NOW, late=True)[2] == "its pod never began: no node fits"
     assert jobs.outcome(job("Failed", "BackoffLimitExceeded"), None, NOW, late=False)[2].startswith("its pod was deleted")

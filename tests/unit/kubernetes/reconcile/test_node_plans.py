@@ -5,14 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netweather.kubernetes.objects.node_objects import read_orders
-from netweather.kubernetes.objects.pod_selection import Policy
+from netweather.kubernetes.objects.pod_selection import PodPolicy
 from netweather.kubernetes.objects.snapshot import Snapshot, condition_of, pod_of, scenario_of, text_of, time_of
 from netweather.kubernetes.reconcile.node_plans import ROLL_S, Resolution, resolve
 from netweather.units import Percent
 from tests.support.objects import DELAY, condition, pod, scenario
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
-ALL = Policy(most=Percent.parse("100%"))
+ALL = PodPolicy(most=Percent.parse("100%"))
 
 
 def snapshot(conditions: list[Any], pods: list[Any], now: datetime = NOW, **more: Any) -> Snapshot:

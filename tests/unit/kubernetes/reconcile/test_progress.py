@@ -2,17 +2,17 @@ from datetime import UTC, datetime, timedelta
 
 from netweather.errors import UsageError
 from netweather.kubernetes.objects.networktest import read_test
-from netweather.kubernetes.reconcile.cells import Cell
+from netweather.kubernetes.reconcile.cells import CellStatus
 from netweather.kubernetes.reconcile.progress import MOST_SHORTCOMINGS, is_complete, refused, status_of
 from tests.support.objects import network_test
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TEST = read_test(network_test())
-DONE = (Cell("perfect", "Passed"), Cell("slow", "Failed", "exit code 1"))
+DONE = (CellStatus("perfect", "Passed"), CellStatus("slow", "Failed", "exit code 1"))
 
 
 def test_while_it_runs() -> None:
-    cells = (Cell("perfect", "Passed"), Cell("slow", "Pending"))
+    cells = (CellStatus("perfect", "Passed"), CellStatus("slow", "Pending"))
     status = status_of(TEST, cells, {"perfect": {"endedAt": "2026-01-01T00:00:00Z", "tests": 3, "failed": 0}}, None, {}, NOW)
     assert (status["summary"], is_complete(status)) == ("1/2", False)
     assert status["cells"] == [
@@ -47,7 +47,7 @@ def test_the_same_state_gives_the_same_status() -> None:
 
 
 def test_it_is_bounded() -> None:
-    status = status_of(TEST, (Cell("slow", "Failed", "x" * 9999),), {}, ("Shortcomings", ["y" * 9999] * 999), {}, NOW)
+    status = status_of(TEST, (CellStatus("slow", "Failed", "x" * 9999),), {}, ("Shortcomings", ["y" * 9999] * 999), {}, NOW)
     assert len(status["shortcomings"]) == MOST_SHORTCOMINGS
     assert len(str(status)) < 30_000
 

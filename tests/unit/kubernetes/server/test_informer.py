@@ -6,7 +6,7 @@ import pytest
 
 from netweather.kubernetes.server import informer
 from netweather.kubernetes.server.api import PODS
-from netweather.kubernetes.server.informer import Followed
+from netweather.kubernetes.server.informer import Informer
 from tests.support.fakeapi import FakeApi, soon
 from tests.support.objects import pod
 
@@ -16,13 +16,13 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(informer, "FIRST_PAUSE_S", 0.001)
 
 
-def followed(scenario: Callable[[FakeApi, Followed[Any], list[None]], Any], name: str = "") -> None:
+def followed(scenario: Callable[[FakeApi, Informer[Any], list[None]], Any], name: str = "") -> None:
     """Runs a scenario beside a follower of the pods' labels. changes: how often it told of one."""
 
     async def run() -> None:
         api, changes = FakeApi(), []
         api.put("pods", pod("a"))
-        one = Followed(PODS, lambda found: found["metadata"]["labels"], lambda: changes.append(None), name)
+        one = Informer(PODS, lambda found: found["metadata"]["labels"], lambda: changes.append(None), name)
         task = asyncio.create_task(one.run(api))
         await asyncio.wait_for(one.listed.wait(), 10)
         await scenario(api, one, changes)
@@ -32,7 +32,7 @@ def followed(scenario: Callable[[FakeApi, Followed[Any], list[None]], Any], name
 
 
 def test_it_has_what_is_there_and_what_comes() -> None:
-    async def scenario(api: FakeApi, one: Followed[Any], changes: list[None]) -> None:
+    async def scenario(api: FakeApi, one: Informer[Any], changes: list[None]) -> None:
         assert one.objects == {("shop", "a"): {}}
         await soon(lambda: api._watchers)
         api.put("pods", pod("b", labels={"app": "web"}))
@@ -45,7 +45,7 @@ def test_it_has_what_is_there_and_what_comes() -> None:
 
 
 def test_what_only_the_server_finds_different_is_no_change() -> None:
-    async def scenario(api: FakeApi, one: Followed[Any], changes: list[None]) -> None:
+    async def scenario(api: FakeApi, one: Informer[Any], changes: list[None]) -> None:
         await soon(lambda: api._watchers)
         api.put("pods", pod("a", phase="Pending"))
         api.put("pods", pod("b"))
@@ -58,7 +58,7 @@ def test_what_only_the_server_finds_different_is_no_change() -> None:
 def test_an_answer_that_comes_after_a_newer_event_hides_nothing() -> None:
     """Somebody wrote after us, and we heard of that before our own write had its answer."""
 
-    async def scenario(api: FakeApi, one: Followed[Any], changes: list[None]) -> None:
+    async def scenario(api: FakeApi, one: Informer[Any], changes: list[None]) -> None:
         await soon(lambda: api._watchers)
         answer = api.put("pods", pod("a", labels={"by": "us"}))
         api.put("pods", pod("a", labels={"by": "them"}))
@@ -72,7 +72,7 @@ def test_an_answer_that_comes_after_a_newer_event_hides_nothing() -> None:
 
 
 def test_what_was_deleted_while_nobody_watched_is_gone() -> None:
-    async def scenario(api: FakeApi, one: Followed[Any], changes: list[None]) -> None:
+    async def scenario(api: FakeApi, one: Informer[Any], changes: list[None]) -> None:
         await soon(lambda: api._watchers)
         api.away = True
         api.hang_up()
@@ -86,7 +86,7 @@ def test_what_was_deleted_while_nobody_watched_is_gone() -> None:
 
 
 def test_a_watch_that_can_not_go_on_is_listed_anew() -> None:
-    async def scenario(api: FakeApi, one: Followed[Any], changes: list[None]) -> None:
+    async def scenario(api: FakeApi, one: Informer[Any], changes: list[None]) -> None:
         await soon(lambda: api._watchers)
         lists, api.forgetful = api.lists, True
         api.hang_up()
@@ -96,7 +96,7 @@ def test_a_watch_that_can_not_go_on_is_listed_anew() -> None:
 
 
 def test_one_by_name_sees_no_other() -> None:
-    async def scenario(api: FakeApi, one: Followed[Any], changes: list[None]) -> None:
+    async def scenario(api: FakeApi, one: Informer[Any], changes: list[None]) -> None:
         await soon(lambda: api._watchers)
         api.put("pods", pod("b"))
         api.put("pods", pod("a", labels={"app": "web"}))

@@ -42,7 +42,7 @@ class FakeApi(ContainerdApi):
 def api(monkeypatch: pytest.MonkeyPatch) -> FakeApi:
     made = FakeApi()
     groups = f"0::/default/shop\n1:x:/default/other\n2:x:/pods/{ID}\n"
-    monkeypatch.setattr(_open_namespaces.Process, "control_groups", lambda self: groups)
+    monkeypatch.setattr(_open_namespaces.ProcessEntry, "control_groups", lambda self: groups)
     return made
 
 

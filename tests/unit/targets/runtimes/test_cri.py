@@ -110,7 +110,7 @@ def test_the_list_tells_what_can_be_a_target(cri: Runtime, monkeypatch: pytest.M
     cri.add("shop/api-0", id="ab" * 32)
     cri.add("shop/gone", state=1)
     cri.add("shop/lost", info={})
-    seen = _addresses.Seen((ip_address("192.0.2.2"),), ("eth0",))
+    seen = _addresses.NamespaceAddresses((ip_address("192.0.2.2"),), ("eth0",))
     monkeypatch.setattr(_addresses, "look", lambda target: seen)
     api, lost = RUNTIME.listings()
     assert (api.reference, api.runtime, api.state, api.id) == ("pod:shop/api-0", "pod", "ready", "ab" * 32)

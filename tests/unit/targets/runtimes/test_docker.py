@@ -226,7 +226,9 @@ def test_a_pid_that_is_somebody_elses_here_is_refused(
 
 def test_a_control_group_of_the_containers_id_proves_the_pid(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     engine.add("x1", id="ab" * 32, sandbox="")
-    monkeypatch.setattr("netweather.targets._open_namespaces.Process.control_groups", lambda self: f"0::/docker/{'ab' * 32}\n")
+    monkeypatch.setattr(
+        "netweather.targets._open_namespaces.ProcessEntry.control_groups", lambda self: f"0::/docker/{'ab' * 32}\n"
+    )
     (target,) = open_all("docker:x1")
     assert target.path is None
 
@@ -242,7 +244,7 @@ def test_who_may_not_open_the_namespace_is_told_so(engine: Engine, refused: Refu
         raise NetweatherError("needs-root", "it could not be opened")
 
     engine.add("x1")
-    monkeypatch.setattr("netweather.targets._open_namespaces.Process.open_network", deny)
+    monkeypatch.setattr("netweather.targets._open_namespaces.ProcessEntry.open_network", deny)
     assert refused(lambda: open_all("docker:x1")).code == "needs-root"
 
 
@@ -253,7 +255,7 @@ def test_the_list_tells_what_can_be_a_target(engine: Engine, monkeypatch: pytest
     engine.add("asleep", "paused")
     engine.add("failing", "restarting")
     engine.add("done", "exited")
-    seen = _addresses.Seen((ip_address("192.0.2.2"), ip_address("192.0.2.3")), ("eth0", "eth1"))
+    seen = _addresses.NamespaceAddresses((ip_address("192.0.2.2"), ip_address("192.0.2.3")), ("eth0", "eth1"))
     monkeypatch.setattr(_addresses, "look", lambda target: seen)
     asleep, failing, on_host, web = RUNTIME.listings()
     assert (web.reference, web.name, web.image, web.id, web.compose) == ("docker:web-1", "web-1", "app:1", "ab" * 32, "shop/web")

@@ -7,10 +7,10 @@ import random
 
 import pytest
 
-from netweather.testing.limits.bisection import Limit, Side, find
+from netweather.testing.limits.bisection import FailureLimit, Side, find
 
 
-def sharp(at: int) -> Limit:
+def sharp(at: int) -> FailureLimit:
     return find(lambda point: point >= at)
 
 

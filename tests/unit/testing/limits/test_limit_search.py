@@ -12,18 +12,18 @@ import pytest
 from netweather.errors import NetweatherError
 from netweather.reports.outcomes import Trial
 from netweather.testing.limits import limit_search
-from netweather.testing.limits.limit_search import Found, Run, Search
+from netweather.testing.limits.limit_search import FoundLimit, LimitRun, Search
 from netweather.testing.limits.vary import parse
-from netweather.testing.trials import Wanted
+from netweather.testing.trials import TrialNetwork
 from netweather.units import Duration
 
 PLACE: Any = None
 
 
 def searched(
-    monkeypatch: pytest.MonkeyPatch, passes: Callable[[float], bool], tell: Callable[[Run], None] = lambda run: None
-) -> Found:
-    def trial(place: object, wanted: Wanted, command: object, *, patience: float | None) -> Trial:
+    monkeypatch: pytest.MonkeyPatch, passes: Callable[[float], bool], tell: Callable[[LimitRun], None] = lambda run: None
+) -> FoundLimit:
+    def trial(place: object, wanted: TrialNetwork, command: object, *, patience: float | None) -> Trial:
         assert wanted.words["to"] == "db"
         seconds = Duration.parse(wanted.words["delay"]).seconds
         return Trial(0 if passes(seconds) else 1, seconds, "")
@@ -33,7 +33,7 @@ def searched(
 
 
 def test_what_was_found_is_told_with_its_confidence(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[Run] = []
+    told: list[LimitRun] = []
     found = searched(monkeypatch, lambda seconds: seconds < 2.05, told.append)
     lines = found.sentences()
     assert lines[0] == "buy 'a b' passes up to delay 2s, and fails from 2.1s on"

@@ -79,7 +79,7 @@ def _cuts(groups: Sequence[TargetGroup], is_target: Callable[[str], bool], direc
         elif is_target(other):
             yield other, one, "ingress" if direction == "egress" else "both"
         else:
-            why = "one of each pair must be a target, such as docker:NAME: the packets are lost there"
+            why = "packets are dropped at a target, such as docker:NAME"
             raise UsageError(
                 "bad-partition", f"neither {one} nor {other} is a target", why, "name at least one of them as a target"
             )

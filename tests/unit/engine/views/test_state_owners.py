@@ -17,7 +17,8 @@ from netweather.kernel.datapath.spec import NEVER
 from netweather.planning.rules import InForce
 from netweather.results import TargetRef
 
-WHOSE = TargetRef("docker:db", "db", 4, 77, None, None, "docker")
+WHOSE = TargetRef("docker:db", "db", 4, os.getpid(), None, None, "docker")
+"""Of an inode that other workers don't take for theirs: all processes of the machine are looked at."""
 
 
 @pytest.fixture
@@ -47,6 +48,6 @@ def test_a_journal_that_cannot_be_read_is_named_by_its_directory(tmp_path: Path,
 
 
 def test_nobody_is_told(tmp_path: Path, keeper: subprocess.Popen[bytes]) -> None:
-    (tmp_path / "theirs" / "targets" / "4-77").mkdir(parents=True)
-    assert owner_of("4-78", tmp_path / "ours") == "managed by no visible process"
-    assert owner_of("4-77", tmp_path / "theirs") == "managed by no visible process"
+    (tmp_path / "theirs" / "targets" / WHOSE.identity).mkdir(parents=True)
+    assert owner_of(f"5-{WHOSE.ino}", tmp_path / "ours") == "managed by no visible process"
+    assert owner_of(WHOSE.identity, tmp_path / "theirs") == "managed by no visible process"

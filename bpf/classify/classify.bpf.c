@@ -586,7 +586,10 @@ static __always_inline int has_left(struct __sk_buff *skb, const struct nw_inter
 #define NW_NONE (-2)
 #define NW_WORDS_AT_ONCE 4
 
-/* The next 64 rules with a candidate among them: 0, NW_NONE when there are none, or NW_REFUSED when there is more to look at. */
+/*
+ * Looks for the next 64 rules with a candidate among them. 0: they are in `search`. NW_NONE: there are none. NW_REFUSED: none in
+ * the NW_WORDS_AT_ONCE words that one call looks at; the next call goes on behind them.
+ */
 __attribute__((noinline)) int nw_gather(void)
 {
 	__u32 zero = 0, word;
